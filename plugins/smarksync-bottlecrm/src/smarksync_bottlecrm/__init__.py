@@ -1,0 +1,1 @@
+"""BottleCRM leads and contacts for SmarkSync."""

@@ -1,0 +1,1 @@
+"""Folders of CSV or JSON Lines files as a system for SmarkSync."""

@@ -1,0 +1,1 @@
+"""Ghost members for SmarkSync."""
