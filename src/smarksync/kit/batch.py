@@ -65,7 +65,4 @@ def failed(write: Write, failure: SystemFailure) -> Receipt:
     if isinstance(failure, Invalid):
         return Receipt(write.ref, WriteResult.REJECTED, write.id, code=failure.code, message=failure.message)
     wait = failure.retry_after if isinstance(failure, Throttled) else None
-    return Receipt(
-        write.ref, WriteResult.RETRY, write.id, code=failure.code, message=failure.message, retry_after=wait
-    )
-
+    return Receipt(write.ref, WriteResult.RETRY, write.id, code=failure.code, message=failure.message, retry_after=wait)
