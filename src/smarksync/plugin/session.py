@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -55,11 +55,13 @@ class Session(Protocol):
         base_url: str,
         *,
         auth: httpx.Auth | None = None,
+        headers: Mapping[str, str] | None = None,
         timeout: float = 30.0,
         rate_limit: str | None = None,
         proxy: str | None = None,
         ca_file: str | None = None,
         hosts: tuple[str, ...] = (),
+        allow_http: bool = False,
     ) -> Client:
         """A client with retries, rate budget, redaction and call counting inside."""
         ...

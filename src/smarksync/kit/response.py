@@ -1,0 +1,81 @@
+"""What a server answered, read once and with its times told in its own clock."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import orjson
+
+
+class NotJson(ValueError):
+    """The body is no JSON; ``cut`` when it began like JSON, so that asking again may help."""
+
+    def __init__(self, message: str, *, cut: bool) -> None:
+        super().__init__(message)
+        self.cut = cut
+
+
+@dataclass(frozen=True)
+class Response:
+    """An answer: status, headers (any case), body. ``sent`` is the JSON that was asked with."""
+
+    status: int
+    headers: Mapping[str, str]
+    content: bytes
+    url: str = ""
+    sent: Any = field(default=None, repr=False)
+
+    @property
+    def text(self) -> str:
+        """The body as text; bytes that are no UTF-8 are replaced. Never log it."""
+        return self.content.decode("utf-8", "replace")
+
+    @functools.cached_property
+    def json(self) -> Any:
+        """The body as JSON, None when it is empty; raises :class:`NotJson`, which says what came instead."""
+        body = self.content.strip()
+        if not body:
+            return None
+        try:
+            return orjson.loads(body)
+        except orjson.JSONDecodeError:
+            pass
+        kind = self.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if body[:1] == b"<" or kind == "text/html":
+            raise NotJson("a web page", cut=False)
+        if body[:1] in b'{["':
+            raise NotJson(f"JSON that breaks off or is damaged ({len(self.content)} bytes)", cut=True)
+        raise NotJson(f"{kind or 'data of no stated type'} instead of JSON", cut=False)
+
+    @functools.cached_property
+    def date(self) -> datetime | None:
+        """The server's own time (``Date`` plus ``Age`` of a cached answer), aware; None when it does not say."""
+        at = http_date(self.headers.get("date"))
+        age = self.headers.get("age", "")
+        return at + timedelta(seconds=int(age)) if at and age.isdigit() else at
+
+    def retry_after(self, header: str = "retry-after") -> float | None:
+        """Seconds to stay away, from ``Retry-After`` in either form (RFC 9110, 10.2.3); None when not said."""
+        text = self.headers.get(header, "").strip()
+        try:
+            seconds = float(text)
+        except ValueError:
+            until = http_date(text)
+            if until is None or self.date is None:
+                return None
+            seconds = (until - self.date).total_seconds()
+        return max(seconds, 0.0) if seconds < float("inf") else None
+
+
+def http_date(text: str | None) -> datetime | None:
+    """An HTTP date as an aware time; None when it is missing or wrong."""
+    try:
+        at = parsedate_to_datetime(text or "")
+    except (TypeError, ValueError, IndexError):
+        return None
+    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
