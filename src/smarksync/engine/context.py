@@ -48,6 +48,8 @@ class Lane:
     until: str = ""
     read: int = 0
     unchanged: int = 0
+    shown_now: int | None = None
+    emptied: bool = False
     filtered: int = 0
 
     @property
@@ -116,6 +118,8 @@ class Run:
     start_seq: int = 0
     freshness: float = 120.0
     wrote: int = 0
+    pointers: dict[tuple[int, str], int] = field(default_factory=dict)  # where merges and conversions went
+    wanted: dict[int, list[str]] = field(default_factory=dict)  # rows they name and no page has brought
     notes: list[str] = field(default_factory=list)
     progress: Callable[[str, str, int, int | None], None] | None = None  # stage, lane, done, total
     log: Any = None

@@ -363,7 +363,7 @@ def load_people(run: Run, eids: Iterable[int], job: str) -> list[Person]:
 def side_of(run: Run, link: Link) -> Side:
     """A stored link as a side of a decision."""
     return Side(link.sid, link.rid, link.eid, run.mappings[link.sid], link.memory(), rank=link.rank, state=link.state,
-                seen_at=link.seen_at, changed_at=link.changed_at, own_at=link.own_at, version=link.version)  # fmt: skip
+                seen_at=link.seen_at, changed_at=link.changed_at, own_at=link.own_at, version=link.version, fp=link.fp)  # fmt: skip
 
 
 __all__ = ["ValueProblem", "canonical", "load_people", "match_inbox", "readopt", "record_of", "shows", "side_of", "unite"]

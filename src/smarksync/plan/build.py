@@ -258,8 +258,12 @@ def _explain(row: Row, decided: Mapping[str, Verdict], views: Mapping[str, list[
         for view in views[name]:
             if view.observed is ABSENT or view.side in verdict.left:
                 continue
-            if (view.edited or view.new) and view.observed != verdict.value:
-                row.taken.setdefault(sides[view.side].key, {})[name] = view.observed
+            if view.edited or view.new:
+                key = sides[view.side].key
+                if view.observed != verdict.value:
+                    row.taken.setdefault(key, {})[name] = view.observed
+                elif not row.whole:
+                    row.won.setdefault(key, []).append(name)
         reasons.append(f"{name}: {verdict.how}" + (f" ({verdict.winner})" if verdict.winner else ""))
     row.reason = "; ".join(reasons) if len(reasons) <= 4 else f"{len(reasons)} fields; " + "; ".join(reasons[:3]) + "; …"
 
@@ -301,6 +305,8 @@ def _creates(
         row.whole = not (outcome.questions or outcome.problems or outcome.left)
         decided = {n: v for n, v in verdicts.items() if v.conflict is None}
         row.fields = [n for n in decided if n in job.rules]
+        if row.whole:
+            row.won = {side.key: [] for side in sides}
         _explain(row, decided, views, sides)
         row.reason = "new from " + ", ".join(sorted({s.connection for s in sides}))
         outcome.rows.append(row)

@@ -11,8 +11,8 @@ class Row:
     """One write to one record, with before, after and reason.
 
     ``after`` and ``before`` are vendor values by vendor field. ``values`` are the canonical values that
-    become agreed when the row is settled; ``taken`` the bases to move then, by side key and field;
-    ``whole`` says that every field of the entity is settled with it (a create). ``why`` gives winner,
+    become agreed when the row is settled; ``taken`` the bases to move then, by side key and field (values
+    that were beaten), ``won`` the fields whose base becomes the new value; ``whole`` says that every field of the entity is settled with it (a create). ``why`` gives winner,
     rule, time and beaten values by field.
     """
 
@@ -24,6 +24,7 @@ class Row:
     fields: list[str] = field(default_factory=list)
     values: dict[str, Any] = field(default_factory=dict)
     taken: dict[str, dict[str, Any]] = field(default_factory=dict)
+    won: dict[str, list[str]] = field(default_factory=dict)
     why: dict[str, dict[str, Any]] = field(default_factory=dict)
     reason: str = ""
     whole: bool = False
@@ -36,7 +37,7 @@ class Row:
         """The JSON part of the stored row; empty parts left out."""
         parts = {
             "after": self.after, "before": self.before, "fields": self.fields, "values": self.values,
-            "taken": self.taken, "why": self.why, "reason": self.reason, "whole": self.whole,
+            "taken": self.taken, "won": self.won, "why": self.why, "reason": self.reason, "whole": self.whole,
         }  # fmt: skip
         return {name: part for name, part in parts.items() if part}
 
