@@ -115,11 +115,11 @@ class Run:
     jobs: list[JobRun] = field(default_factory=list)
     match: dict[str, list[Any]] = field(default_factory=dict)  # by entity
     email_sids: frozenset[int] = frozenset()
-    start_seq: int = 0
+    start_seq: int = 0  # changes after this one, up to read_seq, are what this run read
+    read_seq: int = 0
     freshness: float = 120.0
     wrote: int = 0
-    pointers: dict[tuple[int, str], int] = field(default_factory=dict)  # where merges and conversions went
-    wanted: dict[int, list[str]] = field(default_factory=dict)  # rows they name and no page has brought
+    wanted: dict[int, list[str]] = field(default_factory=dict)  # rows that merges and conversions name and no page has brought
     notes: list[str] = field(default_factory=list)
     progress: Callable[[str, str, int, int | None], None] | None = None  # stage, lane, done, total
     log: Any = None

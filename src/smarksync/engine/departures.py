@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from smarksync.errors import SystemFailure
-from smarksync.ledger import entities, inbox, links, states, streams
-from smarksync.plan.guard import emptied
-from smarksync.plugin import Can, Explains, Fetches, Gone, GoneKind, Sweeps, TellsGone
+from smarksync.ledger import links, states, streams
+from smarksync.plugin import Can, Explains, Fetches, Gone, Sweeps, TellsGone
 
 from .context import Lane, Run
-from .lookup import unite
+from .lookup import rank_of, unite
 
 BATCH = 500
 
@@ -45,8 +42,6 @@ def _told(run: Run, lane: Lane, connector: TellsGone) -> None:
 
 def _missing(run: Run, lane: Lane) -> None:
     """Absent from a complete scan, and then confirmed by id: another reader may have shifted the pages."""
-    limit = next((job.guards.get("emptied_side") for job in run.jobs if lane in job.lanes), None)
-    lane.emptied = emptied(lane.stream.shown, lane.shown_now, limit)
     if lane.emptied and "emptied_side" not in run.options.allow:
         return
     sql = (
@@ -115,7 +110,7 @@ def _follow(run: Run, lane: Lane, gone: Gone, eid: int) -> None:
     ledger = run.ledger
     target = _lane_of(run, lane, gone.into_stream)
     links.set_state(ledger, lane.sid, gone.id, "moved")
-    links.set_rank(ledger, lane.sid, gone.id, 1)
+    links.setrank_of(ledger, lane.sid, gone.id, 1)
     if target is None or gone.into is None:
         return
     survivor = links.of_records(ledger, target.sid, [gone.into]).get(gone.into)
@@ -124,8 +119,11 @@ def _follow(run: Run, lane: Lane, gone: Gone, eid: int) -> None:
             unite(run, eid, survivor.eid)
             states.changed(ledger, [(survivor.eid, target.sid, gone.into, run.run_id)])
         return
-    waiting = ledger.one("SELECT seq, fp, body FROM inbox WHERE sid = ? AND rid = ? ORDER BY seq DESC LIMIT 1", (target.sid, gone.into))
-    run.pointers[(target.sid, gone.into)] = eid
+    # the place is kept: whichever page brings the row finds its link waiting for it
+    links.put(ledger, [links.Link(target.sid, gone.into, eid, rank_of(run, target, eid), links.LIVE, None, links.pack({"n": 1}),
+                                  None, None, None, None)])  # fmt: skip
+    streams.add_live(ledger, target.sid, 1)
+    waiting = ledger.one("SELECT seq FROM inbox WHERE sid = ? AND rid = ? LIMIT 1", (target.sid, gone.into))
     if waiting is None and Can.FETCH in target.spec.can and isinstance(target.connector, Fetches):
         run.wanted.setdefault(target.sid, []).append(gone.into)
 
@@ -155,9 +153,4 @@ def fetch_wanted(run: Run) -> None:
     run.wanted.clear()
 
 
-def pointers_for(run: Run, rows: Iterable[tuple[int, str]]) -> dict[tuple[int, str], int]:
-    """Entities to which merges and conversions point, for rows about to be matched."""
-    return {row: eid for row in rows if (eid := run.pointers.get(row)) is not None}
-
-
-__all__ = ["GoneKind", "entities", "fetch_wanted", "inbox", "notice", "pointers_for", "take"]
+__all__ = ["fetch_wanted", "notice", "take"]

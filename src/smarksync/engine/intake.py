@@ -18,11 +18,13 @@ import orjson
 from smarksync.errors import Malformed, SmarkSyncError, SystemFailure
 from smarksync.ledger import entities, inbox, keys, links, states, streams
 from smarksync.ledger.links import Link
+from smarksync.plan.guard import emptied
 from smarksync.plan.match import keys_of
 from smarksync.plan.side import Side
 from smarksync.plugin import OWN_USER, Page, Record, TellsTime
 
 from .context import Lane, Run, instant
+from .stamps import mark_stamp
 
 _SORTED = orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS
 
@@ -175,6 +177,11 @@ class _Absorber:
         ledger, lane = self.run.ledger, self.lane
         whole = lane.pulled_whole
         shown = int(ledger.value("SELECT count(*) FROM scan WHERE sid = ?", (lane.sid,))) if whole else None
+        lane.shown_now = shown
+        limit = next((job.guards.get("emptied_side") for job in self.run.jobs if lane in job.lanes), None)
+        lane.emptied = whole and emptied(lane.stream.shown, shown, limit)
+        if lane.emptied and "emptied_side" not in self.run.options.allow:
+            shown = lane.stream.shown  # what it had counts until somebody allows that it has less
         with ledger.tx():
             streams.finish_read(
                 ledger, lane.sid, mapping=lane.mapping.version, observed_at=lane.until, whole=whole, shown=shown
@@ -256,6 +263,7 @@ def observe(run: Run, lane: Lane, rows: Sequence[tuple[Record, bytes]], own: boo
         )  # fmt: skip
         was = link.memory()
         look(side, record, values, lane, after=link.seen_at)
+        mark_stamp(side, record.fields, ref)
         state = link.state
         if state == links.GONE:
             state = links.LIVE  # it was away and is back: a person restored it
@@ -279,7 +287,7 @@ def observe(run: Run, lane: Lane, rows: Sequence[tuple[Record, bytes]], own: boo
 
 def _moved(was: dict[str, Any], now: dict[str, Any]) -> bool:
     """Whether anything but evidence and waiting marks changed."""
-    return any(was.get(k) != now.get(k) for k in ("n", "s", "b", "a", "p"))
+    return any(was.get(k) != now.get(k) for k in ("n", "s", "b", "a", "p", "x"))
 
 
 def _keys(run: Run, lane: Lane, side: Side, agreed: Mapping[str, Any], eid: int) -> list[tuple[str, str, int]]:

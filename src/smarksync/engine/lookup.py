@@ -13,6 +13,7 @@ from smarksync.plan.match import Match, Newcomer, keys_of, match
 from smarksync.plan.side import Side
 
 from .context import Lane, Run
+from .stamps import mark_stamp
 
 CHUNK = 2000
 
@@ -196,7 +197,8 @@ def _link(run: Run, newcomer: Newcomer, eid: int, bodies: Mapping[tuple[int, str
     side = Side(sid, rid, eid, lane.mapping, {"n": 1})
     side._put("s", lane.mapping.differences(body["f"], agreed))
     side._put("u", [c.vendor for c in lane.mapping.fields.values() if c.read and c.vendor not in body["f"]])
-    rank = _rank(run, lane, eid)
+    mark_stamp(side, body["f"], ref)
+    rank = rank_of(run, lane, eid)
     links.put(run.ledger, [Link(sid, rid, eid, rank, links.LIVE, fp, links.pack(side.memo), lane.until,
                                 body.get("at"), None, body.get("v"))])  # fmt: skip
     streams.add_live(run.ledger, sid, 1)
@@ -206,7 +208,7 @@ def _link(run: Run, newcomer: Newcomer, eid: int, bodies: Mapping[tuple[int, str
         keys.add_weak(run.ledger, [("email", str(v), eid) for v in others])
 
 
-def _rank(run: Run, lane: Lane, eid: int) -> int:
+def rank_of(run: Run, lane: Lane, eid: int) -> int:
     """0 = primary: the best of the entity's links on one connection; the others become secondary."""
     rank = 0
     for link in links.of_entities(run.ledger, [eid]).get(eid, []):

@@ -123,6 +123,11 @@ class Ledger:
         """The leases (by name, with their epochs) that every later commit must still own."""
         self._epochs = dict(epochs)
 
+    @property
+    def held(self) -> dict[str, int]:
+        """The leases that this run holds, with their epochs."""
+        return self._epochs
+
     def _check_epochs(self) -> None:
         if not self._epochs:
             return

@@ -276,17 +276,18 @@ def _outward_problem(side: Side, vendor: str, problem: ValueProblem, value: Any)
 
 
 def _stamp(person: Person, sides: list[Side], outcome: Outcome) -> None:
-    """Our id goes onto adopted records once; ``agreed`` carries it as ``external_id``."""
+    """Our id goes onto adopted records once."""
     for side in sides:
         codec = side.mapping.fields.get("external_id")
-        if codec is None or not codec.write or codec.vendor not in (side.memo.get("s") or ()):
+        lacks = side.memo.get("x")
+        if codec is None or not codec.write or lacks is None:
             continue
         row = next((r for r in outcome.rows if r.op == "update" and r.rid == side.rid and r.sid == side.sid), None)
         if row is None:
             row = Row("update", side.sid, side.rid, {}, reason="our id, stamped once", stamp=True)
             outcome.rows.append(row)
         row.after[codec.vendor] = person.ref
-        row.before[codec.vendor] = side.memo["s"][codec.vendor]
+        row.before[codec.vendor] = lacks[0]
 
 
 def _creates(

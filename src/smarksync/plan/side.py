@@ -10,6 +10,7 @@ s    {vendor field: raw} what the side shows where that is not outward(agreed)
 u    [vendor field] mapped for reading and never read (partial feeds)
 b    {canonical: value} the base where it is not what was agreed
 a    [canonical] fields without a base although the link is settled (newly mapped)
+x    [shown] our own id is not on the record yet, which shows this in its place
 p    {vendor field: [sent, stored]} what it keeps instead of what we sent
 w    [vendor field] written, and no echo seen yet
 e    {vendor field: [after, until or None, by or None]} when the shown value was edited, by evidence
@@ -22,7 +23,7 @@ formats and truncations are not edits.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 
 from smarksync.model import ABSENT, ValueProblem
@@ -44,11 +45,19 @@ class Codec(Protocol):
     @property
     def write(self) -> bool: ...
 
-    def inward(self, raw: Any) -> Any: ...
-    def outward(self, wire: Any) -> Any: ...
-    def agrees(self, raw: Any, wire: Any) -> bool: ...
-    def same(self, raw: Any, wire: Any) -> bool: ...
-    def is_fold(self, sent_raw: Any, shown_raw: Any) -> bool: ...
+    @property
+    def required(self) -> bool: ...
+    @property
+    def inward(self) -> Callable[[Any], Any]: ...
+    @property
+    def outward(self) -> Callable[[Any], Any]: ...
+    @property
+    def agrees(self) -> Callable[[Any, Any], bool]: ...
+    @property
+    def inward_in(self) -> Callable[[str], Callable[[Any], Any]] | None: ...
+
+    def same(self, raw: Any, wire: Any, *, country: str | None = None) -> bool: ...
+    def is_fold(self, sent: Any, shown: Any) -> bool: ...
 
 
 class Translation(Protocol):
@@ -146,9 +155,21 @@ class Side:
         if codec is self.name_field:
             return self._observed_name(field, raw, agreed)
         base = self.base(field, agreed)
-        if base is not ABSENT and (self._kept(codec, raw) or codec.same(raw, base)):
+        country = self._country(agreed) if codec.inward_in is not None else None
+        if base is not ABSENT and (self._kept(codec, raw) or codec.same(raw, base, country=country)):
             return base
-        return codec.inward(raw)
+        value = codec.inward_in(country)(raw) if country and codec.inward_in is not None else codec.inward(raw)
+        return base if value is ABSENT else value  # a vendor word that says nothing leaves what was agreed
+
+    def _country(self, agreed: Mapping[str, Any]) -> str | None:
+        """The record's own country, by which a phone number without a prefix is read."""
+        codec = self.mapping.fields.get("country")
+        try:
+            own = codec.inward(self.shown(codec, agreed)) if codec is not None else None
+        except ValueProblem:
+            own = None
+        found = own if isinstance(own, str) else agreed.get("country")
+        return str(found) if found else None
 
     def _kept(self, codec: Codec, raw: Any) -> bool:
         """Whether the side still shows what it stored in place of what we sent."""
