@@ -86,6 +86,21 @@ def test_more_rows_than_a_page_at_one_stamp_are_read_once():
     assert len({r.changed_at for r in records}) == 1
 
 
+def test_two_edits_at_one_stamp_show_one_row():
+    crm = system(resolution=timedelta(hours=1))
+    id = crm.insert("leads", name="a")
+    crm.edit("leads", id, name="b")
+    assert [r.fields["name"] for r in read(crm.connect())[0]] == ["b"]
+
+
+def test_the_overlap_never_moves_a_cursor_back():
+    crm = system(page_size=1, overlap=timedelta(hours=1))
+    crm.insert_many("leads", ({"name": n} for n in "abc"))
+    _, pages = read(crm.connect())
+    again, repeated = read(crm.connect(), cursor=pages[-1].cursor)
+    assert len(again) == 3 and {page.cursor["id"] for page in repeated} == {pages[-1].cursor["id"]}
+
+
 def test_only_asked_fields_and_until():
     crm = system()
     crm.insert("leads", email="a@x.org", name="A")
