@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from dataclasses import field as part
 from typing import Any
 
 
@@ -20,18 +21,18 @@ class Row:
     sid: int
     rid: str | None
     after: dict[str, Any]
-    before: dict[str, Any] = field(default_factory=dict)
-    fields: list[str] = field(default_factory=list)
-    values: dict[str, Any] = field(default_factory=dict)
-    taken: dict[str, dict[str, Any]] = field(default_factory=dict)
-    won: dict[str, list[str]] = field(default_factory=dict)
-    why: dict[str, dict[str, Any]] = field(default_factory=dict)
+    before: dict[str, Any] = part(default_factory=dict)
+    fields: list[str] = part(default_factory=list)
+    values: dict[str, Any] = part(default_factory=dict)
+    taken: dict[str, dict[str, Any]] = part(default_factory=dict)
+    won: dict[str, list[str]] = part(default_factory=dict)
+    why: dict[str, dict[str, Any]] = part(default_factory=dict)
     reason: str = ""
     whole: bool = False
     consent: bool = False
     adopts: bool = False
     stamp: bool = False
-    marks: list[tuple[str, str]] = field(default_factory=list)
+    marks: list[tuple[str, str]] = part(default_factory=list)
 
     def body(self) -> dict[str, Any]:
         """The JSON part of the stored row; empty parts left out."""
@@ -39,7 +40,7 @@ class Row:
             "after": self.after, "before": self.before, "fields": self.fields, "values": self.values,
             "taken": self.taken, "won": self.won, "why": self.why, "reason": self.reason, "whole": self.whole,
         }  # fmt: skip
-        return {name: part for name, part in parts.items() if part}
+        return {name: value for name, value in parts.items() if value}
 
 
 @dataclass(slots=True)
@@ -55,7 +56,7 @@ class Problem:
     message: str
     field: str = ""
     wanted: str = ""
-    facts: dict[str, Any] = field(default_factory=dict)
+    facts: dict[str, Any] = part(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -72,16 +73,16 @@ class Question:
 class Outcome:
     """Everything decided about one entity in one job."""
 
-    rows: list[Row] = field(default_factory=list)
-    problems: list[Problem] = field(default_factory=list)
-    questions: list[Question] = field(default_factory=list)
-    left: list[tuple[int, str, str]] = field(default_factory=list)  # side, field, reason
+    rows: list[Row] = part(default_factory=list)
+    problems: list[Problem] = part(default_factory=list)
+    questions: list[Question] = part(default_factory=list)
+    left: list[tuple[int, str, str]] = part(default_factory=list)  # side, field, reason
     #: settled without a write: the fields, their new values, the bases that move
-    local_fields: list[str] = field(default_factory=list)
-    local_values: dict[str, Any] = field(default_factory=dict)
-    local_taken: dict[str, dict[str, Any]] = field(default_factory=dict)
-    local_why: dict[str, dict[str, Any]] = field(default_factory=dict)
-    put_back: list[tuple[str, int, Any, Any]] = field(default_factory=list)  # field, sid, ours, theirs
-    held: set[str] = field(default_factory=set)  # fields with a write that a problem stopped
+    local_fields: list[str] = part(default_factory=list)
+    local_values: dict[str, Any] = part(default_factory=dict)
+    local_taken: dict[str, dict[str, Any]] = part(default_factory=dict)
+    local_why: dict[str, dict[str, Any]] = part(default_factory=dict)
+    put_back: list[tuple[str, int, Any, Any]] = part(default_factory=list)  # field, sid, ours, theirs
+    held: set[str] = part(default_factory=set)  # fields with a write that a problem stopped
     filtered: bool = False
-    examined: list[str] = field(default_factory=list)  # fields looked at: their open questions may close
+    examined: list[str] = part(default_factory=list)  # fields looked at: their open questions may close
