@@ -49,7 +49,12 @@ def _push_lane(run: Run, job: JobRun, lane: Lane, op: Op, consent: int) -> None:
             rows = _still_wanted(run, job, lane, op, rows)
             batches = _batches(rows, size)
             _send(run, job, lane, op, batches, pool)
-            run.tell("push", lane.name, job.counts.get(lane.sid, {}).get("written", 0), job.counts.get(lane.sid, {}).get("planned"))
+            run.tell(
+                "push",
+                lane.name,
+                job.counts.get(lane.sid, {}).get("written", 0),
+                job.counts.get(lane.sid, {}).get("planned"),
+            )
 
 
 def _writes() -> type:
@@ -131,7 +136,9 @@ def _call(lane: Lane, writes: Sequence[Write]) -> tuple[list[Receipt], SystemFai
     return receipts, None
 
 
-def _receive(run: Run, job: JobRun, lane: Lane, batch: list[PlanRow], receipts: list[Receipt], error: SystemFailure | None) -> None:
+def _receive(
+    run: Run, job: JobRun, lane: Lane, batch: list[PlanRow], receipts: list[Receipt], error: SystemFailure | None
+) -> None:
     by_ref = {row.seq: row for row in batch}
     answered: dict[int, Receipt] = {}
     for receipt in receipts:

@@ -24,10 +24,14 @@ def as_standing(eid: int, channel: str, claim: Claim) -> Standing:
     return Standing(eid, channel, str(claim.status), claim.at, claim.source, claim.basis, claim.evidence)
 
 
-def consent_of(run: Run, job: JobRun, person: Person, standing: Mapping[str, Standing], inherit: bool) -> ConsentOutcome | None:
+def consent_of(
+    run: Run, job: JobRun, person: Person, standing: Mapping[str, Standing], inherit: bool
+) -> ConsentOutcome | None:
     """The consent decision about one person; None when no side has a place for it."""
     reachable = frozenset(
-        lane.stream.connection for lane in job.lanes if lane.failed is None and run.connections[lane.stream.connection].failed is None
+        lane.stream.connection
+        for lane in job.lanes
+        if lane.failed is None and run.connections[lane.stream.connection].failed is None
     )
     inherited = _from_others(run, person) if inherit else {}
     claims = {channel: as_claim(row) for channel, row in standing.items()}
@@ -51,7 +55,9 @@ def _from_others(run: Run, person: Person) -> dict[str, list[Claim]]:
 
 def record(run: Run, person: Person, outcome: ConsentOutcome) -> None:
     """Stores what stands now, and wakes everybody else with the address when somebody opted out."""
-    consent.save(run.ledger, [as_standing(person.eid, channel, outcome.standing[channel]) for channel in outcome.changed])
+    consent.save(
+        run.ledger, [as_standing(person.eid, channel, outcome.standing[channel]) for channel in outcome.changed]
+    )
     if "email" in outcome.raised:
         others = set()
         for kind, value, weak in keys.of_entity(run.ledger, person.eid):
@@ -65,7 +71,13 @@ def audit_body(outcome: ConsentOutcome) -> dict[str, Any]:
     return {
         "op": "consent",
         "fields": {
-            channel: {"after": str(claim.status), "from": claim.source, "at": claim.at, "basis": claim.basis, "evidence": claim.evidence}
+            channel: {
+                "after": str(claim.status),
+                "from": claim.source,
+                "at": claim.at,
+                "basis": claim.basis,
+                "evidence": claim.evidence,
+            }
             for channel, claim in outcome.standing.items()
             if channel in outcome.changed
         },

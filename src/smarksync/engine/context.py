@@ -119,7 +119,9 @@ class Run:
     read_seq: int = 0
     freshness: float = 120.0
     wrote: int = 0
-    wanted: dict[int, list[str]] = field(default_factory=dict)  # rows that merges and conversions name and no page has brought
+    wanted: dict[int, list[str]] = field(
+        default_factory=dict
+    )  # rows that merges and conversions name and no page has brought
     notes: list[str] = field(default_factory=list)
     progress: Callable[[str, str, int, int | None], None] | None = None  # stage, lane, done, total
     log: Any = None

@@ -144,7 +144,11 @@ def _problems(run: Run, job: JobRun, person: Person, outcome: Outcome, held: lis
         quarantine.put(run.ledger, job=job.name, eid=person.eid, sid=problem.sid, kind=problem.kind, field=problem.field,
                        code=problem.code, message=problem.message, wanted=problem.wanted, facts=problem.facts,
                        run=run.run_id, now=run.stamp())  # fmt: skip
-    solved = [h.id for h in held if h.job == job.name and h.kind in ("value", "required", "name") and (h.sid, h.kind, h.field) not in current]
+    solved = [
+        h.id
+        for h in held
+        if h.job == job.name and h.kind in ("value", "required", "name") and (h.sid, h.kind, h.field) not in current
+    ]
     quarantine.remove(run.ledger, solved)
     kept, refused = [], False
     wanted = {(row.sid): wanted_hash(row.after) for row in outcome.rows}
@@ -180,7 +184,16 @@ def _flips(run: Run, job: JobRun, person: Person, outcome: Outcome) -> None:
                 "Which writer should rest?",
                 "sid": sid, "values": {"ours": {"value": ours}, lane.stream.connection: {"value": theirs}},
             }  # fmt: skip
-            conflicts.put(run.ledger, job=job.name, eid=person.eid, field=field, kind="flip", body=body, run=run.run_id, now=run.stamp())
+            conflicts.put(
+                run.ledger,
+                job=job.name,
+                eid=person.eid,
+                field=field,
+                kind="flip",
+                body=body,
+                run=run.run_id,
+                now=run.stamp(),
+            )
             _without(outcome, sid, field, run)
         else:
             run.ledger.run(
@@ -208,9 +221,14 @@ def _settle_local(run: Run, settled: list[tuple[Person, Outcome]]) -> None:
         before = {f: person.agreed.get(f) for f in outcome.local_why}
         settle_locally(run, person, outcome.local_values, outcome.local_taken)
         if outcome.local_why:
-            fields = {f: {"before": before[f], "after": outcome.local_values[f], **why} for f, why in outcome.local_why.items()}
+            fields = {
+                f: {"before": before[f], "after": outcome.local_values[f], **why}
+                for f, why in outcome.local_why.items()
+            }
             if not any(v["before"] is not None for v in fields.values()):
-                fields = {f: {k: v for k, v in one.items() if k not in ("before", "after")} for f, one in fields.items()}
+                fields = {
+                    f: {k: v for k, v in one.items() if k not in ("before", "after")} for f, one in fields.items()
+                }
             notes.append((person.eid, {"op": "agreed", "fields": fields}))
     if notes:
         audit.add(run.ledger, run.run_id, run.stamp(), notes)

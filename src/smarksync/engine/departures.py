@@ -60,13 +60,19 @@ def _missing(run: Run, lane: Lane) -> None:
 def _swept(run: Run, lane: Lane, connector: Sweeps) -> None:
     """The vendor hides deletes: when it has fewer rows than we know, its ids are listed."""
     count = connector.count(lane.stream.object)
-    known = int(run.ledger.value("SELECT count(*) FROM links WHERE sid = ? AND state IN ('live', 'filtered', 'unlinked')", (lane.sid,)))
+    known = int(
+        run.ledger.value(
+            "SELECT count(*) FROM links WHERE sid = ? AND state IN ('live', 'filtered', 'unlinked')", (lane.sid,)
+        )
+    )
     waiting = int(run.ledger.value("SELECT count(DISTINCT rid) FROM inbox WHERE sid = ?", (lane.sid,)))
     if count is None or count >= known + waiting:
         return
     run.ledger.run("CREATE TEMP TABLE IF NOT EXISTS scan (sid INTEGER, rid TEXT, PRIMARY KEY (sid, rid)) WITHOUT ROWID")
     run.ledger.run("DELETE FROM scan WHERE sid = ?", (lane.sid,))
-    run.ledger.many("INSERT OR IGNORE INTO scan VALUES (?, ?)", ((lane.sid, i) for i in connector.ids(lane.stream.object)))
+    run.ledger.many(
+        "INSERT OR IGNORE INTO scan VALUES (?, ?)", ((lane.sid, i) for i in connector.ids(lane.stream.object))
+    )
     _missing(run, lane)
 
 
@@ -132,7 +138,12 @@ def _lane_of(run: Run, lane: Lane, name: str | None) -> Lane | None:
     if name is None or name == lane.stream.object:
         return lane
     return next(
-        (other for other in run.lanes.values() if other.stream.connection == lane.stream.connection and other.stream.object == name), None
+        (
+            other
+            for other in run.lanes.values()
+            if other.stream.connection == lane.stream.connection and other.stream.object == name
+        ),
+        None,
     )
 
 

@@ -144,7 +144,9 @@ class _Absorber:
         self.version = lane.mapping.version.encode()[:64]
         self.seen = 0
         if lane.pulled_whole or lane.spec.full_scan:
-            run.ledger.run("CREATE TEMP TABLE IF NOT EXISTS scan (sid INTEGER, rid TEXT, PRIMARY KEY (sid, rid)) WITHOUT ROWID")
+            run.ledger.run(
+                "CREATE TEMP TABLE IF NOT EXISTS scan (sid INTEGER, rid TEXT, PRIMARY KEY (sid, rid)) WITHOUT ROWID"
+            )
             run.ledger.run("DELETE FROM scan WHERE sid = ?", (lane.sid,))
 
     def fail(self, error: SystemFailure) -> None:
@@ -220,7 +222,10 @@ def _distinct(records: Sequence[Record], lane: Lane) -> list[Record]:
     found: dict[str, Record] = {}
     for record in records:
         if not isinstance(record.id, str) or not record.id:
-            raise Malformed(f"{lane.name} sent a row without an id.", hint="Nothing of that page was stored. Report it to the connector.")
+            raise Malformed(
+                f"{lane.name} sent a row without an id.",
+                hint="Nothing of that page was stored. Report it to the connector.",
+            )
         found.pop(record.id, None)
         found[record.id] = record
     return list(found.values())
@@ -237,7 +242,9 @@ def _body(record: Record, lane: Lane) -> dict[str, Any]:
     return body
 
 
-def observe(run: Run, lane: Lane, rows: Sequence[tuple[Record, bytes]], own: bool = False) -> list[tuple[Record, bytes]]:
+def observe(
+    run: Run, lane: Lane, rows: Sequence[tuple[Record, bytes]], own: bool = False
+) -> list[tuple[Record, bytes]]:
     """Lays changed rows over what their links remember; returns those that are not linked to anyone.
 
     Within a transaction. ``own`` says that the rows are re-reads before a write, not part of the pull.

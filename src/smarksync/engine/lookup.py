@@ -40,10 +40,14 @@ def _provisional(run: Run) -> list[tuple[Link, int]]:
     sql = "SELECT eid FROM entities WHERE state = 'provisional'"
     eids = [row[0] for row in run.ledger.rows(sql)]
     found = links.of_entities(run.ledger, eids)
-    return [(link, eid) for eid, group in found.items() for link in group if link.state == "live" and link.sid in run.lanes]
+    return [
+        (link, eid) for eid, group in found.items() for link in group if link.state == "live" and link.sid in run.lanes
+    ]
 
 
-def _match_chunk(run: Run, rows: list[tuple[int, int, str, bytes, dict[str, Any]]], pending: list[tuple[Link, int]]) -> None:
+def _match_chunk(
+    run: Run, rows: list[tuple[int, int, str, bytes, dict[str, Any]]], pending: list[tuple[Link, int]]
+) -> None:
     bodies: dict[tuple[int, str], tuple[bytes, dict[str, Any]]] = {}
     for _, sid, rid, fp, body in rows:
         bodies[(sid, rid)] = (fp, body)  # a newer row replaces an older one
@@ -155,7 +159,9 @@ def shows(lane: Lane, raw: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
     return True
 
 
-def _carry_out(run: Run, entity: str, found: Match, bodies: Mapping[tuple[int, str], tuple[bytes, dict[str, Any]]]) -> None:
+def _carry_out(
+    run: Run, entity: str, found: Match, bodies: Mapping[tuple[int, str], tuple[bytes, dict[str, Any]]]
+) -> None:
     news: list[tuple[int, int | None, str | None, str]] = []
     for eid, group in found.groups:
         own = sorted(n.eid for n in group if n.eid is not None)
@@ -186,7 +192,9 @@ def _new_entity(run: Run, entity: str, group: list[Newcomer], state: str = entit
     return entities.create(run.ledger, entity, ref, run.run_id, state)
 
 
-def _link(run: Run, newcomer: Newcomer, eid: int, bodies: Mapping[tuple[int, str], tuple[bytes, dict[str, Any]]]) -> None:
+def _link(
+    run: Run, newcomer: Newcomer, eid: int, bodies: Mapping[tuple[int, str], tuple[bytes, dict[str, Any]]]
+) -> None:
     sid, rid = newcomer.row
     lane = run.lanes[sid]
     if newcomer.row not in bodies:
@@ -306,7 +314,14 @@ def _doubt(
         rivals = [r for r in records if r != name] + [refs[e] for e in candidates]
         what = "shares its key with" if kind == "duplicate" else "could be any of"
         text = f"{name} {what} {', '.join(rivals[:5])}{' …' if len(rivals) > 5 else ''} (by {key})"
-        _hold(run, newcomer.eid, newcomer.row[0], kind, text, {"candidates": [refs[e] for e in everyone if e != newcomer.eid], "key": key})
+        _hold(
+            run,
+            newcomer.eid,
+            newcomer.row[0],
+            kind,
+            text,
+            {"candidates": [refs[e] for e in everyone if e != newcomer.eid], "key": key},
+        )
 
 
 def _unsettle(run: Run, entity: str, candidates: list[int], news: list[Any]) -> list[int]:
@@ -330,7 +345,14 @@ def _unsettle(run: Run, entity: str, candidates: list[int], news: list[Any]) -> 
                 links.put(run.ledger, [link._replace(eid=owner, rank=0)])
                 keys.add(run.ledger, [(k, v, owner) for k, v in keys_of(run.match.get(entity, []), values)])
                 doubtful.append(owner)
-            _hold(run, owner, link.sid, "duplicate", f"{lane.name}:{link.rid} shares its key with another row", {"candidates": []})
+            _hold(
+                run,
+                owner,
+                link.sid,
+                "duplicate",
+                f"{lane.name}:{link.rid} shares its key with another row",
+                {"candidates": []},
+            )
             news.append((owner, link.sid, link.rid, run.run_id))
     return doubtful
 
@@ -368,4 +390,14 @@ def side_of(run: Run, link: Link) -> Side:
                 seen_at=link.seen_at, changed_at=link.changed_at, own_at=link.own_at, version=link.version, fp=link.fp)  # fmt: skip
 
 
-__all__ = ["ValueProblem", "canonical", "load_people", "match_inbox", "readopt", "record_of", "shows", "side_of", "unite"]
+__all__ = [
+    "ValueProblem",
+    "canonical",
+    "load_people",
+    "match_inbox",
+    "readopt",
+    "record_of",
+    "shows",
+    "side_of",
+    "unite",
+]

@@ -14,7 +14,15 @@ from smarksync.config.problems import Path
 from smarksync.errors import ConfigError, SystemFailure
 from smarksync.ledger import schemas, streams
 from smarksync.ledger.db import Ledger
-from smarksync.mapping import CompiledMapping, ObjectMapping, Preset, catalogue, compile_mapping, load_preset, object_mapping
+from smarksync.mapping import (
+    CompiledMapping,
+    ObjectMapping,
+    Preset,
+    catalogue,
+    compile_mapping,
+    load_preset,
+    object_mapping,
+)
 from smarksync.model import Moves, equal
 from smarksync.plan.build import JobRules, Target
 from smarksync.plan.reconcile import Rule, View
@@ -41,7 +49,9 @@ def chosen_jobs(config: Config, names: Sequence[str]) -> list[Job]:
     return [job for job in jobs if job.kind == "sync"]
 
 
-def written_mappings(config: Config, name: str, spec: ConnectorSpec, available: Sequence[StreamSpec]) -> tuple[dict[str, ObjectMapping], Preset | None]:
+def written_mappings(
+    config: Config, name: str, spec: ConnectorSpec, available: Sequence[StreamSpec]
+) -> tuple[dict[str, ObjectMapping], Preset | None]:
     """The mappings of one connection by object, preset and own lines laid over each other."""
     preset = load_preset(spec.preset, f"{spec.name} preset") if spec.preset else None
     written = config.mapping_of(name)
@@ -56,11 +66,18 @@ def written_mappings(config: Config, name: str, spec: ConnectorSpec, available: 
 
     for obj, own in written.objects.items():
         base = preset.streams.get(obj) if preset is not None and (own.extends or written.extends) else None
-        out[obj] = object_mapping(own, base, lambda path, o=obj: where(path, o), extends=bool(own.extends or written.extends))  # type: ignore[misc]
+        out[obj] = object_mapping(
+            own, base, lambda path, o=obj: where(path, o), extends=bool(own.extends or written.extends)
+        )  # type: ignore[misc]
         if available and obj not in {s.name for s in available}:
             place = where((), obj)
             names = ", ".join(s.name for s in available)
-            raise ConfigError(f"mappings.{name}: {spec.name} has no object {obj!r}.", file=str(place.file), line=place.line, hint=f"It has: {names}.")
+            raise ConfigError(
+                f"mappings.{name}: {spec.name} has no object {obj!r}.",
+                file=str(place.file),
+                line=place.line,
+                hint=f"It has: {names}.",
+            )
     if written.extends == "preset" and preset is not None:
         for obj, base in preset.streams.items():
             out.setdefault(obj, base)
@@ -70,8 +87,21 @@ def written_mappings(config: Config, name: str, spec: ConnectorSpec, available: 
 class Workshop:
     """Opens connections and compiles mappings for one run."""
 
-    def __init__(self, config: Config, registry: Registry, ledger: Ledger, make_session: OpenSessionFactory, now: Callable[[], datetime]) -> None:
-        self.config, self.registry, self.ledger, self.make_session, self.now = config, registry, ledger, make_session, now
+    def __init__(
+        self,
+        config: Config,
+        registry: Registry,
+        ledger: Ledger,
+        make_session: OpenSessionFactory,
+        now: Callable[[], datetime],
+    ) -> None:
+        self.config, self.registry, self.ledger, self.make_session, self.now = (
+            config,
+            registry,
+            ledger,
+            make_session,
+            now,
+        )
         self.presets: dict[str, Preset | None] = {}
         self.written: dict[str, dict[str, ObjectMapping]] = {}
         self.specs: dict[str, dict[str, StreamSpec]] = {}
@@ -83,7 +113,9 @@ class Workshop:
         try:
             spec = self.registry.spec(conn.connector)
         except ConfigError as error:
-            raise ConfigError(f"connection {name!r}: {error.message}", file=str(place.file), line=place.line, hint=error.hint) from error
+            raise ConfigError(
+                f"connection {name!r}: {error.message}", file=str(place.file), line=place.line, hint=error.hint
+            ) from error
         settings = read_settings(self.config, name, spec.settings)
         session = self.make_session(name, settings)
         opened = Opened(name, conn.role or spec.role, spec, spec.open(settings, session), session)
@@ -110,7 +142,9 @@ class Workshop:
         failed = opened.failed
         return Lane(stream, spec, compiled, opened.connector, rank, spec.resolution.total_seconds(), failed)
 
-    def compile(self, connection: str, spec: StreamSpec, mapping: ObjectMapping, live: Sequence[FieldInfo]) -> CompiledMapping:
+    def compile(
+        self, connection: str, spec: StreamSpec, mapping: ObjectMapping, live: Sequence[FieldInfo]
+    ) -> CompiledMapping:
         """The compiled mapping of one stream."""
         entities = self.config.schema_
         return compile_mapping(
@@ -153,7 +187,9 @@ def _job(run: Run, config: Config, workshop: Workshop, job: Job) -> JobRun:
             raise ConfigError(f"job {job.name!r}: connection {name!r} has no mapping for {job.entity}.", file=str(place.file), line=place.line,
                               hint=f"Add `mappings.{name}.OBJECT` with `entity: {job.entity}`.")  # fmt: skip
         for obj in objects:
-            lane = next((known for known in run.lanes.values() if known.name == f"{name}:{obj}"), None) or workshop.lane(run.connections[name], obj)
+            lane = next(
+                (known for known in run.lanes.values() if known.name == f"{name}:{obj}"), None
+            ) or workshop.lane(run.connections[name], obj)
             if lane is None:
                 failed = name
                 continue
@@ -164,12 +200,23 @@ def _job(run: Run, config: Config, workshop: Workshop, job: Job) -> JobRun:
     match = list(job.match or config.schema_[job.entity].match)
     run.match[job.entity] = match
     rules = _rules(config, job, mapped, lanes, workshop, run)
-    compiled = JobRun(job.name, rules, match, lanes, dict(job.create), dict(job.deletes), config.guards_for(job.name), _hash(job, config, lanes))
+    compiled = JobRun(
+        job.name,
+        rules,
+        match,
+        lanes,
+        dict(job.create),
+        dict(job.deletes),
+        config.guards_for(job.name),
+        _hash(job, config, lanes),
+    )
     compiled.failed = failed
     return compiled
 
 
-def _rules(config: Config, job: Job, mapped: Mapping[str, set[str]], lanes: list[Lane], workshop: Workshop, run: Run) -> JobRules:
+def _rules(
+    config: Config, job: Job, mapped: Mapping[str, set[str]], lanes: list[Lane], workshop: Workshop, run: Run
+) -> JobRules:
     entity = config.schema_[job.entity]
     found = resolve_rules(job, mapped, config.schema_, refs=())
     prefer = job.adopt.prefer
@@ -180,7 +227,9 @@ def _rules(config: Config, job: Job, mapped: Mapping[str, set[str]], lanes: list
         )
         for name, rule in found.items()
     }  # fmt: skip
-    slow = {name: field for name, field in entity.fields.items() if field.type in ("phone", "instant", "money", "decimal")}
+    slow = {
+        name: field for name, field in entity.fields.items() if field.type in ("phone", "instant", "money", "decimal")
+    }
     coarse = max((lane.spec.resolution for lane in lanes), default=None)
 
     def same(name: str, a: Any, b: Any) -> bool:
@@ -272,7 +321,11 @@ def _other_streams(run: Run, config: Config, workshop: Workshop) -> None:
             continue
         try:
             spec = workshop.registry.spec(config.connections[stream.connection].connector)
-            available = spec.streams if stream.connection not in workshop.specs else tuple(workshop.specs[stream.connection].values())
+            available = (
+                spec.streams
+                if stream.connection not in workshop.specs
+                else tuple(workshop.specs[stream.connection].values())
+            )
             written, _ = written_mappings(config, stream.connection, spec, ())
             mapping = written.get(stream.object)
             if mapping is None:

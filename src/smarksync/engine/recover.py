@@ -57,13 +57,17 @@ def _judge(run: Run, lane: Lane, row: PlanRow, record: Record) -> None:
 
     def shows(values: dict[str, object]) -> bool:
         return all(
-            v not in record.fields or record.fields[v] == raw or (v in codecs and codecs[v].is_fold(raw, record.fields[v]))
+            v not in record.fields
+            or record.fields[v] == raw
+            or (v in codecs and codecs[v].is_fold(raw, record.fields[v]))
             for v, raw in values.items()
         )
 
     if shows(after):
         stored = {v: record.fields[v] for v in after if v in record.fields}
-        settle(run, [(row, Receipt(str(row.seq), WriteResult.UPDATED, row.rid, record.version, stored, record.changed_at))])
+        settle(
+            run, [(row, Receipt(str(row.seq), WriteResult.UPDATED, row.rid, record.version, stored, record.changed_at))]
+        )
     elif shows(before):
         plans.set_status(run.ledger, [row.seq], "released")
     else:
@@ -83,7 +87,9 @@ def after_match(run: Run) -> None:
         with run.ledger.tx():
             plans.remove(run.ledger, [row.seq for row in found])
             # not there after a complete reading, or to be looked up by key just before it is sent again
-            certain = lane.failed is None and (lane.pulled_whole or Can.FIND in lane.spec.can or Can.UPSERT_BY_KEY in lane.spec.can)
+            certain = lane.failed is None and (
+                lane.pulled_whole or Can.FIND in lane.spec.can or Can.UPSERT_BY_KEY in lane.spec.can
+            )
             if certain:
                 plans.set_status(run.ledger, [row.seq for row in missing], "released")
 

@@ -16,7 +16,9 @@ from .intake import fingerprint, instant
 
 def take(run: Run, job: JobRun, lane: Lane, row: PlanRow, receipt: Receipt) -> None:
     """The fate of one row that was not applied (within the caller's transaction)."""
-    if receipt.result is WriteResult.UNKNOWN or (receipt.result in (WriteResult.CREATED, WriteResult.UPDATED) and not receipt.id):
+    if receipt.result is WriteResult.UNKNOWN or (
+        receipt.result in (WriteResult.CREATED, WriteResult.UPDATED) and not receipt.id
+    ):
         plans.set_status(run.ledger, [row.seq], "unknown")
         job.count(lane.sid, "unknown")
         job.fates[row.eid] = "deferred"
@@ -45,7 +47,9 @@ def _refused(run: Run, job: JobRun, lane: Lane, row: PlanRow, receipt: Receipt) 
         return
     if code == "SMK-GONE":
         job.fates[row.eid] = "deferred"
-        states.set_due(run.ledger, job.name, [(row.eid, "the record is no longer there")], states.top(run.ledger) + 1, run.stamp())
+        states.set_due(
+            run.ledger, job.name, [(row.eid, "the record is no longer there")], states.top(run.ledger) + 1, run.stamp()
+        )
         return
     text = f"{name}: refused — {receipt.message or 'no reason given'}"
     quarantine.put(
@@ -89,7 +93,9 @@ def look_up_duplicates(run: Run, lane: Lane, pairs: Sequence[tuple[PlanRow, Rece
         for row, receipt in pairs:
             if row.op != "create" or not receipt.duplicate_of:
                 continue
-            holders = {link.eid for i in receipt.duplicate_of if (link := known.get(i)) is not None and link.eid is not None}
+            holders = {
+                link.eid for i in receipt.duplicate_of if (link := known.get(i)) is not None and link.eid is not None
+            }
             for eid in holders - {row.eid}:
                 _same_person(run, row, eid, lane)
             if not holders:
@@ -132,7 +138,10 @@ def before_creates(run: Run, job: JobRun, lane: Lane, rows: list[PlanRow]) -> li
     try:
         found = list(
             lane.connector.find(  # type: ignore[attr-defined]
-                lane.stream.object, key, [str(r.body["after"][key]) for r in values.values()], fields=lane.mapping.vendor_fields
+                lane.stream.object,
+                key,
+                [str(r.body["after"][key]) for r in values.values()],
+                fields=lane.mapping.vendor_fields,
             )
         )
     except SystemFailure as error:

@@ -39,7 +39,10 @@ class Registry:
         spec = self._specs.get(name)
         if spec is None:
             known = ", ".join(self.names()) or "none"
-            raise ConfigError(f"There is no connector {name!r}.", hint=f"Installed: {known}. Others come with `pip install smarksync-{name}`.")
+            raise ConfigError(
+                f"There is no connector {name!r}.",
+                hint=f"Installed: {known}. Others come with `pip install smarksync-{name}`.",
+            )
         return spec
 
     def transforms(self) -> list[Transform]:
@@ -54,7 +57,10 @@ class Registry:
         points = self._found[name]
         owners = [f"{p.dist.name} {p.dist.version}" if p.dist else p.value for p in points]
         if len(set(owners)) > 1:
-            raise ConfigError(f"The connector {name!r} is brought by {' and by '.join(sorted(set(owners)))}.", hint="Uninstall one of them.")
+            raise ConfigError(
+                f"The connector {name!r} is brought by {' and by '.join(sorted(set(owners)))}.",
+                hint="Uninstall one of them.",
+            )
         try:
             plugin = points[0].load()
         except Exception as error:  # whatever a plugin raises on import concerns the jobs that name it, and no other

@@ -44,7 +44,9 @@ def _load(run: Run, job: JobRun, lane: Lane) -> Load:
             load.lifecycle_regressions += count
     if lane.pulled_whole:
         load.shown_before, load.shown_now = lane.stream.shown, lane.shown_now
-    total = int(ledger.value("SELECT count(*) FROM plan WHERE job = ? AND sid = ? AND status = 'planned'", (job.name, lane.sid)))
+    total = int(
+        ledger.value("SELECT count(*) FROM plan WHERE job = ? AND sid = ? AND status = 'planned'", (job.name, lane.sid))
+    )
     load.calls = -(-total // max(1, lane.spec.max_batch))
     counts = getattr(run.connections[lane.stream.connection].session, "counts", None)
     load.budget_left = getattr(counts, "budget_left", None)
@@ -65,13 +67,17 @@ def release(run: Run, job: JobRun, top: int) -> None:
 def release_consent(run: Run, job: JobRun) -> None:
     """A stopped job still passes opt-outs on; its other rows stay as a plan to look at."""
     with run.ledger.tx():
-        run.ledger.run("UPDATE plan SET status = 'released' WHERE job = ? AND status = 'planned' AND consent = 1", (job.name,))
+        run.ledger.run(
+            "UPDATE plan SET status = 'released' WHERE job = ? AND status = 'planned' AND consent = 1", (job.name,)
+        )
         hold(run, job)
 
 
 def hold(run: Run, job: JobRun) -> None:
     """Planned rows stay, reviewable; the next run computes them anew."""
-    for sid, count in run.ledger.rows("SELECT sid, count(*) FROM plan WHERE job = ? AND status = 'planned' GROUP BY sid", (job.name,)):
+    for sid, count in run.ledger.rows(
+        "SELECT sid, count(*) FROM plan WHERE job = ? AND status = 'planned' GROUP BY sid", (job.name,)
+    ):
         job.count(sid, "held", count)
     run.ledger.run("UPDATE plan SET status = 'held' WHERE job = ? AND status = 'planned'", (job.name,))
 
@@ -84,7 +90,9 @@ def _limit(run: Run, job: JobRun) -> None:
     room = max(0, limit - run.wrote)
     sql = "SELECT seq, eid, sid FROM plan WHERE job = ? AND status = 'planned' AND consent = 0 ORDER BY seq LIMIT -1 OFFSET ?"
     rows = run.ledger.rows(sql, (job.name, room))
-    states.set_due(run.ledger, job.name, [(eid, "--limit") for _, eid, _ in rows], states.top(run.ledger) + 1, run.stamp())
+    states.set_due(
+        run.ledger, job.name, [(eid, "--limit") for _, eid, _ in rows], states.top(run.ledger) + 1, run.stamp()
+    )
     for _, eid, sid in rows:
         job.fates.setdefault(eid, "deferred")
         job.count(sid, "held")

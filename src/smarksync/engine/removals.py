@@ -11,7 +11,11 @@ from .context import JobRun, Run
 
 def add(run: Run, job: JobRun, person: Person, outcome: Outcome) -> None:
     """Adds the writes that the job's `deletes` policy asks for. An edit elsewhere beats the delete."""
-    left = [s for s in person.sides if s.state == links.GONE and not s.memo.get("d") and s.connection in job.rules.connections]
+    left = [
+        s
+        for s in person.sides
+        if s.state == links.GONE and not s.memo.get("d") and s.connection in job.rules.connections
+    ]
     if not left:
         return
     alive = [s for s in person.sides if s.state == links.LIVE and s.rank == 0 and s.connection in job.rules.connections]

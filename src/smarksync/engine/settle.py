@@ -169,7 +169,11 @@ def _unasked(
         if codec is None or vendor in sent or not codec.read:
             continue
         known = target.shown(codec, after)
-        if known is not ABSENT and (known == raw or codec.same(raw, wire_of(codec, after))) and vendor not in (target.memo.get("s") or {}):
+        if (
+            known is not ABSENT
+            and (known == raw or codec.same(raw, wire_of(codec, after)))
+            and vendor not in (target.memo.get("s") or {})
+        ):
             continue
         if (target.memo.get("s") or {}).get(vendor, ABSENT) == raw:
             continue
@@ -209,7 +213,12 @@ def _rekey(run: Run, row: PlanRow, before: Mapping[str, Any], after: Mapping[str
 
 def _strangers(run: Run, linked: Mapping[int, list[Link]], eids: set[int]) -> None:
     """Links on systems that the config no longer names cannot follow: if they come back, they are adopted anew."""
-    rows = [(links.pack({"n": 1}), link.sid, link.rid) for eid in eids for link in linked.get(eid, []) if link.sid not in run.mappings]
+    rows = [
+        (links.pack({"n": 1}), link.sid, link.rid)
+        for eid in eids
+        for link in linked.get(eid, [])
+        if link.sid not in run.mappings
+    ]
     if rows:
         links.remember(run.ledger, rows)
 
@@ -227,7 +236,9 @@ def _note(run: Run, row: PlanRow, receipt: Receipt) -> dict[str, Any]:
         note["fields"] = {f: why for f, why in body.get("why", {}).items() if why.get("beaten")}
     else:
         values = body.get("values", {})
-        note["vendor"] = {v: {"before": body.get("before", {}).get(v), "after": a} for v, a in body.get("after", {}).items()}
+        note["vendor"] = {
+            v: {"before": body.get("before", {}).get(v), "after": a} for v, a in body.get("after", {}).items()
+        }
         note["fields"] = {f: {"after": values.get(f), **why} for f, why in body.get("why", {}).items()}
     return note
 

@@ -35,7 +35,8 @@ def of_entities(ledger: Ledger, eids: Iterable[int]) -> dict[int, dict[str, Stan
 def save(ledger: Ledger, rows: Iterable[Standing]) -> None:
     """Stores standings whole."""
     ledger.many(
-        "INSERT OR REPLACE INTO consent (eid, channel, status, at, source, basis, evidence) VALUES (?, ?, ?, ?, ?, ?, ?)", rows
+        "INSERT OR REPLACE INTO consent (eid, channel, status, at, source, basis, evidence) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        rows,
     )
 
 

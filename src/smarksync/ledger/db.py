@@ -132,7 +132,9 @@ class Ledger:
         if not self._epochs:
             return
         names = dumps(list(self._epochs)).decode()
-        found = dict(self.rows("SELECT name, epoch FROM leases WHERE name IN (SELECT value FROM json_each(?))", (names,)))
+        found = dict(
+            self.rows("SELECT name, epoch FROM leases WHERE name IN (SELECT value FROM json_each(?))", (names,))
+        )
         for name, epoch in self._epochs.items():
             if found.get(name) != epoch:
                 raise LeaseLost(

@@ -21,7 +21,8 @@ def make_ref(workspace: str, connection: str, name: str, rid: str, nth: int = 0)
 def create(ledger: Ledger, kind: str, ref: str, run: str, state: str = LIVE) -> int:
     """A new entity that nothing is agreed about yet."""
     return ledger.insert(
-        "INSERT INTO entities (ref, kind, state, agreed, created_run) VALUES (?, ?, ?, ?, ?)", (ref, kind, state, b"{}", run)
+        "INSERT INTO entities (ref, kind, state, agreed, created_run) VALUES (?, ?, ?, ?, ?)",
+        (ref, kind, state, b"{}", run),
     )
 
 
@@ -32,17 +33,20 @@ def taken(ledger: Ledger, ref: str) -> bool:
 
 def load(ledger: Ledger, eids: Iterable[int]) -> dict[int, tuple[str, str, dict[str, Any]]]:
     """{eid: (ref, state, agreed)}."""
-    sql = (
-        "SELECT e.eid, e.ref, e.state, e.agreed FROM json_each(?) j CROSS JOIN entities e WHERE e.eid = j.value"
-    )
-    return {eid: (ref, state, loads(agreed)) for eid, ref, state, agreed in ledger.rows(sql, (dumps(list(eids)).decode(),))}
+    sql = "SELECT e.eid, e.ref, e.state, e.agreed FROM json_each(?) j CROSS JOIN entities e WHERE e.eid = j.value"
+    return {
+        eid: (ref, state, loads(agreed)) for eid, ref, state, agreed in ledger.rows(sql, (dumps(list(eids)).decode(),))
+    }
 
 
 def save_agreed(ledger: Ledger, rows: Iterable[tuple[int, dict[str, Any]]]) -> None:
     """Stores (eid, agreed); nulls are left out, a missing name reads as null."""
     ledger.many(
         "UPDATE entities SET agreed = ? WHERE eid = ?",
-        ((dumps({k: v for k, v in agreed.items() if v is not None and k != "external_id"}), eid) for eid, agreed in rows),
+        (
+            (dumps({k: v for k, v in agreed.items() if v is not None and k != "external_id"}), eid)
+            for eid, agreed in rows
+        ),
     )
 
 

@@ -44,4 +44,7 @@ def holders(ledger: Ledger, wanted: Sequence[tuple[str, str]]) -> dict[tuple[str
 
 def of_entity(ledger: Ledger, eid: int) -> list[tuple[str, str, bool]]:
     """(kind, value, weak) of one entity."""
-    return [(k, v, bool(w)) for k, v, w in ledger.rows("SELECT kind, value, weak FROM keys WHERE eid = ? ORDER BY 1, 2", (eid,))]
+    return [
+        (k, v, bool(w))
+        for k, v, w in ledger.rows("SELECT kind, value, weak FROM keys WHERE eid = ? ORDER BY 1, 2", (eid,))
+    ]

@@ -24,7 +24,9 @@ def take(ledger: Ledger, names: Sequence[str], run: str, now: datetime) -> None:
     held: dict[str, int] = {}
     with ledger.tx():
         for name in sorted(set(names)):
-            row = ledger.one("SELECT epoch, holder, host, pid, started, heartbeat, run FROM leases WHERE name = ?", (name,))
+            row = ledger.one(
+                "SELECT epoch, holder, host, pid, started, heartbeat, run FROM leases WHERE name = ?", (name,)
+            )
             if row is not None and row[1] is not None and not _free(row, host, now):
                 raise LeaseHeld(
                     f"Another run ({row[6]}, process {row[3]} on {row[2]}) is working on {name} since {row[5]}.",

@@ -64,7 +64,9 @@ def discard(ledger: Ledger, job: str) -> None:
 
 def set_status(ledger: Ledger, seqs: Iterable[int], status: str) -> None:
     """Moves rows on."""
-    ledger.run("UPDATE plan SET status = ? WHERE seq IN (SELECT value FROM json_each(?))", (status, dumps(list(seqs)).decode()))
+    ledger.run(
+        "UPDATE plan SET status = ? WHERE seq IN (SELECT value FROM json_each(?))", (status, dumps(list(seqs)).decode())
+    )
 
 
 def remove(ledger: Ledger, seqs: Iterable[int]) -> None:

@@ -79,7 +79,11 @@ def listed(ledger: Ledger, where: str = "1", params: Sequence[Any] = (), limit: 
 def count_open(ledger: Ledger, jobs: Sequence[str]) -> int:
     """How many wait, for these jobs and for matching."""
     marks = ", ".join("?" * len(jobs))
-    return int(ledger.value(f"SELECT count(*) FROM quarantine WHERE state = 'open' AND (job = '' OR job IN ({marks}))", tuple(jobs)))
+    return int(
+        ledger.value(
+            f"SELECT count(*) FROM quarantine WHERE state = 'open' AND (job = '' OR job IN ({marks}))", tuple(jobs)
+        )
+    )
 
 
 def remove(ledger: Ledger, ids: Iterable[int]) -> None:

@@ -10,18 +10,24 @@ from .db import Ledger, dumps, loads
 
 def begin(ledger: Ledger, run: str, at: str, jobs: list[str], dry: bool) -> None:
     """A run has begun."""
-    ledger.run("INSERT INTO runs (run, started_at, dry, jobs) VALUES (?, ?, ?, ?)", (run, at, dry, dumps(jobs).decode()))
+    ledger.run(
+        "INSERT INTO runs (run, started_at, dry, jobs) VALUES (?, ?, ?, ?)", (run, at, dry, dumps(jobs).decode())
+    )
 
 
 def end(ledger: Ledger, run: str, at: str, exit_code: int, report: Mapping[str, Any]) -> None:
     """A run has ended, with its report."""
-    ledger.run("UPDATE runs SET ended_at = ?, exit_code = ?, report = ? WHERE run = ?", (at, exit_code, dumps(report).decode(), run))
+    ledger.run(
+        "UPDATE runs SET ended_at = ?, exit_code = ?, report = ? WHERE run = ?",
+        (at, exit_code, dumps(report).decode(), run),
+    )
 
 
 def listed(ledger: Ledger, limit: int = 20) -> list[dict[str, Any]]:
     """The latest runs, newest first."""
     rows = ledger.rows(
-        "SELECT run, started_at, ended_at, exit_code, dry, jobs, report FROM runs ORDER BY started_at DESC, run DESC LIMIT ?", (limit,)
+        "SELECT run, started_at, ended_at, exit_code, dry, jobs, report FROM runs ORDER BY started_at DESC, run DESC LIMIT ?",
+        (limit,),
     )
     return [_run(row) for row in rows]
 

@@ -17,7 +17,9 @@ def save(ledger: Ledger, sid: int, live: Sequence[FieldInfo], at: str) -> bool:
     digest = hashlib.blake2b(body, digest_size=12).hexdigest()
     if ledger.value("SELECT hash FROM schemas WHERE sid = ?", (sid,)) == digest:
         return False
-    ledger.run("INSERT OR REPLACE INTO schemas (sid, hash, body, at) VALUES (?, ?, ?, ?)", (sid, digest, body.decode(), at))
+    ledger.run(
+        "INSERT OR REPLACE INTO schemas (sid, hash, body, at) VALUES (?, ?, ?, ?)", (sid, digest, body.decode(), at)
+    )
     return True
 
 
@@ -30,5 +32,7 @@ def last(ledger: Ledger, sid: int) -> list[FieldInfo] | None:
     for one in loads(body):
         choices = one.pop("choices")
         kind = FieldType(one.pop("type"))
-        found.append(FieldInfo(type=kind, choices=tuple(Choice(**c) for c in choices) if choices is not None else None, **one))
+        found.append(
+            FieldInfo(type=kind, choices=tuple(Choice(**c) for c in choices) if choices is not None else None, **one)
+        )
     return found

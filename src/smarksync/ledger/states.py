@@ -25,7 +25,8 @@ def mark(ledger: Ledger, job: str) -> int:
 def set_mark(ledger: Ledger, job: str, seq: int) -> None:
     """Moves the job's mark; never backwards."""
     ledger.run(
-        "INSERT INTO marks (job, seq) VALUES (?, ?) ON CONFLICT (job) DO UPDATE SET seq = max(seq, excluded.seq)", (job, seq)
+        "INSERT INTO marks (job, seq) VALUES (?, ?) ON CONFLICT (job) DO UPDATE SET seq = max(seq, excluded.seq)",
+        (job, seq),
     )
 
 
@@ -36,7 +37,10 @@ def rules_of(ledger: Ledger, job: str) -> str | None:
 
 def set_rules(ledger: Ledger, job: str, rules: str) -> None:
     """Remembers the hash of rules and mappings."""
-    ledger.run("INSERT INTO marks (job, seq, rules) VALUES (?, 0, ?) ON CONFLICT (job) DO UPDATE SET rules = excluded.rules", (job, rules))
+    ledger.run(
+        "INSERT INTO marks (job, seq, rules) VALUES (?, 0, ?) ON CONFLICT (job) DO UPDATE SET rules = excluded.rules",
+        (job, rules),
+    )
 
 
 def has_settled(ledger: Ledger, job: str) -> bool:

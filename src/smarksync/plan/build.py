@@ -137,7 +137,9 @@ def _fields(person: Person, job: JobRules, sides: list[Side]) -> list[str]:
     return sorted(n for n in names if n in job.rules)
 
 
-def _views(person: Person, job: JobRules, name: str, sides: list[Side], outcome: Outcome) -> tuple[list[View], set[int]]:
+def _views(
+    person: Person, job: JobRules, name: str, sides: list[Side], outcome: Outcome
+) -> tuple[list[View], set[int]]:
     """What each side brings to a field; a side whose value has no meaning is kept out, unharmed."""
     views, blocked = [], set()
     for index, side in enumerate(sides):
@@ -265,13 +267,21 @@ def _explain(row: Row, decided: Mapping[str, Verdict], views: Mapping[str, list[
                 elif not row.whole:
                     row.won.setdefault(key, []).append(name)
         reasons.append(f"{name}: {verdict.how}" + (f" ({verdict.winner})" if verdict.winner else ""))
-    row.reason = "; ".join(reasons) if len(reasons) <= 4 else f"{len(reasons)} fields; " + "; ".join(reasons[:3]) + "; …"
+    row.reason = (
+        "; ".join(reasons) if len(reasons) <= 4 else f"{len(reasons)} fields; " + "; ".join(reasons[:3]) + "; …"
+    )
 
 
 def _outward_problem(side: Side, vendor: str, problem: ValueProblem, value: Any) -> Problem:
     where = f"{side.connection}:{side.stream}:{side.rid}"
     return Problem(
-        side.sid, "value", problem.code, f"{where}, field {vendor}: {problem.message}", vendor, _hash(value), {"direction": "out"}
+        side.sid,
+        "value",
+        problem.code,
+        f"{where}, field {vendor}: {problem.message}",
+        vendor,
+        _hash(value),
+        {"direction": "out"},
     )
 
 
@@ -314,7 +324,12 @@ def _creates(
 
 
 def _create_row(
-    person: Person, job: JobRules, target: Target, verdicts: Mapping[str, Verdict], merged: Mapping[str, Any], outcome: Outcome
+    person: Person,
+    job: JobRules,
+    target: Target,
+    verdicts: Mapping[str, Verdict],
+    merged: Mapping[str, Any],
+    outcome: Outcome,
 ) -> Row | None:
     """The fields of a create, or None with the problem noted."""
     row = Row("create", target.sid, None, {})
@@ -348,7 +363,9 @@ def _claims(name: str) -> bool:
     return name in ("email_opt_out", "phone_opt_out")
 
 
-def _outgoing(name: str, target: Target, job: JobRules, verdicts: Mapping[str, Verdict], merged: Mapping[str, Any]) -> Any:
+def _outgoing(
+    name: str, target: Target, job: JobRules, verdicts: Mapping[str, Verdict], merged: Mapping[str, Any]
+) -> Any:
     """The value a create carries: consent by its own rule, names joined, one-way fields left out."""
     if name == "email_opt_out":
         standing = merged.get(name)
@@ -397,7 +414,13 @@ def _settle_rest(
         for key, value in taken.items():
             outcome.local_taken.setdefault(key, {})[name] = value
         if verdict.moved:
-            why = {"from": verdict.winner, "how": verdict.how, "at": verdict.at, "by": verdict.by, "beaten": verdict.beaten}
+            why = {
+                "from": verdict.winner,
+                "how": verdict.how,
+                "at": verdict.at,
+                "by": verdict.by,
+                "beaten": verdict.beaten,
+            }
             outcome.local_why[name] = {k: v for k, v in why.items() if v}
 
 

@@ -133,7 +133,12 @@ def _views(
         row.before[codec.vendor] = None if before is ABSENT else before
         row.fields, row.values = [name], {name: value}
         refused = observed is not ABSENT and base is not ABSENT and observed != base
-        row.why = {name: {"from": claim.source if claim else None, "how": "put back: no act of the person's own" if refused else "consent"}}
+        row.why = {
+            name: {
+                "from": claim.source if claim else None,
+                "how": "put back: no act of the person's own" if refused else "consent",
+            }
+        }
         row.reason = "an opt-out reaches every record" if value else "the person opted in"
         outcome.rows.append(row)
 

@@ -48,7 +48,9 @@ class Trip:
     text: str
 
 
-def weigh(loads: Iterable[Load], limits: Mapping[str, Limit], *, first_run: bool, allowed: Iterable[str] = ()) -> list[Trip]:
+def weigh(
+    loads: Iterable[Load], limits: Mapping[str, Limit], *, first_run: bool, allowed: Iterable[str] = ()
+) -> list[Trip]:
     """All guards that trip and are not allowed, worst first per side."""
     allowed = set(allowed)
     trips = [trip for load in loads for trip in _side(load, limits, first_run)]
@@ -61,7 +63,11 @@ def _side(load: Load, limits: Mapping[str, Limit], first_run: bool) -> list[Trip
     def check(guard: str, count: int, what: str) -> None:
         limit = limits.get(guard)
         if limit is not None and count and _exceeds(limit, count, load.linked):
-            trips.append(Trip(guard, load.name, count, f"{guard}: {count:,} {what} in {load.name}{_of(count, load.linked, limit)}"))
+            trips.append(
+                Trip(
+                    guard, load.name, count, f"{guard}: {count:,} {what} in {load.name}{_of(count, load.linked, limit)}"
+                )
+            )
 
     if first_run:
         check("first_run", load.creates, "new records in the first run")

@@ -79,7 +79,11 @@ Apart = Callable[[int, int], bool]
 
 
 def match(
-    newcomers: Sequence[Newcomer], alternatives: Sequence[str | Sequence[str]], holders: Holders, occupied: Occupied, apart: Apart
+    newcomers: Sequence[Newcomer],
+    alternatives: Sequence[str | Sequence[str]],
+    holders: Holders,
+    occupied: Occupied,
+    apart: Apart,
 ) -> Match:
     """Groups the newcomers.
 
@@ -92,7 +96,15 @@ def match(
     for alternative in alternatives:
         if alternative == "external_id" or not waiting:
             continue
-        waiting = _round(kind_of(alternative), lambda n, a=alternative: key_values(a, n.values), waiting, holders, occupied, apart, result)  # type: ignore[misc]
+        waiting = _round(
+            kind_of(alternative),
+            lambda n, a=alternative: key_values(a, n.values),
+            waiting,
+            holders,
+            occupied,
+            apart,
+            result,
+        )  # type: ignore[misc]
         if alternative == "email":
             waiting = _round("email|last_name", lambda n: role_key(n.values), waiting, holders, occupied, apart, result)
     result.groups.extend((n.eid, [n]) for n in waiting)

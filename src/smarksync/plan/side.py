@@ -257,7 +257,9 @@ class Side:
         if seen:
             by_vendor = codecs_by_vendor(self.mapping)
             left = {
-                v: raw for v, raw in seen.items() if v in by_vendor and not by_vendor[v].agrees(raw, wire_of(by_vendor[v], after))
+                v: raw
+                for v, raw in seen.items()
+                if v in by_vendor and not by_vendor[v].agrees(raw, wire_of(by_vendor[v], after))
             }
             self._put("s", left)
             self._forget_evidence()
