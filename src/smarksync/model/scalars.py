@@ -36,7 +36,7 @@ def parse_bool(value: Any) -> bool | None:
             return _BOOLS[word]
         if not word:
             return None
-    elif isinstance(value, (int, float, Decimal)) and value in (0, 1):
+    elif isinstance(value, (int, float)) and value in (0, 1):
         return bool(value)
     raise wrong_type("neither true nor false")
 

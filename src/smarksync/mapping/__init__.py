@@ -1,0 +1,23 @@
+"""Translation between a system's own fields and the canonical schema: pure, compiled once, both ways."""
+
+from .compile import compile_mapping
+from .compiled import CompiledField, CompiledMapping, FieldProblem, Inactive
+from .presets import load_preset, object_mapping
+from .spec import FieldMapping, ObjectMapping, Pair, Place, Preset
+from .transforms import catalogue
+
+__all__ = [
+    "CompiledField",
+    "CompiledMapping",
+    "FieldMapping",
+    "FieldProblem",
+    "Inactive",
+    "ObjectMapping",
+    "Pair",
+    "Place",
+    "Preset",
+    "catalogue",
+    "compile_mapping",
+    "load_preset",
+    "object_mapping",
+]
