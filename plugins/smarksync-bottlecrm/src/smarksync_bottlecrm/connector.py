@@ -23,7 +23,7 @@ from smarksync.plugin import (
 from .client import Api, stream_named
 from .describe import CONVERTED, create_fields, describe
 from .rows import CUSTOM, Row, reader
-from .scan import Chunk, scan
+from .scan import PAGE, Chunk, scan
 from .settings import BottleCRMSettings
 from .streams import LEADS
 from .whereabouts import whereabouts
@@ -44,6 +44,8 @@ class BottleCRM:
         self._now = session.now
         self._writer = Writer(self._api, self._holders)
         self._totals: dict[str, int] = {}
+        #: new rows per list call
+        self.page_size = PAGE
 
     def close(self) -> None:
         """Lets go of the connections; may be called twice."""
@@ -127,7 +129,9 @@ class BottleCRM:
 
     def _scan(self, name: str, kind: Kind = "read", narrowed: Mapping[str, str] | None = None) -> Iterator[Chunk]:
         stream = stream_named(name)
-        return scan(stream, lambda page: self._api.list(stream, {**page, **(narrowed or {})}, kind=kind))
+        return scan(
+            stream, lambda page: self._api.list(stream, {**page, **(narrowed or {})}, kind=kind), page=self.page_size
+        )
 
     def _every_row(self, name: str) -> Iterator[Row]:
         for chunk in self._scan(name, "reread"):
