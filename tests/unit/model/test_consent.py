@@ -139,6 +139,7 @@ def test_views_and_flags():
     assert from_flag(False, at=T[0], source="a").status == "no_claim"
     assert from_flag(None, at=T[0], source="a").status == "no_claim"
     assert [s.rank for s in Status] == [0, 1, 2, 3]
+    assert sorted(Status) == list(Status)  # `<` between the words is the order, too
 
 
 def test_a_create_subscribes_only_with_consent():
