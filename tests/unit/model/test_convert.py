@@ -217,7 +217,8 @@ def test_wire_form(kind, given, wire):
         ("int", True), ("int", "four"), ("decimal", "1,000"), ("decimal", float("nan")), ("decimal", "1e999999999"),
         ("money", (1, 2, 3)), ("money", (1, "EURO")), ("money", {"value": 1}), ("date", "22.11.2026"),
         ("date", "2026-02-30"), ("instant", "2026-11-22T00:07:44"), ("instant", "2026-11-22"), ("instant", 1763769600),
-        ("instant", datetime(2026, 1, 1)), ("instant", "2026-13-22T00:07:44Z"), ("set", 5), ("url", 5),
+        ("instant", datetime(2026, 1, 1)), ("instant", "2026-13-22T00:07:44Z"), ("instant", "2026-02-30T00:07:44Z"),
+        ("set", 5), ("url", 5),
         ("country", 49), ("domain", "co.uk"), ("domain", "localhost"),
     ],
 )  # fmt: skip
