@@ -191,10 +191,10 @@ def is_fold(canonical: Field, info: FieldInfo, sent: Any, shown: Any) -> bool:
 
 def _is_cut(sent: str, shown: str, *limits: int | None) -> bool:
     known = [limit for limit in limits if limit]
+    data = sent.encode(errors="replace")  # some systems count bytes
     for limit in known if limits[0] else (*known, *_USUAL_LIMITS):
         if limit < len(sent) and shown.strip() == sent[:limit].strip():
             return True
-        data = sent.encode()  # some systems count bytes
         if limit < len(data) and shown.strip() == data[:limit].decode(errors="ignore").strip():
             return True
     return False

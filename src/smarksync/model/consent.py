@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 
 
 class Status(StrEnum):
-    """Where a channel stands; compare with :meth:`rank`."""
+    """Where a channel stands. The words sort in the order of the lattice, so ``<`` and ``max`` mean it."""
 
     NO_CLAIM = "no_claim"
     OPTED_IN = "opted_in"

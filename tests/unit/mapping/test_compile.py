@@ -155,6 +155,9 @@ def test_plugins_bring_transforms(one: Callable[..., CompiledField]) -> None:
     rot = Transform("backwards", lambda text: text[::-1], lambda text: text[::-1], ("text",), "turned around")
     field = one("text", transform=("backwards", "strip"), plugins=(rot,))
     assert field.inward(" cba") == "abc" and field.outward("abc") == "cba"
+    failing = one("text", transform=("int",), plugins=(Transform("int", int),))
+    with pytest.raises(ValueProblem, match="transform int cannot take the value"):
+        failing.inward("Anna")  # int's own message would repeat it
     with pytest.raises(ValueError, match="two transforms are called strip"):
         one("text", plugins=(Transform("strip", str, str),))
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from smarksync.errors import ConfigError
-from smarksync.mapping import Pair, Place, load_preset, object_mapping
+from smarksync.mapping import Pair, Place, connection_mappings, load_preset, object_mapping
 
 PRESET = """\
 streams:
@@ -74,6 +74,7 @@ def test_a_preset_says_what_means_what_and_where_it_was_written() -> None:
         ("streams:\n  L:\n    entity: lead\n    fields:\n      email: {direction: read}", "does not say which field"),
         ("streams:\n  L:\n    entity: lead\n    fields:\n      email: {field: E, direction: up}", "both, read, write"),
         ("streams:\n  L:\n    entity: lead\n    fields: {}\n    values: {x: {a: b}}", "which fields does not map"),
+        ("streams: {L: lead}", "a stream wants entity: and fields:"),
         ("creates: {lead: L}", "L is named by creates or primary"),
     ],
 )
@@ -117,10 +118,35 @@ def test_own_lines_replace_the_preset_unless_they_extend_it() -> None:
         assert over.fields["email_opt_out"].transform == ("negate",)
 
 
+def test_what_is_stated_wins_over_the_preset_and_the_rest_is_inherited() -> None:
+    text = "streams: {L: {entity: lead, fields: {score: {field: S, direction: read, transform: [percent]}}}}"
+    stream = load_preset(text, "p.yaml").streams["L"]
+    for own, direction, transform in (
+        ({"field": "S", "required": True}, "read", ("percent",)),
+        ({"field": "S", "direction": "both"}, "both", ("percent",)),
+        ({"field": "S", "transform": []}, "read", ()),
+    ):
+        score = object_mapping(written({"score": own}, extends="preset"), stream, place).fields["score"]
+        assert (score.direction, score.transform) == (direction, transform)
+
+
 def test_a_field_that_moves_starts_afresh() -> None:
     lead = load_preset(PRESET, "preset.yaml").streams["Lead"]
     over = object_mapping(written({"email_opt_out": "OptedOut"}, extends="preset"), lead, place)
     assert over.fields["email_opt_out"].transform == ()
+
+
+def test_all_objects_of_a_connection() -> None:
+    preset = load_preset(PRESET, "preset.yaml")
+    assert connection_mappings(None, preset, place) == preset.streams
+    own = SimpleNamespace(extends=None, objects={"Lead": written({"phone": "P"}, entity="lead")})
+    assert list(connection_mappings(own, preset, place)) == ["Lead"]
+    over = SimpleNamespace(extends=None, objects={"Lead": written({"phone": "P"}, extends="preset")})
+    found = connection_mappings(over, preset, place)
+    assert list(found) == ["Lead", "Contact"] and {"email", "phone"} <= set(found["Lead"].fields)
+    assert found["Lead"].fields["phone"].place == Place("smarksync.yaml", 23)  # Lead, fields, phone
+    whole = SimpleNamespace(extends="preset", objects={"Extra": written({"email": "E"}, entity="lead")})
+    assert list(connection_mappings(whole, preset, place)) == ["Extra", "Lead", "Contact"]
 
 
 def test_the_configs_own_classes_fit() -> None:

@@ -29,6 +29,16 @@ def test_differences_shows_only_what_was_read_and_differs(whole: Callable[..., C
     assert compiled.vendor_fields == ("FN", "LN", "S", "U", "E")
 
 
+def test_what_was_not_read_does_not_differ(whole: Callable[..., CompiledMapping]) -> None:
+    live = [FieldInfo("L"), FieldInfo("A", T.DECIMAL), FieldInfo("U"), FieldInfo("N"), FieldInfo("C")]
+    money = FieldMapping("opportunity_amount", "A", currency="U")
+    compiled = whole({"lifecycle": "L", "opportunity_amount": money, "full_name": "N", "company": "C"}, live)
+    agreed = {"lifecycle": "mql", "opportunity_amount": ["5", "EUR"], "last_name": "Ott", "company": "Acme"}
+    assert compiled.differences({}, agreed) == {}
+    shown = {"L": "lead", "A": 6, "U": "EUR", "N": "Ohm", "C": "Other"}
+    assert compiled.differences(shown, agreed) == shown
+
+
 def test_five_empties_stay_five(whole: Callable[..., CompiledMapping], one: Callable[..., CompiledField]) -> None:
     compiled = whole({"score": "S"}, [FieldInfo("S", T.INT)])
     assert compiled.inward_row({}) == ({}, [])

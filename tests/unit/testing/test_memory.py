@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from smarksync.kit.session import OpenSession
 from smarksync.plugin import (
     OWN_USER,
     Can,
@@ -83,6 +84,21 @@ def test_more_rows_than_a_page_at_one_stamp_are_read_once():
     records, _ = read(crm.connect())
     assert sorted(r.id for r in records) == sorted(ids)
     assert len({r.changed_at for r in records}) == 1
+
+
+def test_two_edits_at_one_stamp_show_one_row():
+    crm = system(resolution=timedelta(hours=1))
+    id = crm.insert("leads", name="a")
+    crm.edit("leads", id, name="b")
+    assert [r.fields["name"] for r in read(crm.connect())[0]] == ["b"]
+
+
+def test_the_overlap_never_moves_a_cursor_back():
+    crm = system(page_size=1, overlap=timedelta(hours=1))
+    crm.insert_many("leads", ({"name": n} for n in "abc"))
+    _, pages = read(crm.connect())
+    again, repeated = read(crm.connect(), cursor=pages[-1].cursor)
+    assert len(again) == 3 and {page.cursor["id"] for page in repeated} == {pages[-1].cursor["id"]}
 
 
 def test_only_asked_fields_and_until():
@@ -335,21 +351,8 @@ def test_a_sink_counts_and_keeps_nothing():
     assert (sink.created, crm.rows("leads"), crm.calls) == (1, {}, [])
 
 
-class Counts:
-    """Takes what kit's counts take."""
-
-    def __init__(self):
-        self.seen = []
-
-    def call(self, kind):
-        self.seen.append(kind)
-
-    def throttled(self):
-        self.seen.append("throttled")
-
-
 def test_calls_are_counted_in_the_session():
-    session = type("Session", (), {"counts": Counts()})()
+    session = OpenSession("crm")
     crm = system()
     crm.faults = FaultPlan()
     crm.faults.fail(Throttled("slow"), kind="find")
@@ -360,7 +363,8 @@ def test_calls_are_counted_in_the_session():
     connector.describe("leads")
     with pytest.raises(Throttled):
         list(connector.find("leads", "email", ["x"], fields=()))
-    assert session.counts.seen == ["read", "write", "reread", "schema", "read", "throttled"]
+    seen = {kind: session.counts[kind] for kind in ("total", "read", "write", "reread", "schema", "throttled")}
+    assert seen == {"total": 5, "read": 2, "write": 1, "reread": 1, "schema": 1, "throttled": 1}
 
 
 def test_configs_name_registered_systems():
