@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from smarksync.model import Claim, Status, consent
@@ -46,7 +46,9 @@ def oracle(everyone):
     return "opted_out"
 
 
+@settings(max_examples=500)
 @given(standing, some)
+@example(None, [claim("opted_out", None, 0), claim("opted_out", T[0], 0), claim("opted_in", T[1], 2)])
 def test_the_status_is_what_the_rules_say(before, shown):
     result = join(before, shown).standing
     assert (result and result.status) == oracle([*([before] if before else []), *shown])
@@ -139,6 +141,7 @@ def test_views_and_flags():
     assert from_flag(False, at=T[0], source="a").status == "no_claim"
     assert from_flag(None, at=T[0], source="a").status == "no_claim"
     assert [s.rank for s in Status] == [0, 1, 2, 3]
+    assert sorted(Status) == list(Status)  # `<` between the words is the order, too
 
 
 def test_a_create_subscribes_only_with_consent():

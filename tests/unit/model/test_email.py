@@ -21,11 +21,21 @@ address = st.builds(
 )
 
 
+#: as long as an address may be, and one character longer: local part, label, whole
+LONG = [f"{'a' * a}@{'b' * b}.com" for a in (63, 64, 65) for b in (62, 63, 64)]
+LONG += [f"a@{'.'.join(['b' * 49] * 5)}.{'c' * n}" for n in (2, 3, 4, 5)]
+
+
 def outcome(parse, value):
     try:
         return parse(value)
     except ValueProblem as problem:
         return problem.code
+
+
+@pytest.mark.parametrize("value", LONG)
+def test_fast_is_slow_at_the_limits_of_length(value):
+    assert outcome(parse_email, value) == outcome(slow_email, value)
 
 
 @settings(deadline=None)  # the first value pays for a library's import
