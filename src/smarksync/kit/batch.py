@@ -7,7 +7,16 @@ from typing import TypeVar
 
 import orjson
 
-from smarksync.errors import AuthFailed, Invalid, Malformed, PermissionDenied, SystemFailure, Throttled, Transient, Unknown
+from smarksync.errors import (
+    AuthFailed,
+    Invalid,
+    Malformed,
+    PermissionDenied,
+    SystemFailure,
+    Throttled,
+    Transient,
+    Unknown,
+)
 from smarksync.plugin.records import Receipt, Write, WriteResult
 
 T = TypeVar("T")

@@ -148,6 +148,24 @@ def test_a_token_fetch_that_is_lost_leaves_the_write_known_not_applied(net):
     assert not isinstance(caught.value, Unknown)
 
 
+def test_a_refresh_that_is_lost_after_a_401_leaves_the_write_known_not_applied(net):
+    vendor = Vendor()
+    net.will(vendor)
+    client = net.session.client(URL, auth=client_credentials(net))
+    client.get("/")
+    vendor.good = set()
+
+    def lost(request):
+        if request.url == TOKEN_URL:
+            raise httpx.ReadTimeout("slow", request=request)
+        return vendor(request)
+
+    net.will(lost)
+    with pytest.raises(Transient) as caught:
+        client.request("POST", "/", json={})
+    assert not isinstance(caught.value, Unknown)
+
+
 class SlowDisk(MemoryTokens):
     """Notes how far the vendor was when a token was saved; can be full."""
 

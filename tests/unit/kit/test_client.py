@@ -131,12 +131,30 @@ def test_a_limit_that_lasts_too_long_ends_the_call_with_its_wait(net):
     assert net.clock.slept == []
 
 
-def test_a_limit_pauses_every_thread_of_the_account(net):
+def test_a_limit_pauses_everybody_on_the_account_and_nobody_twice(net):
     net.will(httpx.Response(429, headers={"Retry-After": "30"}), ok())
+    net.session.client(URL).get("/leads")
+    assert net.clock.slept == [30.0]
+    net.will(httpx.Response(503, headers={"Retry-After": "50"}))
+    with pytest.raises(Throttled):
+        net.session.client(URL, rate_limit=None).get("/leads")
+    net.will(ok())
+    net.clock.slept.clear()
+    net.session.client(URL).get("/accounts")
+    assert net.clock.slept == [50.0], "another client of the account waits as well"
+
+
+def test_a_long_limit_fails_every_further_call_at_once_and_unsent(net):
+    net.will(httpx.Response(429, headers={"Retry-After": "3600"}))
     client = net.session.client(URL)
-    client.get("/leads")
-    assert net.clock.monotonic() >= 30
-    assert sum(net.clock.slept) == 30, "the thread that was told waits once, not twice"
+    for _ in range(3):
+        with pytest.raises(Throttled) as caught:
+            client.request("POST", "/leads", json={})
+        assert caught.value.retry_after == 3600
+    assert len(net.seen) == 1
+    net.clock.move(3590)
+    net.will(ok())
+    assert client.get("/leads").json == OK
 
 
 def test_the_rate_limit_holds_threads_together(net):
