@@ -1,0 +1,51 @@
+"""A plugin's settings: its own pydantic model over the raw values, its findings in our own words."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, SecretStr, ValidationError
+
+from .invalid import problems
+from .problems import Problem, error, suggest
+from .schema import Config
+
+Settings = TypeVar("Settings", bound=BaseModel)
+
+
+def read_settings(config: Config, connection: str, model: type[Settings]) -> Settings:
+    """The settings of a connection as the plugin's model. Raises ConfigError with every problem's file and line.
+
+    References (``${…}``) are revealed to the model only; no value is part of a message.
+    """
+    raw = config.connections[connection].settings
+    at = ("connections", connection, "settings")
+    known = [info.alias or name for name, info in model.model_fields.items()]
+    unknown = [key for key in raw if key not in known] if model.model_config.get("extra") != "allow" else []
+    extra = [
+        Problem(
+            config.place(*at, key),
+            f"unknown setting `{key}` of the connector `{config.connections[connection].connector}`.",
+            suggest(key, known),
+            (*at, key),
+        )
+        for key in unknown
+    ]
+    try:
+        settings = model.model_validate(reveal({k: v for k, v in raw.items() if k not in unknown}))
+    except ValidationError as e:
+        raise error([*extra, *problems(e, model, config._places, at=at, secret=True)]) from None
+    if extra:
+        raise error(extra)
+    return settings
+
+
+def reveal(value: Any) -> Any:
+    """The value with every secret in it laid open."""
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    if isinstance(value, dict):
+        return {k: reveal(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [reveal(v) for v in value]
+    return value
