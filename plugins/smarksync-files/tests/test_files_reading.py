@@ -81,6 +81,7 @@ def test_broken_files_name_line_and_cure_and_give_no_row(folder, data, said):
         ('{"id": "0"}', "the id already stands in line 1"),
         ('{"id": 1, "a": 1, "a": 2}', "a key stands there twice"),
         ('{"id": 1, "a": NaN}', "a value that JSON does not have"),
+        ('{"id": 1, "a": 1e999}', "a value that JSON does not have"),
         ('{"id": 1, "a": ' + "[" * 100_000 + "]" * 100_000 + "}", "nested too deep"),
     ],
 )

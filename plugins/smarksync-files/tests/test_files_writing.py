@@ -32,6 +32,12 @@ def test_update_touches_its_cells_only(folder):
     assert (receipt.version, receipt.changed_at) == (record.version, record.changed_at)
 
 
+def test_a_cell_in_quotes_stays_in_quotes(folder):
+    path = folder.file('id,name,email\n1,"A",a\n')
+    folder.update("1", name="B", email="b")
+    assert path.read_text() == 'id,name,email\n1,"B",b\n'
+
+
 def test_an_update_that_changes_nothing_leaves_the_file_alone(folder):
     path = folder.file(HEAD + "1,a,A,old\n")
     before = os.stat(path)

@@ -22,6 +22,7 @@ from smarksync.errors import (
     Transient,
     Unknown,
 )
+from smarksync.redact import redact, shorten, texts_in
 
 from .response import NotJson, Response
 
@@ -162,6 +163,11 @@ def errors_in_body(
         )
 
     return own
+
+
+def modest(words: str, sent: Any = None) -> str:
+    """A vendor's words as an error or receipt may repeat them: short, without secrets and without what we sent."""
+    return shorten(redact(words, echoes=texts_in(sent)))
 
 
 def vendor_words(response: Response) -> str:

@@ -2,7 +2,7 @@
 
 from .compile import compile_mapping
 from .compiled import CompiledField, CompiledMapping, FieldProblem, Inactive
-from .presets import load_preset, object_mapping
+from .presets import connection_mappings, load_preset, object_mapping
 from .spec import FieldMapping, ObjectMapping, Pair, Place, Preset
 from .transforms import catalogue
 
@@ -18,6 +18,7 @@ __all__ = [
     "Preset",
     "catalogue",
     "compile_mapping",
+    "connection_mappings",
     "load_preset",
     "object_mapping",
 ]

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from decimal import Decimal
+from decimal import ROUND_DOWN, ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal
 from functools import lru_cache
 from typing import Any
 
@@ -81,6 +81,7 @@ def _instants(stream: StreamSpec) -> Convert:
 
 def compile_agrees(outward: Convert, key: Convert, direct: bool) -> Agrees:
     """(raw, wire) → bool. ``direct``: a wire value goes out as it is, so equal values agree at once."""
+    blank_is_null = key("") is None
 
     def compare(raw: Any, wire: Any) -> bool:
         try:
@@ -94,6 +95,8 @@ def compile_agrees(outward: Convert, key: Convert, direct: bool) -> Agrees:
         def agrees(raw: Any, wire: Any) -> bool:
             if raw == wire:
                 return True
+            if raw == "" and wire is None:  # systems that show "" for every empty field are common
+                return blank_is_null
             return compare(raw, wire)
 
         return agrees
@@ -179,6 +182,8 @@ def is_fold(canonical: Field, info: FieldInfo, sent: Any, shown: Any) -> bool:
             return True
         if _is_cut(sent, shown, info.max_length, canonical.length):
             return True
+    if sent is None and shown is False and info.type is FieldType.BOOL:
+        return True  # Marketo keeps no empty boolean
     if canonical.type in ("int", "decimal", "money") and _is_rounded(sent, shown):
         return True
     return canonical.type == "instant" and _is_coarser(sent, shown)
@@ -186,10 +191,10 @@ def is_fold(canonical: Field, info: FieldInfo, sent: Any, shown: Any) -> bool:
 
 def _is_cut(sent: str, shown: str, *limits: int | None) -> bool:
     known = [limit for limit in limits if limit]
+    data = sent.encode(errors="replace")  # some systems count bytes
     for limit in known if limits[0] else (*known, *_USUAL_LIMITS):
         if limit < len(sent) and shown.strip() == sent[:limit].strip():
             return True
-        data = sent.encode()  # some systems count bytes
         if limit < len(data) and shown.strip() == data[:limit].decode(errors="ignore").strip():
             return True
     return False
@@ -198,10 +203,10 @@ def _is_cut(sent: str, shown: str, *limits: int | None) -> bool:
 def _is_rounded(sent: Any, shown: Any) -> bool:
     try:
         before, after = Decimal(decimal_text(sent)), Decimal(decimal_text(shown))
-        places = max(0, -int(Decimal(str(shown).strip()).as_tuple().exponent))
+        places = Decimal(1).scaleb(min(0, int(Decimal(str(shown).strip()).as_tuple().exponent)))
+        return any(before.quantize(places, mode) == after for mode in (ROUND_HALF_UP, ROUND_HALF_EVEN, ROUND_DOWN))
     except (ValueProblem, ValueError, ArithmeticError):
         return False
-    return abs(before - after) < Decimal(1).scaleb(-places)  # rounded or cut at the digits shown
 
 
 def _is_coarser(sent: Any, shown: Any) -> bool:

@@ -96,7 +96,8 @@ def table_for(mapping: FieldMapping, canonical: Field, info: FieldInfo) -> Value
             # a retired choice may still stand in old records: it is read, and never written
             read.setdefault(vendor if live is None else live, word)
     for vendor in mapping.keep:
-        read[_live(vendor, info, matcher) or vendor] = ABSENT
+        live = _live(vendor, info, matcher)
+        read[vendor if live is None else live] = ABSENT
     if closed:
         for word in canonical.values:  # words without a line of their own pass when the system knows them
             live = word if matcher.free else matcher.find(word)
@@ -176,7 +177,9 @@ def _gaps(
     if canonical.type != "enum" or canonical.open:
         return ()
     remarks = []
-    strangers = [c.value for c in info.choices or () if c.active and c.value not in read]
+    shown = [c.value for c in info.choices or () if c.active and c.value not in read]
+    flags = (("true", True), ("false", False)) if info.type is FieldType.BOOL else ()
+    strangers = shown + [word for word, flag in flags if flag not in read]
     if strangers and mapping.unknown == "quarantine":
         remarks.append(
             Remark(
@@ -226,6 +229,8 @@ def reader(table: ValueTable, mapping: FieldMapping, canonical: Field, info: Fie
                 return found
             if value == "":
                 return None
+        elif value is None:
+            return None
         if passes or value in words:
             return value
         if keep:

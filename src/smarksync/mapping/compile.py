@@ -293,5 +293,7 @@ def _version(mapping: ObjectMapping, entity: Entity, fields: Mapping[str, Compil
         for vendor in field.vendors:
             info = context.live[vendor]
             choices = None if info.choices is None else sorted((c.value, c.label, c.active) for c in info.choices)
-            parts.append([vendor, info.type, info.max_length, info.writable, info.required, choices])
+            # a column of a file is boolean once it holds a word for it: that changes no meaning
+            kind = FieldType.BOOL if field.field.type == "bool" and info.type is FieldType.TEXT else info.type
+            parts.append([vendor, kind, info.max_length, info.writable, info.required, choices])
     return hashlib.blake2b(orjson.dumps(parts), digest_size=10).hexdigest()

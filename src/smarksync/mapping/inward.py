@@ -55,7 +55,10 @@ def compile_inward(
         if change is not None:
             value = change(value)
         if look_up is not None:
-            value = [look_up(item) for item in value] if many and value is not None else look_up(value)
+            if many and value is not None:
+                value = [found for item in value if (found := look_up(item)) is not ABSENT]
+            else:
+                value = look_up(value)
             if value is ABSENT:
                 return ABSENT
         return None if value is None else convert(value)

@@ -40,6 +40,7 @@ def compile_outward(
     encode = _encoder(canonical, info, stream)
     look_up = _lookup(canonical, info, table, convert)
     limit = info.max_length if info.type in TEXTUAL else None
+    item_limit = info.max_length if info.type is FieldType.CHOICES else None
     many = canonical.type == "set"
     blank_is_null = stream.blank_is_null or canonical.type != "text"
 
@@ -51,6 +52,10 @@ def compile_outward(
         raw = encode(change(wire)) if transforms else encode(wire)
         if limit is not None and len(raw) > limit:
             raise too_long(canonical.name, info.name, len(raw), limit)
+        if item_limit is not None:
+            longest = max(map(len, raw), default=0)
+            if longest > item_limit:
+                raise too_long(f"one of {canonical.name}", info.name, longest, item_limit)
         return raw
 
     def identity(wire: Any) -> Any:

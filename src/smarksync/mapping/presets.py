@@ -48,6 +48,15 @@ class WrittenMapping(Protocol):
     def fields(self) -> Mapping[str, Any]: ...
 
 
+class WrittenConnection(Protocol):
+    """``mappings.<connection>`` of config/schema.py."""
+
+    @property
+    def extends(self) -> str | None: ...
+    @property
+    def objects(self) -> Mapping[str, Any]: ...
+
+
 def load_preset(text: str, file: str) -> Preset:
     """The preset in ``text``; ``file`` names it in errors. Raises ConfigError with all problems at once."""
     return _load_preset(text, file)
@@ -78,6 +87,30 @@ def _load_preset(text: str, file: str) -> Preset:
             problems.append(f"{file}: {named} is named by creates or primary and is no stream of the preset")
     _raise(problems, file)
     return Preset(streams, creates, primary)
+
+
+def connection_mappings(
+    written: WrittenConnection | None, preset: Preset | None, where: Where
+) -> Mapping[str, ObjectMapping]:
+    """Every mapped object of a connection, by stream name: the user's in their order, then the preset's others.
+
+    ``written`` None means the preset alone. The preset takes part when the connection or one of its objects extends
+    it; objects that only it names are then mapped as it says. ``where`` gives the place of a path below
+    ``mappings.<connection>``, such as ``("contacts", "fields", "phone")``. An ``entity`` that nobody wrote is "": the
+    stream's own holds. Raises ConfigError.
+    """
+    streams = preset.streams if preset else {}
+    if written is None:
+        return dict(streams)
+    extends = written.extends == "preset"
+    found = {
+        name: object_mapping(one, streams.get(name), lambda path, name=name: where((name, *path)),  # type: ignore[misc]
+                             extends=extends and name in streams)
+        for name, one in written.objects.items()
+    }  # fmt: skip
+    if extends or any(one.extends == "preset" for one in written.objects.values()):
+        found.update((name, one) for name, one in streams.items() if name not in found)
+    return found
 
 
 def object_mapping(
@@ -156,6 +189,7 @@ def field_mapping(
         keep=tuple(written.get("keep") or ()),
         own=own,
         place=place,
+        stated=frozenset(written),
     )
 
 
@@ -173,7 +207,10 @@ def _pairs(values: Mapping[Any, Any]) -> list[Pair]:
     return pairs
 
 
-def _object(body: Mapping[str, Any], place: Place, file: str, problems: list[str]) -> ObjectMapping:
+def _object(body: Any, place: Place, file: str, problems: list[str]) -> ObjectMapping:
+    if not isinstance(body, Mapping):
+        problems.append(f"{place}: a stream wants entity: and fields:")
+        return ObjectMapping("", {}, place)
     for key in body:
         if key not in ("entity", "fields", "values"):
             problems.append(f"{_place(body, key, file)}: {key} is not known here: entity, fields, values")

@@ -39,7 +39,7 @@ class FieldMapping:
 
     ``vendor`` is the vendor's field; ``currency`` the second one of a money value, written ``amount + currency``.
     ``own`` is True for what a user wrote (then a missing vendor field is an error), False for a preset's.
-    ``keep`` lists vendor values that say nothing: the agreed value stands.
+    ``keep`` lists vendor values that say nothing: the agreed value stands. ``stated`` are the keys that were written.
     """
 
     name: str
@@ -54,6 +54,7 @@ class FieldMapping:
     keep: tuple[Any, ...] = ()
     own: bool = True
     place: Place = Place()
+    stated: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,15 +92,10 @@ def overlay(base: ObjectMapping, own: ObjectMapping, removed: frozenset[str] = f
 
 
 def _over(theirs: FieldMapping, mine: FieldMapping) -> FieldMapping:
+    kept = {key: getattr(theirs, key) for key in _INHERITED if key not in mine.stated}
     words = {pair.canonical for pair in mine.values}
-    return replace(
-        mine,
-        currency=mine.currency or theirs.currency,
-        direction=mine.direction if mine.direction != "both" else theirs.direction,
-        values=mine.values + tuple(pair for pair in theirs.values if pair.canonical not in words),
-        transform=mine.transform or theirs.transform,
-        required=mine.required or theirs.required,
-        keep=mine.keep or theirs.keep,
-        unknown=mine.unknown if mine.unknown != "quarantine" else theirs.unknown,
-        default=mine.default if mine.default is not None else theirs.default,
-    )
+    values = mine.values + tuple(pair for pair in theirs.values if pair.canonical not in words)
+    return replace(mine, **kept, values=values, currency=mine.currency or theirs.currency)
+
+
+_INHERITED = ("direction", "unknown", "default", "transform", "required", "keep")

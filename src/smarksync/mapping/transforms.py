@@ -294,31 +294,28 @@ _EXAMPLES = {"split": ";", "join": ";", "prefix": "ACME-", "suffix": " GmbH", "s
 
 
 def chain_in(transforms: Sequence[Transform]) -> Callable[[Any], Any]:
-    """The inward functions one after the other; None stops."""
-    functions = tuple(transform.inward for transform in transforms)
-
-    def inward(value: Any) -> Any:
-        for function in functions:
-            if value is None:
-                return None
-            value = function(value)
-        return value
-
-    return inward
+    """The inward functions one after the other; None stops. Raises ValueProblem, whatever a plugin's raises."""
+    return _chain(tuple((one.name, one.inward) for one in transforms))
 
 
 def chain_out(transforms: Sequence[Transform]) -> Callable[[Any], Any] | None:
     """The outward functions in reverse order, or None when one of them is inward only."""
-    functions = tuple(transform.outward for transform in reversed(transforms))
-    if None in functions:
-        return None
-    steps = tuple(function for function in functions if function is not None)
+    steps = tuple((one.name, one.outward) for one in reversed(transforms) if one.outward is not None)
+    return _chain(steps) if len(steps) == len(transforms) else None
 
-    def outward(value: Any) -> Any:
-        for function in steps:
+
+def _chain(steps: tuple[tuple[str, Callable[[Any], Any]], ...]) -> Callable[[Any], Any]:
+    def run(value: Any) -> Any:
+        for name, function in steps:
             if value is None:
                 return None
-            value = function(value)
+            try:
+                value = function(value)
+            except ValueProblem:
+                raise
+            except (ValueError, TypeError, LookupError, ArithmeticError, AttributeError):
+                # what a plugin's function says may repeat the value
+                raise ValueProblem("SMK-VALUE-TYPE", f"transform {name} cannot take the value") from None
         return value
 
-    return outward
+    return run

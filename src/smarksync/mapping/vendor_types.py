@@ -132,7 +132,7 @@ def _from_ticks(ticks: int | float) -> str:
     unit = timedelta(milliseconds=1) if abs(ticks) >= _MILLISECONDS_FROM else timedelta(seconds=1)
     try:
         return _spell(_EPOCH + unit * ticks)
-    except OverflowError:
+    except (OverflowError, ValueError):  # too far, or not a number
         raise wrong("a time") from None
 
 

@@ -69,7 +69,7 @@ def registrable_domain(text: str | None) -> str | None:
     None for null, addresses of numbers, bare suffixes and single words.
     """
     host = host_of(text) if text else None
-    return _suffixes().privatesuffix(host) if host and "." in host else None
+    return _suffixes().privatesuffix(host) if host else None
 
 
 @lru_cache(maxsize=1 << 14)

@@ -59,8 +59,8 @@ def same_phone(a: str, b: str) -> bool:
 def _is_settled(text: str) -> bool:
     """True when ``text`` is E.164 already, by rules that make the library give the same text back.
 
-    The library changes such a number only by stripping a national prefix or a leading zero, and refuses it
-    only for its length (tests/unit/model/test_phone.py compares the two for every calling code).
+    The library changes such a number only by stripping a national prefix, and refuses it only for its length
+    (tests/unit/model/test_phone.py compares the two for every calling code).
     """
     if not _PLUS_DIGITS(text):
         return False
@@ -70,7 +70,7 @@ def _is_settled(text: str) -> bool:
         return False
     skip, prefix, lengths = plan
     national = text[skip:]
-    if len(national) not in lengths or national[0] == "0":
+    if len(national) not in lengths:
         return False
     if prefix is None:
         return True
@@ -114,23 +114,14 @@ def _library(text: str, country: str | None) -> str | None:
         return None
     if phonenumbers.is_possible_number_with_reason(number) != phonenumbers.ValidationResult.IS_POSSIBLE:
         return None
-    # The library looks for *a* number in the text and drops what follows ("030 123456 / 0171 123456").
-    # A value is one number or it is text: its last digits must be the number's.
+    # The library looks for *a* number in the text: it drops what follows ("030 123456 / x 0171") and dials letters
+    # ("0171 1234567 Ada"). A value is one number or it is text: its last digits must be the number's.
     tail = (phonenumbers.national_significant_number(number) + (number.extension or ""))[-4:]
-    if not _digits(text).endswith(tail):
+    if not phonenumbers.normalize_digits_only(text).endswith(tail):
         return None
     result: str = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
-    again = phonenumbers.parse(result, None)
-    if phonenumbers.format_number(again, phonenumbers.PhoneNumberFormat.E164) != result:
-        return None  # a number that is not its own canonical form would change at every reading
+    if not _is_settled(result):
+        again = phonenumbers.parse(result, None)
+        if phonenumbers.format_number(again, phonenumbers.PhoneNumberFormat.E164) != result:
+            return None  # a number that is not its own canonical form would change at every reading
     return f"{result};ext={number.extension}" if number.extension else result
-
-
-def _digits(text: str) -> str:
-    import phonenumbers
-
-    digits: str = phonenumbers.normalize_digits_only(text)
-    if digits and text[-1:].isdigit():
-        return digits
-    letters: str = phonenumbers.normalize_digits_only(phonenumbers.convert_alpha_characters_in_number(text))
-    return letters if len(letters) >= len(digits) else digits

@@ -13,13 +13,19 @@ from .values import wrong_type
 
 _BOOLS = {"true": True, "false": False, "1": True, "0": False, "yes": True, "no": False}
 _INT = re.compile(r"[+-]?[0-9]{1,18}", re.ASCII).fullmatch
+_PLAIN_DECIMAL = re.compile(r"(?!-0$)-?(?:0|[1-9][0-9]{0,17})(?:\.[0-9]{0,8}[1-9])?", re.ASCII).fullmatch
 #: Longest number taken, before and after the point: no vendor has more, and "1e999999999" must not fill the memory.
 _DIGITS = 40
 
 _INSTANT = re.compile(
     r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d(?::\d\d)?)(?:[.,](\d{1,9}))?\s*(Z|z|UTC|GMT|[+-]\d\d(?::?\d\d)?)", re.ASCII
 ).fullmatch
-_WIRE_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", re.ASCII).fullmatch
+# Times in UTC that need no calendar (no day after the 28th): most of what vendors send, at a tenth of the cost.
+_PLAIN_INSTANT = re.compile(
+    r"(?!0000)\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d"
+    r"(?:\.(\d{1,6}))?(?:Z|\+00:?00)",
+    re.ASCII,
+).fullmatch
 _DATE = re.compile(r"(\d{4}-\d\d-\d\d)(?:[T ]\d\d:\d\d.*)?", re.ASCII | re.DOTALL).fullmatch
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -36,7 +42,7 @@ def parse_bool(value: Any) -> bool | None:
             return _BOOLS[word]
         if not word:
             return None
-    elif isinstance(value, (int, float, Decimal)) and value in (0, 1):
+    elif isinstance(value, (int, float)) and value in (0, 1):
         return bool(value)
     raise wrong_type("neither true nor false")
 
@@ -57,6 +63,13 @@ def parse_int(value: Any) -> int | None:
 
 def parse_decimal(value: Any) -> str | None:
     """A plain decimal without needless zeros: ``"10"``, ``"0.5"``, ``"-3.25"``."""
+    if value.__class__ is str and _PLAIN_DECIMAL(value):
+        return value
+    return slow_decimal(value)
+
+
+def slow_decimal(value: Any) -> str | None:
+    """The same for what is not plain yet."""
     number = _decimal(value, "a number")
     return None if number is None else plain(number)
 
@@ -120,7 +133,8 @@ def parse_instant(value: Any) -> str | None:
     if value is None:
         return None
     if isinstance(value, str):
-        return _instant_text(value)
+        match = _PLAIN_INSTANT(value)
+        return f"{value[:19]}.{match[1] or '':0<6}Z" if match else slow_instant(value)
     if isinstance(value, datetime):
         if value.tzinfo is None:
             raise wrong_type("a time without a zone")
@@ -143,7 +157,8 @@ def same_instant(a: str, b: str, resolution: timedelta | None) -> bool:
 
 
 @lru_cache(maxsize=1 << 13)
-def _instant_text(value: str) -> str | None:
+def slow_instant(value: str) -> str | None:
+    """The same with calendar and zones."""
     text = value.strip()
     if not text:
         return None

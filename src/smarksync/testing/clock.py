@@ -12,7 +12,8 @@ START = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
 class Clock:
     """Deterministic time, shared by all simulated systems and by our own side. Thread-safe.
 
-    Calling it tells the time (aware, UTC) and does not move it, so it stands in for ``Session.now``.
+    Calling it tells the time (aware, UTC) and does not move it, so it stands in for ``Session.now``. With a
+    ``step`` of zero many changes share one stamp: give such streams an ``overlap``, as their vendors need one.
     """
 
     def __init__(self, start: datetime = START, step: timedelta = timedelta(milliseconds=1)) -> None:

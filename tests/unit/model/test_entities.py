@@ -44,7 +44,8 @@ PAGE = {
         campaign ref(campaign) · lead ref(lead) · status enum · vendor_status text(80) · responded bool ·
         responded_at instant""",
     "owner": """
-        email email · name text(160) · kind enum · active bool · team text(80) · country country · time_zone text(40)""",
+        email email · name text(160) · kind enum · active bool · team text(80) · country country ·
+        time_zone text(40)""",
     "persona": """
         id text(40) · name text(160) · when text · pains set(text) · titles set(text) · industries set(text) ·
         company_size text(80)""",

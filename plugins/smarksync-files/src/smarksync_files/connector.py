@@ -171,7 +171,7 @@ class FilesConnector:
         if stream != os.path.basename(stream) or stream.startswith("."):
             raise Invalid(f"{stream!r} cannot be the name of a file in {self.folder}.")
         path = self.folder / (stream + _SUFFIX[self._settings.format])
-        if not path.exists() and self.folder.is_dir():
+        if not os.path.exists(path) and os.path.isdir(self.folder):
             there = ", ".join(sorted(listing(self.folder, self._settings))) or "none"
             message = f"There is no file {path}."
             raise Invalid(message, hint=f"Put it back, or correct the mapping's object (objects there: {there}).")

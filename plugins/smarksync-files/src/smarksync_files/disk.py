@@ -52,8 +52,11 @@ def read(path: Path) -> Snapshot:
 @contextmanager
 def locked(folder: Path, wait: float = _LOCK_WAIT) -> Iterator[None]:
     """Alone with the folder among all runs on this machine. Raises Transient after ``wait`` seconds."""
+    lock = folder / LOCK
     try:
-        handle = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        # made by another user it may be ours to read only, which is enough to lock it
+        shared = lock.exists() and not os.access(lock, os.W_OK)
+        handle = os.open(lock, os.O_CLOEXEC | (os.O_RDONLY if shared else os.O_RDWR | os.O_CREAT), 0o666)
     except OSError as error:
         raise failure(error, folder, "written to") from error
     try:
@@ -121,14 +124,15 @@ def replace(path: Path, data: bytes, seen: Snapshot) -> bool:
 def failure(error: OSError, path: Path, done: str) -> SystemFailure:
     """The error to raise for an operating system's refusal, in words for people."""
     reason = error.strerror or type(error).__name__
+    kept = " The old file is intact." if done == "written" else ""
     if error.errno in _FULL:
-        return Transient(f"{path} could not be {done}: {reason}. The old file is intact.", hint="Free some space.")
+        return Transient(f"{path} could not be {done}: {reason}.{kept}", hint="Free some space, then run again.")
     if error.errno in _FORBIDDEN:
-        message = f"{path} could not be {done}: {reason}."
+        message = f"{path} could not be {done}: {reason}.{kept}"
         return PermissionDenied(message, hint="Give the user that runs SmarkSync the right to it (folder included).")
     if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.EISDIR):
         return Invalid(f"{path} could not be {done}: {reason}.", hint="Check `path`, and that the file is there.")
-    return Transient(f"{path} could not be {done}: {reason}. The old file is intact.", hint="Check the disk.")
+    return Transient(f"{path} could not be {done}: {reason}.{kept}", hint="Check the disk, then run again.")
 
 
 def _keep_owner(handle: int, state: os.stat_result) -> None:
@@ -149,5 +153,6 @@ def _discard(name: str) -> None:
 
 def _sweep(target: Path) -> None:
     """Removes what a killed run left behind. Nobody else is writing: we hold the lock."""
-    for left in target.parent.glob(f".{target.name}.*{_UNFINISHED}"):
-        _discard(str(left))
+    for name in os.listdir(target.parent):
+        if name.startswith(f".{target.name}.") and name.endswith(_UNFINISHED):
+            _discard(str(target.parent / name))

@@ -1,0 +1,248 @@
+"""Answers that no server likes to be recorded giving: lost, cut, foreign, late. Over a transport in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+import pytest
+from pydantic import ValidationError
+from smarksync_bottlecrm import SPEC, BottleCRMSettings
+from smarksync_bottlecrm.connector import BottleCRM
+
+from smarksync.kit.session import OpenSession
+from smarksync.plugin import (
+    Can,
+    Connector,
+    Explains,
+    Fetches,
+    Finds,
+    Fixes,
+    Invalid,
+    Malformed,
+    Op,
+    TellsTime,
+    Throttled,
+    Transient,
+    Write,
+    WriteResult,
+    Writes,
+)
+
+LEAD = "11111111-1111-4111-8111-111111111111"
+PAGE = b"<!DOCTYPE html><html><title>Server Error (500)</title></html>"
+Answer = Callable[[httpx.Request], httpx.Response]
+
+
+class Still:
+    """A clock whose sleeps cost nothing."""
+
+    def __init__(self) -> None:
+        self.at = datetime(2026, 11, 22, tzinfo=UTC)
+
+    def now(self) -> datetime:
+        return self.at
+
+    def monotonic(self) -> float:
+        return self.at.timestamp()
+
+    def sleep(self, seconds: float) -> None:
+        self.at += timedelta(seconds=seconds)
+
+
+class Server:
+    """A server made of functions; remembers what it was asked."""
+
+    def __init__(self) -> None:
+        self.answers: dict[str, Answer | httpx.Response | Exception] = {}
+        self.asked: list[tuple[str, str]] = []
+        self.bodies: list[bytes] = []
+        self.session = OpenSession("crm", transport=httpx.MockTransport(self._answer), clock=Still())
+        settings = BottleCRMSettings(base_url="http://127.0.0.1:9", token="bcrm_pat_x")
+        connector = SPEC.open(settings, self.session)
+        assert isinstance(connector, BottleCRM)
+        self.connector = connector
+
+    def _answer(self, request: httpx.Request) -> httpx.Response:
+        self.asked.append((request.method, request.url.path))
+        self.bodies.append(request.content)
+        found = self.answers[request.method]
+        if isinstance(found, Exception):
+            raise found
+        return found(request) if callable(found) else found
+
+    def write(self, op: Op, rid: str | None = None, stream: str = "leads", **fields: Any) -> Any:
+        (receipt,) = self.connector.write(stream, [Write("r1", op, fields, rid)])
+        return receipt
+
+    def read(self, stream: str = "leads") -> list[Any]:
+        return list(self.connector.read(stream, cursor=None, until=None, fields=["email"]))
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    made = Server()
+    yield made
+    made.session.close()
+
+
+def lead(**more: Any) -> Mapping[str, Any]:
+    return {"lead_obj": {"id": LEAD, "status": "assigned", "updated_at": "2026-11-22T00:00:00Z", **more}}
+
+
+def ok(body: Any) -> httpx.Response:
+    return httpx.Response(200, json=body)
+
+
+def test_abilities_and_protocols_agree(server: Server) -> None:
+    assert isinstance(server.connector, Connector | TellsTime)
+    for protocol in (Connector, TellsTime, Writes, Finds, Fetches, Explains, Fixes):
+        assert isinstance(server.connector, protocol)
+    known = {spec.name: spec for spec in SPEC.streams}
+    assert known["leads"].entity == known["contacts"].entity == "lead"
+    assert known["tasks"].can == {Can.FETCH}
+    assert all(spec.full_scan and spec.writes_serially and spec.one_write_per_record for spec in SPEC.streams)
+    assert server.asked == []
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"base_url": "http://crm.example.com"}, {"base_url": "https://crm.example.com", "tokn": "x"}],
+)
+def test_settings_refuse_plain_http_and_unknown_keys(wrong: dict[str, str]) -> None:
+    with pytest.raises(ValidationError) as caught:
+        BottleCRMSettings.model_validate({"token": "bcrm_pat_secret", **wrong})
+    assert "secret" not in str(caught.value)
+
+
+def test_create_whose_answer_is_lost_is_unknown_and_sent_once(server: Server) -> None:
+    server.answers["POST"] = httpx.ReadError("gone")
+    receipt = server.write(Op.CREATE, email="ada@example.com")
+    assert (receipt.result, receipt.code) == (WriteResult.UNKNOWN, "SMK-UNKNOWN")
+    assert "ada@" not in receipt.message
+    assert [method for method, _ in server.asked] == ["POST"]
+
+
+def test_create_answered_by_an_error_page_is_unknown(server: Server) -> None:
+    # as contacts do when two creates of one address race (recorded: an IntegrityError shown as a page)
+    server.answers["POST"] = httpx.Response(500, content=PAGE, headers={"content-type": "text/html"})
+    assert server.write(Op.CREATE, email="ada@example.com").result is WriteResult.UNKNOWN
+    assert len(server.asked) == 1
+
+
+def test_create_answered_without_an_id_is_unknown(server: Server) -> None:
+    server.answers["POST"] = ok({"error": False, "message": "Lead Created Successfully"})
+    assert server.write(Op.CREATE, email="ada@example.com").result is WriteResult.UNKNOWN
+
+
+def test_write_that_never_left_raises_as_not_applied(server: Server) -> None:
+    server.answers["POST"] = httpx.ConnectError("refused")
+    with pytest.raises(Transient):
+        server.write(Op.CREATE, email="ada@example.com")
+
+
+def test_update_whose_answer_is_lost_is_sent_again(server: Server) -> None:
+    answers = iter([httpx.ReadError("gone"), ok({"error": False})])
+
+    def patch(request: httpx.Request) -> httpx.Response:
+        answer = next(answers)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    server.answers = {"PATCH": patch, "GET": ok(lead(city="Bath"))}
+    receipt = server.write(Op.UPDATE, LEAD, city="Bath")
+    assert (receipt.result, receipt.stored) == (WriteResult.UPDATED, {"city": "Bath"})
+    assert [method for method, _ in server.asked] == ["GET", "PATCH", "PATCH", "GET"]
+
+
+def test_write_counts_although_the_read_back_fails(server: Server) -> None:
+    server.answers = {
+        "POST": ok({"error": False, "id": LEAD}),
+        "GET": httpx.Response(500, content=PAGE, headers={"content-type": "text/html"}),
+    }
+    receipt = server.write(Op.CREATE, email="ada@example.com")
+    assert (receipt.result, receipt.id, receipt.stored) == (WriteResult.CREATED, LEAD, None)
+
+
+def test_assignees_beside_the_first_stay(server: Server) -> None:
+    server.answers = {
+        "GET": ok({"contact_obj": {"id": LEAD, "assigned_to": [{"id": "a"}, {"id": "b"}, {"id": "c"}]}}),
+        "PATCH": ok({"error": False}),
+    }
+    server.write(Op.UPDATE, LEAD, "contacts", assigned_to="c")
+    assert server.bodies[1] == b'{"assigned_to":["c","b"]}'
+
+
+def test_row_that_may_not_be_deleted_is_refused_alone(server: Server) -> None:
+    refusal = {"error": True, "errors": "you don't have permission to delete this lead"}
+    server.answers = {"GET": ok(lead()), "DELETE": httpx.Response(403, json=refusal)}
+    receipt = server.write(Op.DELETE, LEAD)
+    assert (receipt.result, receipt.code) == (WriteResult.REJECTED, "SMK-PERMISSION")
+
+
+def test_list_of_another_shape_is_malformed(server: Server) -> None:
+    server.answers["GET"] = ok({"leads": [], "count": 0})
+    with pytest.raises(Malformed, match="open_leads"):
+        server.read()
+
+
+def test_web_page_instead_of_a_list_is_malformed(server: Server) -> None:
+    server.answers["GET"] = httpx.Response(200, content=PAGE, headers={"content-type": "text/html"})
+    with pytest.raises(Malformed):
+        server.read()
+
+
+def test_wrong_address_is_said_as_such(server: Server) -> None:
+    server.answers["GET"] = httpx.Response(404, content=PAGE, headers={"content-type": "text/html"})
+    with pytest.raises(Invalid, match="base_url"):
+        server.read()
+
+
+def test_limit_is_waited_for_or_told(server: Server) -> None:
+    server.answers["GET"] = httpx.Response(
+        429, json={"detail": "Request was throttled."}, headers={"retry-after": "900"}
+    )
+    with pytest.raises(Throttled) as caught:
+        server.read()
+    assert caught.value.retry_after == 900
+
+
+def contacts(rows: list[int], count: int) -> httpx.Response:
+    return ok({"results": [{"id": str(n), "email": f"c{n}@example.com"} for n in rows], "count": count})
+
+
+def test_server_that_caps_the_page_is_read_to_its_end(server: Server) -> None:
+    def capped(request: httpx.Request) -> httpx.Response:
+        start, limit = int(request.url.params["offset"]), int(request.url.params["limit"])
+        return contacts(list(range(300))[start : start + min(limit, 100)], 300)
+
+    server.answers["GET"] = capped
+    pages = server.read("contacts")
+    assert [row.id for page in pages for row in page.records] == [str(n) for n in range(300)]
+    assert {page.total for page in pages} == {300}
+
+
+def test_server_that_counts_more_than_it_shows_does_not_hold_us_for_ever(server: Server) -> None:
+    server.answers["GET"] = contacts([1, 2, 3], 1000)
+    with pytest.raises(Malformed, match="counts more rows than it shows"):
+        server.read("contacts")
+
+
+@pytest.mark.parametrize(("rows", "calls"), [(0, 1), (1, 1), (1000, 1), (1001, 2), (2000, 2), (2500, 3)])
+def test_quiet_list_costs_one_call_a_thousand_rows(server: Server, rows: int, calls: int) -> None:
+    def page(request: httpx.Request) -> httpx.Response:
+        start, limit = int(request.url.params["offset"]), int(request.url.params["limit"])
+        return contacts(list(range(rows))[start : start + limit], rows)
+
+    server.answers["GET"] = page
+    assert sum(len(page.records) for page in server.read("contacts")) == rows
+    assert len(server.asked) == calls
+
+
+def test_row_of_unknown_shape_is_malformed(server: Server) -> None:
+    server.answers["GET"] = ok({"results": [{"email": "no-id@example.com"}], "count": 1})
+    with pytest.raises(Malformed):
+        server.read("contacts")

@@ -1,0 +1,1 @@
+"""The run, in order. The order of the rooms is in run.py."""

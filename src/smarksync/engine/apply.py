@@ -1,0 +1,241 @@
+"""Push: released rows in full batches, a receipt per ref, settled batch by batch."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import datetime
+from typing import Any
+
+from smarksync.errors import Malformed, SystemFailure, Unknown
+from smarksync.ledger import entities, links, plans
+from smarksync.ledger.plans import PlanRow
+from smarksync.plugin import Can, Op, Receipt, Write, WriteResult
+
+from . import refusals
+from .context import JobRun, Lane, Run
+from .intake import fingerprint, observe
+from .settle import changed_outcome, settle
+
+WRITERS = 4
+
+
+def push(run: Run, job: JobRun) -> None:
+    """Sends everything released: consent first, then creates before updates, one stream after the other."""
+    lanes = sorted(job.lanes, key=lambda lane: (lane.primary_rank, lane.name))
+    for consent in (1, 0):
+        for op in (Op.CREATE, Op.UPDATE, Op.ARCHIVE, Op.DELETE):
+            for lane in lanes:
+                if run.connections[lane.stream.connection].failed is None:
+                    _push_lane(run, job, lane, op, consent)
+    _give_up(run, job)
+
+
+def _push_lane(run: Run, job: JobRun, lane: Lane, op: Op, consent: int) -> None:
+    size = max(1, lane.spec.max_batch)
+    writers = 1 if not run.options.threads or lane.spec.writes_serially or size > 1 else WRITERS
+    if not isinstance(lane.connector, _writes()):
+        return
+    last = 0
+    with _Pool(writers) as pool:
+        while run.connections[lane.stream.connection].failed is None:
+            rows = plans.load(
+                run.ledger, "job = ? AND sid = ? AND op = ? AND consent = ? AND status = 'released' AND seq > ?",
+                (job.name, lane.sid, str(op), consent, last), size * max(writers * 4, 1),
+            )  # fmt: skip
+            if not rows:
+                return
+            last = rows[-1].seq
+            rows = _still_wanted(run, job, lane, op, rows)
+            batches = _batches(rows, size)
+            _send(run, job, lane, op, batches, pool)
+            counts = job.counts.get(lane.sid, Counter())
+            run.tell("push", lane.name, counts["written"], counts["planned"])
+
+
+def _writes() -> type:
+    from smarksync.plugin import Writes
+
+    return Writes
+
+
+class _Pool:
+    """Runs calls side by side, or at once in this thread when one writer is enough."""
+
+    def __init__(self, writers: int) -> None:
+        self._pool = ThreadPoolExecutor(writers) if writers > 1 else None
+
+    def submit(self, call: Any, *args: Any) -> Future[Any]:
+        if self._pool is not None:
+            return self._pool.submit(call, *args)
+        future: Future[Any] = Future()
+        future.set_result(call(*args))
+        return future
+
+    def __enter__(self) -> _Pool:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
+
+
+def _batches(rows: Sequence[PlanRow], size: int) -> list[list[PlanRow]]:
+    """Full batches in which no record is written twice."""
+    batches: list[list[PlanRow]] = []
+    batch: list[PlanRow] = []
+    names: set[str] = set()
+    for row in rows:
+        if len(batch) >= size or (row.rid is not None and row.rid in names):
+            batches.append(batch)
+            batch, names = [], set()
+        batch.append(row)
+        if row.rid is not None:
+            names.add(row.rid)
+    return [*batches, batch] if batch else batches
+
+
+def _send(run: Run, job: JobRun, lane: Lane, op: Op, batches: list[list[PlanRow]], pool: _Pool) -> None:
+    """Marks each batch as being sent, sends it, and settles what came back. No network inside a transaction."""
+    for start in range(0, len(batches), WRITERS):
+        group = batches[start : start + WRITERS]
+        if run.connections[lane.stream.connection].failed is not None:
+            return
+        refs = {eid: ref for eid, (ref, _, _) in entities.load(run.ledger, {r.eid for b in group for r in b}).items()}
+        with run.ledger.tx():
+            plans.set_status(run.ledger, [row.seq for batch in group for row in batch], "sending")
+        futures = []
+        for batch in group:
+            writes = [_write(lane, op, row, refs.get(row.eid)) for row in batch]
+            futures.append((batch, pool.submit(_call, lane, writes)))
+            if run.connections[lane.stream.connection].failed is not None:
+                break
+        for batch, future in futures:
+            receipts, error = future.result()
+            _receive(run, job, lane, batch, receipts, error)
+
+
+def _write(lane: Lane, op: Op, row: PlanRow, ref: str | None) -> Write:
+    conditional = row.body.get("version") if Can.CONDITIONAL in lane.spec.can else None
+    return Write(str(row.seq), op, row.body.get("after", {}), row.rid, ref if op is Op.CREATE else None, conditional)
+
+
+def _call(lane: Lane, writes: Sequence[Write]) -> tuple[list[Receipt], SystemFailure | None]:
+    """One write call; what was answered before a failure counts."""
+    receipts: list[Receipt] = []
+    try:
+        answers: Iterator[Receipt] = lane.connector.write(lane.stream.object, writes)  # type: ignore[attr-defined]
+        receipts.extend(answers)
+    except SystemFailure as error:
+        error.connection = lane.stream.connection
+        return receipts, error
+    return receipts, None
+
+
+def _receive(
+    run: Run, job: JobRun, lane: Lane, batch: list[PlanRow], receipts: list[Receipt], error: SystemFailure | None
+) -> None:
+    by_ref = {row.seq: row for row in batch}
+    answered: dict[int, Receipt] = {}
+    for receipt in receipts:
+        seq = int(receipt.ref) if receipt.ref.isdigit() else -1
+        if seq in by_ref and seq not in answered:
+            answered[seq] = receipt
+        elif error is None:
+            error = Malformed(
+                f"{lane.name} answered for a row that was not sent, or twice.",
+                hint="Nothing is taken for written on its word. Report it to the connector.",
+            )
+    for row in batch:
+        if row.seq not in answered:
+            doubt = error is None or isinstance(error, (Unknown, Malformed))
+            answered[row.seq] = Receipt(
+                str(row.seq), WriteResult.UNKNOWN if doubt else WriteResult.RETRY, row.rid,
+                message=str(error) if error else "no receipt came back",
+            )  # fmt: skip
+    if error is not None and not isinstance(error, Unknown):
+        run.connections[lane.stream.connection].failed = error
+    with run.ledger.tx():
+        take_receipts(run, job, lane, [(by_ref[seq], receipt) for seq, receipt in answered.items()])
+    refusals.look_up_duplicates(run, lane, [(by_ref[s], r) for s, r in answered.items()])
+
+
+def take_receipts(run: Run, job: JobRun, lane: Lane, pairs: Sequence[tuple[PlanRow, Receipt]]) -> None:
+    """T3 for a batch: applied rows are settled, each other one gets its own fate."""
+    done = []
+    for row, receipt in pairs:
+        if changed_outcome(receipt.result) and (receipt.id or row.rid):
+            done.append((row, receipt))
+            written = {"create": "created", "update": "updated", "archive": "archived", "delete": "deleted"}[row.op]
+            job.count(lane.sid, written)
+            job.count(lane.sid, "written")
+            run.wrote += 0 if row.consent else 1
+        else:
+            refusals.take(run, job, lane, row, receipt)
+    if done:
+        settle(run, done)
+
+
+def _still_wanted(run: Run, job: JobRun, lane: Lane, op: Op, rows: list[PlanRow]) -> list[PlanRow]:
+    """Before a write: links that appeared meanwhile, look-ups before creates, re-reads of what was seen too long ago."""
+    if op is Op.CREATE:
+        return refusals.before_creates(run, job, lane, rows)
+    old = _seen_too_long_ago(run, lane, rows)
+    if not old or Can.FETCH not in lane.spec.can or Can.CONDITIONAL in lane.spec.can:
+        return rows
+    return reread(run, job, lane, rows, old)
+
+
+def _seen_too_long_ago(run: Run, lane: Lane, rows: Iterable[PlanRow]) -> set[str]:
+    found = links.of_records(run.ledger, lane.sid, [row.rid for row in rows if row.rid])
+    now = run.now()
+
+    def age(link: links.Link) -> float:
+        seen = max(filter(None, (link.seen_at, lane.until)), default=None)
+        return (now - datetime.fromisoformat(seen)).total_seconds() if seen else float("inf")
+
+    return {rid for rid, link in found.items() if age(link) > run.freshness}
+
+
+def reread(run: Run, job: JobRun, lane: Lane, rows: list[PlanRow], old: set[str]) -> list[PlanRow]:
+    """Reads targets again by id; one that changed where we would write goes back to be decided anew."""
+    ids = sorted(old)
+    found = {}
+    for start in range(0, len(ids), 100):
+        part = ids[start : start + 100]
+        try:
+            for record in lane.connector.fetch(lane.stream.object, part, fields=lane.mapping.vendor_fields):  # type: ignore[attr-defined]
+                found[record.id] = record
+        except SystemFailure as error:
+            error.connection = lane.stream.connection
+            run.connections[lane.stream.connection].failed = error
+            return []
+    kept, stale = [], []
+    for row in rows:
+        if row.rid in old and row.rid is not None:
+            record = found.get(row.rid)
+            before = row.body.get("before", {})
+            if record is None or any(v in record.fields and record.fields[v] != b for v, b in before.items()):
+                stale.append(row)
+                continue
+        kept.append(row)
+    version = lane.mapping.version.encode()[:64]
+    with run.ledger.tx():
+        observe(run, lane, [(r, fingerprint(r.fields, version)) for r in found.values()], own=True)
+        for row in stale:
+            refusals.stale(run, job, lane, row, "it changed since it was planned")
+    return kept
+
+
+def _give_up(run: Run, job: JobRun) -> None:
+    """Rows to systems that failed meanwhile go back to be planned by the next run."""
+    rows = plans.load(run.ledger, "job = ? AND status = 'released'", (job.name,))
+    with run.ledger.tx():
+        for row in rows:
+            if row.consent:
+                continue  # an opt-out stays an intent until it is delivered
+            refusals.defer(run, job, row, "the system could not be reached")
+
+
+__all__ = ["push", "reread", "take_receipts"]

@@ -1,0 +1,136 @@
+"""What a run carries from room to room."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from smarksync.ledger.db import Ledger
+from smarksync.ledger.streams import Stream
+from smarksync.mapping import CompiledMapping
+from smarksync.plan.build import JobRules
+from smarksync.plugin import Connector, ConnectorSpec, StreamSpec
+
+
+def instant(moment: datetime) -> str:
+    """A time as it is stored and compared: UTC, microseconds, Z."""
+    return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+@dataclass(slots=True)
+class Options:
+    """What the caller asked of this run."""
+
+    jobs: tuple[str, ...] = ()
+    dry_run: bool = False
+    limit: int | None = None
+    only: str | None = None
+    allow: frozenset[str] = frozenset()
+    threads: bool = True
+    pages_ahead: int = 4  # read pages waiting for the ledger, per stream
+
+
+@dataclass(slots=True)
+class Lane:
+    """One stream in this run: its connector, mapping, memory and what was counted of it."""
+
+    stream: Stream
+    spec: StreamSpec
+    mapping: CompiledMapping
+    connector: Connector
+    primary_rank: int = 0  # place among the streams of one entity on this connection, best first
+    resolution: float = 0.0  # seconds
+    failed: Exception | None = None
+    pulled_whole: bool = False  # read from the first row in this run
+    until: str = ""
+    read: int = 0
+    unchanged: int = 0
+    shown_now: int | None = None
+    emptied: bool = False
+    filtered: int = 0
+
+    @property
+    def sid(self) -> int:
+        """The stream's number in the ledger."""
+        return self.stream.sid
+
+    @property
+    def name(self) -> str:
+        """``connection:object``."""
+        return f"{self.stream.connection}:{self.stream.object}"
+
+
+@dataclass(slots=True)
+class Opened:
+    """One opened connection."""
+
+    name: str
+    role: str
+    spec: ConnectorSpec
+    connector: Connector
+    session: Any
+    failed: Exception | None = None
+
+
+@dataclass(slots=True)
+class JobRun:
+    """One job in this run: its rules, its lanes, and the figures of interface.md per lane."""
+
+    name: str
+    rules: JobRules
+    match: list[Any]
+    lanes: list[Lane]
+    create_policies: dict[str, Any]
+    deletes: dict[str, str]
+    guards: dict[str, Any]
+    rules_hash: str
+    counts: dict[int, Counter[str]] = field(default_factory=dict)
+    stopped_by: str | None = None
+    stop_text: str = ""
+    failed: str | None = None
+    fates: dict[int, str] = field(default_factory=dict)  # only of entities that were not simply settled
+    left: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+
+    def count(self, sid: int, what: str, by: int = 1) -> None:
+        """Adds to a figure of a lane."""
+        self.counts.setdefault(sid, Counter())[what] += by
+
+
+@dataclass(slots=True)
+class Run:
+    """Everything of one run."""
+
+    run_id: str
+    workspace: str
+    ledger: Ledger
+    now: Callable[[], datetime]
+    options: Options
+    connections: dict[str, Opened] = field(default_factory=dict)
+    lanes: dict[int, Lane] = field(default_factory=dict)
+    mappings: dict[int, CompiledMapping] = field(default_factory=dict)  # of every stream, opened or not
+    connection_of: dict[int, str] = field(default_factory=dict)  # by sid, of every stream ever used
+    jobs: list[JobRun] = field(default_factory=list)
+    match: dict[str, list[Any]] = field(default_factory=dict)  # by entity
+    email_sids: frozenset[int] = frozenset()
+    start_seq: int = 0  # changes after this one, up to read_seq, are what this run read
+    read_seq: int = 0
+    freshness: float = 120.0
+    wrote: int = 0
+    wanted: dict[int, list[str]] = field(
+        default_factory=dict
+    )  # rows that merges and conversions name and no page has brought
+    notes: list[str] = field(default_factory=list)
+    progress: Callable[[str, str, int, int | None], None] | None = None  # stage, lane, done, total
+    log: Any = None
+
+    def stamp(self) -> str:
+        """Our own clock, as text."""
+        return instant(self.now())
+
+    def tell(self, stage: str, lane: str, done: int, total: int | None = None) -> None:
+        """Progress for people."""
+        if self.progress is not None:
+            self.progress(stage, lane, done, total)

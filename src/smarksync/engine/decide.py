@@ -1,0 +1,243 @@
+"""Planning a job: changed entities in bounded chunks, each to decisions; rows to a table, nothing sent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from smarksync.ledger import audit, conflicts, consent, entities, links, plans, quarantine, states
+from smarksync.plan.build import Person, build, wanted_hash
+from smarksync.plan.rows import Outcome, Row
+
+from . import consents, removals
+from .context import JobRun, Run
+from .lookup import load_people
+from .settle import settle_locally
+
+CHUNK = 500
+FLIPS, FLIP_DAYS = 3, 7
+
+
+def plan_job(run: Run, job: JobRun, *, consent_only: bool = False) -> int:
+    """Plans everything that changed since the job's mark; returns the sequence up to which it looked."""
+    ledger = run.ledger
+    with ledger.tx():
+        plans.discard(ledger, job.name)
+    top = states.top(ledger)
+    inherit = consent.anyone(ledger)
+    done = 0
+    for eids in _candidates(run, job, top):
+        with ledger.tx():
+            _plan_chunk(run, job, eids, top, inherit, consent_only)
+        inherit = inherit or consent.anyone(ledger)
+        done += len(eids)
+        run.tell("plan", job.name, done)
+    return top
+
+
+def _candidates(run: Run, job: JobRun, top: int) -> Iterator[list[int]]:
+    """Entities by id: those that changed or are due — or all, when the rules themselves changed."""
+    ledger = run.ledger
+    if run.options.only is not None:
+        eid = entities.by_refs(ledger, [run.options.only]).get(run.options.only)
+        if eid is not None:
+            yield [eid]
+        return
+    everything = states.rules_of(ledger, job.name) != job.rules_hash
+    mark = states.mark(ledger, job.name)
+    last = 0
+    while True:
+        if everything:
+            sql = "SELECT eid FROM entities WHERE kind = ? AND state = 'live' AND eid > ? ORDER BY eid LIMIT ?"
+            eids = [row[0] for row in ledger.rows(sql, (job.rules.entity, last, CHUNK))]
+        else:
+            changed = states.after(ledger, mark, top, job.rules.entity, last, CHUNK)
+            owed = states.due(ledger, job.name, last, CHUNK)
+            eids = sorted({*changed, *owed})[:CHUNK]
+        if not eids:
+            return
+        last = eids[-1]
+        yield eids
+
+
+def _plan_chunk(run: Run, job: JobRun, eids: list[int], top: int, inherit: bool, consent_only: bool) -> None:
+    ledger = run.ledger
+    people = load_people(run, eids, job.name)
+    _provisional_fates(run, job, eids, {p.eid for p in people})
+    standing = consent.of_entities(ledger, [p.eid for p in people])
+    held = quarantine.of_entities(ledger, job.name, [p.eid for p in people])
+    asked = conflicts.of_entities(ledger, job.name, [p.eid for p in people])
+    busy = _under_way(run, [p.eid for p in people])
+    rows: list[tuple[int, Row]] = []
+    changed_agreed: list[tuple[Person, Any]] = []
+    settled: list[tuple[Person, Outcome]] = []
+    for person in people:
+        if person.eid in busy:
+            job.fates[person.eid] = "deferred"
+            states.set_due(ledger, job.name, [(person.eid, "an earlier write is not settled")], top + 1, run.stamp())
+            continue
+        found = consents.consent_of(run, job, person, standing.get(person.eid, {}), inherit)
+        if found is not None:
+            if found.changed:
+                consents.record(run, person, found)
+                audit.add(ledger, run.run_id, run.stamp(), [(person.eid, consents.audit_body(found))])
+            if found.values or found.taken:
+                changed_agreed.append((person, found))
+            for connection, channel, reason in found.refused:
+                job.left[(connection, f"consent {channel}", f"not taken ({reason}): put back")] += 1
+        consent_rows = found.rows if found is not None else []
+        settle_locally(run, person, found.values, found.taken) if found and (found.values or found.taken) else None
+        if consent_only:
+            rows += [(person.eid, row) for row in consent_rows]
+            continue
+        outcome = build(person, job.rules)
+        removals.add(run, job, person, outcome)
+        _questions(run, job, person, outcome, asked.get(person.eid, set()))
+        outcome.rows = consent_rows + outcome.rows
+        _problems(run, job, person, outcome, held.get(person.eid, []))
+        _flips(run, job, person, outcome)
+        for side, name, reason in outcome.left:
+            job.left[(run.connection_of.get(side, "?"), name, reason)] += 1
+        if outcome.filtered and not outcome.rows:
+            job.fates[person.eid] = "filtered"
+        if outcome.local_fields:
+            settled.append((person, outcome))
+        rows += [(person.eid, row) for row in outcome.rows]
+    _settle_local(run, settled)
+    _store_memos(run, [p for p, _ in changed_agreed] + [p for p, _ in settled])
+    plans.add(ledger, run.run_id, job.name, rows)
+    for _, row in rows:
+        job.count(row.sid, "planned")
+    if run.options.only is None and not consent_only:
+        states.clear_due(ledger, job.name, eids, top)
+
+
+def _provisional_fates(run: Run, job: JobRun, eids: list[int], live: set[int]) -> None:
+    for eid, (_, state, _) in entities.load(run.ledger, [e for e in eids if e not in live]).items():
+        if state == entities.PROVISIONAL:
+            job.fates[eid] = "quarantined"
+
+
+def _under_way(run: Run, eids: Iterable[int]) -> set[int]:
+    rows = run.ledger.rows("SELECT eid FROM plan WHERE status IN ('released', 'sending', 'unknown')")
+    return {row[0] for row in rows} & set(eids)
+
+
+def _questions(run: Run, job: JobRun, person: Person, outcome: Outcome, asked: set[str]) -> None:
+    open_now = set()
+    for question in outcome.questions:
+        body = {"question": question.question, "values": question.values}
+        conflicts.put(run.ledger, job=job.name, eid=person.eid, field=question.field, kind=question.kind, body=body,
+                      run=run.run_id, now=run.stamp())  # fmt: skip
+        open_now.add(question.field)
+    over = [f for f in outcome.examined if f in asked and f not in open_now]
+    # a settled answer goes when its write has settled: until then it is what the field is decided by
+    over = [f for f in over if f not in person.answers or f in outcome.local_fields]
+    if over:
+        conflicts.close(run.ledger, job.name, person.eid, over)
+
+
+def _problems(run: Run, job: JobRun, person: Person, outcome: Outcome, held: list[Any]) -> None:
+    """What cannot go on is kept with a hash of what was wanted; a refusal is not repeated while that is the same."""
+    current = {(p.sid, p.kind, p.field) for p in outcome.problems}
+    for problem in outcome.problems:
+        quarantine.put(run.ledger, job=job.name, eid=person.eid, sid=problem.sid, kind=problem.kind, field=problem.field,
+                       code=problem.code, message=problem.message, wanted=problem.wanted, facts=problem.facts,
+                       run=run.run_id, now=run.stamp())  # fmt: skip
+    solved = [
+        h.id
+        for h in held
+        if h.job == job.name and h.kind in ("value", "required", "name") and (h.sid, h.kind, h.field) not in current
+    ]
+    quarantine.remove(run.ledger, solved)
+    kept, refused = [], False
+    wanted = {(row.sid): wanted_hash(row.after) for row in outcome.rows}
+    for row in outcome.rows:
+        before = next((h for h in held if h.kind == "refused" and h.sid == row.sid), None)
+        if before is not None and before.wanted == wanted[row.sid] + job.rules_hash[:8] and not row.consent:
+            refused = True
+            continue
+        kept.append(row)
+    dropped = {id(r) for r in outcome.rows} - {id(r) for r in kept}
+    if not dropped and any(h.kind == "refused" and h.sid not in wanted for h in held):
+        quarantine.remove(run.ledger, [h.id for h in held if h.kind == "refused" and h.sid not in wanted])
+    outcome.rows = kept
+    if outcome.problems or refused:
+        job.fates[person.eid] = "quarantined"
+
+
+def _flips(run: Run, job: JobRun, person: Person, outcome: Outcome) -> None:
+    """Two writers that never rest: after three identical restorations in seven days the field is parked."""
+    from datetime import timedelta
+
+    from .context import instant
+
+    since = instant(run.now() - timedelta(days=FLIP_DAYS))
+    for field, sid, ours, theirs in outcome.put_back:
+        value = wanted_hash({"v": ours})
+        sql = "SELECT count(*) FROM flips WHERE eid = ? AND field = ? AND sid = ? AND value = ? AND at > ?"
+        count = int(run.ledger.value(sql, (person.eid, field, sid, value, since)) or 0)
+        if count >= FLIPS:
+            lane = run.lanes[sid]
+            body = {
+                "question": f"{field} of {lane.name} was put back {count} times in {FLIP_DAYS} days and keeps coming back. "
+                "Which writer should rest?",
+                "sid": sid, "values": {"ours": {"value": ours}, lane.stream.connection: {"value": theirs}},
+            }  # fmt: skip
+            conflicts.put(
+                run.ledger,
+                job=job.name,
+                eid=person.eid,
+                field=field,
+                kind="flip",
+                body=body,
+                run=run.run_id,
+                now=run.stamp(),
+            )
+            _without(outcome, sid, field, run)
+        else:
+            run.ledger.run(
+                "INSERT INTO flips (eid, field, sid, value, at, theirs) VALUES (?, ?, ?, ?, ?, ?)",
+                (person.eid, field, sid, value, run.stamp(), wanted_hash({"v": theirs})),
+            )
+
+
+def _without(outcome: Outcome, sid: int, field: str, run: Run) -> None:
+    """Takes a parked field out of the rows to that side."""
+    mapping = run.mappings[sid]
+    codec = mapping.fields.get(field) or mapping.fields.get("full_name")
+    for row in outcome.rows:
+        if row.sid == sid and not row.consent and codec is not None and codec.vendor in row.after:
+            row.after.pop(codec.vendor)
+            row.before.pop(codec.vendor, None)
+            row.fields = [f for f in row.fields if f != field]
+            row.values.pop(field, None)
+    outcome.rows = [row for row in outcome.rows if row.after or row.op != "update"]
+
+
+def _settle_local(run: Run, settled: list[tuple[Person, Outcome]]) -> None:
+    notes = []
+    for person, outcome in settled:
+        before = {f: person.agreed.get(f) for f in outcome.local_why}
+        settle_locally(run, person, outcome.local_values, outcome.local_taken)
+        if outcome.local_why:
+            fields = {
+                f: {"before": before[f], "after": outcome.local_values[f], **why}
+                for f, why in outcome.local_why.items()
+            }
+            if not any(v["before"] is not None for v in fields.values()):
+                fields = {
+                    f: {k: v for k, v in one.items() if k not in ("before", "after")} for f, one in fields.items()
+                }
+            notes.append((person.eid, {"op": "agreed", "fields": fields}))
+    if notes:
+        audit.add(run.ledger, run.run_id, run.stamp(), notes)
+
+
+def _store_memos(run: Run, people: list[Person]) -> None:
+    seen: set[int] = set()
+    people = [p for p in people if not (p.eid in seen or seen.add(p.eid))]  # type: ignore[func-returns-value]
+    if not people:
+        return
+    entities.save_agreed(run.ledger, ((p.eid, p.agreed) for p in people))
+    links.remember(run.ledger, ((links.pack(s.memo), s.sid, s.rid) for p in people for s in p.sides))

@@ -1,0 +1,167 @@
+"""Rows that left: told by the vendor, found missing by a complete scan, or by a sweep when the count fell."""
+
+from __future__ import annotations
+
+from smarksync.errors import SystemFailure
+from smarksync.ledger import links, states, streams
+from smarksync.plugin import Can, Explains, Fetches, Gone, Sweeps, TellsGone
+
+from .context import Lane, Run
+from .lookup import rank_of, unite
+
+BATCH = 500
+
+
+def notice(run: Run) -> None:
+    """Asks every lane what left since the last run; a failure fails the lane."""
+    for lane in list(run.lanes.values()):
+        if lane.failed is not None:
+            continue
+        try:
+            if Can.GONE in lane.spec.can and isinstance(lane.connector, TellsGone):
+                _told(run, lane, lane.connector)
+            elif lane.spec.full_scan:
+                _missing(run, lane)
+            elif Can.SWEEP in lane.spec.can and isinstance(lane.connector, Sweeps):
+                _swept(run, lane, lane.connector)
+        except SystemFailure as error:
+            error.connection = lane.stream.connection
+            lane.failed = error
+
+
+def _told(run: Run, lane: Lane, connector: TellsGone) -> None:
+    from datetime import datetime
+
+    until = datetime.fromisoformat(lane.until) if lane.until else None
+    for group, cursor in connector.gone(lane.stream.object, cursor=lane.stream.gone_cursor, until=until):
+        with run.ledger.tx():
+            for gone in group:
+                take(run, lane, gone)
+            streams.save_gone_cursor(run.ledger, lane.sid, cursor)
+
+
+def _missing(run: Run, lane: Lane) -> None:
+    """Absent from a complete scan, and then confirmed by id: another reader may have shifted the pages."""
+    if lane.emptied and "emptied_side" not in run.options.allow:
+        return
+    sql = (
+        "SELECT l.rid FROM links l WHERE l.sid = ? AND l.state IN ('live', 'filtered', 'unlinked') AND l.rid > ? "
+        "AND NOT EXISTS (SELECT 1 FROM scan s WHERE s.sid = l.sid AND s.rid = l.rid) ORDER BY l.rid LIMIT ?"
+    )
+    last = ""
+    while True:
+        ids = [row[0] for row in run.ledger.rows(sql, (lane.sid, last, BATCH))]
+        if not ids:
+            return
+        last = ids[-1]
+        _confirm(run, lane, ids)
+
+
+def _swept(run: Run, lane: Lane, connector: Sweeps) -> None:
+    """The vendor hides deletes: when it has fewer rows than we know, its ids are listed."""
+    count = connector.count(lane.stream.object)
+    known = int(
+        run.ledger.value(
+            "SELECT count(*) FROM links WHERE sid = ? AND state IN ('live', 'filtered', 'unlinked')", (lane.sid,)
+        )
+    )
+    waiting = int(run.ledger.value("SELECT count(DISTINCT rid) FROM inbox WHERE sid = ?", (lane.sid,)))
+    if count is None or count >= known + waiting:
+        return
+    run.ledger.run("CREATE TEMP TABLE IF NOT EXISTS scan (sid INTEGER, rid TEXT, PRIMARY KEY (sid, rid)) WITHOUT ROWID")
+    run.ledger.run("DELETE FROM scan WHERE sid = ?", (lane.sid,))
+    run.ledger.many(
+        "INSERT OR IGNORE INTO scan VALUES (?, ?)", ((lane.sid, i) for i in connector.ids(lane.stream.object))
+    )
+    _missing(run, lane)
+
+
+def _confirm(run: Run, lane: Lane, ids: list[str]) -> None:
+    """Only what is not there by id either has left; where it went is asked where the vendor can say."""
+    left = list(ids)
+    if isinstance(lane.connector, Explains):
+        told = [g for group, _ in lane.connector.whereabouts(lane.stream.object, ids) for g in group]
+        with run.ledger.tx():
+            for gone in told:
+                take(run, lane, gone)
+        return
+    if Can.FETCH in lane.spec.can and isinstance(lane.connector, Fetches):
+        there = {r.id for r in lane.connector.fetch(lane.stream.object, ids, fields=lane.mapping.vendor_fields)}
+        left = [i for i in ids if i not in there]
+    with run.ledger.tx():
+        for rid in left:
+            take(run, lane, Gone(rid))
+
+
+def take(run: Run, lane: Lane, gone: Gone) -> None:
+    """One row that left: deleted, merged into another, or converted into one of another stream."""
+    ledger = run.ledger
+    run.ledger.run("DELETE FROM inbox WHERE sid = ? AND rid = ?", (lane.sid, gone.id))
+    link = links.of_records(ledger, lane.sid, [gone.id]).get(gone.id)
+    if link is None or link.state == links.GONE:
+        return
+    was_live = link.state == links.LIVE
+    if gone.into is None or link.eid is None:
+        links.set_state(ledger, lane.sid, gone.id, links.GONE)
+    else:
+        _follow(run, lane, gone, link.eid)
+    if was_live:
+        streams.add_live(ledger, lane.sid, -1)
+    if link.eid is not None:
+        states.changed(ledger, [(link.eid, lane.sid, gone.id, run.run_id)])
+
+
+def _follow(run: Run, lane: Lane, gone: Gone, eid: int) -> None:
+    """The link goes where the row went; `into` may be an id never seen, which the pull will bring."""
+    ledger = run.ledger
+    target = _lane_of(run, lane, gone.into_stream)
+    links.set_state(ledger, lane.sid, gone.id, "moved")
+    links.set_rank(ledger, lane.sid, gone.id, 1)
+    if target is None or gone.into is None:
+        return
+    survivor = links.of_records(ledger, target.sid, [gone.into]).get(gone.into)
+    if survivor is not None and survivor.eid is not None:
+        if survivor.eid != eid:
+            unite(run, eid, survivor.eid)
+            states.changed(ledger, [(survivor.eid, target.sid, gone.into, run.run_id)])
+        return
+    # the place is kept: whichever page brings the row finds its link waiting for it
+    links.put(ledger, [links.Link(target.sid, gone.into, eid, rank_of(run, target, eid), links.LIVE, None, links.pack({"n": 1}),
+                                  None, None, None, None)])  # fmt: skip
+    streams.add_live(ledger, target.sid, 1)
+    waiting = ledger.one("SELECT seq FROM inbox WHERE sid = ? AND rid = ? LIMIT 1", (target.sid, gone.into))
+    if waiting is None and Can.FETCH in target.spec.can and isinstance(target.connector, Fetches):
+        run.wanted.setdefault(target.sid, []).append(gone.into)
+
+
+def _lane_of(run: Run, lane: Lane, name: str | None) -> Lane | None:
+    if name is None or name == lane.stream.object:
+        return lane
+    return next(
+        (
+            other
+            for other in run.lanes.values()
+            if other.stream.connection == lane.stream.connection and other.stream.object == name
+        ),
+        None,
+    )
+
+
+def fetch_wanted(run: Run) -> None:
+    """Rows that a merge or conversion named and no page has brought yet."""
+    from .refusals import arrive
+
+    for sid, ids in run.wanted.items():
+        lane = run.lanes[sid]
+        try:
+            found = list(lane.connector.fetch(lane.stream.object, ids, fields=lane.mapping.vendor_fields))  # type: ignore[attr-defined]
+        except SystemFailure as error:
+            error.connection = lane.stream.connection
+            lane.failed = error
+            continue
+        with run.ledger.tx():
+            arrive(run, lane, found)
+    run.wanted.clear()
+
+
+__all__ = ["fetch_wanted", "notice", "take"]

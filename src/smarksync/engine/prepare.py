@@ -1,0 +1,336 @@
+"""Opens what the jobs name and compiles it: live schemas to mappings, rules to functions."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+import orjson
+
+from smarksync.config import Config, Job, read_settings, resolve_rules
+from smarksync.config.problems import Path
+from smarksync.errors import ConfigError, SystemFailure
+from smarksync.ledger import schemas, streams
+from smarksync.ledger.db import Ledger
+from smarksync.mapping import (
+    CompiledMapping,
+    ObjectMapping,
+    Preset,
+    catalogue,
+    compile_mapping,
+    load_preset,
+    object_mapping,
+)
+from smarksync.model import Moves, equal
+from smarksync.plan.build import JobRules, Target
+from smarksync.plan.reconcile import Rule, View
+from smarksync.plugin import ConnectorSpec, FieldInfo, StreamSpec
+
+from .context import JobRun, Lane, Opened, Run
+from .registry import Registry
+
+OpenSessionFactory = Callable[[str, Any], Any]
+
+
+def chosen_jobs(config: Config, names: Sequence[str]) -> list[Job]:
+    """The jobs of the run, in the order of their kinds. Raises ConfigError for one that does not exist or cannot run."""
+    for name in names:
+        if name not in config.jobs:
+            known = ", ".join(config.jobs) or "none"
+            raise ConfigError(f"There is no job {name!r} in the config.", hint=f"Its jobs: {known}.")
+    jobs = [job for name, job in config.jobs.items() if not names or name in names]
+    others = [job for job in jobs if job.kind != "sync"]
+    if others and names:
+        place = config.where(("jobs", others[0].name))
+        raise ConfigError(f"job {others[0].name!r}: this version runs `sync` jobs; `{others[0].kind}` is not built yet.",
+                          file=str(place.file), line=place.line)  # fmt: skip
+    return [job for job in jobs if job.kind == "sync"]
+
+
+def written_mappings(
+    config: Config, name: str, spec: ConnectorSpec, available: Sequence[StreamSpec]
+) -> tuple[dict[str, ObjectMapping], Preset | None]:
+    """The mappings of one connection by object, preset and own lines laid over each other."""
+    preset = load_preset(spec.preset, f"{spec.name} preset") if spec.preset else None
+    written = config.mapping_of(name)
+    if written.preset and preset is None:
+        place = config.where(("connections", name))
+        raise ConfigError(f"connection {name!r}: the connector {spec.name!r} has no preset.", file=str(place.file), line=place.line,
+                          hint=f"Write `mappings.{name}.OBJECT` with `entity` and `fields`.")  # fmt: skip
+    out: dict[str, ObjectMapping] = {}
+
+    def where(obj: str, path: Path) -> Any:
+        return config.where(("mappings", name, obj, *path))
+
+    for obj, own in written.objects.items():
+        base = preset.streams.get(obj) if preset is not None and (own.extends or written.extends) else None
+        extends = bool(own.extends or written.extends)
+        out[obj] = object_mapping(own, base, partial(where, obj), extends=extends)
+        if available and obj not in {s.name for s in available}:
+            place = where(obj, ())
+            names = ", ".join(s.name for s in available)
+            raise ConfigError(
+                f"mappings.{name}: {spec.name} has no object {obj!r}.",
+                file=str(place.file),
+                line=place.line,
+                hint=f"It has: {names}.",
+            )
+    if written.extends == "preset" and preset is not None:
+        for obj, base in preset.streams.items():
+            out.setdefault(obj, base)
+    return out, preset
+
+
+class Workshop:
+    """Opens connections and compiles mappings for one run."""
+
+    def __init__(
+        self,
+        config: Config,
+        registry: Registry,
+        ledger: Ledger,
+        make_session: OpenSessionFactory,
+        now: Callable[[], datetime],
+    ) -> None:
+        self.config, self.registry, self.ledger, self.make_session, self.now = (
+            config,
+            registry,
+            ledger,
+            make_session,
+            now,
+        )
+        self.presets: dict[str, Preset | None] = {}
+        self.written: dict[str, dict[str, ObjectMapping]] = {}
+        self.specs: dict[str, dict[str, StreamSpec]] = {}
+
+    def open(self, name: str) -> Opened:
+        """One connection; building a connector does no I/O."""
+        conn = self.config.connections[name]
+        place = self.config.where(("connections", name, "connector"))
+        try:
+            spec = self.registry.spec(conn.connector)
+        except ConfigError as error:
+            raise ConfigError(
+                f"connection {name!r}: {error.message}", file=str(place.file), line=place.line, hint=error.hint
+            ) from error
+        settings = read_settings(self.config, name, spec.settings)
+        session = self.make_session(name, settings)
+        opened = Opened(name, conn.role or spec.role, spec, spec.open(settings, session), session)
+        try:
+            found = spec.discover(settings) if spec.discover is not None else spec.streams
+        except SystemFailure as error:
+            error.connection, opened.failed, found = name, error, ()
+        self.specs[name] = {s.name: s for s in found}
+        self.written[name], self.presets[name] = written_mappings(self.config, name, spec, found)
+        return opened
+
+    def lane(self, opened: Opened, obj: str) -> Lane | None:
+        """One stream, compiled against its live schema; None when the system cannot be reached and was never seen."""
+        mapping = self.written[opened.name][obj]
+        spec = self.specs[opened.name].get(obj) or StreamSpec(obj, mapping.entity)
+        stream = streams.get(self.ledger, opened.name, obj, mapping.entity)
+        live = self._describe(opened, obj, stream.sid)
+        if live is None:
+            return None
+        compiled = self.compile(opened.name, spec, mapping, live)
+        preset = self.presets[opened.name]
+        order = list((preset.primary.get(mapping.entity) if preset else None) or self.written[opened.name])
+        rank = order.index(obj) if obj in order else len(order)
+        failed = opened.failed
+        return Lane(stream, spec, compiled, opened.connector, rank, spec.resolution.total_seconds(), failed)
+
+    def compile(
+        self, connection: str, spec: StreamSpec, mapping: ObjectMapping, live: Sequence[FieldInfo]
+    ) -> CompiledMapping:
+        """The compiled mapping of one stream."""
+        entities = self.config.schema_
+        return compile_mapping(
+            connection, spec, mapping, live, entities[mapping.entity], country=self.config.defaults.country,
+            currency=self.config.currency, transforms=catalogue(self.registry.transforms()),
+        )  # fmt: skip
+
+    def _describe(self, opened: Opened, obj: str, sid: int) -> Sequence[FieldInfo] | None:
+        if opened.failed is None:
+            try:
+                live = opened.connector.describe(obj)
+            except SystemFailure as error:
+                error.connection = opened.name
+                opened.failed = error
+            else:
+                schemas.save(self.ledger, sid, live, self.now().isoformat())
+                return live
+        return schemas.last(self.ledger, sid)
+
+
+def open_run(run: Run, config: Config, workshop: Workshop, jobs: Sequence[Job]) -> None:
+    """Connections, lanes, mappings of every stream, and the jobs' rules."""
+    for job in jobs:
+        for name in job.connections:
+            if name not in run.connections:
+                run.connections[name] = workshop.open(name)
+    for job in jobs:
+        run.jobs.append(_job(run, config, workshop, job))
+    _other_streams(run, config, workshop)
+
+
+def _job(run: Run, config: Config, workshop: Workshop, job: Job) -> JobRun:
+    lanes: list[Lane] = []
+    mapped: dict[str, set[str]] = {}
+    failed: str | None = None
+    for name in job.connections:
+        objects = [o for o, m in workshop.written[name].items() if m.entity == job.entity]
+        if not objects:
+            place = config.where(("jobs", job.name))
+            raise ConfigError(f"job {job.name!r}: connection {name!r} has no mapping for {job.entity}.", file=str(place.file), line=place.line,
+                              hint=f"Add `mappings.{name}.OBJECT` with `entity: {job.entity}`.")  # fmt: skip
+        for obj in objects:
+            lane = next(
+                (known for known in run.lanes.values() if known.name == f"{name}:{obj}"), None
+            ) or workshop.lane(run.connections[name], obj)
+            if lane is None:
+                failed = name
+                continue
+            run.lanes[lane.sid] = lane
+            run.mappings[lane.sid] = lane.mapping
+            lanes.append(lane)
+            mapped.setdefault(name, set()).update(lane.mapping.fields)
+    match = list(job.match or config.schema_[job.entity].match)
+    run.match[job.entity] = match
+    rules = _rules(config, job, mapped, lanes, workshop, run)
+    compiled = JobRun(
+        job.name,
+        rules,
+        match,
+        lanes,
+        dict(job.create),
+        dict(job.deletes),
+        config.guards_for(job.name),
+        _hash(job, config, lanes),
+    )
+    compiled.failed = failed
+    return compiled
+
+
+def _rules(
+    config: Config, job: Job, mapped: Mapping[str, set[str]], lanes: list[Lane], workshop: Workshop, run: Run
+) -> JobRules:
+    entity = config.schema_[job.entity]
+    found = resolve_rules(job, mapped, config.schema_, refs=())
+    prefer = job.adopt.prefer
+    rules = {
+        name: Rule(
+            name=job.rule_name(name), source=rule.source, owner=rule.owner, restore=rule.enforce == "restore", merge=rule.merge,
+            tie=None if rule.tie == "ask" else rule.tie, clear=rule.blank == "clear", prefer=prefer,
+        )
+        for name, rule in found.items()
+    }  # fmt: skip
+    slow = {
+        name: field for name, field in entity.fields.items() if field.type in ("phone", "instant", "money", "decimal")
+    }
+    coarse = max((lane.spec.resolution for lane in lanes), default=None)
+
+    def same(name: str, a: Any, b: Any) -> bool:
+        if a == b:
+            return True
+        field = slow.get(name)
+        return field is not None and a is not None and b is not None and equal(field, a, b, resolution=coarse)
+
+    skew = max([config.defaults.skew.timedelta.total_seconds(), *(lane.resolution for lane in lanes)])
+    moves = Moves.default() if config.lifecycle.moves is None else Moves.from_config(config.lifecycle.moves)  # type: ignore[arg-type]
+    roles = {name: opened.role for name, opened in run.connections.items()}
+    special = {name: _lifecycle(moves, roles) for name, rule in rules.items() if rule.merge == "lifecycle"}
+    where = {name: _test(expression, job.entity, run) for name, expression in job.where.items()}
+    return JobRules(
+        name=job.name, entity=job.entity, connections=tuple(job.connections), rules=rules,
+        targets=_targets(job, lanes, workshop, run), equal=same, skew=lambda _c: skew, where=where, special=special,
+        subscribe=job.subscribe, regressions=_regressions,
+    )  # fmt: skip
+
+
+def _regressions(_field: str, before: Any, after: Any) -> bool:
+    from smarksync.model.lifecycle import rung
+
+    return before is not None and after is not None and rung(after) < rung(before)
+
+
+def _lifecycle(moves: Moves, roles: Mapping[str, str]) -> Callable[..., Any]:
+    def merge(agreed: Any, voices: Sequence[View]) -> tuple[Any, str | None, str]:
+        edits = [(roles.get(v.connection, "other"), v.observed) for v in voices if v.observed is not None]
+        value, report = moves.merge(agreed, edits, False)
+        winner = next((v.connection for v in voices if v.observed == value), None)
+        illegal = ", ".join(f"{who} may not move {agreed} to {to}" for who, to in report.illegal)
+        return value, winner, "lifecycle" + (f"; {illegal}" if illegal else "")
+
+    return merge
+
+
+def _test(expression: Any, entity: str, run: Run) -> Callable[[Mapping[str, Any]], Any]:
+    def test(values: Mapping[str, Any]) -> Any:
+        scope: dict[str, Any] = {"account": None, "activities": (), "definitions": {}, "persona": None, "opportunity": None, "lead": None, "campaign": None,
+                 "now": run.now()}  # fmt: skip
+        scope[entity] = values
+        return expression.evaluate(scope)
+
+    return test
+
+
+def _targets(job: Job, lanes: list[Lane], workshop: Workshop, run: Run) -> dict[str, Target]:
+    """Where new records go on each connection: the preset's stream, else the first that is mapped."""
+    targets: dict[str, Target] = {}
+    for name in job.connections:
+        mine = [lane for lane in lanes if lane.stream.connection == name]
+        if not mine:
+            continue
+        preset = workshop.presets[name]
+        wanted = preset.creates.get(job.entity) if preset else None
+        lane = next((one for one in mine if one.stream.object == wanted), mine[0])
+        expression = job.creates(name)
+        policy: Callable[[Mapping[str, Any]], Any] | None
+        if expression is None or expression.never:
+            policy = None
+        elif expression.always:
+            policy = _always
+        else:
+            policy = _test(expression, job.entity, run)
+        targets[name] = Target(lane.sid, name, lane.mapping, policy, lane.spec.subscribes_on_create)
+    return targets
+
+
+def _always(_values: Mapping[str, Any]) -> bool:
+    return True
+
+
+def _hash(job: Job, config: Config, lanes: Sequence[Lane]) -> str:
+    """Changes when what the job would decide about an unchanged entity could change."""
+    said = job.model_dump_json(exclude={"guards"}, by_alias=True)
+    seed = orjson.dumps([said, sorted(lane.mapping.version for lane in lanes), str(config.lifecycle.moves)])
+    return hashlib.blake2b(seed, digest_size=12).hexdigest()
+
+
+def _other_streams(run: Run, config: Config, workshop: Workshop) -> None:
+    """Streams of connections that this run does not open still follow what is agreed: compiled from their last schema."""
+    for stream in streams.every(run.ledger):
+        run.connection_of[stream.sid] = stream.connection
+        if stream.sid in run.mappings or stream.connection not in config.connections:
+            continue
+        live = schemas.last(run.ledger, stream.sid)
+        if live is None:
+            continue
+        try:
+            spec = workshop.registry.spec(config.connections[stream.connection].connector)
+            available = (
+                spec.streams
+                if stream.connection not in workshop.specs
+                else tuple(workshop.specs[stream.connection].values())
+            )
+            written, _ = written_mappings(config, stream.connection, spec, ())
+            mapping = written.get(stream.object)
+            if mapping is None:
+                continue
+            found = next((s for s in available if s.name == stream.object), StreamSpec(stream.object, mapping.entity))
+            run.mappings[stream.sid] = workshop.compile(stream.connection, found, mapping, live)
+        except ConfigError as error:
+            run.notes.append(f"{stream.connection}:{stream.object} is left as it is: {error.message}")

@@ -1,0 +1,119 @@
+"""After a death: intents that may have been sent are looked up before anything is sent again.
+
+Released rows passed their guards and were never sent: they are sent now, if they still hold. Rows that a
+guard stopped were never released, and recovery does not know them.
+"""
+
+from __future__ import annotations
+
+from smarksync.errors import SystemFailure
+from smarksync.ledger import links, plans
+from smarksync.ledger.plans import PlanRow
+from smarksync.plan.side import codecs_by_vendor
+from smarksync.plugin import Can, Receipt, Record, WriteResult
+
+from . import apply, refusals
+from .context import JobRun, Lane, Run
+from .intake import fingerprint, observe
+from .settle import settle
+
+
+def before_pull(run: Run) -> None:
+    """Updates and removals in doubt: the target tells, by id, before the pull overwrites what we know."""
+    for lane in run.lanes.values():
+        rows = plans.load(run.ledger, "sid = ? AND status IN ('sending', 'unknown') AND op <> 'create'", (lane.sid,))
+        if not rows or Can.FETCH not in lane.spec.can or run.connections[lane.stream.connection].failed is not None:
+            continue
+        for start in range(0, len(rows), 100):
+            _look(run, lane, rows[start : start + 100])
+
+
+def _look(run: Run, lane: Lane, rows: list[PlanRow]) -> None:
+    ids = sorted({row.rid for row in rows if row.rid})
+    try:
+        found = {r.id: r for r in lane.connector.fetch(lane.stream.object, ids, fields=lane.mapping.vendor_fields)}  # type: ignore[attr-defined]
+    except SystemFailure as error:
+        error.connection = lane.stream.connection
+        run.connections[lane.stream.connection].failed = error
+        return
+    with run.ledger.tx():
+        for row in rows:
+            record = found.get(row.rid or "")
+            if row.op in ("delete", "archive"):
+                if record is None:
+                    settle(run, [(row, Receipt(str(row.seq), WriteResult.UPDATED, row.rid))])
+                else:
+                    plans.set_status(run.ledger, [row.seq], "released")
+            elif record is None:
+                plans.remove(run.ledger, [row.seq])  # its departure is noticed like any other
+            else:
+                _judge(run, lane, row, record)
+
+
+def _judge(run: Run, lane: Lane, row: PlanRow, record: Record) -> None:
+    """Shown as we sent it: settled. Shown as before: never arrived, sent again. Anything else: decided anew."""
+    codecs = codecs_by_vendor(lane.mapping)
+    after, before = row.body.get("after", {}), row.body.get("before", {})
+
+    def shows(values: dict[str, object]) -> bool:
+        return all(
+            v not in record.fields
+            or record.fields[v] == raw
+            or (v in codecs and codecs[v].is_fold(raw, record.fields[v]))
+            for v, raw in values.items()
+        )
+
+    if shows(after):
+        stored = {v: record.fields[v] for v in after if v in record.fields}
+        settle(
+            run, [(row, Receipt(str(row.seq), WriteResult.UPDATED, row.rid, record.version, stored, record.changed_at))]
+        )
+    elif shows(before):
+        plans.set_status(run.ledger, [row.seq], "released")
+    else:
+        plans.remove(run.ledger, [row.seq])
+        observe(run, lane, [(record, fingerprint(record.fields, lane.mapping.version.encode()[:64]))], own=True)
+
+
+def after_match(run: Run) -> None:
+    """Creates in doubt: found and linked by now, or looked up by key; what is certain never to have arrived is sent again."""
+    for lane in run.lanes.values():
+        rows = plans.load(run.ledger, "sid = ? AND status IN ('sending', 'unknown') AND op = 'create'", (lane.sid,))
+        if not rows:
+            continue
+        linked = links.occupied(run.ledger, {row.eid for row in rows})
+        found = [row for row in rows if lane.sid in linked.get(row.eid, ())]
+        missing = [row for row in rows if lane.sid not in linked.get(row.eid, ())]
+        with run.ledger.tx():
+            plans.remove(run.ledger, [row.seq for row in found])
+            # not there after a complete reading, or to be looked up by key just before it is sent again
+            certain = lane.failed is None and (
+                lane.pulled_whole or Can.FIND in lane.spec.can or Can.UPSERT_BY_KEY in lane.spec.can
+            )
+            if certain:
+                plans.set_status(run.ledger, [row.seq for row in missing], "released")
+
+
+def resend(run: Run, job: JobRun) -> None:
+    """Sends what was released and still holds: its entity has not changed since where the row would write."""
+    for lane in job.lanes:
+        rows = plans.load(run.ledger, "job = ? AND sid = ? AND status = 'released'", (job.name, lane.sid))
+        if not rows:
+            continue
+        with run.ledger.tx():
+            for row in rows:
+                job.count(lane.sid, "planned")
+                if not _holds(run, lane, row):
+                    refusals.stale(run, job, lane, row, "it changed while the run that planned it was down")
+    apply.push(run, job)
+
+
+def _holds(run: Run, lane: Lane, row: PlanRow) -> bool:
+    if row.op == "create":
+        return lane.sid not in links.occupied(run.ledger, [row.eid]).get(row.eid, ())
+    link = links.of_records(run.ledger, lane.sid, [row.rid or ""]).get(row.rid or "")
+    if link is None or link.state != links.LIVE or link.eid != row.eid:
+        return False
+    seen = link.memory().get("s") or {}
+    before = row.body.get("before", {})
+    return all(vendor not in seen or seen[vendor] == before.get(vendor) for vendor in row.body.get("after", {}))

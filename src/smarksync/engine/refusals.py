@@ -1,0 +1,187 @@
+"""Rows that were not written: refused, doubtful, stale or to be tried again. Each has its own next step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from smarksync.errors import SystemFailure
+from smarksync.ledger import conflicts, entities, inbox, keys, links, plans, quarantine, states
+from smarksync.ledger.plans import PlanRow
+from smarksync.plan.build import wanted_hash
+from smarksync.plugin import Can, Receipt, Record, WriteResult
+
+from .context import JobRun, Lane, Run, instant
+from .intake import fingerprint
+
+
+def take(run: Run, job: JobRun, lane: Lane, row: PlanRow, receipt: Receipt) -> None:
+    """The fate of one row that was not applied (within the caller's transaction)."""
+    if receipt.result is WriteResult.UNKNOWN or (
+        receipt.result in (WriteResult.CREATED, WriteResult.UPDATED) and not receipt.id
+    ):
+        plans.set_status(run.ledger, [row.seq], "unknown")
+        job.count(lane.sid, "unknown")
+        job.fates[row.eid] = "deferred"
+    elif receipt.result is WriteResult.CONFLICT:
+        stale(run, job, lane, row, receipt.message or "it changed since it was planned")
+    elif receipt.result is WriteResult.RETRY:
+        defer(run, job, row, receipt.message or "the system asked to try again")
+    else:
+        _refused(run, job, lane, row, receipt)
+
+
+def _refused(run: Run, job: JobRun, lane: Lane, row: PlanRow, receipt: Receipt) -> None:
+    code = receipt.code or "SMK-REFUSED"
+    name = f"{lane.name}:{row.rid}" if row.rid else f"{lane.name} (new)"
+    plans.remove(run.ledger, [row.seq])
+    job.count(lane.sid, "rejected")
+    if code == "SMK-DUPLICATE" and row.op == "update":
+        held = ", ".join(f"{lane.name}:{i}" for i in receipt.duplicate_of) or "another record there"
+        body = {"question": f"{name} cannot get this value: {held} has it. Are they one person?", "values": {},
+                "records": [name, *(f"{lane.name}:{i}" for i in receipt.duplicate_of)]}  # fmt: skip
+        field = next(iter(row.body.get("fields", ["record"])), "record")
+        conflicts.put(run.ledger, job=job.name, eid=row.eid, field=f"identity:{field}", kind="identity", body=body,
+                      run=run.run_id, now=run.stamp())  # fmt: skip
+    if code == "SMK-DUPLICATE" and row.op == "create" and receipt.duplicate_of:
+        job.fates[row.eid] = "deferred"  # looked up next, and matched like any row
+        return
+    if code == "SMK-GONE":
+        job.fates[row.eid] = "deferred"
+        states.set_due(
+            run.ledger, job.name, [(row.eid, "the record is no longer there")], states.top(run.ledger) + 1, run.stamp()
+        )
+        return
+    text = f"{name}: refused — {receipt.message or 'no reason given'}"
+    quarantine.put(
+        run.ledger, job=job.name, eid=row.eid, sid=lane.sid, kind="refused", field="", code=code, message=text,
+        wanted=wanted_hash(row.body.get("after", {})) + job.rules_hash[:8], facts={"field": receipt.field, "op": row.op},
+        run=run.run_id, now=run.stamp(),
+    )  # fmt: skip
+    job.fates[row.eid] = "quarantined"
+
+
+def stale(run: Run, job: JobRun, lane: Lane, row: PlanRow, why: str) -> None:
+    """The target is not what the row was planned on: decided anew in this run or the next."""
+    plans.remove(run.ledger, [row.seq])
+    job.count(lane.sid, "stale")
+    job.fates[row.eid] = "deferred"
+    states.set_due(run.ledger, job.name, [(row.eid, why)], states.top(run.ledger) + 1, run.stamp())
+
+
+def defer(run: Run, job: JobRun, row: PlanRow, why: str) -> None:
+    """Known not to be applied: the next run plans it again."""
+    plans.set_status(run.ledger, [row.seq], "held")
+    job.count(row.sid, "held")
+    job.fates[row.eid] = "deferred"
+    states.set_due(run.ledger, job.name, [(row.eid, why)], states.top(run.ledger) + 1, run.stamp())
+
+
+def look_up_duplicates(run: Run, lane: Lane, pairs: Sequence[tuple[PlanRow, Receipt]]) -> None:
+    """A create that the vendor calls a duplicate: the rows it names are read and matched like any other."""
+    ids = [i for row, r in pairs if r.result is WriteResult.REJECTED and row.op == "create" for i in r.duplicate_of]
+    if not ids or Can.FETCH not in lane.spec.can:
+        return
+    try:
+        found = list(lane.connector.fetch(lane.stream.object, ids, fields=lane.mapping.vendor_fields))  # type: ignore[attr-defined]
+    except SystemFailure as error:
+        error.connection = lane.stream.connection
+        run.connections[lane.stream.connection].failed = error
+        return
+    known = links.of_records(run.ledger, lane.sid, [r.id for r in found])
+    with run.ledger.tx():
+        arrive(run, lane, [r for r in found if r.id not in known or known[r.id].eid is None])
+        for row, receipt in pairs:
+            if row.op != "create" or not receipt.duplicate_of:
+                continue
+            holders = {
+                link.eid for i in receipt.duplicate_of if (link := known.get(i)) is not None and link.eid is not None
+            }
+            for eid in holders - {row.eid}:
+                _same_person(run, row, eid, lane)
+            if not holders:
+                states.changed(run.ledger, [(row.eid, None, None, run.run_id)])
+
+
+def _same_person(run: Run, row: PlanRow, other: int, lane: Lane) -> None:
+    refs = entities.load(run.ledger, [row.eid, other])
+    body = {"question": f"{lane.name} has this person already, linked to entity {refs[other][0]}. Are they one?",
+            "values": {}, "entities": [refs[row.eid][0], refs[other][0]]}  # fmt: skip
+    conflicts.put(run.ledger, job=row.job, eid=row.eid, field="identity:record", kind="identity", body=body,
+                  run=run.run_id, now=run.stamp())  # fmt: skip
+
+
+def arrive(run: Run, lane: Lane, records: Sequence[Record]) -> None:
+    """Rows that a look-up brought go through the same door as those of a pull."""
+    version = lane.mapping.version.encode()[:64]
+    inbox.add(
+        run.ledger,
+        ((lane.sid, r.id, fingerprint(r.fields, version),
+          {"f": dict(r.fields), **({"at": instant(r.changed_at)} if r.changed_at else {}), **({"v": r.version} if r.version else {})})
+         for r in records),
+    )  # fmt: skip
+
+
+def before_creates(run: Run, job: JobRun, lane: Lane, rows: list[PlanRow]) -> list[PlanRow]:
+    """Nothing is created where a record appeared meanwhile; one batched look-up where the side was not read whole."""
+    linked = links.occupied(run.ledger, {row.eid for row in rows})
+    wanted: list[PlanRow] = []
+    late: list[PlanRow] = []
+    for row in rows:
+        (late if lane.sid in linked.get(row.eid, ()) else wanted).append(row)
+    key = _lookup_key(lane)
+    if key is None or (lane.pulled_whole and not any(row.run != run.run_id for row in wanted)):
+        _drop(run, job, lane, late)
+        return wanted
+    values = {str(row.body["after"][key]).casefold(): row for row in wanted if row.body.get("after", {}).get(key)}
+    if not values:
+        _drop(run, job, lane, late)
+        return wanted
+    try:
+        found = list(
+            lane.connector.find(  # type: ignore[attr-defined]
+                lane.stream.object,
+                key,
+                [str(r.body["after"][key]) for r in values.values()],
+                fields=lane.mapping.vendor_fields,
+            )
+        )
+    except SystemFailure as error:
+        error.connection = lane.stream.connection
+        run.connections[lane.stream.connection].failed = error
+        return []
+    known = links.of_records(run.ledger, lane.sid, [r.id for r in found])
+    strangers = [r for r in found if r.id not in known or known[r.id].eid is None]
+    names = {str(r.fields.get(key) or "").casefold() for r in found}
+    with run.ledger.tx():
+        arrive(run, lane, strangers)
+        hits = [row for value, row in values.items() if value in names]
+        _drop(run, job, lane, late)
+        for row in hits:
+            stale(run, job, lane, row, "a record with its key was found there")
+            _keep_key(run, row)
+            states.changed(run.ledger, [(row.eid, None, None, run.run_id)])
+    gone = {row.seq for row in hits}
+    return [row for row in wanted if row.seq not in gone]
+
+
+def _drop(run: Run, job: JobRun, lane: Lane, rows: Sequence[PlanRow]) -> None:
+    for row in rows:
+        stale(run, job, lane, row, "a record was linked there meanwhile")
+
+
+def _keep_key(run: Run, row: PlanRow) -> None:
+    """The found row must meet this entity when it is matched."""
+    email = row.body.get("values", {}).get("email")
+    if email:
+        keys.add(run.ledger, [("email", str(email).casefold(), row.eid)])
+
+
+def _lookup_key(lane: Lane) -> str | None:
+    """The vendor field by which rows can be looked up: our own id first, then the address."""
+    if Can.FIND not in lane.spec.can:
+        return None
+    for name in ("external_id", "email"):
+        codec = lane.mapping.fields.get(name)
+        if codec is not None and codec.vendor in lane.spec.natural_keys and name == "email":
+            return str(codec.vendor)
+    return None

@@ -1,0 +1,99 @@
+"""Guards, and release (T2): planned rows become intents, and the job's mark moves in the same transaction."""
+
+from __future__ import annotations
+
+from smarksync.ledger import plans, states, streams
+from smarksync.plan.guard import Load, Trip, weigh
+
+from .context import JobRun, Lane, Run
+
+
+def weigh_plan(run: Run, job: JobRun) -> list[Trip]:
+    """The guards that stop the job; empty = go. Consent rows never count, stamps only against the quota."""
+    first = not states.has_settled(run.ledger, job.name)
+    loads = [_load(run, job, lane) for lane in job.lanes]
+    return weigh(loads, job.guards, first_run=first, allowed=run.options.allow)
+
+
+def _load(run: Run, job: JobRun, lane: Lane) -> Load:
+    ledger = run.ledger
+    load = Load(lane.name, streams.live(ledger, lane.sid))
+    sql = (
+        "SELECT op, count(*), sum(adopts), count(DISTINCT eid) FROM plan "
+        "WHERE job = ? AND sid = ? AND status = 'planned' AND consent = 0 AND stamp = 0 GROUP BY op"
+    )
+    for op, count, adopts, records in ledger.rows(sql, (job.name, lane.sid)):
+        if op == "create":
+            load.creates = count
+        elif op == "update":
+            load.adoption = int(adopts or 0)
+            load.updates = count
+        elif op in ("delete", "archive"):
+            load.deletes += count
+        load.records += records
+    sql = (
+        "SELECT m.kind, m.field, count(*) FROM plan_marks m JOIN plan p ON p.seq = m.seq "
+        "WHERE p.job = ? AND p.sid = ? AND p.status = 'planned' GROUP BY 1, 2"
+    )
+    for kind, field, count in ledger.rows(sql, (job.name, lane.sid)):
+        if kind == "blanks":
+            load.blanks[field] = count
+        elif kind == "owner_changes":
+            load.owner_changes += count
+        elif kind == "lifecycle_regressions":
+            load.lifecycle_regressions += count
+    if lane.pulled_whole:
+        load.shown_before, load.shown_now = lane.stream.shown, lane.shown_now
+    total = int(
+        ledger.value("SELECT count(*) FROM plan WHERE job = ? AND sid = ? AND status = 'planned'", (job.name, lane.sid))
+    )
+    load.calls = -(-total // max(1, lane.spec.max_batch))
+    counts = getattr(run.connections[lane.stream.connection].session, "counts", None)
+    load.budget_left = getattr(counts, "budget_left", None)
+    return load
+
+
+def release(run: Run, job: JobRun, top: int) -> None:
+    """T2: what is planned may be sent from now on, and will be, even if this process dies."""
+    ledger = run.ledger
+    with ledger.tx():
+        _limit(run, job)
+        ledger.run("UPDATE plan SET status = 'released' WHERE job = ? AND status = 'planned'", (job.name,))
+        if run.options.only is None:
+            states.set_mark(ledger, job.name, top)
+            states.set_rules(ledger, job.name, job.rules_hash)
+
+
+def release_consent(run: Run, job: JobRun) -> None:
+    """A stopped job still passes opt-outs on; its other rows stay as a plan to look at."""
+    with run.ledger.tx():
+        run.ledger.run(
+            "UPDATE plan SET status = 'released' WHERE job = ? AND status = 'planned' AND consent = 1", (job.name,)
+        )
+        hold(run, job)
+
+
+def hold(run: Run, job: JobRun) -> None:
+    """Planned rows stay, reviewable; the next run computes them anew."""
+    for sid, count in run.ledger.rows(
+        "SELECT sid, count(*) FROM plan WHERE job = ? AND status = 'planned' GROUP BY sid", (job.name,)
+    ):
+        job.count(sid, "held", count)
+    run.ledger.run("UPDATE plan SET status = 'held' WHERE job = ? AND status = 'planned'", (job.name,))
+
+
+def _limit(run: Run, job: JobRun) -> None:
+    """`--limit N`: the rest of the rows is deferred to the next run. Consent is never limited."""
+    limit = run.options.limit
+    if limit is None:
+        return
+    room = max(0, limit - run.wrote)
+    sql = "SELECT seq, eid, sid FROM plan WHERE job = ? AND status = 'planned' AND consent = 0 ORDER BY seq LIMIT -1 OFFSET ?"
+    rows = run.ledger.rows(sql, (job.name, room))
+    states.set_due(
+        run.ledger, job.name, [(eid, "--limit") for _, eid, _ in rows], states.top(run.ledger) + 1, run.stamp()
+    )
+    for _, eid, sid in rows:
+        job.fates.setdefault(eid, "deferred")
+        job.count(sid, "held")
+    plans.set_status(run.ledger, [seq for seq, _, _ in rows], "held")

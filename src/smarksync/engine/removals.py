@@ -1,0 +1,43 @@
+"""Deletes: what a record that left means for the others. Default: nothing but a report."""
+
+from __future__ import annotations
+
+from smarksync.ledger import links, streams
+from smarksync.plan.build import Person
+from smarksync.plan.rows import Outcome, Row
+
+from .context import JobRun, Run
+
+
+def add(run: Run, job: JobRun, person: Person, outcome: Outcome) -> None:
+    """Adds the writes that the job's `deletes` policy asks for. An edit elsewhere beats the delete."""
+    left = [
+        s
+        for s in person.sides
+        if s.state == links.GONE and not s.memo.get("d") and s.connection in job.rules.connections
+    ]
+    if not left:
+        return
+    alive = [s for s in person.sides if s.state == links.LIVE and s.rank == 0 and s.connection in job.rules.connections]
+    same_place = {s.connection for s in alive}
+    left = [s for s in left if s.connection not in same_place]  # another record took its place there
+    names = ", ".join(sorted(s.connection for s in left))
+    for side in alive:
+        policy = job.deletes.get(side.connection, "ignore")
+        if not left or policy == "ignore":
+            if left:
+                job.left[(side.connection, "record", f"deleted in {names}; `deletes` says ignore")] += 1
+            continue
+        if any(row.op == "update" and not row.consent for row in outcome.rows) or outcome.questions:
+            job.left[(side.connection, "record", f"deleted in {names}, edited here: kept")] += 1
+            continue
+        if policy == "unlink":
+            links.set_state(run.ledger, side.sid, side.rid, "unlinked")
+            streams.add_live(run.ledger, side.sid, -1)
+            job.left[(side.connection, "record", f"deleted in {names}: unlinked")] += 1
+            continue
+        row = Row(policy, side.sid, side.rid, {}, reason=f"deleted in {names}")
+        outcome.rows.append(row)
+    for side in left:
+        side.memo["d"] = 1
+        links.remember(run.ledger, [(links.pack(side.memo), side.sid, side.rid)])

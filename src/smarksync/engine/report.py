@@ -1,0 +1,116 @@
+"""What a run says of itself: the figures of interface.md, the sentences for people, the exit code."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from smarksync.errors import SmarkSyncError
+from smarksync.ledger import conflicts, quarantine
+
+from .context import JobRun, Lane, Run
+
+FIGURES = (
+    "read", "unchanged", "filtered", "settled", "quarantined", "deferred", "planned", "written", "created", "updated",
+    "archived", "deleted", "associated", "rejected", "stale", "unknown", "held", "conflicts",
+)  # fmt: skip
+CALLS = ("total", "read", "write", "reread", "auth", "schema", "throttled", "retried")
+#: with several jobs the first of these that applies
+ORDER = (1, 2, 5, 4, 6, 3, 0)
+
+
+def figures(run: Run, job: JobRun, lane: Lane) -> dict[str, int]:
+    """One lane's figures in one job. Each record read is counted exactly once (I8)."""
+    counts = Counter(job.counts.get(lane.sid, {}))
+    fates = _fates(run, job, lane)
+    changed = lane.read - lane.unchanged - lane.filtered
+    out = dict.fromkeys(FIGURES, 0)
+    out.update({k: v for k, v in counts.items() if k in out})
+    out["read"], out["unchanged"] = lane.read, lane.unchanged
+    stopped = job.stopped_by is not None or job.failed is not None or lane.failed is not None
+    out["quarantined"] = min(changed, fates["quarantined"])
+    left = changed - out["quarantined"]
+    by_job = min(left, fates["filtered"])
+    out["filtered"] = lane.filtered + by_job
+    left -= by_job
+    out["deferred"] = left if stopped else min(left, fates["deferred"])
+    out["settled"] = left - out["deferred"]
+    out["conflicts"] = _conflicts(run, job, lane)
+    return out
+
+
+def _fates(run: Run, job: JobRun, lane: Lane) -> Counter[str]:
+    """How many of the records that changed in this run met which fate; the others were settled."""
+    found: Counter[str] = Counter()
+    if not job.fates:
+        return found
+    rows = run.ledger.rows(
+        "SELECT DISTINCT rid, eid FROM changes WHERE seq > ? AND seq <= ? AND sid = ? AND rid IS NOT NULL",
+        (run.start_seq, run.read_seq, lane.sid),
+    )
+    for _, eid in rows:
+        fate = job.fates.get(eid)
+        if fate is not None:
+            found[fate] += 1
+    return found
+
+
+def _conflicts(run: Run, job: JobRun, lane: Lane) -> int:
+    sql = (
+        "SELECT count(*) FROM conflicts c WHERE c.job = ? AND c.state = 'open' AND EXISTS "
+        "(SELECT 1 FROM links l WHERE l.eid = c.eid AND l.sid = ?)"
+    )
+    return int(run.ledger.value(sql, (job.name, lane.sid)))
+
+
+def report(run: Run, exit_code: int, seconds: float, started_at: str) -> dict[str, Any]:
+    """The object of `run --json`."""
+    jobs = []
+    for job in run.jobs:
+        sides: dict[str, dict[str, Any]] = {}
+        for lane in job.lanes:
+            sides.setdefault(lane.stream.connection, {})[lane.stream.object] = figures(run, job, lane)
+        jobs.append({"job": job.name, "sides": sides, "stopped_by": job.stopped_by})
+    calls = {}
+    for name, opened in run.connections.items():
+        counts = getattr(opened.session, "counts", None)
+        known = counts.as_dict() if counts is not None else {}
+        calls[name] = {**{k: known.get(k, 0) or 0 for k in CALLS}, "budget_left": known.get("budget_left")}
+    return {
+        "run_id": run.run_id, "exit_code": exit_code, "dry_run": run.options.dry_run, "started_at": started_at,
+        "seconds": round(seconds, 3), "jobs": jobs, "calls": calls,
+    }  # fmt: skip
+
+
+def exit_code(run: Run) -> int:
+    """The documented code: a state for 3, not news."""
+    codes = {0}
+    for job in run.jobs:
+        if job.failed is not None or any(lane.failed is not None for lane in job.lanes):
+            codes.add(5)
+        if job.stopped_by is not None:
+            codes.add(4)
+    for opened in run.connections.values():
+        if opened.failed is not None:
+            codes.add(getattr(opened.failed, "exit_code", 5))
+    names = [job.name for job in run.jobs]
+    if quarantine.count_open(run.ledger, names) or conflicts.count_open(run.ledger, names):
+        codes.add(3)
+    return next(code for code in ORDER if code in codes)
+
+
+def sentences(run: Run) -> list[str]:
+    """What went wrong, for people: what, where, whose, and what to do."""
+    said: list[str] = []
+    for opened in run.connections.values():
+        if opened.failed is not None:
+            said.append(f"{opened.name}: {_plain(opened.failed)}")
+    for lane in run.lanes.values():
+        if lane.failed is not None and lane.failed is not run.connections[lane.stream.connection].failed:
+            said.append(f"{lane.name}: {_plain(lane.failed)}")
+    said += [job.stop_text for job in run.jobs if job.stop_text]
+    return [*said, *run.notes]
+
+
+def _plain(error: Exception) -> str:
+    return str(error) if isinstance(error, SmarkSyncError) else f"{type(error).__name__}: {error}"

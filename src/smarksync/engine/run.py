@@ -1,0 +1,190 @@
+"""The order of the rooms. Pull → match → decide → guard → release → push → settle → report; no logic here."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from smarksync.config import Config
+from smarksync.errors import SmarkSyncError, SystemFailure
+from smarksync.ledger import lease, runs, states
+from smarksync.ledger.db import Ledger
+
+from . import apply, decide, departures, intake, lookup, recover, release, report
+from .context import JobRun, Options, Run, instant
+from .prepare import OpenSessionFactory, Workshop, chosen_jobs, open_run
+from .registry import Registry
+
+ROUNDS = 3
+
+
+@dataclass(slots=True)
+class Result:
+    """What a run leaves behind: the report, the sentences, and for a plan its rows."""
+
+    exit_code: int
+    report: dict[str, Any]
+    sentences: list[str]
+    run: Run
+    changes: list[dict[str, Any]] = field(default_factory=list)
+
+
+def execute(
+    config: Config, options: Options, *, registry: Registry, make_session: OpenSessionFactory,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC), progress: Any = None, log: Any = None,
+    ledger: Ledger | None = None, after_plan: Callable[[Run], Any] | None = None,
+) -> Result:  # fmt: skip
+    """Runs the jobs. A dry run works on a copy of the ledger and stops before the first write."""
+    began, started_at = time.monotonic(), now()
+    jobs = chosen_jobs(config, options.jobs)
+    scratch: str | None = None
+    ledger = ledger or Ledger(config.ledger_url, root=str(config.root))
+    if options.dry_run:
+        ledger, scratch = _scratch(ledger)
+    run = Run(_run_id(started_at), config.workspace, ledger, now, options, freshness=config.defaults.freshness.timedelta.total_seconds(),
+              progress=progress, log=log)  # fmt: skip
+    try:
+        lease.take(ledger, _lease_names(config, jobs), run.run_id, now())
+        runs.begin(ledger, run.run_id, instant(started_at), [job.name for job in jobs], options.dry_run)
+        run.start_seq = states.top(ledger)
+        open_run(run, config, Workshop(config, registry, ledger, make_session, now), jobs)
+        _work(run)
+        changes = after_plan(run) if after_plan is not None else []
+        code = report.exit_code(run)
+        said = report.report(run, code, time.monotonic() - began, instant(started_at))
+        runs.end(ledger, run.run_id, run.stamp(), code, said)
+        _forget_seen_changes(run)
+        lease.give_back(ledger)
+        registry.finished(said)
+        return Result(code, said, report.sentences(run), run, changes or [])
+    finally:
+        for opened in run.connections.values():
+            with suppress(SystemFailure):
+                opened.connector.close()
+            close = getattr(opened.session, "close", None)
+            if close is not None:
+                close()
+        if scratch is not None:
+            ledger.close()
+            shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _work(run: Run) -> None:
+    """Everything between an opened and a reported run."""
+    recover.before_pull(run)
+    intake.pull(run)
+    departures.notice(run)
+    departures.fetch_wanted(run)
+    lookup.match_inbox(run)
+    run.read_seq = states.top(run.ledger)
+    recover.after_match(run)
+    for job in run.jobs:
+        _beat(run)
+        _job(run, job)
+
+
+def _job(run: Run, job: JobRun) -> None:
+    down = [lane for lane in job.lanes if lane.failed is not None] or job.failed is not None
+    if down or any(run.connections[c].failed is not None for c in job.rules.connections):
+        # nothing is merged from half a picture; opt-outs still reach the systems that can be reached
+        decide.plan_job(run, job, consent_only=True)
+        if not run.options.dry_run:
+            release.release_consent(run, job)
+            apply.push(run, job)
+        job.failed = job.failed or "a connection failed"
+        return
+    if not run.options.dry_run:
+        recover.resend(run, job)
+    for turn in range(ROUNDS):
+        if turn:
+            lookup.match_inbox(run)
+        top = decide.plan_job(run, job)
+        trips = release.weigh_plan(run, job)
+        if trips:
+            _stop(run, job, trips)
+            return
+        if run.options.dry_run:
+            release.hold(run, job)
+            return
+        release.release(run, job, top)
+        apply.push(run, job)
+        _beat(run)
+        if run.options.only is not None or run.options.limit is not None or not _news(run, job, top):
+            break
+    if not any(run.connections[c].failed is not None for c in job.rules.connections) and run.options.limit is None:
+        states.set_settled(run.ledger, job.name)
+
+
+def _news(run: Run, job: JobRun, top: int) -> bool:
+    """Whether this round taught us something that the next round can settle."""
+    if any(run.connections[c].failed is not None for c in job.rules.connections):
+        return False
+    inbox = run.ledger.one("SELECT 1 FROM inbox LIMIT 1")
+    return inbox is not None or states.top(run.ledger) > top
+
+
+def _stop(run: Run, job: JobRun, trips: Sequence[Any]) -> None:
+    """A guard tripped: consent flows, everything else stays a plan, and the mark does not move."""
+    job.stopped_by = trips[0].guard
+    allow = " ".join(f"--allow {name}" for name in dict.fromkeys(t.guard for t in trips))
+    since = run.ledger.value("SELECT value FROM meta WHERE key = ?", (f"held:{job.name}",))
+    if not run.options.dry_run:
+        release.release_consent(run, job)
+        apply.push(run, job)
+        if since is None:
+            run.ledger.run("INSERT INTO meta (key, value) VALUES (?, ?)", (f"held:{job.name}", run.stamp()))
+    else:
+        release.hold(run, job)
+    what = "\n".join(f"  {trip.text}" for trip in trips)
+    held = f" Held since {since}." if since else ""
+    job.stop_text = (
+        f"Job {job.name} was stopped by a guard before its first write.{held}\n{what}\n"
+        f"  Look at it with `smarksync plan {job.name}`; to let it pass once: `smarksync run {job.name} {allow}`."
+    )
+
+
+def _beat(run: Run) -> None:
+    lease.beat(run.ledger, run.now())
+
+
+def _lease_names(config: Config, jobs: Sequence[Any]) -> list[str]:
+    """Every (connection, object) that the jobs may touch; connections without own mappings as a whole."""
+    return sorted({f"connection:{name}" for job in jobs for name in job.connections})
+
+
+def _forget_seen_changes(run: Run) -> None:
+    """The log keeps what some job has not seen yet."""
+    low = run.ledger.value("SELECT min(seq) FROM marks")
+    if low and not run.options.dry_run:
+        known = {row[0] for row in run.ledger.rows("SELECT job FROM marks")}
+        if known >= {job.name for job in run.jobs}:
+            states.prune(run.ledger, int(low))
+    for job in run.jobs:
+        if job.stopped_by is None:
+            run.ledger.run("DELETE FROM meta WHERE key = ?", (f"held:{job.name}",))
+
+
+def _scratch(ledger: Ledger) -> tuple[Ledger, str]:
+    """A copy to plan in: reads are spent, nothing else changes."""
+    folder = tempfile.mkdtemp(prefix="smarksync-plan-")
+    path = os.path.join(folder, "plan.db")
+    ledger.copy_to(path)
+    ledger.close()
+    copy = Ledger(f"sqlite:///{path}")
+    copy.run("UPDATE leases SET holder = NULL")
+    return copy, folder
+
+
+def _run_id(at: datetime) -> str:
+    return at.strftime("%Y%m%dT%H%M%S") + "-" + secrets.token_hex(3)
+
+
+__all__ = ["Options", "Result", "SmarkSyncError", "execute"]

@@ -1,0 +1,251 @@
+"""T3: what a receipt makes true. Links, bases, agreed and audit in one transaction; the intent is closed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from smarksync.ledger import audit, conflicts, entities, keys, links, plans, states, streams
+from smarksync.ledger.links import Link
+from smarksync.ledger.plans import PlanRow
+from smarksync.model import ABSENT, ValueProblem
+from smarksync.plan.build import Person
+from smarksync.plan.match import keys_of
+from smarksync.plan.side import Side, codecs_by_vendor, wire_of
+from smarksync.plugin import Receipt, WriteResult
+
+from .context import Lane, Run, instant
+from .lookup import side_of
+
+
+def settle_locally(run: Run, person: Person, values: Mapping[str, Any], taken: Mapping[str, Mapping[str, Any]]) -> None:
+    """Agreed moves without a write: in memory; the caller stores the entity and its memos."""
+    before = person.agreed
+    after = {**before, **values}
+    fields = set(values) | {f for t in taken.values() for f in t}
+    for side in person.sides:
+        side.rebase(before, after, fields, taken.get(side.key, {}))
+    person.agreed = after
+
+
+def settle(run: Run, done: Iterable[tuple[PlanRow, Receipt]]) -> None:
+    """Settles rows that were applied, in one transaction (the caller's)."""
+    done = list(done)
+    ledger = run.ledger
+    eids = {row.eid for row, _ in done}
+    found = entities.load(ledger, eids)
+    linked = links.of_entities(ledger, eids)
+    notes: list[tuple[int, dict[str, Any]]] = []
+    news: list[tuple[int, int | None, str | None, str]] = []
+    live: dict[int, int] = {}
+    sides_of: dict[int, list[Side]] = {}
+    for eid in eids:
+        ref, _, agreed = found[eid]
+        agreed["external_id"] = ref
+        sides_of[eid] = [side_of(run, link) for link in linked.get(eid, []) if link.sid in run.mappings]
+    asked = conflicts.of_entities(ledger, done[0][0].job, eids) if done else {}
+    fresh: set[tuple[int, str]] = set()
+    touched: dict[tuple[int, str], Side] = {}
+    for row, receipt in done:
+        agreed = found[row.eid][2]
+        sides = sides_of[row.eid]
+        if row.op in ("delete", "archive"):
+            _settle_removal(run, row, sides, live)
+        else:
+            before_agreed = agreed
+            agreed = _settle_write(run, row, receipt, agreed, sides, live, news, fresh)
+            found[row.eid] = (found[row.eid][0], found[row.eid][1], agreed)
+            _rekey(run, row, before_agreed, agreed)
+        for side in sides:
+            touched[(side.sid, side.rid)] = side
+        notes.append((row.eid, _note(run, row, receipt)))
+        if row.eid in asked:
+            conflicts.close(ledger, row.job, row.eid, row.body.get("fields", []))
+    links.put(ledger, (_link(side, fresh) for side in touched.values()))
+    _strangers(run, linked, eids)
+    entities.save_agreed(ledger, ((eid, found[eid][2]) for eid in eids))
+    audit.add(ledger, run.run_id, run.stamp(), notes)
+    states.changed(ledger, news)
+    for sid, by in live.items():
+        streams.add_live(ledger, sid, by)
+    plans.remove(ledger, [row.seq for row, _ in done])
+
+
+def _link(side: Side, fresh: set[tuple[int, str]]) -> Link:
+    fp = None if (side.sid, side.rid) in fresh else side.fp  # written records are looked at once more
+    return Link(side.sid, side.rid, side.eid, side.rank, side.state, fp, links.pack(side.memo), side.seen_at,
+                side.changed_at, side.own_at, side.version)  # fmt: skip
+
+
+def _settle_write(
+    run: Run, row: PlanRow, receipt: Receipt, before: dict[str, Any], sides: list[Side], live: dict[int, int],
+    news: list[Any], fresh: set[tuple[int, str]],
+) -> dict[str, Any]:  # fmt: skip
+    body = row.body
+    values = body.get("values", {})
+    after = {**before, **values}
+    lane = run.lanes[row.sid]
+    rid = row.rid or str(receipt.id)
+    target = next((s for s in sides if s.sid == row.sid and s.rid == rid), None)
+    won, taken, whole = body.get("won", {}), body.get("taken", {}), body.get("whole", False)
+    fields = body.get("fields", [])
+    for side in sides:
+        if side is target and not whole:
+            continue
+        losers = taken.get(side.key, {})
+        if whole and side.key in won:
+            side.settle_whole(after)
+            if losers:
+                side.rebase(after, after, list(losers), losers)
+        else:
+            moved = dict.fromkeys(won.get(side.key, ()), None)
+            side.rebase(before, after, fields, {**{f: after.get(f) for f in moved}, **losers})
+    if target is None:
+        target = Side(row.sid, rid, row.eid, lane.mapping, {}, rank=_create_rank(lane, sides))
+        if not whole:
+            target._put("a", sorted(_unwritten(lane, body, fields)))
+        sides.append(target)
+        live[row.sid] = live.get(row.sid, 0) + 1
+    elif not whole:
+        target.rebase(before, after, fields, {f: after.get(f) for f in fields})
+    fresh.add((target.sid, target.rid))
+    target.eid = row.eid
+    _echo(run, lane, target, receipt, body.get("after", {}), after, news, row)
+    return after
+
+
+def _create_rank(lane: Lane, sides: list[Side]) -> int:
+    taken = any(s.connection == lane.stream.connection and s.state == links.LIVE and s.rank == 0 for s in sides)
+    return 1 if taken else 0
+
+
+def _unwritten(lane: Lane, body: Mapping[str, Any], fields: list[str]) -> set[str]:
+    """Fields of a new record that were not decided with it (in question): they are settled later."""
+    names = {n for n in lane.mapping.fields if n not in ("full_name", "external_id")}
+    if "full_name" in lane.mapping.fields:
+        names |= {"first_name", "last_name"}
+    consents = {"email_opt_out", "phone_opt_out", "consent_at", "consent_source", "consent_basis"}
+    return names - set(fields) - consents
+
+
+def _echo(
+    run: Run, lane: Lane, target: Side, receipt: Receipt, sent: Mapping[str, Any], after: Mapping[str, Any],
+    news: list[Any], row: PlanRow,
+) -> None:  # fmt: skip
+    """What the side now holds: by its own word where it gave one, else by what we sent until we see it."""
+    codecs = codecs_by_vendor(lane.mapping)
+    stored = receipt.stored
+    silent = []
+    for vendor, raw in sent.items():
+        codec = codecs.get(vendor)
+        if codec is None:
+            continue
+        told = stored is not None and vendor in stored
+        shown = stored[vendor] if told and stored is not None else raw
+        if not told:
+            silent.append(vendor)
+        target.show(codec, shown, after)
+        if codec.same(shown, wire_of(codec, after)):
+            target.drop_pair(vendor)
+        else:
+            target.keep_pair(vendor, raw, shown)
+    if silent:
+        target.await_echo(silent)
+    if stored is not None:
+        _unasked(target, stored, sent, codecs, after, lane, news, row, run)
+    target.version = receipt.version or target.version
+    target.seen_at = run.stamp()
+    if receipt.changed_at is not None:
+        target.own_at = target.changed_at = instant(receipt.changed_at)
+
+
+def _unasked(
+    target: Side, stored: Mapping[str, Any], sent: Mapping[str, Any], codecs: Mapping[str, Any], after: Mapping[str, Any],
+    lane: Lane, news: list[Any], row: PlanRow, run: Run,
+) -> None:  # fmt: skip
+    """The echo shows fields that we did not send: defaults of the system, or somebody's edit just before ours."""
+    for vendor, raw in stored.items():
+        codec = codecs.get(vendor)
+        if codec is None or vendor in sent or not codec.read:
+            continue
+        known = target.shown(codec, after)
+        if (
+            known is not ABSENT
+            and (known == raw or codec.same(raw, wire_of(codec, after)))
+            and vendor not in (target.memo.get("s") or {})
+        ):
+            continue
+        if (target.memo.get("s") or {}).get(vendor, ABSENT) == raw:
+            continue
+        seen = dict(target.memo.get("s") or {})
+        if codec.agrees(raw, wire_of(codec, after)):
+            seen.pop(vendor, None)
+        else:
+            seen[vendor] = raw
+            evidence = dict(target.memo.get("e") or {})
+            evidence[vendor] = [lane.stream.observed_at, None]
+            target._put("e", evidence)
+        target._put("s", seen)
+        news.append((row.eid, target.sid, target.rid, run.run_id))
+
+
+def _settle_removal(run: Run, row: PlanRow, sides: list[Side], live: dict[int, int]) -> None:
+    """Our own deletion is no event: the link is gone, and marked as dealt with."""
+    for side in sides:
+        if side.sid == row.sid and side.rid == row.rid:
+            side.state = links.GONE
+            side.memo = {"d": 1}
+            live[row.sid] = live.get(row.sid, 0) - 1
+
+
+def _rekey(run: Run, row: PlanRow, before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
+    """The match keys follow the agreed values; the former ones propose, and never link."""
+    match = run.match.get(run.lanes[row.sid].stream.entity, [])
+    names = {part for alternative in match for part in ([alternative] if isinstance(alternative, str) else alternative)}
+    if "email" in names:
+        names.add("last_name")
+    if names.isdisjoint(row.body.get("values", {})):
+        return
+    old, new = set(keys_of(match, before)), set(keys_of(match, after))
+    keys.add(run.ledger, [(k, v, row.eid) for k, v in new - old])
+    keys.weaken(run.ledger, [(k, v, row.eid) for k, v in old - new])
+
+
+def _strangers(run: Run, linked: Mapping[int, list[Link]], eids: set[int]) -> None:
+    """Links on systems that the config no longer names cannot follow: if they come back, they are adopted anew."""
+    rows = [
+        (links.pack({"n": 1}), link.sid, link.rid)
+        for eid in eids
+        for link in linked.get(eid, [])
+        if link.sid not in run.mappings
+    ]
+    if rows:
+        links.remember(run.ledger, rows)
+
+
+def _note(run: Run, row: PlanRow, receipt: Receipt) -> dict[str, Any]:
+    """One audit row: creates store no before-image, everything else does."""
+    lane = run.lanes[row.sid]
+    body = row.body
+    note: dict[str, Any] = {
+        "op": row.op, "connection": lane.stream.connection, "object": lane.stream.object, "id": row.rid or receipt.id,
+        "job": row.job, "reason": body.get("reason", ""),
+    }  # fmt: skip
+    if row.op == "create":
+        note["result"] = str(receipt.result)
+        note["fields"] = {f: why for f, why in body.get("why", {}).items() if why.get("beaten")}
+    else:
+        values = body.get("values", {})
+        note["vendor"] = {
+            v: {"before": body.get("before", {}).get(v), "after": a} for v, a in body.get("after", {}).items()
+        }
+        note["fields"] = {f: {"after": values.get(f), **why} for f, why in body.get("why", {}).items()}
+    return note
+
+
+def changed_outcome(result: WriteResult) -> bool:
+    """Whether the row is now as we wanted it."""
+    return result in (WriteResult.CREATED, WriteResult.UPDATED, WriteResult.UNCHANGED)
+
+
+__all__ = ["ValueProblem", "changed_outcome", "settle", "settle_locally"]

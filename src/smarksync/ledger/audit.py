@@ -1,0 +1,30 @@
+"""What was agreed or written, when, by which run and rule: one row a record and run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from .db import Ledger, dumps, loads
+
+
+def add(ledger: Ledger, run: str, at: str, rows: Iterable[tuple[int, dict[str, Any]]]) -> None:
+    """(eid, body): body has op, connection, object, id, fields {field: {before, after, from, …}}."""
+    ledger.many(
+        "INSERT INTO audit (run, eid, at, body) VALUES (?, ?, ?, ?)", ((run, eid, at, dumps(b)) for eid, b in rows)
+    )
+
+
+def of_entity(ledger: Ledger, eid: int, limit: int = 200) -> list[tuple[str, str, dict[str, Any]]]:
+    """(run, at, body), newest first; joined entities included."""
+    sql = (
+        "SELECT a.run, a.at, a.body FROM audit a WHERE a.eid = ? OR a.eid IN (SELECT eid FROM entities WHERE into_eid = ?) "
+        "ORDER BY a.id DESC LIMIT ?"
+    )
+    return [(run, at, loads(body)) for run, at, body in ledger.rows(sql, (eid, eid, limit))]
+
+
+def of_run(ledger: Ledger, run: str, limit: int = 500) -> list[tuple[int, str, dict[str, Any]]]:
+    """(eid, at, body) of one run, in order."""
+    sql = "SELECT eid, at, body FROM audit WHERE run = ? ORDER BY id LIMIT ?"
+    return [(eid, at, loads(body)) for eid, at, body in ledger.rows(sql, (run, limit))]

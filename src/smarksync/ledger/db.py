@@ -1,0 +1,243 @@
+"""The ledger's connection: opening, migrating, transactions, and what can go wrong with a file.
+
+SQLite with a write-ahead log, one writer. Statements are literal SQL with tuples, because the hot
+paths run them by the hundred thousand; SQLAlchemy gives the engine, Alembic the migrations.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from smarksync.errors import LeaseLost, LedgerError
+
+#: the newest migration; a ledger that names a later one was written by a newer SmarkSync
+HEAD = "0001"
+SETTINGS = {
+    "journal_mode": "WAL",
+    "synchronous": "NORMAL",
+    "foreign_keys": "OFF",
+    "cache_size": "-65536",  # KiB: 64 MiB
+    "busy_timeout": "20000",
+    "temp_store": "FILE",
+    "journal_size_limit": "67108864",
+    "secure_delete": "FAST",
+}
+
+
+def dumps(value: Any) -> bytes:
+    """JSON with sorted keys, so that equal values are equal bytes."""
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+
+
+loads = orjson.loads
+
+
+class Ledger:
+    """An open ledger. Not shared between threads; open a second one for that."""
+
+    def __init__(self, url: str, *, root: str = ".", create: bool = True) -> None:
+        self.url = url
+        self.path = _path(url, root)
+        self.io: Callable[[str], None] | None = None  # tests put a fault here; called at each I/O point
+        self._epochs: dict[str, int] = {}
+        self._depth = 0
+        fresh = not os.path.exists(self.path)
+        if fresh and not create:
+            raise LedgerError(
+                f"There is no ledger at {self.path} yet.", hint="Run `smarksync run` or `smarksync plan` first."
+            )
+        with self._explained("opened"):
+            _private_file(self.path)
+            self._con = _connect(self.path)
+            self._migrate()
+
+    # -- statements ------------------------------------------------------------------------------
+    def rows(self, sql: str, params: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """All rows of a query."""
+        with self._explained("read"):
+            return self._con.execute(sql, params).fetchall()
+
+    def one(self, sql: str, params: Sequence[Any] = ()) -> tuple[Any, ...] | None:
+        """The first row of a query, or None."""
+        with self._explained("read"):
+            row: tuple[Any, ...] | None = self._con.execute(sql, params).fetchone()
+            return row
+
+    def value(self, sql: str, params: Sequence[Any] = ()) -> Any:
+        """The first column of the first row, or None."""
+        row = self.one(sql, params)
+        return row[0] if row else None
+
+    def run(self, sql: str, params: Sequence[Any] = ()) -> int:
+        """One statement; returns the number of rows it touched."""
+        with self._explained("written"):
+            return self._con.execute(sql, params).rowcount
+
+    def insert(self, sql: str, params: Sequence[Any] = ()) -> int:
+        """One insert; returns its row id."""
+        with self._explained("written"):
+            return int(self._con.execute(sql, params).lastrowid or 0)
+
+    def many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
+        """One statement for many rows."""
+        with self._explained("written"):
+            self._con.executemany(sql, rows)
+
+    # -- transactions ----------------------------------------------------------------------------
+    @contextlib.contextmanager
+    def tx(self) -> Iterator[None]:
+        """All or nothing; nested use joins the outer transaction. Never hold one over a network call."""
+        if self._depth:
+            self._depth += 1
+            try:
+                yield
+            finally:
+                self._depth -= 1
+            return
+        self._point("begin")
+        with self._explained("written"):
+            self._con.execute("BEGIN IMMEDIATE")
+        self._depth = 1
+        try:
+            self._check_epochs()
+            yield
+            self._point("commit")
+            with self._explained("written"):
+                self._con.execute("COMMIT")
+        except BaseException:
+            with contextlib.suppress(sqlite3.Error):
+                self._con.execute("ROLLBACK")
+            raise
+        finally:
+            self._depth = 0
+        self._point("committed")
+
+    def hold(self, epochs: dict[str, int]) -> None:
+        """The leases (by name, with their epochs) that every later commit must still own."""
+        self._epochs = dict(epochs)
+
+    @property
+    def held(self) -> dict[str, int]:
+        """The leases that this run holds, with their epochs."""
+        return self._epochs
+
+    def _check_epochs(self) -> None:
+        if not self._epochs:
+            return
+        names = dumps(list(self._epochs)).decode()
+        found = dict(
+            self.rows("SELECT name, epoch FROM leases WHERE name IN (SELECT value FROM json_each(?))", (names,))
+        )
+        for name, epoch in self._epochs.items():
+            if found.get(name) != epoch:
+                raise LeaseLost(
+                    f"The lease of {name} was taken over by another run while this one worked.",
+                    hint="Nothing more was written by this run; the other one goes on. Was this machine suspended?",
+                )
+
+    def _point(self, what: str) -> None:
+        if self.io is not None:
+            self.io(f"ledger.{what}")
+
+    # -- upkeep ----------------------------------------------------------------------------------
+    def copy_to(self, path: str) -> None:
+        """A consistent copy, for plans that must change nothing here."""
+        _private_file(path)
+        target = sqlite3.connect(path)
+        try:
+            with self._explained("copied"):
+                self._con.backup(target)
+        finally:
+            target.close()
+
+    def bytes_per_table(self) -> dict[str, int]:
+        """Bytes on disk by table, indexes counted to their table; empty when SQLite cannot tell."""
+        try:
+            found = self._con.execute(
+                "SELECT s.tbl_name, sum(d.pgsize) FROM dbstat d JOIN sqlite_schema s ON s.name = d.name "
+                "GROUP BY 1 ORDER BY 2 DESC"
+            ).fetchall()
+        except sqlite3.OperationalError:
+            return {}
+        return {str(name): int(size) for name, size in found}
+
+    def close(self) -> None:
+        """Lets the file go; may be called twice."""
+        with contextlib.suppress(sqlite3.Error):
+            self._con.close()
+
+    def _migrate(self) -> None:
+        found = self._con.execute("SELECT name FROM sqlite_schema WHERE name = 'alembic_version'").fetchone()
+        version = self._con.execute("SELECT version_num FROM alembic_version").fetchone() if found else None
+        if version and version[0] == HEAD:
+            return
+        from .migrate import upgrade  # Alembic costs 100 ms: only when there is something to do
+
+        if version and version[0] > HEAD:
+            raise LedgerError(
+                f"The ledger {self.path} was written by a newer SmarkSync (format {version[0]}, this one knows {HEAD}).",
+                hint="Install that version again; ledgers are not taken back.",
+            )
+        self._con.close()
+        upgrade(self.path)
+        self._con = _connect(self.path)
+
+    @contextlib.contextmanager
+    def _explained(self, verb: str) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.DatabaseError as error:
+            raise _explain(error, self.path, verb) from error
+
+
+def _connect(path: str) -> sqlite3.Connection:
+    con = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=256)
+    for name, value in SETTINGS.items():
+        con.execute(f"PRAGMA {name} = {value}")
+    return con
+
+
+def _path(url: str, root: str) -> str:
+    prefix = "sqlite:///"
+    if not url.startswith(prefix):
+        raise LedgerError(
+            f"This version keeps its ledger in SQLite only, and the config says {url.split(':')[0]!r}.",
+            hint="Write `ledger: sqlite:///NAME.db`.",
+        )
+    name = url[len(prefix) :]
+    return name if os.path.isabs(name) else str(Path(root) / name)
+
+
+def _private_file(path: str) -> None:
+    """The ledger holds people's data: readable by its owner only, from its first byte on."""
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        if os.stat(path).st_uid == os.geteuid():
+            os.chmod(path, 0o600)
+    except OSError as error:
+        raise LedgerError(
+            f"The ledger {path} cannot be opened: {error.strerror}.",
+            hint="Check that the folder exists and that this user may write there, or change `ledger:` in the config.",
+        ) from error
+
+
+def _explain(error: sqlite3.DatabaseError, path: str, verb: str) -> LedgerError:
+    text = str(error)
+    if "full" in text:
+        hint = "The disk is full. Nothing is half-written: free some space and run again, it goes on where it stopped."
+    elif "readonly" in text or "read-only" in text:
+        hint = "The file or its folder is read-only for this user."
+    elif "locked" in text:
+        hint = "Another program holds it. `smarksync status` names a running run; a backup tool may be copying it."
+    elif "not a database" in text or "malformed" in text:
+        hint = "The file is damaged or is something else. Restore it from a backup, or move it away to begin anew."
+    else:
+        hint = "See the text above; the last committed step is safe."
+    return LedgerError(f"The ledger {path} could not be {verb}: {text}.", hint=hint)

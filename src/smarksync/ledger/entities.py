@@ -1,0 +1,89 @@
+"""Entities: one person, account or opportunity, with the values that are agreed about it."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from .db import Ledger, dumps, loads
+
+LIVE, ALIAS, PROVISIONAL, FORGOTTEN = "live", "alias", "provisional", "forgotten"
+
+
+def make_ref(workspace: str, connection: str, name: str, rid: str, nth: int = 0) -> str:
+    """An entity id from the record that it was first seen as: the same again after a crash or in a plan's copy."""
+    seed = f"{workspace}\x1f{connection}\x1f{name}\x1f{rid}\x1f{nth}".encode()
+    return base64.b32encode(hashlib.blake2b(seed, digest_size=10).digest()).decode().lower()
+
+
+def create(ledger: Ledger, kind: str, ref: str, run: str, state: str = LIVE) -> int:
+    """A new entity that nothing is agreed about yet."""
+    return ledger.insert(
+        "INSERT INTO entities (ref, kind, state, agreed, created_run) VALUES (?, ?, ?, ?, ?)",
+        (ref, kind, state, b"{}", run),
+    )
+
+
+def taken(ledger: Ledger, ref: str) -> bool:
+    """Whether the entity id is in use."""
+    return ledger.one("SELECT 1 FROM entities WHERE ref = ?", (ref,)) is not None
+
+
+def load(ledger: Ledger, eids: Iterable[int]) -> dict[int, tuple[str, str, dict[str, Any]]]:
+    """{eid: (ref, state, agreed)}."""
+    sql = "SELECT e.eid, e.ref, e.state, e.agreed FROM json_each(?) j CROSS JOIN entities e WHERE e.eid = j.value"
+    return {
+        eid: (ref, state, loads(agreed)) for eid, ref, state, agreed in ledger.rows(sql, (dumps(list(eids)).decode(),))
+    }
+
+
+def save_agreed(ledger: Ledger, rows: Iterable[tuple[int, dict[str, Any]]]) -> None:
+    """Stores (eid, agreed); nulls are left out, a missing name reads as null."""
+    ledger.many(
+        "UPDATE entities SET agreed = ? WHERE eid = ?",
+        (
+            (dumps({k: v for k, v in agreed.items() if v is not None and k != "external_id"}), eid)
+            for eid, agreed in rows
+        ),
+    )
+
+
+def set_state(ledger: Ledger, eid: int, state: str) -> None:
+    """live, alias, provisional or forgotten."""
+    ledger.run("UPDATE entities SET state = ? WHERE eid = ?", (state, eid))
+
+
+def by_refs(ledger: Ledger, refs: Sequence[str]) -> dict[str, int]:
+    """{entity id: eid}, aliases followed to the survivor."""
+    sql = "SELECT e.ref, COALESCE(e.into_eid, e.eid) FROM json_each(?) j CROSS JOIN entities e WHERE e.ref = j.value"
+    return dict(ledger.rows(sql, (dumps(list(refs)).decode(),)))
+
+
+def join(ledger: Ledger, loser: int, survivor: int) -> None:
+    """Makes one entity of two: the loser becomes an alias everywhere. (Links and keys move with it.)"""
+    ledger.run("UPDATE entities SET state = ?, into_eid = ? WHERE eid = ?", (ALIAS, survivor, loser))
+    ledger.run("UPDATE entities SET into_eid = ? WHERE into_eid = ?", (survivor, loser))
+    ledger.run("UPDATE OR IGNORE keys SET eid = ? WHERE eid = ?", (survivor, loser))
+    ledger.run("DELETE FROM keys WHERE eid = ?", (loser,))
+    ledger.run("UPDATE OR IGNORE not_same SET a = ? WHERE a = ?", (survivor, loser))
+    ledger.run("UPDATE OR IGNORE not_same SET b = ? WHERE b = ?", (survivor, loser))
+    ledger.run("DELETE FROM due WHERE eid = ?", (loser,))
+    ledger.run("DELETE FROM quarantine WHERE eid = ?", (loser,))
+    ledger.run("DELETE FROM conflicts WHERE eid = ?", (loser,))
+
+
+def aliases(ledger: Ledger, eid: int) -> list[int]:
+    """Entities that were joined into this one."""
+    return [row[0] for row in ledger.rows("SELECT eid FROM entities WHERE into_eid = ?", (eid,))]
+
+
+def declare_apart(ledger: Ledger, a: int, b: int) -> None:
+    """Two people, whatever their keys say: matching honours it for ever."""
+    ledger.run("INSERT OR IGNORE INTO not_same (a, b) VALUES (?, ?)", (min(a, b), max(a, b)))
+
+
+def apart(ledger: Ledger, a: int, b: int) -> bool:
+    """Whether the two were declared to be different."""
+    return ledger.one("SELECT 1 FROM not_same WHERE a = ? AND b = ?", (min(a, b), max(a, b))) is not None

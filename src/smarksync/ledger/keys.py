@@ -1,0 +1,50 @@
+"""The match-key index: which entity holds which e-mail address, domain or composite key."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from .db import Ledger, dumps
+
+
+def add(ledger: Ledger, rows: Iterable[tuple[str, str, int]]) -> None:
+    """(kind, value, eid), strong; a former key that returns is strong again."""
+    ledger.many(
+        "INSERT INTO keys (kind, value, eid, weak) VALUES (?, ?, ?, 0) ON CONFLICT (kind, value, eid) DO UPDATE SET weak = 0 "
+        "WHERE weak <> 0",
+        rows,
+    )
+
+
+def add_weak(ledger: Ledger, rows: Iterable[tuple[str, str, int]]) -> None:
+    """Secondary addresses: they propose, and never link."""
+    ledger.many("INSERT OR IGNORE INTO keys (kind, value, eid, weak) VALUES (?, ?, ?, 1)", rows)
+
+
+def weaken(ledger: Ledger, rows: Iterable[tuple[str, str, int]]) -> None:
+    """Former keys: the entity had them once."""
+    ledger.many("UPDATE keys SET weak = 1 WHERE kind = ? AND value = ? AND eid = ?", rows)
+
+
+def holders(ledger: Ledger, wanted: Sequence[tuple[str, str]]) -> dict[tuple[str, str], list[tuple[int, bool]]]:
+    """{(kind, value): [(eid, weak)]} of live and provisional entities."""
+    found: dict[tuple[str, str], list[tuple[int, bool]]] = {}
+    kinds: dict[str, list[str]] = {}
+    for kind, value in wanted:
+        kinds.setdefault(kind, []).append(value)
+    sql = (
+        "SELECT k.value, k.eid, k.weak FROM json_each(?) j CROSS JOIN keys k CROSS JOIN entities e "
+        "WHERE k.kind = ? AND k.value = j.value AND e.eid = k.eid AND e.state IN ('live', 'provisional') ORDER BY k.eid"
+    )
+    for kind, values in kinds.items():
+        for value, eid, weak in ledger.rows(sql, (dumps(values).decode(), kind)):
+            found.setdefault((kind, value), []).append((eid, bool(weak)))
+    return found
+
+
+def of_entity(ledger: Ledger, eid: int) -> list[tuple[str, str, bool]]:
+    """(kind, value, weak) of one entity."""
+    return [
+        (k, v, bool(w))
+        for k, v, w in ledger.rows("SELECT kind, value, weak FROM keys WHERE eid = ? ORDER BY 1, 2", (eid,))
+    ]

@@ -1,0 +1,103 @@
+"""Links: which record of which system is which entity, and what that record looks different in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+from .db import Ledger, dumps, loads
+
+#: live: takes part · gone: deleted there · filtered: outside `where` · waiting: unlinked, in quarantine
+LIVE, GONE, FILTERED, UNDONE = "live", "gone", "filtered", "undone"
+
+
+class Link(NamedTuple):
+    """A stored link. ``memo`` is the JSON of plan/side.py, or None when there is nothing to remember."""
+
+    sid: int
+    rid: str
+    eid: int | None
+    rank: int
+    state: str
+    fp: bytes | None
+    memo: bytes | None
+    seen_at: str | None
+    changed_at: str | None
+    own_at: str | None
+    version: str | None
+
+    def memory(self) -> dict[str, Any]:
+        """The memo as an object."""
+        return loads(self.memo) if self.memo else {}
+
+
+COLUMNS = "sid, rid, eid, rank, state, fp, memo, seen_at, changed_at, own_at, version"
+_L = ", ".join(f"l.{c.strip()}" for c in COLUMNS.split(","))
+
+
+def of_records(ledger: Ledger, sid: int, rids: Sequence[str]) -> dict[str, Link]:
+    """The links of these records of one stream."""
+    sql = f"SELECT {_L} FROM json_each(?) j CROSS JOIN links l WHERE l.sid = ? AND l.rid = j.value"
+    return {row[1]: Link(*row) for row in ledger.rows(sql, (dumps(list(rids)).decode(), sid))}
+
+
+def fingerprints(ledger: Ledger, sid: int, rids: Sequence[str]) -> dict[str, bytes | None]:
+    """Only the fingerprints: most rows of a pull are unchanged, and need nothing else."""
+    sql = (
+        "SELECT l.rid, CASE WHEN l.state = 'gone' THEN NULL ELSE l.fp END "
+        "FROM json_each(?) j CROSS JOIN links l WHERE l.sid = ? AND l.rid = j.value"
+    )
+    return dict(ledger.rows(sql, (dumps(list(rids)).decode(), sid)))
+
+
+def of_entities(ledger: Ledger, eids: Iterable[int]) -> dict[int, list[Link]]:
+    """{eid: its links in every state}."""
+    sql = f"SELECT {_L} FROM json_each(?) j CROSS JOIN links l WHERE l.eid = j.value ORDER BY l.eid, l.sid, l.rid"
+    found: dict[int, list[Link]] = {}
+    for row in ledger.rows(sql, (dumps(list(eids)).decode(),)):
+        found.setdefault(row[2], []).append(Link(*row))
+    return found
+
+
+def occupied(ledger: Ledger, eids: Iterable[int]) -> dict[int, set[int]]:
+    """{eid: streams in which it has a live link}."""
+    sql = "SELECT l.eid, l.sid FROM json_each(?) j CROSS JOIN links l WHERE l.eid = j.value AND l.state = 'live'"
+    found: dict[int, set[int]] = {}
+    for eid, sid in ledger.rows(sql, (dumps(list(eids)).decode(),)):
+        found.setdefault(eid, set()).add(sid)
+    return found
+
+
+def put(ledger: Ledger, rows: Iterable[Link]) -> None:
+    """Stores links whole."""
+    ledger.many(f"INSERT OR REPLACE INTO links ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+
+
+def touch(ledger: Ledger, rows: Iterable[tuple[bytes, str | None, str | None, str | None, int, str]]) -> None:
+    """Rows that look as before: (fingerprint, changed_at, version, seen_at, sid, rid)."""
+    ledger.many("UPDATE links SET fp = ?, changed_at = ?, version = ?, seen_at = ? WHERE sid = ? AND rid = ?", rows)
+
+
+def remember(ledger: Ledger, rows: Iterable[tuple[bytes | None, int, str]]) -> None:
+    """Only the memo: (memo, sid, rid)."""
+    ledger.many("UPDATE links SET memo = ? WHERE sid = ? AND rid = ?", rows)
+
+
+def set_state(ledger: Ledger, sid: int, rid: str, state: str) -> None:
+    """live, gone, filtered or undone."""
+    ledger.run("UPDATE links SET state = ? WHERE sid = ? AND rid = ?", (state, sid, rid))
+
+
+def set_rank(ledger: Ledger, sid: int, rid: str, rank: int) -> None:
+    """0 = primary, 1 = secondary."""
+    ledger.run("UPDATE links SET rank = ? WHERE sid = ? AND rid = ?", (rank, sid, rid))
+
+
+def give(ledger: Ledger, loser: int, survivor: int) -> None:
+    """All links of one entity become another's."""
+    ledger.run("UPDATE links SET eid = ? WHERE eid = ?", (survivor, loser))
+
+
+def pack(memo: dict[str, Any]) -> bytes | None:
+    """A memo as it is stored; None when there is nothing to remember."""
+    return dumps(memo) if memo else None

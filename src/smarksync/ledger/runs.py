@@ -1,0 +1,48 @@
+"""The history of runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from .db import Ledger, dumps, loads
+
+
+def begin(ledger: Ledger, run: str, at: str, jobs: list[str], dry: bool) -> None:
+    """A run has begun."""
+    ledger.run(
+        "INSERT INTO runs (run, started_at, dry, jobs) VALUES (?, ?, ?, ?)", (run, at, dry, dumps(jobs).decode())
+    )
+
+
+def end(ledger: Ledger, run: str, at: str, exit_code: int, report: Mapping[str, Any]) -> None:
+    """A run has ended, with its report."""
+    ledger.run(
+        "UPDATE runs SET ended_at = ?, exit_code = ?, report = ? WHERE run = ?",
+        (at, exit_code, dumps(report).decode(), run),
+    )
+
+
+def listed(ledger: Ledger, limit: int = 20) -> list[dict[str, Any]]:
+    """The latest runs, newest first."""
+    rows = ledger.rows(
+        "SELECT run, started_at, ended_at, exit_code, dry, jobs, report FROM runs ORDER BY started_at DESC, run DESC LIMIT ?",
+        (limit,),
+    )
+    return [_run(row) for row in rows]
+
+
+def one(ledger: Ledger, run: str) -> dict[str, Any] | None:
+    """One run by its id or the beginning of it."""
+    rows = ledger.rows(
+        "SELECT run, started_at, ended_at, exit_code, dry, jobs, report FROM runs WHERE run LIKE ? ORDER BY started_at DESC LIMIT 2",
+        (run.replace("%", "") + "%",),
+    )
+    return _run(rows[0]) if len(rows) == 1 or (rows and rows[0][0] == run) else None
+
+
+def _run(row: tuple[Any, ...]) -> dict[str, Any]:
+    return {
+        "run_id": row[0], "started_at": row[1], "ended_at": row[2], "exit_code": row[3], "dry_run": bool(row[4]),
+        "jobs": loads(row[5]), "report": loads(row[6]) if row[6] else None,
+    }  # fmt: skip

@@ -1,0 +1,91 @@
+"""The state-change log, and each job's own mark on it. Jobs do not consume changes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from .db import Ledger, dumps
+
+
+def changed(ledger: Ledger, rows: Iterable[tuple[int, int | None, str | None, str]]) -> None:
+    """(eid, sid, rid, run): something about the entity is new."""
+    ledger.many("INSERT INTO changes (eid, sid, rid, run) VALUES (?, ?, ?, ?)", rows)
+
+
+def top(ledger: Ledger) -> int:
+    """The newest sequence."""
+    return int(ledger.value("SELECT max(seq) FROM changes") or ledger.value("SELECT max(seq) FROM marks") or 0)
+
+
+def mark(ledger: Ledger, job: str) -> int:
+    """Up to where the job has planned and released."""
+    return int(ledger.value("SELECT seq FROM marks WHERE job = ?", (job,)) or 0)
+
+
+def set_mark(ledger: Ledger, job: str, seq: int) -> None:
+    """Moves the job's mark; never backwards."""
+    ledger.run(
+        "INSERT INTO marks (job, seq) VALUES (?, ?) ON CONFLICT (job) DO UPDATE SET seq = max(seq, excluded.seq)",
+        (job, seq),
+    )
+
+
+def rules_of(ledger: Ledger, job: str) -> str | None:
+    """The hash of rules and mappings that the job last planned with."""
+    found = ledger.value("SELECT rules FROM marks WHERE job = ?", (job,))
+    return None if found is None else str(found)
+
+
+def set_rules(ledger: Ledger, job: str, rules: str) -> None:
+    """Remembers the hash of rules and mappings."""
+    ledger.run(
+        "INSERT INTO marks (job, seq, rules) VALUES (?, 0, ?) ON CONFLICT (job) DO UPDATE SET rules = excluded.rules",
+        (job, rules),
+    )
+
+
+def has_settled(ledger: Ledger, job: str) -> bool:
+    """Whether a run of the job has ever settled its whole plan (after that it is no first run)."""
+    return bool(ledger.value("SELECT settled FROM marks WHERE job = ?", (job,)))
+
+
+def set_settled(ledger: Ledger, job: str) -> None:
+    """The job settled a whole plan."""
+    ledger.run("UPDATE marks SET settled = 1 WHERE job = ?", (job,))
+
+
+def after(ledger: Ledger, seq: int, up_to: int, entity: str, last_eid: int, limit: int) -> list[int]:
+    """Distinct entities changed in (seq, up_to], by id, after ``last_eid``."""
+    sql = (
+        "SELECT DISTINCT c.eid FROM changes c CROSS JOIN entities e WHERE c.seq > ? AND c.seq <= ? AND e.eid = c.eid "
+        "AND e.kind = ? AND c.eid > ? ORDER BY c.eid LIMIT ?"
+    )
+    return [row[0] for row in ledger.rows(sql, (seq, up_to, entity, last_eid, limit))]
+
+
+def due(ledger: Ledger, job: str, last_eid: int, limit: int) -> list[int]:
+    """Entities that the job owes another look."""
+    sql = "SELECT eid FROM due WHERE job = ? AND eid > ? ORDER BY eid LIMIT ?"
+    return [row[0] for row in ledger.rows(sql, (job, last_eid, limit))]
+
+
+def set_due(ledger: Ledger, job: str, rows: Iterable[tuple[int, str]], seq: int, now: str) -> None:
+    """(eid, reason): look again in the next run."""
+    ledger.many(
+        "INSERT INTO due (job, eid, seq, reason, since) VALUES (?, ?, ?, ?, ?) ON CONFLICT (job, eid) DO UPDATE SET "
+        "reason = excluded.reason, seq = excluded.seq",
+        ((job, eid, seq, reason, now) for eid, reason in rows),
+    )
+
+
+def clear_due(ledger: Ledger, job: str, eids: Iterable[int], up_to: int) -> None:
+    """The job has looked again; what was put down after sequence ``up_to`` stays."""
+    ledger.run(
+        "DELETE FROM due WHERE job = ? AND seq <= ? AND eid IN (SELECT value FROM json_each(?))",
+        (job, up_to, dumps(list(eids)).decode()),
+    )
+
+
+def prune(ledger: Ledger, up_to: int) -> None:
+    """Forgets changes that every job has seen."""
+    ledger.run("DELETE FROM changes WHERE seq <= ?", (up_to,))

@@ -1,0 +1,1 @@
+"""Pure decisions: values in, decisions out. No clock, no network, no database."""

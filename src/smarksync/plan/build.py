@@ -1,0 +1,436 @@
+"""From one entity and its sides to the smallest set of writes, each with its reason."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from smarksync.model import ABSENT, ValueProblem
+
+from .evidence import Evidence
+from .reconcile import Rule, Verdict, View, blank, decide
+from .rows import Outcome, Problem, Question, Row
+from .side import NAME_PARTS, Side, Translation, names_by_vendor
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where a job creates on a connection: the stream, its mapping and the policy.
+
+    ``policy`` None = never; else it is asked with the agreed values and passes on True only.
+    ``subscribes`` says that the system mails new rows unless told otherwise.
+    """
+
+    sid: int
+    connection: str
+    mapping: Translation
+    policy: Callable[[Mapping[str, Any]], Any] | None
+    subscribes: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class JobRules:
+    """One job, compiled: pure functions and tables."""
+
+    name: str
+    entity: str
+    connections: tuple[str, ...]
+    rules: Mapping[str, Rule]
+    targets: Mapping[str, Target]
+    equal: Callable[[str, Any, Any], bool]
+    skew: Callable[[list[str]], float]
+    where: Mapping[str, Callable[[Mapping[str, Any]], Any]] = field(default_factory=dict)
+    special: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
+    subscribe: str = "opted_in"
+    regressions: Callable[[str, Any, Any], bool] = lambda _f, _b, _a: False
+
+
+@dataclass(slots=True)
+class Person:
+    """An entity with its sides in this run (any entity; most are people).
+
+    ``taken_places`` are connections where a link of any state exists, so that nothing is created there.
+    ``answers`` are people's decisions on open conflicts; ``parked`` (field, sid) pairs that rest.
+    """
+
+    eid: int
+    ref: str
+    agreed: dict[str, Any]
+    sides: list[Side]
+    taken_places: frozenset[str] = frozenset()
+    answers: dict[str, Any] = field(default_factory=dict)
+    parked: frozenset[tuple[str, int]] = frozenset()
+
+
+def build(person: Person, job: JobRules) -> Outcome:
+    """All decisions of a job about one entity."""
+    outcome = Outcome()
+    sides = [s for s in person.sides if s.state == "live" and s.rank == 0 and s.connection in job.connections]
+    sides = _participants(person, job, sides, outcome)
+    if not sides:
+        return outcome
+    fields = _fields(person, job, sides)
+    verdicts: dict[str, Verdict] = {}
+    views: dict[str, list[View]] = {}
+    blocked: dict[str, set[int]] = {}
+    for name in fields:
+        views[name], blocked[name] = _views(person, job, name, sides, outcome)
+        verdict = decide(
+            job.rules[name], person.agreed.get(name), views[name], lambda a, b, n=name: job.equal(n, a, b),  # type: ignore[misc]
+            skew=job.skew([v.connection for v in views[name]]), answer=person.answers.get(name, ABSENT),
+            special=job.special.get(name),
+        )  # fmt: skip
+        verdicts[name] = verdict
+        outcome.examined.append(name)
+        if verdict.conflict is not None:
+            outcome.questions.append(_question(name, verdict, views[name]))
+        for index, reason in verdict.left.items():
+            outcome.left.append((sides[index].sid, name, reason))
+    decided = {n: v for n, v in verdicts.items() if v.conflict is None}
+    values = {n: v.value for n, v in decided.items()}
+    merged = {**person.agreed, **values}
+    for index in range(len(sides)):
+        _update(person, job, sides, index, decided, views, blocked, merged, outcome)
+    _stamp(person, sides, outcome)
+    _creates(person, job, sides, verdicts, views, merged, outcome)
+    _settle_rest(person, sides, decided, views, outcome)
+    return outcome
+
+
+def _participants(person: Person, job: JobRules, sides: list[Side], outcome: Outcome) -> list[Side]:
+    """Sides whose `where` passes, by that side's own values."""
+    taking_part = []
+    for side in sides:
+        test = job.where.get(side.connection)
+        if test is not None and test(own_values(side, person.agreed)) is not True:
+            outcome.filtered = True
+            continue
+        taking_part.append(side)
+    if taking_part:
+        outcome.filtered = False
+    return taking_part
+
+
+def own_values(side: Side, agreed: Mapping[str, Any]) -> dict[str, Any]:
+    """What one side shows, in canonical terms; what has no canonical meaning is null."""
+    values: dict[str, Any] = {}
+    for name in side.mapping.fields:
+        if name == "full_name":
+            continue
+        try:
+            shown = side.observed(name, agreed)
+        except ValueProblem:
+            shown = None
+        values[name] = None if shown is ABSENT else shown
+    return values
+
+
+def _fields(person: Person, job: JobRules, sides: list[Side]) -> list[str]:
+    """The fields to look at: where any side may differ from what was agreed, and open answers."""
+    names: set[str] = set(person.answers)
+    for side in sides:
+        names |= side.dirty()
+    return sorted(n for n in names if n in job.rules)
+
+
+def _views(
+    person: Person, job: JobRules, name: str, sides: list[Side], outcome: Outcome
+) -> tuple[list[View], set[int]]:
+    """What each side brings to a field; a side whose value has no meaning is kept out, unharmed."""
+    views, blocked = [], set()
+    for index, side in enumerate(sides):
+        codec = side.codec(name)
+        if codec is None:
+            continue
+        if (name, side.sid) in person.parked:
+            blocked.add(index)
+            continue
+        try:
+            observed = side.observed(name, person.agreed)
+        except ValueProblem as problem:
+            blocked.add(index)
+            kind = "name" if problem.code == "SMK-NAME" else "value"
+            where = f"{side.connection}:{side.stream}:{side.rid}"
+            if kind == "name":
+                text = f"{where} shows {problem.message}; split it by hand in a system with two name fields"
+                outcome.questions.append(Question("full_name", "name", text, {}))
+                outcome.examined.append("full_name")
+            else:
+                outcome.problems.append(
+                    Problem(side.sid, kind, problem.code, f"{where}, field {codec.vendor}: {problem.message}", codec.vendor,
+                            _hash(side.shown(codec, person.agreed)), {"direction": "in"})
+                )  # fmt: skip
+            continue
+        base = side.base(name, person.agreed)
+        views.append(View(index, side.connection, observed, base, _evidence(side, codec.vendor)))
+    return views, blocked
+
+
+def _evidence(side: Side, vendor: str) -> Evidence:
+    found = (side.memo.get("e") or {}).get(vendor)
+    if found is None:
+        return Evidence(record=side.changed_at)
+    return Evidence(found[0], found[1], found[2] if len(found) > 2 else None, side.changed_at)
+
+
+def _question(name: str, verdict: Verdict, views: list[View]) -> Question:
+    values = {
+        v.connection: {"value": v.observed, "after": v.evidence.after, "until": v.evidence.until, "by": v.evidence.by,
+                       "record": v.evidence.record}
+        for v in views if v.observed is not ABSENT
+    }  # fmt: skip
+    return Question(name, "field", f"Which value of {name} stands? {verdict.conflict}.", values)
+
+
+def _needs(side: Side, view: View | None, name: str, value: Any, job: JobRules, agreed: Mapping[str, Any]) -> bool:
+    """Whether the value must be written there for the side to agree."""
+    codec = side.codec(name)
+    if codec is None or not codec.write or view is None:
+        return False
+    if view.observed is ABSENT:
+        return not blank(value)
+    if job.equal(name, view.observed, value) or (blank(view.observed) and blank(value)):
+        return False
+    if name in NAME_PARTS and codec is side.name_field:
+        return True  # compared as one text when it is written
+    return not codec.agrees(side.shown(codec, agreed), value)
+
+
+def _update(
+    person: Person, job: JobRules, sides: list[Side], index: int, decided: Mapping[str, Verdict],
+    views: Mapping[str, list[View]], blocked: Mapping[str, set[int]], merged: Mapping[str, Any], outcome: Outcome,
+) -> None:  # fmt: skip
+    """The changed fields of one existing record, as one row."""
+    side = sides[index]
+    row = Row("update", side.sid, side.rid, {})
+    for name, verdict in decided.items():
+        if index in verdict.left or index in blocked[name]:
+            continue
+        view = next((v for v in views[name] if v.side == index), None)
+        if not _needs(side, view, name, verdict.value, job, person.agreed):
+            continue
+        codec = side.codec(name)
+        assert codec is not None and view is not None
+        try:
+            raw = codec.outward(join_of(merged) if codec is side.name_field else verdict.value)
+        except ValueProblem as problem:
+            outcome.problems.append(_outward_problem(side, codec.vendor, problem, verdict.value))
+            outcome.held.add(name)
+            continue
+        before = side.shown(codec, person.agreed)
+        if codec is side.name_field and before == raw:
+            continue
+        row.after[codec.vendor] = raw
+        row.before[codec.vendor] = None if before is ABSENT else before
+        row.fields.append(name)
+        if blank(raw) and not blank(row.before[codec.vendor]):
+            row.marks.append(("blanks", name))
+        if name == "owner":
+            row.marks.append(("owner_changes", name))
+        if name == "lifecycle" and job.regressions(name, view.observed, verdict.value):
+            row.marks.append(("lifecycle_regressions", name))
+        if view.new and not blank(view.observed):
+            row.adopts = True
+        if index in verdict.put_back:
+            outcome.put_back.append((name, side.sid, verdict.value, view.observed))
+    if row.after:
+        _explain(row, decided, views, sides)
+        outcome.rows.append(row)
+
+
+def join_of(values: Mapping[str, Any]) -> Any:
+    """First and last name as one text."""
+    from smarksync.model.names import join_name
+
+    return join_name(values.get("first_name"), values.get("last_name"))
+
+
+def _explain(row: Row, decided: Mapping[str, Verdict], views: Mapping[str, list[View]], sides: list[Side]) -> None:
+    """What becomes agreed with this row, and why."""
+    reasons = []
+    for name in row.fields:
+        verdict = decided[name]
+        row.values[name] = verdict.value
+        why = {"from": verdict.winner, "how": verdict.how, "at": verdict.at, "by": verdict.by, "beaten": verdict.beaten}
+        row.why[name] = {k: v for k, v in why.items() if v}
+        for view in views[name]:
+            if view.observed is ABSENT or view.side in verdict.left:
+                continue
+            if view.edited or view.new:
+                key = sides[view.side].key
+                if view.observed != verdict.value:
+                    row.taken.setdefault(key, {})[name] = view.observed
+                elif not row.whole:
+                    row.won.setdefault(key, []).append(name)
+        reasons.append(f"{name}: {verdict.how}" + (f" ({verdict.winner})" if verdict.winner else ""))
+    row.reason = (
+        "; ".join(reasons) if len(reasons) <= 4 else f"{len(reasons)} fields; " + "; ".join(reasons[:3]) + "; …"
+    )
+
+
+def _outward_problem(side: Side, vendor: str, problem: ValueProblem, value: Any) -> Problem:
+    where = f"{side.connection}:{side.stream}:{side.rid}"
+    return Problem(
+        side.sid,
+        "value",
+        problem.code,
+        f"{where}, field {vendor}: {problem.message}",
+        vendor,
+        _hash(value),
+        {"direction": "out"},
+    )
+
+
+def _stamp(person: Person, sides: list[Side], outcome: Outcome) -> None:
+    """Our id goes onto adopted records once."""
+    for side in sides:
+        codec = side.mapping.fields.get("external_id")
+        lacks = side.memo.get("x")
+        if codec is None or not codec.write or lacks is None:
+            continue
+        row = next((r for r in outcome.rows if r.op == "update" and r.rid == side.rid and r.sid == side.sid), None)
+        if row is None:
+            row = Row("update", side.sid, side.rid, {}, reason="our id, stamped once", stamp=True)
+            outcome.rows.append(row)
+        row.after[codec.vendor] = person.ref
+        row.before[codec.vendor] = lacks[0]
+
+
+def _creates(
+    person: Person, job: JobRules, sides: list[Side], verdicts: Mapping[str, Verdict],
+    views: Mapping[str, list[View]], merged: dict[str, Any], outcome: Outcome,
+) -> None:  # fmt: skip
+    """New records on connections where the entity has none."""
+    for connection, target in job.targets.items():
+        if connection in person.taken_places or target.policy is None:
+            continue
+        if target.policy(merged) is not True:
+            continue
+        row = _create_row(person, job, target, verdicts, merged, outcome)
+        if row is None:
+            continue
+        row.whole = not (outcome.questions or outcome.problems or outcome.left)
+        decided = {n: v for n, v in verdicts.items() if v.conflict is None}
+        row.fields = [n for n in decided if n in job.rules]
+        if row.whole:
+            row.won = {side.key: [] for side in sides}
+        _explain(row, decided, views, sides)
+        row.reason = "new from " + ", ".join(sorted({s.connection for s in sides}))
+        outcome.rows.append(row)
+
+
+def _create_row(
+    person: Person,
+    job: JobRules,
+    target: Target,
+    verdicts: Mapping[str, Verdict],
+    merged: Mapping[str, Any],
+    outcome: Outcome,
+) -> Row | None:
+    """The fields of a create, or None with the problem noted."""
+    row = Row("create", target.sid, None, {})
+    faults: list[Problem] = []
+    for name, codec in target.mapping.fields.items():
+        if not codec.write:
+            continue
+        if name == "external_id":
+            row.after[codec.vendor] = person.ref
+            continue
+        value = _outgoing(name, target, job, verdicts, merged)
+        if blank(value) and not _claims(name):
+            if codec.required:
+                faults.append(_missing(target, codec))
+            continue
+        try:
+            raw = codec.outward(value)
+        except ValueProblem as problem:
+            faults.append(Problem(target.sid, "value", problem.code, f"{target.connection}:{target.mapping.stream} (new), "
+                                  f"field {codec.vendor}: {problem.message}", codec.vendor, _hash(value), {"direction": "out"}))  # fmt: skip
+            continue
+        if raw is not None:
+            row.after[codec.vendor] = raw
+    if faults:
+        outcome.problems.extend(faults)
+        return None
+    return row
+
+
+def _claims(name: str) -> bool:
+    return name in ("email_opt_out", "phone_opt_out")
+
+
+def _outgoing(
+    name: str, target: Target, job: JobRules, verdicts: Mapping[str, Verdict], merged: Mapping[str, Any]
+) -> Any:
+    """The value a create carries: consent by its own rule, names joined, one-way fields left out."""
+    if name == "email_opt_out":
+        standing = merged.get(name)
+        if target.subscribes and standing is None:
+            return None if job.subscribe == "not_opted_out" else True
+        return standing
+    if name == "full_name":
+        if any((v := verdicts.get(part)) is not None and v.conflict for part in NAME_PARTS):
+            return None
+        return join_of(merged)
+    rule = job.rules.get(name)
+    if rule is None:
+        return merged.get(name) if _claims(name) or name.startswith("consent_") else None
+    if rule.source == target.connection:
+        return None
+    verdict = verdicts.get(name)
+    return None if verdict is not None and verdict.conflict else merged.get(name)
+
+
+def _missing(target: Target, codec: Any) -> Problem:
+    return Problem(
+        target.sid, "required", "SMK-REQUIRED",
+        f"{target.connection}:{target.mapping.stream} needs {codec.vendor} to create a record, and no side has a value for "
+        f"{codec.name}", codec.vendor, "missing", {"direction": "out"},
+    )  # fmt: skip
+
+
+def _settle_rest(
+    person: Person, sides: list[Side], decided: Mapping[str, Verdict], views: Mapping[str, list[View]], outcome: Outcome
+) -> None:
+    """Fields that agree without any write: the bases move, and agreed where it must."""
+    written = {name for row in outcome.rows for name in row.fields}
+    for name, verdict in decided.items():
+        if name in written or name in outcome.held:
+            continue  # what was held is not settled, and so not forgotten
+        taken: dict[str, Any] = {}
+        for view in views[name]:
+            if view.observed is ABSENT or view.side in verdict.left:
+                continue
+            if view.new or view.edited:
+                taken[sides[view.side].key] = view.observed
+        if not taken and not verdict.moved:
+            continue
+        outcome.local_fields.append(name)
+        outcome.local_values[name] = verdict.value
+        for key, value in taken.items():
+            outcome.local_taken.setdefault(key, {})[name] = value
+        if verdict.moved:
+            why = {
+                "from": verdict.winner,
+                "how": verdict.how,
+                "at": verdict.at,
+                "by": verdict.by,
+                "beaten": verdict.beaten,
+            }
+            outcome.local_why[name] = {k: v for k, v in why.items() if v}
+
+
+def _hash(value: Any) -> str:
+    return hashlib.blake2b(orjson.dumps(value, option=orjson.OPT_SORT_KEYS, default=str), digest_size=8).hexdigest()
+
+
+def wanted_hash(after: Mapping[str, Any]) -> str:
+    """What was wanted of a record, as a short hash: a refusal is retried only when it changes."""
+    return _hash(after)
+
+
+__all__ = ["JobRules", "Person", "Target", "build", "names_by_vendor", "own_values", "wanted_hash"]

@@ -1,0 +1,172 @@
+"""Consent stands above every rule: what the sides claim, what then stands, and who must be told.
+
+A standing opt-out is owed to every record that has a place for it, secondary ones included. Nothing here
+asks the rules of a job, and no guard sees these rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from smarksync.model import ABSENT, ValueProblem
+from smarksync.model.consent import Claim, Status, join, view
+
+from .rows import Row
+from .side import Side
+
+CHANNELS = {"email": "email_opt_out", "phone": "phone_opt_out"}
+EVIDENCE_FIELDS = {"consent_at": "at", "consent_source": "source", "consent_basis": "basis"}
+CONSENT_FIELDS = (*CHANNELS.values(), *EVIDENCE_FIELDS)
+#: how strong the stated basis of an opt-in is (engine.md: 2 the person's own act, 3 double opt-in)
+BASIS_EVIDENCE = {"own_act": 2, "checkbox": 2, "double_opt_in": 3}
+
+
+@dataclass(slots=True)
+class ConsentOutcome:
+    """The standing claims after this look, what changed, and the writes that are owed."""
+
+    standing: dict[str, Claim]
+    changed: list[str] = field(default_factory=list)  # channels whose standing moved
+    raised: list[str] = field(default_factory=list)  # channels that moved up to an opt-out
+    refused: list[tuple[str, str, str]] = field(default_factory=list)  # connection, channel, reason
+    rows: list[Row] = field(default_factory=list)
+    values: dict[str, Any] = field(default_factory=dict)  # views that become agreed at once
+    taken: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+
+def settle_consent(
+    sides: Iterable[Side], agreed: Mapping[str, Any], standing: Mapping[str, Claim], inherited: Mapping[str, list[Claim]],
+    reachable: frozenset[str], now: str,
+) -> ConsentOutcome | None:  # fmt: skip
+    """Joins the claims of all sides, or None when no side has a place for consent.
+
+    ``inherited`` are opt-outs of other entities with the same address. ``reachable`` names the connections
+    that can be written now; what is owed to the others stays owed.
+    """
+    sides = [s for s in sides if s.state in ("live", "filtered")]
+    outcome = ConsentOutcome(dict(standing))
+    concerned = False
+    for channel, name in CHANNELS.items():
+        placed = [s for s in sides if s.codec(name) is not None]
+        if not placed and not inherited.get(channel):
+            continue
+        concerned = True
+        claims = [c for s in placed if (c := _claim(s, name, agreed, now)) is not None]
+        before = outcome.standing.get(channel)
+        joined = join(before, [*claims, *inherited.get(channel, ())])
+        if joined.standing is not None and joined.standing != before:
+            outcome.standing[channel] = joined.standing
+            outcome.changed.append(channel)
+            if view(joined.standing.status) and (before is None or not view(before.status)):
+                outcome.raised.append(channel)
+        outcome.refused += [(str(c.source), channel, str(reason)) for c, reason in joined.refused]
+        _views(placed, name, agreed, outcome, reachable, outcome.standing.get(channel))
+    _evidence_fields(sides, agreed, outcome)
+    return outcome if concerned else None
+
+
+def _claim(side: Side, name: str, agreed: Mapping[str, Any], now: str) -> Claim | None:
+    """What a side says anew. What it has said before and we have taken is no news."""
+    codec = side.codec(name)
+    if codec is None or not codec.read:
+        return None
+    try:
+        observed, base = side.observed(name, agreed), side.base(name, agreed)
+    except ValueProblem:
+        return None
+    if observed is ABSENT or observed == base:
+        return None
+    if observed is True:
+        # taken at once on any evidence: dated when it was seen, so that no earlier act can outweigh it
+        return Claim(Status.OPTED_OUT, now, side.connection, None, _history(side, codec.vendor))
+    basis, at = _own(side, "consent_basis", agreed), _own(side, "consent_at", agreed)
+    evidence = BASIS_EVIDENCE.get(str(basis), 0) if name == "email_opt_out" else 0
+    if observed is False or base is True:
+        return Claim(Status.OPTED_IN, at or now if evidence else now, side.connection, basis, evidence)
+    return None
+
+
+def _history(side: Side, vendor: str) -> int:
+    found = (side.memo.get("e") or {}).get(vendor)
+    return 1 if found is not None and len(found) > 2 and found[2] else 0
+
+
+def _own(side: Side, name: str, agreed: Mapping[str, Any]) -> Any:
+    if side.codec(name) is None:
+        return None
+    try:
+        value = side.observed(name, agreed)
+    except ValueProblem:
+        return None
+    return None if value is ABSENT else value
+
+
+def _views(
+    sides: list[Side], name: str, agreed: Mapping[str, Any], outcome: ConsentOutcome, reachable: frozenset[str],
+    claim: Claim | None,
+) -> None:  # fmt: skip
+    """The agreed view, the bases that move with it, and the rows owed to sides that show another."""
+    value = view(claim.status) if claim is not None else None
+    if agreed.get(name) != value:
+        outcome.values[name] = value
+    for side in sides:
+        codec = side.codec(name)
+        assert codec is not None
+        try:
+            observed, base = side.observed(name, agreed), side.base(name, agreed)
+            raw = codec.outward(value)
+        except ValueProblem:
+            continue
+        agrees = observed == value or (observed is not ABSENT and codec.agrees(side.shown(codec, agreed), value))
+        if agrees:
+            if base != value or agreed.get(name) != value:
+                outcome.taken.setdefault(side.key, {})[name] = value
+            continue
+        # silence is left as it is; an opt-out is owed everywhere, and an own act of opting in where it stood
+        owed = value is True or (value is False and observed is True)
+        if not owed or not codec.write or side.state != "live" or side.connection not in reachable:
+            continue
+        row = Row("update", side.sid, side.rid, {codec.vendor: raw}, consent=True)
+        before = side.shown(codec, agreed)
+        row.before[codec.vendor] = None if before is ABSENT else before
+        row.fields, row.values = [name], {name: value}
+        refused = observed is not ABSENT and base is not ABSENT and observed != base
+        row.why = {
+            name: {
+                "from": claim.source if claim else None,
+                "how": "put back: no act of the person's own" if refused else "consent",
+            }
+        }
+        row.reason = "an opt-out reaches every record" if value else "the person opted in"
+        outcome.rows.append(row)
+
+
+def _evidence_fields(sides: list[Side], agreed: Mapping[str, Any], outcome: ConsentOutcome) -> None:
+    """The evidence of the standing e-mail consent goes where a mapping has a place for it."""
+    claim = outcome.standing.get("email")
+    if claim is None:
+        return
+    for name, part in EVIDENCE_FIELDS.items():
+        value = getattr(claim, part)
+        if agreed.get(name) != value and any(s.codec(name) is not None for s in sides):
+            outcome.values[name] = value
+        for side in sides:
+            codec = side.codec(name)
+            if codec is None:
+                continue
+            try:
+                observed = side.observed(name, agreed)
+                raw = codec.outward(value)
+            except ValueProblem:
+                continue
+            if observed == value:
+                if side.base(name, agreed) != value or agreed.get(name) != value:
+                    outcome.taken.setdefault(side.key, {})[name] = value
+                continue
+            row = next((r for r in outcome.rows if r.rid == side.rid and r.sid == side.sid), None)
+            if row is not None and codec.write and value is not None:
+                row.after[codec.vendor] = raw
+                row.fields.append(name)
+                row.values[name] = value

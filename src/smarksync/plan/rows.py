@@ -1,0 +1,88 @@
+"""Plan rows and what a decision about one entity says besides: values that travel to the ledger and back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from dataclasses import field as part
+from typing import Any
+
+
+@dataclass(slots=True)
+class Row:
+    """One write to one record, with before, after and reason.
+
+    ``after`` and ``before`` are vendor values by vendor field. ``values`` are the canonical values that
+    become agreed when the row is settled; ``taken`` the bases to move then, by side key and field (values
+    that were beaten), ``won`` the fields whose base becomes the new value; ``whole`` says that every field of the entity is settled with it (a create). ``why`` gives winner,
+    rule, time and beaten values by field.
+    """
+
+    op: str
+    sid: int
+    rid: str | None
+    after: dict[str, Any]
+    before: dict[str, Any] = part(default_factory=dict)
+    fields: list[str] = part(default_factory=list)
+    values: dict[str, Any] = part(default_factory=dict)
+    taken: dict[str, dict[str, Any]] = part(default_factory=dict)
+    won: dict[str, list[str]] = part(default_factory=dict)
+    why: dict[str, dict[str, Any]] = part(default_factory=dict)
+    reason: str = ""
+    whole: bool = False
+    consent: bool = False
+    adopts: bool = False
+    stamp: bool = False
+    marks: list[tuple[str, str]] = part(default_factory=list)
+
+    def body(self) -> dict[str, Any]:
+        """The JSON part of the stored row; empty parts left out."""
+        parts = {
+            "after": self.after, "before": self.before, "fields": self.fields, "values": self.values,
+            "taken": self.taken, "won": self.won, "why": self.why, "reason": self.reason, "whole": self.whole,
+        }  # fmt: skip
+        return {name: value for name, value in parts.items() if value}
+
+
+@dataclass(slots=True)
+class Problem:
+    """A record, or one field of it, that cannot go on: what quarantine keeps.
+
+    ``wanted`` is a hash of what was wanted, so that a refusal is retried only when that changed.
+    """
+
+    sid: int
+    kind: str
+    code: str
+    message: str
+    field: str = ""
+    wanted: str = ""
+    facts: dict[str, Any] = part(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Question:
+    """A conflict: the field, the values by connection with their evidence, and what is asked."""
+
+    field: str
+    kind: str
+    question: str
+    values: dict[str, Any]
+
+
+@dataclass(slots=True)
+class Outcome:
+    """Everything decided about one entity in one job."""
+
+    rows: list[Row] = part(default_factory=list)
+    problems: list[Problem] = part(default_factory=list)
+    questions: list[Question] = part(default_factory=list)
+    left: list[tuple[int, str, str]] = part(default_factory=list)  # side, field, reason
+    #: settled without a write: the fields, their new values, the bases that move
+    local_fields: list[str] = part(default_factory=list)
+    local_values: dict[str, Any] = part(default_factory=dict)
+    local_taken: dict[str, dict[str, Any]] = part(default_factory=dict)
+    local_why: dict[str, dict[str, Any]] = part(default_factory=dict)
+    put_back: list[tuple[str, int, Any, Any]] = part(default_factory=list)  # field, sid, ours, theirs
+    held: set[str] = part(default_factory=set)  # fields with a write that a problem stopped
+    filtered: bool = False
+    examined: list[str] = part(default_factory=list)  # fields looked at: their open questions may close
