@@ -305,7 +305,7 @@ def _always(_values: Mapping[str, Any]) -> bool:
 
 def _hash(job: Job, config: Config, lanes: Sequence[Lane]) -> str:
     """Changes when what the job would decide about an unchanged entity could change."""
-    said = job.model_dump_json(exclude={"guards"}, by_alias=True)
+    said = job.model_dump_json(exclude={"guards"}, by_alias=True, warnings=False)
     seed = orjson.dumps([said, sorted(lane.mapping.version for lane in lanes), str(config.lifecycle.moves)])
     return hashlib.blake2b(seed, digest_size=12).hexdigest()
 

@@ -10,6 +10,7 @@ from smarksync.ledger.links import Link
 from smarksync.ledger.plans import PlanRow
 from smarksync.model import ABSENT, ValueProblem
 from smarksync.plan.build import Person
+from smarksync.plan.consent import CONSENT_FIELDS
 from smarksync.plan.match import keys_of
 from smarksync.plan.side import Side, codecs_by_vendor, wire_of
 from smarksync.plugin import Receipt, WriteResult
@@ -136,6 +137,7 @@ def _echo(
     codecs = codecs_by_vendor(lane.mapping)
     stored = receipt.stored
     silent = []
+    seen, pairs = target.memo.get("s") or {}, target.memo.get("p") or {}
     for vendor, raw in sent.items():
         codec = codecs.get(vendor)
         if codec is None:
@@ -144,6 +146,8 @@ def _echo(
         shown = stored[vendor] if told and stored is not None else raw
         if not told:
             silent.append(vendor)
+        elif shown == raw and vendor not in seen and vendor not in pairs and codec.name not in CONSENT_FIELDS:
+            continue  # it holds what we sent: nothing to remember
         target.show(codec, shown, after)
         if codec.same(shown, wire_of(codec, after)):
             target.drop_pair(vendor)
