@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
@@ -49,12 +50,8 @@ def _push_lane(run: Run, job: JobRun, lane: Lane, op: Op, consent: int) -> None:
             rows = _still_wanted(run, job, lane, op, rows)
             batches = _batches(rows, size)
             _send(run, job, lane, op, batches, pool)
-            run.tell(
-                "push",
-                lane.name,
-                job.counts.get(lane.sid, {}).get("written", 0),
-                job.counts.get(lane.sid, {}).get("planned"),
-            )
+            counts = job.counts.get(lane.sid, Counter())
+            run.tell("push", lane.name, counts["written"], counts["planned"])
 
 
 def _writes() -> type:

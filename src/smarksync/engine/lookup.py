@@ -273,8 +273,9 @@ def readopt(lane: Lane, link: Link, before: Mapping[str, Any], after: Mapping[st
 
 
 def _unite_consent(run: Run, theirs: Mapping[str, Any], ours: Mapping[str, Any], survivor: int) -> None:
-    from .consents import as_claim, as_standing
     from smarksync.model.consent import join
+
+    from .consents import as_claim, as_standing
 
     for channel, standing in theirs.items():
         own = ours.get(channel)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import orjson
@@ -61,16 +62,15 @@ def written_mappings(
                           hint=f"Write `mappings.{name}.OBJECT` with `entity` and `fields`.")  # fmt: skip
     out: dict[str, ObjectMapping] = {}
 
-    def where(path: Path, obj: str) -> Any:
+    def where(obj: str, path: Path) -> Any:
         return config.where(("mappings", name, obj, *path))
 
     for obj, own in written.objects.items():
         base = preset.streams.get(obj) if preset is not None and (own.extends or written.extends) else None
-        out[obj] = object_mapping(
-            own, base, lambda path, o=obj: where(path, o), extends=bool(own.extends or written.extends)
-        )  # type: ignore[misc]
+        extends = bool(own.extends or written.extends)
+        out[obj] = object_mapping(own, base, partial(where, obj), extends=extends)
         if available and obj not in {s.name for s in available}:
-            place = where((), obj)
+            place = where(obj, ())
             names = ", ".join(s.name for s in available)
             raise ConfigError(
                 f"mappings.{name}: {spec.name} has no object {obj!r}.",
@@ -269,7 +269,7 @@ def _lifecycle(moves: Moves, roles: Mapping[str, str]) -> Callable[..., Any]:
 
 def _test(expression: Any, entity: str, run: Run) -> Callable[[Mapping[str, Any]], Any]:
     def test(values: Mapping[str, Any]) -> Any:
-        scope = {"account": None, "activities": (), "definitions": {}, "persona": None, "opportunity": None, "lead": None, "campaign": None,
+        scope: dict[str, Any] = {"account": None, "activities": (), "definitions": {}, "persona": None, "opportunity": None, "lead": None, "campaign": None,
                  "now": run.now()}  # fmt: skip
         scope[entity] = values
         return expression.evaluate(scope)

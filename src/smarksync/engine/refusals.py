@@ -10,8 +10,8 @@ from smarksync.ledger.plans import PlanRow
 from smarksync.plan.build import wanted_hash
 from smarksync.plugin import Can, Receipt, Record, WriteResult
 
-from .context import JobRun, Lane, Run
-from .intake import fingerprint, instant
+from .context import JobRun, Lane, Run, instant
+from .intake import fingerprint
 
 
 def take(run: Run, job: JobRun, lane: Lane, row: PlanRow, receipt: Receipt) -> None:
@@ -124,7 +124,8 @@ def arrive(run: Run, lane: Lane, records: Sequence[Record]) -> None:
 def before_creates(run: Run, job: JobRun, lane: Lane, rows: list[PlanRow]) -> list[PlanRow]:
     """Nothing is created where a record appeared meanwhile; one batched look-up where the side was not read whole."""
     linked = links.occupied(run.ledger, {row.eid for row in rows})
-    wanted, late = [], []
+    wanted: list[PlanRow] = []
+    late: list[PlanRow] = []
     for row in rows:
         (late if lane.sid in linked.get(row.eid, ()) else wanted).append(row)
     key = _lookup_key(lane)

@@ -62,7 +62,7 @@ def settle(run: Run, done: Iterable[tuple[PlanRow, Receipt]]) -> None:
         if row.eid in asked:
             conflicts.close(ledger, row.job, row.eid, row.body.get("fields", []))
     links.put(ledger, (_link(side, fresh) for side in touched.values()))
-    _strangers(run, linked, {e for e in eids})
+    _strangers(run, linked, eids)
     entities.save_agreed(ledger, ((eid, found[eid][2]) for eid in eids))
     audit.add(ledger, run.run_id, run.stamp(), notes)
     states.changed(ledger, news)

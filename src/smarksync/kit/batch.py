@@ -7,7 +7,16 @@ from typing import TypeVar
 
 import orjson
 
-from smarksync.errors import AuthFailed, Invalid, PermissionDenied, SystemFailure, Throttled, Transient, Unknown
+from smarksync.errors import (
+    AuthFailed,
+    Invalid,
+    Malformed,
+    PermissionDenied,
+    SystemFailure,
+    Throttled,
+    Transient,
+    Unknown,
+)
 from smarksync.plugin.records import Receipt, Write, WriteResult
 
 T = TypeVar("T")
@@ -60,7 +69,7 @@ def one_by_one(batch: Sequence[Write], send: Callable[[Write], Receipt]) -> Iter
 
 def failed(write: Write, failure: SystemFailure) -> Receipt:
     """The receipt for one write whose call failed with that error (see kit.client: only Unknown may be applied)."""
-    if isinstance(failure, Unknown):
+    if isinstance(failure, (Unknown, Malformed)):
         return Receipt(write.ref, WriteResult.UNKNOWN, write.id, code=failure.code, message=failure.message)
     if isinstance(failure, Invalid):
         return Receipt(write.ref, WriteResult.REJECTED, write.id, code=failure.code, message=failure.message)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 
 from pyrate_limiter import AbstractBucket, InMemoryBucket, Rate, RateItem
 
-from smarksync.errors import ConfigError
+from smarksync.errors import ConfigError, Throttled
 
 from .clock import Clock, SystemClock
 
@@ -61,9 +61,9 @@ class Budget:
         self._lock = threading.Lock()
         self._resume_at = 0.0
 
-    def take(self) -> None:
-        """Returns when one request may leave."""
-        while (seconds := self._wait()) > 0:
+    def take(self, patience: float = 60.0) -> None:
+        """Returns when one request may leave; raises :class:`Throttled` at once when the vendor's pause is longer."""
+        while (seconds := self._wait(patience)) > 0:
             self._clock.sleep(seconds)
 
     def pause(self, seconds: float) -> None:
@@ -71,11 +71,14 @@ class Budget:
         with self._lock:
             self._resume_at = max(self._resume_at, self._clock.monotonic() + seconds)
 
-    def _wait(self) -> float:
+    def _wait(self, patience: float) -> float:
         with self._lock:
             now = self._clock.monotonic()
-            if now < self._resume_at:
-                return self._resume_at - now
+            pause = self._resume_at - now
+            if pause > patience:
+                raise Throttled(f"{self._name}: its limit is used up for {pause:.0f} s more.", retry_after=pause)
+            if pause > 0:
+                return pause
             if self._bucket is None:
                 return 0.0
             # a bucket that processes share keeps its own time; ours follows the clock we were given

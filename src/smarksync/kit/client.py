@@ -83,6 +83,7 @@ class Client:
             counts=self.counts,
             budget=self._budget,
             clock=self._clock,
+            patience=longest_wait,
             transport=transport,
         )
         self._log = log
@@ -186,7 +187,7 @@ class Client:
             error.retry_after = verdict.retry_after
             self.counts.throttled()
             if verdict.retry_after is not None:  # every thread on this account waits, not only the one that was told
-                self._budget.pause(min(verdict.retry_after, self._longest_wait))
+                self._budget.pause(verdict.retry_after)
             return _Failed(error, again=self._bearable(error), wait=verdict.retry_after)
         passing = verdict.kind in (Kind.TRANSIENT, Kind.MALFORMED) and verdict.again
         return _Failed(error, again=passing and (repeatable or verdict.applied is False), wait=verdict.retry_after)

@@ -67,6 +67,7 @@ class Wire:
         counts: Counts,
         budget: Budget,
         clock: Clock,
+        patience: float,
         transport: httpx.BaseTransport | None,
     ) -> None:
         self.trust = trust
@@ -78,6 +79,7 @@ class Wire:
         self._counts = counts
         self._budget = budget
         self._clock = clock
+        self._patience = patience
         self._transport = transport
         self._lock = threading.Lock()
         self._http: httpx.Client | None = None
@@ -151,7 +153,7 @@ class Wire:
             return self._http
 
     def _before(self, request: httpx.Request) -> None:
-        self._budget.take()
+        self._budget.take(self._patience)
         trace = request.extensions.get("smarksync")
         if isinstance(trace, Trace):
             if trace.times:

@@ -81,7 +81,7 @@ def parked(ledger: Ledger, job: str, eids: Iterable[int]) -> dict[int, frozenset
 def listed(ledger: Ledger, where: str = "1", params: Sequence[Any] = (), limit: int = 500) -> list[Conflict]:
     """Conflicts by a condition, newest first."""
     rows = ledger.rows(f"SELECT {_COLUMNS} FROM conflicts WHERE {where} ORDER BY id DESC LIMIT ?", (*params, limit))
-    return [Conflict(*row[:5], loads(row[5]), *row[6:9], loads(row[9]) if row[9] else None) for row in rows]
+    return [Conflict._make((*row[:5], loads(row[5]), *row[6:9], loads(row[9]) if row[9] else None)) for row in rows]
 
 
 def count_open(ledger: Ledger, jobs: Sequence[str]) -> int:

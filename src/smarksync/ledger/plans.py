@@ -30,7 +30,8 @@ _COLUMNS = "seq, run, job, eid, sid, rid, op, status, consent, adopts, stamp, bo
 
 def add(ledger: Ledger, run: str, job: str, rows: Iterable[tuple[int, Any]]) -> None:
     """Stores (eid, plan.rows.Row) with what the guards count."""
-    with_marks, plain = [], []
+    with_marks: list[tuple[int, Any]] = []
+    plain: list[tuple[int, Any]] = []
     for eid, row in rows:
         (with_marks if row.marks else plain).append((eid, row))
     sql = (
@@ -50,7 +51,7 @@ def add(ledger: Ledger, run: str, job: str, rows: Iterable[tuple[int, Any]]) -> 
 def load(ledger: Ledger, where: str, params: Sequence[Any] = (), limit: int = -1) -> list[PlanRow]:
     """Rows by a condition, in order."""
     found = ledger.rows(f"SELECT {_COLUMNS} FROM plan WHERE {where} ORDER BY seq LIMIT ?", (*params, limit))
-    return [PlanRow(*row[:-1], loads(row[-1])) for row in found]
+    return [PlanRow._make((*row[:11], loads(row[11]))) for row in found]
 
 
 def discard(ledger: Ledger, job: str) -> None:

@@ -97,4 +97,4 @@ def set_state(ledger: Ledger, held_id: int, state: str) -> None:
 
 
 def _held(row: tuple[Any, ...]) -> Held:
-    return Held(*row[:9], loads(row[9]) if row[9] else {}, *row[10:])
+    return Held._make((*row[:9], loads(row[9]) if row[9] else {}, *row[10:]))

@@ -32,7 +32,8 @@ def set_mark(ledger: Ledger, job: str, seq: int) -> None:
 
 def rules_of(ledger: Ledger, job: str) -> str | None:
     """The hash of rules and mappings that the job last planned with."""
-    return ledger.value("SELECT rules FROM marks WHERE job = ?", (job,))
+    found = ledger.value("SELECT rules FROM marks WHERE job = ?", (job,))
+    return None if found is None else str(found)
 
 
 def set_rules(ledger: Ledger, job: str, rules: str) -> None:

@@ -78,7 +78,13 @@ class Outcome(NamedTuple):
 
 def join(standing: Claim | None, claims: Sequence[Claim]) -> Outcome:
     """The standing record joined with what the sides show. The order of ``claims`` makes no difference."""
-    everyone = [claim for claim in (standing, *claims) if claim is not None and claim.status != "no_claim"]
+    said = [claim for claim in claims if claim.status != "no_claim"]
+    if standing is None or standing.status == "no_claim":
+        everyone = said
+    elif not said:
+        return Outcome(standing)
+    else:
+        everyone = [standing, *said]
     if not everyone:
         return Outcome(None)
     ups = [claim for claim in everyone if claim.status != "opted_in"]

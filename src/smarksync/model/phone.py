@@ -120,7 +120,8 @@ def _library(text: str, country: str | None) -> str | None:
     if not phonenumbers.normalize_digits_only(text).endswith(tail):
         return None
     result: str = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
-    again = phonenumbers.parse(result, None)
-    if phonenumbers.format_number(again, phonenumbers.PhoneNumberFormat.E164) != result:
-        return None  # a number that is not its own canonical form would change at every reading
+    if not _is_settled(result):
+        again = phonenumbers.parse(result, None)
+        if phonenumbers.format_number(again, phonenumbers.PhoneNumberFormat.E164) != result:
+            return None  # a number that is not its own canonical form would change at every reading
     return f"{result};ext={number.extension}" if number.extension else result

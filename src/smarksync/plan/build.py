@@ -93,7 +93,7 @@ def build(person: Person, job: JobRules) -> Outcome:
     decided = {n: v for n, v in verdicts.items() if v.conflict is None}
     values = {n: v.value for n, v in decided.items()}
     merged = {**person.agreed, **values}
-    for index, side in enumerate(sides):
+    for index in range(len(sides)):
         _update(person, job, sides, index, decided, views, blocked, merged, outcome)
     _stamp(person, sides, outcome)
     _creates(person, job, sides, verdicts, views, merged, outcome)

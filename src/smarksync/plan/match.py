@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from smarksync.model.roles import is_role_address
@@ -96,19 +97,16 @@ def match(
     for alternative in alternatives:
         if alternative == "external_id" or not waiting:
             continue
-        waiting = _round(
-            kind_of(alternative),
-            lambda n, a=alternative: key_values(a, n.values),
-            waiting,
-            holders,
-            occupied,
-            apart,
-            result,
-        )  # type: ignore[misc]
+        key = partial(_key_of, alternative)
+        waiting = _round(kind_of(alternative), key, waiting, holders, occupied, apart, result)
         if alternative == "email":
             waiting = _round("email|last_name", lambda n: role_key(n.values), waiting, holders, occupied, apart, result)
     result.groups.extend((n.eid, [n]) for n in waiting)
     return result
+
+
+def _key_of(alternative: str | Sequence[str], newcomer: Newcomer) -> str | None:
+    return key_values(alternative, newcomer.values)
 
 
 def _by_pointer(waiting: list[Newcomer], occupied: Occupied, result: Match) -> list[Newcomer]:
