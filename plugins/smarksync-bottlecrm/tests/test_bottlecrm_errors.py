@@ -192,6 +192,15 @@ def test_role_that_is_missing_is_a_missing_right_and_not_an_odd_answer(server: S
         server.read("users")
 
 
+def test_users_are_looked_for_in_their_list(server: Server) -> None:
+    users = {"active_users": {"active_users": [{"id": "u1"}], "active_users_count": 1}}
+    rest = {"inactive_users": {"inactive_users": [{"id": "u2"}], "inactive_users_count": 1}}
+    server.answers["GET"] = ok({**users, **rest})
+    ((page, _),) = server.connector.whereabouts("users", ["u1", "u2", "u3"])
+    assert [gone.id for gone in page] == ["u3"]
+    assert [path for _, path in server.asked] == ["/api/users/"]
+
+
 def test_conversion_is_followed_with_the_scopes_that_are_there(server: Server) -> None:
     def get(request: httpx.Request) -> httpx.Response:
         if "/interactions/" in request.url.path or "/opportunities/" in request.url.path:
