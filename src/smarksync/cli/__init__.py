@@ -1,6 +1,10 @@
-"""The command line."""
+"""The command line: one file a command group, imported only when that command is used."""
+
+from __future__ import annotations
 
 
 def main() -> None:
     """Entry point of the ``smarksync`` command."""
-    raise SystemExit(2)
+    from .main import invoke
+
+    raise SystemExit(invoke())

@@ -141,6 +141,10 @@ class Lifecycle(Section):
         Also({"const": "default"}),
     ] = None
 
+    def table(self) -> list[dict[str, Any]] | None:
+        """The moves as ``model.Moves.from_config`` takes them; None = the default table."""
+        return None if self.moves is None else [move.model_dump(by_alias=True) for move in self.moves]
+
 
 class Calendar(Section):
     """Working hours. ``hours``: day of the week (Monday 0) → spans in minutes of the day."""
@@ -192,7 +196,7 @@ class Promise(Section):
     @classmethod
     def _own_keys(cls, data: Any) -> Any:
         kind = data.get("promise") if isinstance(data, dict) else None
-        if kind not in PROMISES:
+        if not isinstance(kind, str) or kind not in PROMISES:
             return data
         needs, may = PROMISES[kind]
         own = ("promise", "id", "per", *needs, *may)

@@ -10,7 +10,7 @@ from smarksync.model import Entity
 from .compiler import Scope
 from .expressions import Expression, ExpressionProblem
 from .jobs import Job
-from .problems import Path, Problem
+from .problems import Path, Problem, dotted
 from .schema import Config
 
 _LEAD = ("lead", "account", "activities", "definitions", "persona")
@@ -45,16 +45,12 @@ def bind_expressions(config: Config, schema: Mapping[str, Entity]) -> tuple[list
         try:
             expression.compile(scope, wants=wants)
         except ExpressionProblem as e:
-            problems.append(Problem(config.where(path), f"`{_dotted(path)}`: {e.message}", e.hint, path))
+            problems.append(Problem(config.where(path), f"`{dotted(path)}`: {e.message}", e.hint, path))
         warnings += [Problem(config.where(path), f"{w}.", "", path) for w in expression.warnings]
     problems += _circles(config)
     problems += _scores(config)
     problems += _segments(config, schema)
     return warnings, problems
-
-
-def _dotted(path: Path) -> str:
-    return ".".join(str(p + 1) if isinstance(p, int) else p for p in path)
 
 
 def _names(config: Config, path: Path) -> tuple[str, ...]:
@@ -69,7 +65,7 @@ def _names(config: Config, path: Path) -> tuple[str, ...]:
 
 
 def _elsewhere(names: tuple[str, ...], path: Path) -> dict[str, str]:
-    where = f"in `{_dotted(path)}`"
+    where = f"in `{dotted(path)}`"
     known = {
         "lead": f"a lead has no part {where}",
         "account": f"an account has no part {where}",

@@ -43,12 +43,17 @@ def build_schema(config: Config) -> tuple[Schema, list[Problem]]:
     return model_schema(good), problems
 
 
-def check(config: Config, schema: Schema) -> tuple[list[Problem], list[Problem]]:
-    """(warnings, problems) of a config whose parts are each valid. Compiles its expressions."""
+def check(config: Config, schema: Schema, *, whole: bool = True) -> tuple[list[Problem], list[Problem]]:
+    """(warnings, problems) of a config whose parts are each valid. Compiles its expressions.
+
+    Of a config that is not ``whole``, only what does not refer to the missing parts is judged.
+    """
     warnings, problems = bind_expressions(config, schema)
+    if not whole:
+        return warnings, problems
     problems += [p for job in config.jobs.values() for p in _job(config, job, schema)]
     problems += _same_match(config)
-    problems += _hand_offs(config, schema)
+    problems += _hand_offs(config)
     problems += _mappings(config, schema)
     problems += check_writers(_complete(config, schema), _writable(config), schema)
     problems += _definitions(config, schema)
@@ -88,21 +93,28 @@ def _job(config: Config, job: Job, schema: Schema) -> Iterator[Problem]:
         if connection not in config.connections:
             at: Path = (key,) if index is None else (key, index)
             yield job.problem(f"`{connection}` is no connection.", suggest(connection, config.connections), at=at)
-    for key, sides in (("create", job.create), ("where", job.where), ("deletes", job.deletes)):
-        for side in sides:
-            if side not in job.connections:
+    sides = _sides(config, job)
+    for key, given in (("create", job.create), ("where", job.where), ("deletes", job.deletes)):
+        for side in given:
+            if side not in sides:
                 yield job.problem(
                     f"`{side}` in `{key}` is no connection of this job.", suggest(side, job.connections), at=(key, side)
                 )
-    if job.adopt.prefer and job.adopt.prefer not in job.connections:
+    if job.adopt.prefer and job.adopt.prefer not in sides:
         prefer = job.adopt.prefer
         yield job.adopt.problem(
             f"`prefer: {prefer}` names no connection of this job.", suggest(prefer, job.connections), at=("prefer",)
         )
-    yield from _entities(job, schema)
+    yield from _entities(job, schema, sides)
 
 
-def _entities(job: Job, schema: Schema) -> Iterator[Problem]:
+def _sides(config: Config, job: Job) -> tuple[str, ...]:
+    """The job's connections; when one of them is misspelt, any that exists, so that the mistake is told once."""
+    known = all(c in config.connections for c in job.connections)
+    return job.connections if known else (*job.connections, *config.connections)
+
+
+def _entities(job: Job, schema: Schema, sides: tuple[str, ...]) -> Iterator[Problem]:
     if job.sync is not None and job.sync not in SYNCED:
         yield job.problem(
             f"`sync: {job.sync}` names nothing that can be synced.", suggest(job.sync, SYNCED), at=("sync",)
@@ -117,15 +129,13 @@ def _entities(job: Job, schema: Schema) -> Iterator[Problem]:
             yield job.problem(f"`{word}` is not a type of activity.", suggest(word, types), at=("activities", index))
     fields = schema[job.entity].fields
     for index, key in enumerate(job.match or ()):
-        for name in [key] if isinstance(key, str) else key:
+        for name in key:
             if name not in fields:
                 yield job.problem(
                     f"match key `{name}` is no field of {job.entity}.", suggest(name, fields), at=("match", index)
                 )
-        if not key:
-            yield job.problem("an empty match key matches everything.", "Write `[name, country]`.", at=("match", index))
     if job.fields:
-        yield from check_rules(job, schema)
+        yield from check_rules(job, schema, sides)
 
 
 def _same_match(config: Config) -> Iterator[Problem]:
@@ -137,23 +147,17 @@ def _same_match(config: Config) -> Iterator[Problem]:
             continue
         for connection in job.connections:
             other = first.setdefault((job.entity, connection), job)
-            if other.match != job.match and job.name not in told:
+            if config.match_of(other.name) != config.match_of(job.name) and job.name not in told:
                 told.add(job.name)
                 first_said = f"`{other.name}` ({other.place('match')})"
                 said = f"`match` differs from that of {first_said}, which also syncs {job.entity} with `{connection}`."
                 yield job.problem(said, "Jobs over the same records match by the same keys.", at=("match",))
 
 
-def _hand_offs(config: Config, schema: Schema) -> Iterator[Problem]:
+def _hand_offs(config: Config) -> Iterator[Problem]:
     for job in config.jobs.values():
         if job.kind != "handoff":
             continue
-        if job.when is None and "mql" not in config.definitions:
-            yield job.problem(
-                "this hand-off does not say when.",
-                "Write `when: EXPRESSION`, or define `definitions.mql`.",
-                at=("handoff",),
-            )
         pair = set(job.connections)
         known = pair <= set(config.connections)
         if known and not any(j.sync == "lead" and pair <= set(j.connections) for j in config.jobs.values()):

@@ -270,7 +270,7 @@ class Compiler:
 
     def _aligned(self, one: Typed, other: Typed, said: tuple[str, str]) -> Typed:
         """A literal brought to the canonical form of what it is compared with."""
-        if not one.literal or not isinstance(one.run({}), str):
+        if not one.literal or not isinstance(one.run({}), str) or other.type.kind not in ("text", "date", "instant"):
             return one
         return logic.constant(other.type.literal(one.run({}), said[1]), other.type)
 

@@ -35,7 +35,7 @@ class Clause(NamedTuple):
     def lines(self, indent: str = "") -> list[str]:
         """The clause for people, parts indented."""
         word = {True: "yes", False: "no", None: "unknown"}.get(self.result, repr(self.result))
-        seen = ", ".join(f"{name} = {'null' if value is None else value!r}" for name, value in self.seen)
+        seen = ", ".join(f"{name} = {'null' if value is None else repr(value)}" for name, value in self.seen)
         own = f"{indent}{self.text}: {word}" + (f"  ({seen})" if seen else "")
         return [own, *(line for part in self.parts for line in part.lines(indent + "  "))]
 

@@ -47,9 +47,9 @@ class Joined:
             return []
         listed = entry.node.value
         if not isinstance(listed, list) or not all(isinstance(n.value, str) and n.value for n in listed):
-            self.problems.append(
-                Problem(entry.node.place, "`include` is a list of files.", "Write `include: [agreement.yaml]`.")
-            )
+            hint = "Write `include: [agreement.yaml]`."
+            self.problems.append(Problem(entry.node.place, "`include` is a list of files.", hint))
+            entries.pop("include")
             return []
         return listed
 

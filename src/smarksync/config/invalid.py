@@ -10,7 +10,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from .problems import Path, Place, Problem, shown, suggest
+from .problems import Path, Place, Problem, dotted, shown, suggest
 from .section import nearest_place
 
 _KINDS = {
@@ -43,6 +43,20 @@ def problems(
         message, hint = _say(detail, path, model, at, secret, hints or {})
         found.append(Problem(_place(detail["type"], places, path), message, hint, path))
     return found
+
+
+def told_once(found: Sequence[Problem]) -> list[Problem]:
+    """Without the missing keys that are there, misspelt: those are told already, with the right word."""
+    return [p for p in found if not (p.message.endswith(f"no `{_last(p)}`.") and _misspelt(p, found))]
+
+
+def _last(problem: Problem) -> str | int:
+    return problem.path[-1] if problem.path else ""
+
+
+def _misspelt(missing: Problem, found: Sequence[Problem]) -> bool:
+    hint = f"Did you mean `{_last(missing)}`?"
+    return any(p.path[:-1] == missing.path[:-1] and p.hint == hint for p in found)
 
 
 def _real_path(loc: Sequence[str | int], model: type[BaseModel], at: Path, places: Mapping[Path, Place]) -> Path:
@@ -78,16 +92,16 @@ def _say(
     name = _name(path)
     value = detail.get("input")
     if kind == "smk":
-        inside = f"`{_dotted(path[:-1] if isinstance(path[-1], int) else path)}`: " if path else ""
+        inside = f"`{dotted(path)}`: " if path else ""
         return inside + str(context["message"]), str(context["hint"])
     if kind == "extra_forbidden":
         owner = _model_at(model, path[len(at) : -1])
         known = _keys(owner) if owner else []
         word = str(path[-1])
-        where = f" in `{_dotted(path[:-1])}`" if len(path) > 1 else ""
+        where = f" in `{dotted(path[:-1])}`" if len(path) > 1 else ""
         return f"unknown key `{word}`{where}.", hints.get(word) or suggest(word, known)
     if kind == "missing":
-        where = f"`{_dotted(path[:-1])}` has no" if len(path) > 1 else "there is no"
+        where = f"`{dotted(path[:-1])}` has no" if len(path) > 1 else "there is no"
         return f"{where} `{path[-1]}`.", f"Add `{path[-1]}: …`."
     if kind in ("literal_error", "enum"):
         words = re.findall(r"'([^']*)'", str(context.get("expected", "")))
@@ -127,14 +141,7 @@ def _what(value: Any) -> str:
 
 
 def _name(path: Path) -> str:
-    return f"`{_dotted(path)}`" if path else "the config"
-
-
-def _dotted(path: Path) -> str:
-    text = ""
-    for part in path:
-        text += f"[{part + 1}]" if isinstance(part, int) else f".{part}" if text else part
-    return text
+    return f"`{dotted(path)}`" if path else "the config"
 
 
 def _keys(model: type[BaseModel]) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
+from pydantic import BeforeValidator, Field, PlainValidator, WithJsonSchema, model_validator
 
 from .expressions import Expression
 from .guards import Guards
@@ -13,9 +13,8 @@ from .section import Section
 from .values import wrong
 
 JobKind = Literal["sync", "handoff", "outcomes", "activities", "memberships"]
+#: Every kind, in the order in which a run does them.
 KINDS: tuple[JobKind, ...] = ("sync", "handoff", "outcomes", "activities", "memberships")
-#: In this order the jobs of a run take their turn.
-ORDER = KINDS
 #: The keys that have a meaning in a job of each kind, beside the kind's own.
 KEYS: dict[JobKind, tuple[str, ...]] = {
     "sync": ("between", "match", "create", "where", "fields", "deletes", "guards", "adopt", "subscribe"),
@@ -74,6 +73,25 @@ def _create(value: Any) -> Any:
     return {"always": True, "never": False}.get(value, value) if isinstance(value, str) else value
 
 
+def _match(value: Any) -> list[tuple[str, ...]]:
+    if not isinstance(value, list):
+        raise wrong(f"must be a list, not {shown(value)}.", f"Write `match: [{shown(value)[1:-1]}]`.")
+    keys = [(one,) if isinstance(one, str) else tuple(one) if isinstance(one, list) else () for one in value]
+    if not keys or not all(key and all(isinstance(name, str) and name for name in key) for key in keys):
+        hint = "Write `[email]`; keys that match together: `[[name, country]]`."
+        raise wrong(f"{shown(value)} are no match keys.", hint)
+    return keys
+
+
+MatchKeys = Annotated[
+    list[tuple[str, ...]],
+    PlainValidator(_match),
+    WithJsonSchema(
+        {"type": "array", "items": {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}}
+    ),
+]
+
+
 class Adopt(Section):
     """How a first link settles differing values: by time, or by the connection preferred."""
 
@@ -108,7 +126,7 @@ class Job(Section):
     between: list[str] | None = None
     from_: str | None = Field(default=None, alias="from")
     to: str | None = None
-    match: Annotated[list[str | list[str]], Field(min_length=1)] | None = None
+    match: MatchKeys | None = None
     create: dict[
         str, Annotated[Expression, BeforeValidator(_create), WithJsonSchema({"type": ["string", "boolean"]})]
     ] = Field(default_factory=dict)
@@ -124,6 +142,13 @@ class Job(Section):
         Expression,
     ] = Field(default_factory=dict)
     lists: list[ListRule] = Field(default_factory=list)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _hand_off_when(cls, data: Any) -> Any:
+        if isinstance(data, dict) and "handoff" in data and "when" not in data:
+            return {**data, "when": "definitions.mql"}
+        return data
 
     @model_validator(mode="after")
     def _one_kind(self) -> Job:

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path as FilePath
 from typing import Any, TypeVar
 
@@ -13,7 +14,7 @@ from pydantic import SecretStr, ValidationError
 
 from . import checks, invalid
 from .include import Joined
-from .problems import Path, Place, Problem, error
+from .problems import Path, Place, Problem, Revealed, dotted, error
 from .schema import Config
 from .secrets import Missing, has_reference, resolve, to_redact
 from .section import Section, bind
@@ -36,8 +37,9 @@ def load(path: str | os.PathLike[str], *, environ: Mapping[str, str] | None = No
     tree = Tree(environ=os.environ if environ is None else environ, root=file.parent)
     data = tree.value(joined.root, ())
     found = [*joined.problems, *tree.problems]
-    config, more, dropped = _validate(data, tree)
-    found += more
+    valid = _validate(data, tree)
+    config = valid.config
+    found += valid.problems
     if config is not None:
         bind(config, (), tree.places)
         config._file, config._files = file, tuple(joined.files)
@@ -45,13 +47,12 @@ def load(path: str | os.PathLike[str], *, environ: Mapping[str, str] | None = No
         config._digest = hashlib.blake2b(
             json.dumps(_written(joined.root), sort_keys=True).encode(), digest_size=16
         ).hexdigest()
-        schema, said = checks.build_schema(config)
-        config._schema = schema
-        warnings, wrong = checks.check(config, schema)
+        config._schema, said = checks.build_schema(config)
+        warnings, wrong = checks.check(config, config._schema, whole=valid.whole)
         config._warnings = tuple(warnings)
-        found += [p for p in (*said, *wrong) if not any(_related(p.path, d) for d in dropped)]
+        found += [p for p in (*said, *wrong) if not any(_related(p.path, d) for d in valid.dropped)]
     if found:
-        raise error(found)
+        raise error([_masked(p, tree.secrets) for p in found])
     assert config is not None
     return config
 
@@ -63,7 +64,7 @@ def read_part(model: type[Part], text: str, file: str) -> Part:
     try:
         part = model.model_validate(data)
     except ValidationError as e:
-        raise error(invalid.problems(e, model, tree.places)) from None
+        raise error(invalid.told_once(invalid.problems(e, model, tree.places))) from None
     bind(part, (), tree.places)
     return part
 
@@ -106,43 +107,75 @@ class Tree:
         try:
             value, found = resolve(text, environ=self.environ, root=self.root)
         except Missing as e:
-            key = ".".join(str(p) for p in path)
-            self.problems.append(Problem(place, f"`{key}`: {e.message}", e.hint, path))
+            self.problems.append(Problem(place, f"`{dotted(path)}`: {e.message}", e.hint, path))
             self.missing.append(path)
             value, found = "", ()
         self.secrets += found
         in_settings = len(path) > 3 and path[0] == "connections" and path[2] == "settings"
         is_url = len(path) == 3 and path[0] == "notify" and path[2] == "url"
-        return SecretStr(value) if in_settings or is_url else value
+        return SecretStr(value) if in_settings or is_url else Revealed(value)
 
 
-def _validate(data: Any, tree: Tree) -> tuple[Config | None, list[Problem], list[Path]]:
-    """The config, what is wrong in it, and the paths left out because of that.
+@dataclass
+class Valid:
+    """What validation left: the config, what is wrong, and the paths left out because of that.
 
-    Wrong parts are taken out and the rest is validated again, so that later checks can speak of it, too.
+    ``whole`` is False when named parts are missing, so that what refers to them cannot be judged.
     """
-    found: list[Problem] = []
-    dropped: list[Path] = list(tree.missing)
+
+    config: Config | None
+    problems: list[Problem]
+    dropped: list[Path]
+    whole: bool = True
+
+
+def _validate(data: Any, tree: Tree) -> Valid:
+    """Wrong parts are taken out and the rest is validated again, so that later checks can speak of it, too."""
+    result = Valid(None, [], list(tree.missing))
     for path in tree.missing:
-        if not (len(path) > 3 and path[0] == "connections"):
+        if path[0] != "connections":
             _remove(data, path)
     for _ in range(20):
         try:
-            return Config.model_validate(data), found, dropped
+            result.config = Config.model_validate(data)
+            break
         except ValidationError as e:
-            new = [
-                p
-                for p in invalid.problems(e, Config, tree.places, hints=_BELONGS)
-                if not any(_related(p.path, d) for d in dropped)
-            ]
-            if not new:
-                break
-            found += new
-            removed = [p.path for p in new if _remove(data, p.path)]
-            if not removed:
-                break
-            dropped += removed
-    return None, found, dropped
+            told = invalid.problems(e, Config, tree.places, hints=_BELONGS)
+        new = [p for p in told if not any(_related(p.path, d) for d in result.dropped)]
+        result.problems += new
+        gone = [p.path for p in new if _rename(data, p, tree.places) or _remove(data, p.path)]
+        if not new:  # something that must be there is wrong: its section goes
+            gone = [p.path[:-1] for p in told if len(p.path) > 2 and _remove(data, p.path[:-1])]
+            result.whole = False
+        if not gone:
+            break
+        result.dropped += gone
+    result.problems = invalid.told_once(result.problems)
+    return result
+
+
+def _rename(data: Any, problem: Problem, places: dict[Path, Place]) -> bool:
+    """A misspelt key as it was meant, unless that one is there, too."""
+    *above, last = problem.path or ("",)
+    meant = problem.hint.removeprefix("Did you mean `").removesuffix("`?")
+    if not problem.message.startswith(f"unknown key `{last}`") or meant == problem.hint:
+        return False
+    for part in above:
+        data = data[part]
+    if not isinstance(data, dict) or meant in data:
+        return False
+    data[meant] = data.pop(last)
+    old = problem.path
+    places.update({(*above, meant, *p[len(old) :]): at for p, at in places.items() if p[: len(old)] == old})
+    return True
+
+
+def _masked(problem: Problem, secrets: list[str]) -> Problem:
+    message, hint = problem.message, problem.hint
+    for secret in secrets:
+        if len(secret) > 3:
+            message, hint = message.replace(secret, "(secret)"), hint.replace(secret, "(secret)")
+    return problem._replace(message=message, hint=hint)
 
 
 def _related(path: Path, dropped: Path) -> bool:

@@ -12,6 +12,13 @@ from typing import NamedTuple
 
 from smarksync.errors import ConfigError
 
+
+class Revealed(str):
+    """Text that a reference (``${…}``) was replaced by: messages do not show it."""
+
+    __slots__ = ()
+
+
 #: A way into the config: names and list positions from the top.
 Path = tuple[str | int, ...]
 
@@ -83,7 +90,17 @@ def suggest(word: str, known: Iterable[str], most: int = 15) -> str:
     return f"Known: {shown}{' …' if len(names) > most else ''}."
 
 
+def dotted(path: Path) -> str:
+    """A path as people write it: ``scoring[1].when``; positions count from 1."""
+    text = ""
+    for part in path:
+        text += f"[{part + 1}]" if isinstance(part, int) else f".{part}" if text else part
+    return text
+
+
 def shown(value: object, most: int = 60) -> str:
     """A value from the config as it is quoted in a message."""
+    if isinstance(value, Revealed):
+        return "`(secret)`"
     text = " ".join(str(value).split())
     return f"`{text if len(text) <= most else text[: most - 1] + '…'}`"

@@ -76,15 +76,18 @@ def useless_rules(job: Job, mapped: Mapping[str, Collection[str]]) -> list[str]:
     return [name for name in job.fields if name != "*" and sum(name in side for side in sides) < 2]
 
 
-def check_rules(job: Job, schema: Mapping[str, Entity]) -> Iterable[Problem]:
-    """What is wrong with a job's field rules, as far as no live schema is needed."""
+def check_rules(job: Job, schema: Mapping[str, Entity], sides: Collection[str]) -> Iterable[Problem]:
+    """What is wrong with a job's field rules, as far as no live schema is needed.
+
+    ``sides`` are the connections that its rules may name.
+    """
     fields = schema[job.entity].fields
     for name, rule in job.fields.items():
         if name != "*" and name not in fields:
             yield rule.problem(f"`{name}` is no field of {job.entity}.", suggest(name, ["*", *fields]))
             continue
         field = None if name == "*" else fields[name]
-        yield from _connections(job, rule)
+        yield from _connections(sides, rule)
         if field is not None and field.group == "consent":
             yield from _consent(field, rule)
         elif field is not None and field.group == "derived":
@@ -98,11 +101,11 @@ def check_rules(job: Job, schema: Mapping[str, Entity]) -> Iterable[Problem]:
             yield from _words(name, field, rule)
 
 
-def _connections(job: Job, rule: FieldRule) -> Iterable[Problem]:
+def _connections(sides: Collection[str], rule: FieldRule) -> Iterable[Problem]:
     for key, value in (("direction", rule.source), ("owner", rule.owner), ("tie", rule.tie)):
-        if value is None or (key == "tie" and value == "ask") or value in job.connections:
+        if value is None or (key == "tie" and value == "ask") or value in sides:
             continue
-        known = [*(["ask"] if key == "tie" else []), *job.connections]
+        known = [*(["ask"] if key == "tie" else []), *sides]
         yield rule.problem(f"`{key}: {value}` names no connection of this job.", suggest(value, known), at=(key,))
 
 

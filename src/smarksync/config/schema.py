@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path as FilePath
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, GetJsonSchemaHandler, PrivateAttr, SecretStr, model_validator
 from pydantic.json_schema import JsonSchemaValue
@@ -17,7 +17,7 @@ from pydantic_core import CoreSchema
 from .agreement import Agreement, Definition, Goals, Lifecycle, Persona, Route, Score
 from .expressions import Expression
 from .guards import GuardLimit, Guards, handoffs_flow, limits
-from .jobs import Job
+from .jobs import KINDS, Job
 from .problems import Path, Place, Problem, shown
 from .section import Section
 from .values import Also, Currency, Duration, Identifier, Name, PlainDuration, TimeZone, wrong
@@ -83,6 +83,8 @@ def _object_maps(value: Any) -> Any:
 
 class ConnectionMapping(Section):
     """The mappings of one connection by object; ``extends`` says that they overlay the connector's preset."""
+
+    inline: ClassVar[str] = "objects"
 
     extends: Literal["preset"] | None = None
     objects: dict[str, MappingConfig] = Field(default_factory=dict)
@@ -217,8 +219,12 @@ class Config(Section):
 
     @property
     def ledger_url(self) -> str:
-        """Where the ledger is: as written, or ``sqlite:///WORKSPACE.db``."""
-        return self.ledger or f"sqlite:///{self.workspace}.db"
+        """Where the ledger is (default ``sqlite:///WORKSPACE.db``); a SQLite file is relative to the config file."""
+        url = self.ledger or f"sqlite:///{self.workspace}.db"
+        name = url.removeprefix("sqlite:///")
+        if name == url or not name or name.startswith((":memory:", "file:")):
+            return url
+        return f"sqlite:///{self.root.resolve() / name}"
 
     def where(self, path: Path) -> Place:
         """Where the value at ``path`` was written, or the nearest part above it that was."""
@@ -227,6 +233,17 @@ class Config(Section):
     def mapping_of(self, connection: str) -> ConnectionMapping:
         """The mappings of a connection; one without any uses its connector's preset."""
         return self.mappings.get(connection) or ConnectionMapping(extends="preset")
+
+    def jobs_in_order(self) -> list[Job]:
+        """The jobs in the order in which a run does them: sync, hand-off, outcomes, activities, memberships."""
+        return sorted(self.jobs.values(), key=lambda job: KINDS.index(job.kind))
+
+    def match_of(self, job: str) -> tuple[tuple[str, ...], ...]:
+        """The match keys of a job in order, each one field or several together; the entity's when it names none."""
+        one = self.jobs[job]
+        if one.match is None:
+            return tuple(self._schema[one.entity].match)
+        return tuple(one.match)
 
     def guards_for(self, job: str) -> dict[str, GuardLimit]:
         """Every guard's limit in that job."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, PrivateAttr
 
@@ -18,6 +18,9 @@ class Section(BaseModel):
     model_config = ConfigDict(
         extra="forbid", frozen=True, strict=True, arbitrary_types_allowed=True, populate_by_name=True
     )
+
+    #: the field whose entries stand in the section itself
+    inline: ClassVar[str] = ""
 
     _path: Path = PrivateAttr(default=())
     _places: Mapping[Path, Place] = PrivateAttr(default_factory=dict)
@@ -61,7 +64,7 @@ def bind(value: Any, path: Path, places: Mapping[Path, Place]) -> None:
     if isinstance(value, Section):
         value._path, value._places = path, places
         for name, info in type(value).model_fields.items():
-            bind(getattr(value, name), (*path, info.alias or name), places)
+            bind(getattr(value, name), path if name == value.inline else (*path, info.alias or name), places)
     elif isinstance(value, dict):
         for key, item in value.items():
             bind(item, (*path, key), places)

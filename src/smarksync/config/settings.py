@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, SecretStr, ValidationError
 
-from .invalid import problems
+from .invalid import problems, told_once
 from .problems import Problem, error, suggest
 from .schema import Config
 
@@ -34,7 +34,7 @@ def read_settings(config: Config, connection: str, model: type[Settings]) -> Set
     try:
         settings = model.model_validate(reveal({k: v for k, v in raw.items() if k not in unknown}))
     except ValidationError as e:
-        raise error([*extra, *problems(e, model, config._places, at=at, secret=True)]) from None
+        raise error(told_once([*extra, *problems(e, model, config._places, at=at, secret=True)])) from None
     if extra:
         raise error(extra)
     return settings

@@ -84,7 +84,8 @@ def parse(text: str, file: str) -> Node:
     try:
         root = builder.build(YAML(typ="safe", pure=True).parse(text))
     except MarkedYAMLError as e:
-        mark = e.problem_mark or e.context_mark
+        unclosed = "end of stream" in str(e.problem) or "expected ',' or" in str(e.problem)
+        mark = (e.context_mark if unclosed else None) or e.problem_mark or e.context_mark
         place = Place(file, mark.line + 1, mark.column + 1) if mark else Place(file, 1)
         raise stop(place, *_plain_words(str(e.problem or e.context or "cannot be read"))) from None
     except YAMLError as e:
@@ -109,7 +110,7 @@ def _plain_words(problem: str) -> tuple[str, str]:
     if "did not find expected key" in problem or "<block end>" in problem:
         return "the indentation does not fit, or a quote ends too early.", "Keys of one map start in one column."
     if "end of stream" in problem or "expected ',' or" in problem:
-        return f"a quote or bracket is not closed ({problem}).", ""
+        return "the quote or bracket that opens here is not closed where it should be.", "Close it, or quote the text."
     return f"this is not YAML: {problem}.", ""
 
 
@@ -147,7 +148,7 @@ class _Builder:
         if kind == "ScalarEvent":
             node = Node(self.scalar(event, place), place)
         else:
-            if event.tag and not str(event.tag).startswith(_CORE):
+            if event.tag and event.tag not in (f"{_CORE}map", f"{_CORE}seq"):
                 raise stop(place, f"the tag `{event.tag}` means nothing here.", "Leave it out.")
             node = (
                 self.sequence(events, place, depth) if kind == "SequenceStartEvent" else self.map(events, place, depth)
@@ -212,7 +213,7 @@ class _Builder:
         text, tag = str(event.value), str(event.tag) if event.tag else ""
         if tag == f"{_CORE}str" or (not tag and not event.implicit[0]) or tag == "!":
             return text
-        if tag and not tag.startswith(_CORE):
+        if tag and tag.removeprefix(_CORE) not in ("int", "float", "bool", "null"):
             raise stop(place, f"the tag `{tag}` means nothing here.", "Leave it out.")
         return plain(text)
 

@@ -74,28 +74,34 @@ class Typed:
 BOOL = Type("bool", "true or false")
 NUMBER = Type("number", "a number")
 TEXT = Type("text", "text")
-INSTANT = Type("instant", "a time")
+
+
+def _instant(text: str) -> Any:
+    """An instant in wire form; a bare date is its first moment in UTC."""
+    return normalise(Field("at", "instant"), f"{text}T00:00:00Z" if len(text) == 10 else text)
+
+
+INSTANT = Type("instant", "a time", fix=_instant)
 _KINDS = {
-    "bool": BOOL, "int": NUMBER, "decimal": NUMBER, "money": Type("number", "an amount"),
-    "date": Type("date", "a date"), "instant": INSTANT,
+    "bool": BOOL, "int": NUMBER, "decimal": NUMBER, "money": Type("number", "an amount"), "instant": INSTANT,
 }  # fmt: skip
 
 
 def field_type(one: Field, country: str | None = None) -> Type:
     """The type of a canonical field in expressions."""
-    if one.type in ("bool", "int", "decimal", "money"):
+    if one.type in _KINDS:
         return _KINDS[one.type]
     if one.type == "set":
         held = Field(one.name, one.of or "text") if (one.of or "text").isalpha() else Field(one.name, "text")
         return Type("set", "a set", item=field_type(held, country))
-    if one.type in ("ref",):
+    if one.type == "ref":
         return Type("text", "a reference")
 
     def fix(text: str) -> Any:
         return normalise(one, text, country=country)
 
-    if one.type in ("date", "instant"):
-        return Type(one.type, _KINDS[one.type].word, fix=fix)
+    if one.type == "date":
+        return Type("date", "a date", fix=fix)
     words = () if one.open else one.values
     word = {"enum": "a word", "email": "an e-mail address", "phone": "a phone number", "country": "a country"}.get(
         one.type, "text"

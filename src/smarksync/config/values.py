@@ -90,7 +90,7 @@ def parse_share(value: Any) -> float:
     number: float | None = None
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         number = float(value)
-        if number > 1:
+        if 1 < number <= 100:
             raise wrong(f"{shown(value)} is not a share.", f"Write `{value}%`, or a number from 0 to 1.")
     elif isinstance(value, str) and (match := re.fullmatch(r"([0-9]{1,3}(?:\.[0-9]{1,6})?)\s*%", value.strip())):
         number = float(Decimal(match[1]) / 100)

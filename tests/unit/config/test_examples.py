@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from smarksync.config import Config, json_schema, load, resolve_rules
+from smarksync.model import Moves
 
 CONFIGS = Path(__file__).parents[3] / "configs"
 NAMES = (
@@ -62,7 +63,7 @@ def test_places_rules_and_defaults_of_the_files_example() -> None:
     assert set(rules) == {"email", "first_name", "last_name", "company", "phone", "score"}
     assert rules["phone"].owner == "sales" and rules["email"].owner is None
     assert (job.rule_name("phone"), job.rule_name("email")) == ("people.phone", "people.*")
-    assert config.ledger_url == "sqlite:///quickstart.db" and config.root == CONFIGS
+    assert config.ledger_url == f"sqlite:///{CONFIGS}/quickstart.db" and config.root == CONFIGS
     assert config.guards_for("people")["creates"].cap == 5_000
 
 
@@ -85,3 +86,14 @@ def test_the_json_schema_describes_what_users_write() -> None:
     assert {"from", "to", "sync", "between"} <= set(definitions["Job"]["properties"])
     assert "additionalProperties" in definitions["ConnectionMapping"]
     assert schema["additionalProperties"] is False
+
+
+def test_own_lifecycle_moves_reach_the_model(tmp_path: Path) -> None:
+    file = tmp_path / "smarksync.yaml"
+    text = (
+        CONFIGS / "files.yaml"
+    ).read_text() + "lifecycle: {moves: [{from: [lead, mql], to: customer, who: [sales]}]}\n"
+    file.write_text(text)
+    moves = Moves.from_config(load(file).lifecycle.table() or [])
+    assert moves.legal("mql", "customer", "sales") and not moves.legal("mql", "customer", "marketing")
+    assert example("files").lifecycle.table() is None

@@ -145,8 +145,9 @@ def test_the_version_changes_with_the_meaning(whole: Callable[..., CompiledMappi
         version(FieldInfo("S", T.CHOICE, choices=choices, writable=False)),
         version(country="DE"),
         version(currency="EUR"),
+        version(stream=StreamSpec("Lead", "lead", can=frozenset({Can.CREATE, Can.UPDATE}), blank_is_null=False)),
     }
-    assert len(others | {same}) == 7
+    assert len(others | {same}) == 8
     flag = {whole({"email_opt_out": "F"}, [FieldInfo("F", kind)]).version for kind in (T.TEXT, T.BOOL)}
     assert len(flag) == 1  # a column of a file turns boolean with its first word for it
 

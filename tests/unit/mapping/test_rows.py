@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 
@@ -197,3 +198,35 @@ def test_read_only_for_good(one: Callable[..., CompiledField]) -> None:
     with pytest.raises(ValueProblem) as caught:
         field.outward("acme.co.uk")
     assert caught.value.code == "SMK-READ-ONLY"
+
+
+def test_times_are_compared_at_the_systems_grain_and_never_by_their_face(one: Callable[..., CompiledField]) -> None:
+    field = one("instant", T.INSTANT, resolution=timedelta(seconds=1))
+    assert field.agrees("2026-11-22T00:07:44.900000Z", "2026-11-22T00:07:44.113017Z")
+    assert field.agrees("2026-11-22T01:07:44+01:00", "2026-11-22T00:07:44.113017Z")
+    assert not field.agrees("2026-11-22T00:07:44+05:30", "2026-11-22T00:07:44.113017Z")
+    assert not field.agrees("2026-11-22T00:07:45Z", "2026-11-22T00:07:44.113017Z")
+    fine = one("instant", T.INSTANT)
+    assert not fine.agrees("2026-11-22T00:07:44Z", "2026-11-22T00:07:44.113017Z")
+
+
+def test_bare_numbers_are_times_by_their_size(one: Callable[..., CompiledField]) -> None:
+    field = one("instant", T.INSTANT)
+    assert field.inward("1773300826615") == field.inward(1773300826.615) == "2026-03-12T07:33:46.615000Z"
+    assert field.inward(1773300826) == "2026-03-12T07:33:46.000000Z"
+    assert one("date", T.DATE).inward("1572480000000") == "2019-10-31"
+    with pytest.raises(ValueProblem):
+        field.inward("2026-11-22T10:00:00")  # no zone is guessed
+
+
+def test_one_item_of_a_set_may_be_too_long(one: Callable[..., CompiledField]) -> None:
+    field = one("set(text)", T.CHOICES, max_length=5)
+    assert field.outward(["abcde", "f"]) == ["abcde", "f"]
+    with pytest.raises(ValueProblem, match="one of x has 6 characters, X takes 5"):
+        field.outward(["abcdef"])
+
+
+def test_money_is_written_only_where_both_its_fields_are(whole: Callable[..., CompiledMapping]) -> None:
+    mapping = FieldMapping("opportunity_amount", "A", currency="U")
+    compiled = whole({"opportunity_amount": mapping}, [FieldInfo("A", T.DECIMAL), FieldInfo("U", writable=False)])
+    assert not compiled.fields["opportunity_amount"].write

@@ -175,3 +175,10 @@ def test_countries_by_code_or_name(one: Callable[..., CompiledField]) -> None:
     with pytest.raises(ValueProblem) as caught:
         one("country").inward("Nowhereland")
     assert caught.value.code == "SMK-VALUE-UNKNOWN"
+
+
+def test_a_word_that_means_another_there_is_not_written(one: Callable[..., CompiledField]) -> None:
+    field = one("enum", FieldType.CHOICE, words=STATUS, values={"new": "done"}, choices=["done", "working"])
+    assert field.inward("done") == "new"
+    with pytest.raises(ValueProblem, match="X has no value for this one of x"):
+        field.outward("done")
