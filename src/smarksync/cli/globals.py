@@ -49,7 +49,9 @@ class Globals:
                 )
             self.config = load(self.config_file)
             told = self.config.logging
-            self._configure_log(self.log_format or told.format or _usual_format(), self.log_level or told.level or "info")
+            self._configure_log(
+                self.log_format or told.format or _usual_format(), self.log_level or told.level or "info"
+            )
         return self.config
 
     def plugins(self) -> Any:

@@ -28,9 +28,16 @@ class Format(StrEnum):
 @app.command(epilog="Exits as the run would, as far as a plan can tell. Plans expire after 24 hours.")
 def plan(
     ctx: typer.Context,
-    jobs: Annotated[list[str] | None, typer.Argument(metavar="[JOB]...", help="Only these jobs.", show_default=False)] = None,
-    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the plan there: JSON (what `apply` takes), or as --format says.")] = None,
-    format: Annotated[Format | None, typer.Option(help="table (for reading), json, csv or html.", show_default=False)] = None,
+    jobs: Annotated[
+        list[str] | None, typer.Argument(metavar="[JOB]...", help="Only these jobs.", show_default=False)
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write the plan there: JSON (what `apply` takes), or as --format says."),
+    ] = None,
+    format: Annotated[
+        Format | None, typer.Option(help="table (for reading), json, csv or html.", show_default=False)
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
 ) -> int:
     """Show what `run` would write and why, field by field. Writes nothing anywhere.
@@ -189,4 +196,6 @@ def _for_people(
         hint = f" To write exactly this within 24 hours: smarksync apply {out}" if out.suffix == ".json" else ""
         words.line(f"The plan with its {spool.count:,} changes is in {out}.{hint}")
     elif spool.count:
-        words.line("Nothing was written. To write it: `smarksync run`; to have it reviewed: `smarksync plan --out plan.json`.")
+        words.line(
+            "Nothing was written. To write it: `smarksync run`; to have it reviewed: `smarksync plan --out plan.json`."
+        )

@@ -15,11 +15,19 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None)
              "75 another run is at it · 130 interrupted.")  # fmt: skip
 def run(
     ctx: typer.Context,
-    jobs: Annotated[list[str] | None, typer.Argument(metavar="[JOB]...", help="Only these jobs.", show_default=False)] = None,
+    jobs: Annotated[
+        list[str] | None, typer.Argument(metavar="[JOB]...", help="Only these jobs.", show_default=False)
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be written, like `plan`.")] = False,
-    limit: Annotated[int | None, typer.Option(min=0, metavar="N", help="At most N writes; the rest waits for the next run.")] = None,
-    only: Annotated[str | None, typer.Option(metavar="REF", help="One record: e-mail, connection:object:id or entity id.")] = None,
-    allow: Annotated[list[str] | None, typer.Option(metavar="GUARD", help="Let this guard pass once; repeatable.")] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=0, metavar="N", help="At most N writes; the rest waits for the next run.")
+    ] = None,
+    only: Annotated[
+        str | None, typer.Option(metavar="REF", help="One record: e-mail, connection:object:id or entity id.")
+    ] = None,
+    allow: Annotated[
+        list[str] | None, typer.Option(metavar="GUARD", help="Let this guard pass once; repeatable.")
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout, nothing else.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing unless something is wrong.")] = False,
 ) -> int:

@@ -36,13 +36,15 @@ def headline(out: Output, report: Mapping[str, Any]) -> str:
 
 def total(report: Mapping[str, Any], figure: str) -> int:
     """One figure over all jobs and sides."""
-    return sum(
-        counts[figure] for job in report["jobs"] for side in job["sides"].values() for counts in side.values()
-    )
+    return sum(counts[figure] for job in report["jobs"] for side in job["sides"].values() for counts in side.values())
 
 
 def summary(
-    out: Output, report: Mapping[str, Any], sentences: Sequence[str], waits: Sequence[tuple[str, str]] = (), notes: Sequence[str] = ()
+    out: Output,
+    report: Mapping[str, Any],
+    sentences: Sequence[str],
+    waits: Sequence[tuple[str, str]] = (),
+    notes: Sequence[str] = (),
 ) -> None:
     """The whole summary on stdout; what went wrong also when everything else is quiet (to stderr)."""
     out.line(headline(out, report))
@@ -73,7 +75,10 @@ def _job(out: Output, job: Mapping[str, Any], *, planned: bool) -> None:
     out.line()
     out.line(out.style("head", job["job"]))
     out.table(
-        ("side", *shown), [(name, *(counts[f] for f in shown)) for name, counts in rows], right=range(1, len(shown) + 1), indent=2
+        ("side", *shown),
+        [(name, *(counts[f] for f in shown)) for name, counts in rows],
+        right=range(1, len(shown) + 1),
+        indent=2,
     )
 
 

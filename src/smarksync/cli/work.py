@@ -28,7 +28,9 @@ def perform(
     config = settings.load()
     check_guards(options.allow)
     if not any(job.kind == "sync" for job in config.jobs.values()):
-        raise UsageError("The config has no job that this version runs.", hint="Add one under `jobs:` with `sync: lead`.")
+        raise UsageError(
+            "The config has no job that this version runs.", hint="Add one under `jobs:` with `sync: lead`."
+        )
     sessions = Sessions(config)
     unwritten = _nowhere(config) if options.dry_run else None
     try:
@@ -68,4 +70,6 @@ def not_run(config: Config, chosen: Sequence[str]) -> list[str]:
     for name, job in config.jobs.items():
         if job.kind != "sync":
             kinds.setdefault(job.kind, []).append(name)
-    return [f"Not run: {', '.join(names)} (`{kind}` jobs are not part of this version)." for kind, names in kinds.items()]
+    return [
+        f"Not run: {', '.join(names)} (`{kind}` jobs are not part of this version)." for kind, names in kinds.items()
+    ]

@@ -147,7 +147,9 @@ def forecast(run: Run) -> dict[str, Any]:
 def _similar(run: Run, job: JobRun) -> int:
     """Planned creates of somebody whose name another entity of the workspace has, too."""
     name = "lower(trim(coalesce(json_extract(CAST({0} AS TEXT), '$.{1}first_name'), '') || ' ' || json_extract(CAST({0} AS TEXT), '$.{1}last_name')))"
-    run.ledger.run("CREATE TEMP TABLE IF NOT EXISTS names (name TEXT, eid INTEGER, PRIMARY KEY (name, eid)) WITHOUT ROWID")
+    run.ledger.run(
+        "CREATE TEMP TABLE IF NOT EXISTS names (name TEXT, eid INTEGER, PRIMARY KEY (name, eid)) WITHOUT ROWID"
+    )
     run.ledger.run("DELETE FROM names")
     run.ledger.run(
         f"INSERT OR IGNORE INTO names SELECT {name.format('agreed', '')}, eid FROM entities "

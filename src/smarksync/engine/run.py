@@ -18,7 +18,7 @@ from smarksync.errors import SmarkSyncError, SystemFailure
 from smarksync.ledger import lease, runs, states
 from smarksync.ledger.db import Ledger
 
-from . import apply, decide, departures, intake, lookup, recover, release, report
+from . import apply, decide, departures, intake, matching, recover, release, report
 from .context import JobRun, Options, Review, Run, instant
 from .prepare import OpenSessionFactory, Workshop, chosen_jobs, open_run
 from .registry import Registry
@@ -88,7 +88,7 @@ def _work(run: Run) -> None:
         run.review.look_again(run)
     departures.notice(run)
     departures.fetch_wanted(run)
-    lookup.match_inbox(run)
+    matching.match_inbox(run)
     run.read_seq = states.top(run.ledger)
     recover.after_match(run)
     for job in run.jobs:
@@ -112,7 +112,7 @@ def _job(run: Run, job: JobRun) -> None:
         recover.resend(run, job)
     for turn in range(ROUNDS):
         if turn:
-            lookup.match_inbox(run)
+            matching.match_inbox(run)
         top = decide.plan_job(run, job)
         whole = run.review is None or run.review.choose(run, job)
         trips = release.weigh_plan(run, job)
@@ -125,9 +125,18 @@ def _job(run: Run, job: JobRun) -> None:
         release.release(run, job, top)
         apply.push(run, job)
         _beat(run)
-        if run.options.only is not None or run.options.limit is not None or run.review is not None or not _news(run, job, top):
+        if (
+            run.options.only is not None
+            or run.options.limit is not None
+            or run.review is not None
+            or not _news(run, job, top)
+        ):
             break
-    if whole and not any(run.connections[c].failed is not None for c in job.rules.connections) and run.options.limit is None:
+    if (
+        whole
+        and not any(run.connections[c].failed is not None for c in job.rules.connections)
+        and run.options.limit is None
+    ):
         states.set_settled(run.ledger, job.name)
 
 

@@ -37,7 +37,9 @@ def change_of(
     fields = {}
     for vendor, value in after.items():
         name = canonical.get(vendor, vendor)
-        part = name if name in why or name in rules else next((p for p in ("first_name", "last_name") if p in why), name)
+        part = (
+            name if name in why or name in rules else next((p for p in ("first_name", "last_name") if p in why), name)
+        )
         source = why.get(part, {}).get("from")
         if source is None and op == "create" and len(origin) == 1 and name != "external_id":
             source = next(iter(origin))
@@ -114,7 +116,9 @@ def csv_lines(changes: Iterable[Change]) -> Iterator[str]:
     """One line a field, for spreadsheets; text that a spreadsheet would run as a formula is quoted by an apostrophe."""
     yield _csv(CSV_HEAD)
     for change in changes:
-        head = [change[name] if change[name] is not None else "" for name in ("op", "connection", "object", "id", "entity")]
+        head = [
+            change[name] if change[name] is not None else "" for name in ("op", "connection", "object", "id", "entity")
+        ]
         for vendor, field in change["fields"].items() or [("", {})]:
             cells = [field.get(name) for name in ("before", "after", "from", "rule")]
             yield _csv([*head, vendor, *(_cell(c) for c in cells), change["reason"]])
