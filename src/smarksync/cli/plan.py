@@ -96,7 +96,7 @@ class Spool:
     """Changes on disk, to be gone through as often as needed: a plan may be larger than the memory."""
 
     def __init__(self) -> None:
-        self._file: IO[bytes] = tempfile.TemporaryFile(prefix="smarksync-plan-")
+        self._file: IO[bytes] = tempfile.TemporaryFile(prefix="smarksync-plan-")  # noqa: SIM115  # closed by __exit__
         self.count = 0
 
     def add(self, change: Mapping[str, Any]) -> None:

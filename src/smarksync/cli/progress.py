@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Mapping
-from types import TracebackType
 from typing import Any
 
 from smarksync import log
@@ -71,14 +70,6 @@ class Bars(Silence):
     def __enter__(self) -> Bars:
         self._bars.start()
         return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None = None,
-        error: BaseException | None = None,
-        trace: TracebackType | None = None,
-    ) -> None:
-        self.close()
 
     def __call__(self, stage: str, lane: str, done: int, total: int | None) -> None:
         """Moves the bar of that stage and object."""
