@@ -62,7 +62,9 @@ def fresh(wheels: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> 
 @pytest.fixture
 def alone() -> dict[str, str]:
     """An environment in which nothing points back to this repository."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "SMARKSYNC", "VIRTUAL"))}
+    kept = {
+        name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "SMARKSYNC", "VIRTUAL"))
+    }
     return {**kept, "PYTHONSAFEPATH": "1", "NO_COLOR": "1"}
 
 
