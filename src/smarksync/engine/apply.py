@@ -49,7 +49,7 @@ def _push_lane(run: Run, job: JobRun, lane: Lane, op: Op, consent: int) -> None:
             last = rows[-1].seq
             rows = _still_wanted(run, job, lane, op, rows)
             batches = _batches(rows, size)
-            _send(run, job, lane, op, batches, pool)
+            _send(run, job, lane, op, batches, pool, writers)
             counts = job.counts.get(lane.sid, Counter())
             run.tell("push", lane.name, counts["written"], counts["planned"])
 
@@ -96,10 +96,15 @@ def _batches(rows: Sequence[PlanRow], size: int) -> list[list[PlanRow]]:
     return [*batches, batch] if batch else batches
 
 
-def _send(run: Run, job: JobRun, lane: Lane, op: Op, batches: list[list[PlanRow]], pool: _Pool) -> None:
-    """Marks each batch as being sent, sends it, and settles what came back. No network inside a transaction."""
-    for start in range(0, len(batches), WRITERS):
-        group = batches[start : start + WRITERS]
+def _send(
+    run: Run, job: JobRun, lane: Lane, op: Op, batches: list[list[PlanRow]], pool: _Pool, at_once: int
+) -> None:
+    """Marks each batch as being sent, sends it, and settles what came back. No network inside a transaction.
+
+    As many batches as are sent side by side are settled together: a death forgets no answer but theirs.
+    """
+    for start in range(0, len(batches), at_once):
+        group = batches[start : start + at_once]
         if run.connections[lane.stream.connection].failed is not None:
             return
         refs = {eid: ref for eid, (ref, _, _) in entities.load(run.ledger, {r.eid for b in group for r in b}).items()}
