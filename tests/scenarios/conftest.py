@@ -13,7 +13,9 @@ Systems are simulated vendors (smarksync.testing), the engine, the ledger and th
 
 from __future__ import annotations
 
+import contextlib
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -46,7 +48,6 @@ TYPES = {
 ONCE_READ = ("unchanged", "filtered", "settled", "quarantined", "deferred")
 ONCE_PLANNED = ("written", "rejected", "stale", "unknown", "held")
 ONCE_WRITTEN = ("created", "updated", "archived", "deleted", "associated")
-#: the same record, whatever the run: what says when, and by which run, is left out
 DEAD: list[int] = []
 
 
@@ -112,8 +113,9 @@ class Killable(FaultPlan):
 class World:
     """Systems, a config and a clock; see the module's text."""
 
-    def __init__(self, root: Path, names: tuple[str, ...], options: dict[str, Any]) -> None:
-        self.root, self.names = root, names
+    def __init__(self, root: Path, names: tuple[str, ...], options: dict[str, Any], registry: Registry) -> None:
+        self.root, self.names, self.registry = root, names, registry
+        self._reading: Ledger | None = None
         self.clock, self.faults, self.budgets = Clock(), Killable(), {}
         self.objects: dict[str, tuple[str, ...]] = {n: options.pop("objects", {}).get(n, ("people",)) for n in names}
         also = tuple(options.pop("also", ()))
@@ -133,7 +135,9 @@ class World:
 
     def _live(self, name: str, special: Mapping[str, Mapping[str, Any]]) -> tuple[FieldInfo, ...]:
         vendor = {f if isinstance(f, str) else f["field"]: c for c, f in self.maps[name].items()}
-        return tuple(FieldInfo(v, **{"type": TYPES.get(c, FieldType.TEXT), **special.get(v, {})}) for v, c in vendor.items())
+        return tuple(
+            FieldInfo(v, **{"type": TYPES.get(c, FieldType.TEXT), **special.get(v, {})}) for v, c in vendor.items()
+        )
 
     def _config(self, options: dict[str, Any]) -> dict[str, Any]:
         roles = {"marketing": "marketing", "sales": "sales"}
@@ -155,7 +159,9 @@ class World:
             "connections": {
                 n: {"connector": "memory", "role": roles.get(n, "other"), "settings": {"system": n}} for n in self.names
             },
-            "mappings": {n: {o: {"entity": "lead", "fields": self.maps[n]} for o in self.objects[n]} for n in self.names},
+            "mappings": {
+                n: {o: {"entity": "lead", "fields": self.maps[n]} for o in self.objects[n]} for n in self.names
+            },
             "jobs": jobs,
             **top,
         }
@@ -166,7 +172,11 @@ class World:
         """Somebody enters a person, with an address made of the name, into each of the systems."""
         first, _, last = name.partition(" ")
         someone = Someone(name)
-        values = {"email": f"{name.replace(' ', '.').lower()}@example.com", "first_name": first, "last_name": last or None} | values
+        values = {
+            "email": f"{name.replace(' ', '.').lower()}@example.com",
+            "first_name": first,
+            "last_name": last or None,
+        } | values
         for system in systems.split():
             self.enter(someone, system, **values)
         return someone
@@ -251,29 +261,31 @@ class World:
 
     def query(self, sql: str, *params: Any) -> list[tuple[Any, ...]]:
         """Rows of the ledger."""
-        ledger = self.ledger()
-        try:
-            return ledger.rows(sql, params)
-        finally:
-            ledger.close()
+        return self.reading.rows(sql, params)
+
+    @property
+    def reading(self) -> Ledger:
+        """The story's ledger, to look into; it stays open beside the runs, which open it anew."""
+        if self._reading is None:
+            self._reading = self.ledger()
+        return self._reading
 
     def ledger(self) -> Ledger:
         """The story's ledger, opened once more; the caller closes it."""
         return Ledger("sqlite:///story.db", root=str(self.root))
 
+    def close(self) -> None:
+        """The story is over."""
+        if self._reading is not None:
+            self._reading.close()
+
     def conflicts(self) -> list[Any]:
         """The questions that wait for people."""
-        ledger = self.ledger()
-        found = conflicts.listed(ledger)
-        ledger.close()
-        return found
+        return conflicts.listed(self.reading)
 
     def quarantine(self) -> list[Any]:
         """What waits in quarantine."""
-        ledger = self.ledger()
-        found = quarantine.listed(ledger)
-        ledger.close()
-        return found
+        return quarantine.listed(self.reading)
 
     def audit(self, someone: Someone) -> list[dict[str, Any]]:
         """The person's history, oldest first."""
@@ -300,7 +312,7 @@ class World:
         try:
             result = execute(
                 load(self.root / "smarksync.yaml"), Options(jobs=jobs, threads=False, **options),
-                registry=Registry([MemoryPlugin()]), make_session=self._session, now=self.clock, ledger=ledger,
+                registry=self.registry, make_session=self._session, now=self.clock, ledger=ledger,
                 after_plan=after_plan,
             )  # fmt: skip
         finally:
@@ -321,20 +333,18 @@ class World:
         with pytest.raises(Crash):
             self.run(**options)
         self.faults.revive()
-        ledger = self.ledger()
-        ledger.run("UPDATE leases SET pid = ?, started = '' WHERE holder IS NOT NULL", (_dead_process(),))
-        ledger.close()
+        self.reading.run("UPDATE leases SET pid = ?, started = '' WHERE holder IS NOT NULL", (_dead_process(),))
 
-    def quiet(self, runs: int = 2) -> None:
-        """With nothing edited a run writes nothing, and asks each object for changes and departures only (I2)."""
-        for _ in range(runs):
+    def quiet(self) -> None:
+        """With nothing edited runs write nothing; the second asks each object for changes and departures only (I2)."""
+        for once in (False, True):
             before = {n: s.counted["read"] + s.counted["gone"] for n, s in self.systems.items()}
             ran = self.run()
             assert not any(ran.sent.values())
             assert ran.wrote == 0
-            for name, system in self.systems.items():
+            for name, system in self.systems.items() if once else ():
                 calls = system.counted["read"] + system.counted["gone"] - before[name]
-                assert calls <= 2 * len(self.objects[name]) or system.streams[self.objects[name][0]].full_scan
+                assert all(stream.full_scan for stream in system.streams.values()) or calls <= 2 * len(system.streams)
 
     def _session(self, name: str, _settings: Any) -> OpenSession:
         session = OpenSession(name, root=str(self.root))
@@ -347,7 +357,7 @@ def conserved(report: Mapping[str, Any]) -> None:
     for job in report["jobs"]:
         for system, objects in job["sides"].items():
             for name, f in objects.items():
-                where = f"{job['job']} {system}:{name} {({k: v for k, v in f.items() if v})}"
+                where = f"{job['job']} {system}:{name} { ({k: v for k, v in f.items() if v}) }"
                 assert f["read"] == sum(f[k] for k in ONCE_READ), f"read: {where}"
                 assert f["planned"] == sum(f[k] for k in ONCE_PLANNED), f"planned: {where}"
                 assert f["written"] == sum(f[k] for k in ONCE_WRITTEN), f"written: {where}"
@@ -378,27 +388,40 @@ def _dead_process() -> int:
     return DEAD[0]
 
 
+@pytest.fixture(scope="session")
+def empty_ledger(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated ledger with nothing in it, to begin each story with."""
+    folder = tmp_path_factory.mktemp("empty")
+    Ledger("sqlite:///story.db", root=str(folder)).close()
+    return folder / "story.db"
+
+
+@pytest.fixture(scope="session")
+def registry() -> Registry:
+    """The installed plugins and the simulated one."""
+    return Registry([MemoryPlugin()])
+
+
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[Callable[..., World]]:
+def world(tmp_path: Path, empty_ledger: Path, registry: Registry) -> Iterator[Callable[..., World]]:
     """Makes the story's world: ``world(*systems, also=(fields), maps={}, infos={}, SYSTEM={switches}, **job keys)``."""
-    open_worlds = []
+    made: list[World] = []
+    with contextlib.ExitStack() as stack:
 
-    def make(*names: str, **options: Any) -> World:
-        root = tmp_path / str(len(open_worlds))
-        root.mkdir()
-        made = World(root, names or ("marketing", "sales"), options)
-        context = registered(*made.systems.values())
-        context.__enter__()
-        open_worlds.append(context)
-        return made
+        def make(*names: str, **options: Any) -> World:
+            root = tmp_path / str(len(made))
+            root.mkdir()
+            shutil.copy(empty_ledger, root / "story.db")
+            made.append(World(root, names or ("marketing", "sales"), options, registry))
+            stack.enter_context(registered(*made[-1].systems.values()))
+            stack.callback(made[-1].close)
+            return made[-1]
 
-    yield make
-    for context in reversed(open_worlds):
-        context.__exit__(None, None, None)
+        yield make
 
 
 @pytest.fixture
-def golden(request: pytest.FixtureRequest) -> Callable[[str, list[str]], None]:
+def golden() -> Callable[[str, list[str]], None]:
     """Compares lines with ``golden/NAME.txt`` beside the tests."""
 
     def compare(name: str, lines: list[str]) -> None:

@@ -96,9 +96,7 @@ def _batches(rows: Sequence[PlanRow], size: int) -> list[list[PlanRow]]:
     return [*batches, batch] if batch else batches
 
 
-def _send(
-    run: Run, job: JobRun, lane: Lane, op: Op, batches: list[list[PlanRow]], pool: _Pool, at_once: int
-) -> None:
+def _send(run: Run, job: JobRun, lane: Lane, op: Op, batches: list[list[PlanRow]], pool: _Pool, at_once: int) -> None:
     """Marks each batch as being sent, sends it, and settles what came back. No network inside a transaction.
 
     As many batches as are sent side by side are settled together: a death forgets no answer but theirs.
