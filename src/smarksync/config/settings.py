@@ -32,7 +32,8 @@ def read_settings(config: Config, connection: str, model: type[Settings]) -> Set
         for key in unknown
     ]
     try:
-        settings = model.model_validate(reveal({k: v for k, v in raw.items() if k not in unknown}))
+        known_only = reveal({k: v for k, v in raw.items() if k not in unknown})
+        settings = model.model_validate(known_only, context={"root": str(config.root)})
     except ValidationError as e:
         raise error(told_once([*extra, *problems(e, model, config._places, at=at, secret=True)])) from None
     if extra:

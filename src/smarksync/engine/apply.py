@@ -126,7 +126,8 @@ def _call(lane: Lane, writes: Sequence[Write]) -> tuple[list[Receipt], SystemFai
     receipts: list[Receipt] = []
     try:
         answers: Iterator[Receipt] = lane.connector.write(lane.stream.object, writes)  # type: ignore[attr-defined]
-        receipts.extend(answers)
+        for receipt in answers:
+            receipts.append(receipt)  # one by one: what came before a failure counts
     except SystemFailure as error:
         error.connection = lane.stream.connection
         return receipts, error
