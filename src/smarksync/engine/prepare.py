@@ -147,7 +147,9 @@ class Workshop:
     ) -> CompiledMapping:
         """The compiled mapping of one stream. A source that shows no fields at all (an empty file) has those we name."""
         if not live:
-            live = [FieldInfo(vendor) for one in mapping.fields.values() for vendor in (one.vendor, one.currency) if vendor]
+            live = [
+                FieldInfo(vendor) for one in mapping.fields.values() for vendor in (one.vendor, one.currency) if vendor
+            ]
         entities = self.config.schema_
         return compile_mapping(
             connection, spec, mapping, live, entities[mapping.entity], country=self.config.defaults.country,
