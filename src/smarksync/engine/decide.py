@@ -7,6 +7,7 @@ from typing import Any
 
 from smarksync.ledger import audit, conflicts, consent, entities, links, plans, quarantine, states
 from smarksync.plan.build import Person, build, wanted_hash
+from smarksync.plan.first import first
 from smarksync.plan.rows import Outcome, Row
 
 from . import consents, removals
@@ -90,7 +91,7 @@ def _plan_chunk(run: Run, job: JobRun, eids: list[int], top: int, inherit: bool,
         if consent_only:
             rows += [(person.eid, row) for row in consent_rows]
             continue
-        outcome = build(person, job.rules)
+        outcome = first(person, job.rules) or build(person, job.rules)
         removals.add(run, job, person, outcome)
         _questions(run, job, person, outcome, asked.get(person.eid, set()))
         outcome.rows = consent_rows + outcome.rows
@@ -150,6 +151,10 @@ def _problems(run: Run, job: JobRun, person: Person, outcome: Outcome, held: lis
         if h.job == job.name and h.kind in ("value", "required", "name") and (h.sid, h.kind, h.field) not in current
     ]
     quarantine.remove(run.ledger, solved)
+    if not any(h.kind == "refused" for h in held):
+        if outcome.problems:
+            job.fates[person.eid] = "quarantined"
+        return
     kept, refused = [], False
     wanted = {(row.sid): wanted_hash(row.after) for row in outcome.rows}
     for row in outcome.rows:
@@ -172,6 +177,8 @@ def _flips(run: Run, job: JobRun, person: Person, outcome: Outcome) -> None:
 
     from .context import instant
 
+    if not outcome.put_back:
+        return
     since = instant(run.now() - timedelta(days=FLIP_DAYS))
     for field, sid, ours, theirs in outcome.put_back:
         value = wanted_hash({"v": ours})
@@ -219,6 +226,11 @@ def _settle_local(run: Run, settled: list[tuple[Person, Outcome]]) -> None:
     notes = []
     for person, outcome in settled:
         before = {f: person.agreed.get(f) for f in outcome.local_why}
+        if outcome.local_whole:
+            person.agreed = {**person.agreed, **outcome.local_values}
+            person.sides[0].settle_whole(person.agreed)
+            notes.append((person.eid, {"op": "agreed", "fields": outcome.local_why}))
+            continue
         settle_locally(run, person, outcome.local_values, outcome.local_taken)
         if outcome.local_why:
             fields = {

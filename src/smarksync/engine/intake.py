@@ -18,6 +18,7 @@ import orjson
 from smarksync.errors import Malformed, SmarkSyncError, SystemFailure
 from smarksync.ledger import entities, inbox, keys, links, states, streams
 from smarksync.ledger.links import Link
+from smarksync.model import ABSENT, ValueProblem
 from smarksync.plan.guard import emptied
 from smarksync.plan.match import keys_of
 from smarksync.plan.side import Side
@@ -298,11 +299,20 @@ def _moved(was: dict[str, Any], now: dict[str, Any]) -> bool:
 
 
 def _keys(run: Run, lane: Lane, side: Side, agreed: Mapping[str, Any], eid: int) -> list[tuple[str, str, int]]:
-    """The match keys that the row shows now."""
-    from smarksync.plan.build import own_values
-
+    """The match keys that the row shows now, when one of their parts moved."""
     match = run.match.get(lane.stream.entity, [])
-    return [(kind, value, eid) for kind, value in keys_of(match, own_values(side, agreed))]
+    parts = {"last_name"} | {p for a in match for p in ([a] if isinstance(a, str) else a)}
+    if parts.isdisjoint(side.dirty()):
+        return []
+    values: dict[str, Any] = {}
+    for name in parts:
+        try:
+            shown = side.observed(name, agreed)
+        except ValueProblem:
+            continue
+        if shown is not ABSENT:
+            values[name] = shown
+    return [(kind, value, eid) for kind, value in keys_of(match, values)]
 
 
 def look(side: Side, record: Record, agreed: Mapping[str, Any], lane: Lane, after: str | None) -> None:

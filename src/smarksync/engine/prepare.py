@@ -217,7 +217,7 @@ def _job(run: Run, config: Config, workshop: Workshop, job: Job) -> JobRun:
             run.mappings[lane.sid] = lane.mapping
             lanes.append(lane)
             mapped.setdefault(name, set()).update(lane.mapping.fields)
-    match = list(job.match or config.schema_[job.entity].match)
+    match: list[Any] = [key[0] if len(key) == 1 else key for key in config.match_of(job.name)]
     run.match[job.entity] = match
     rules = _rules(config, job, mapped, lanes, workshop, run)
     compiled = JobRun(
@@ -259,7 +259,8 @@ def _rules(
         return field is not None and a is not None and b is not None and equal(field, a, b, resolution=coarse)
 
     skew = max([config.defaults.skew.timedelta.total_seconds(), *(lane.resolution for lane in lanes)])
-    moves = Moves.default() if config.lifecycle.moves is None else Moves.from_config(config.lifecycle.moves)  # type: ignore[arg-type]
+    table = config.lifecycle.table()
+    moves = Moves.default() if table is None else Moves.from_config(table)
     roles = {name: opened.role for name, opened in run.connections.items()}
     special = {name: _lifecycle(moves, roles) for name, rule in rules.items() if rule.merge == "lifecycle"}
     where = {name: _test(expression, job.entity, run) for name, expression in job.where.items()}
@@ -325,7 +326,7 @@ def _always(_values: Mapping[str, Any]) -> bool:
 
 def _hash(job: Job, config: Config, lanes: Sequence[Lane]) -> str:
     """Changes when what the job would decide about an unchanged entity could change."""
-    said = job.model_dump_json(exclude={"guards"}, by_alias=True)
+    said = job.model_dump_json(exclude={"guards"}, by_alias=True, warnings=False)
     seed = orjson.dumps([said, sorted(lane.mapping.version for lane in lanes), str(config.lifecycle.moves)])
     return hashlib.blake2b(seed, digest_size=12).hexdigest()
 

@@ -18,7 +18,7 @@ from smarksync.errors import SmarkSyncError, SystemFailure
 from smarksync.ledger import lease, runs, states
 from smarksync.ledger.db import Ledger
 
-from . import apply, decide, departures, intake, lookup, recover, release, report
+from . import apply, decide, departures, intake, matching, recover, release, report
 from .context import JobRun, Options, Run, instant
 from .prepare import OpenSessionFactory, Workshop, chosen_jobs, open_run
 from .registry import Registry
@@ -83,7 +83,7 @@ def _work(run: Run) -> None:
     intake.pull(run)
     departures.notice(run)
     departures.fetch_wanted(run)
-    lookup.match_inbox(run)
+    matching.match_inbox(run)
     run.read_seq = states.top(run.ledger)
     recover.after_match(run)
     for job in run.jobs:
@@ -105,7 +105,7 @@ def _job(run: Run, job: JobRun) -> None:
         recover.resend(run, job)
     for turn in range(ROUNDS):
         if turn:
-            lookup.match_inbox(run)
+            matching.match_inbox(run)
         top = decide.plan_job(run, job)
         trips = release.weigh_plan(run, job)
         if trips:

@@ -10,6 +10,7 @@ from smarksync.ledger.links import Link
 from smarksync.ledger.plans import PlanRow
 from smarksync.model import ABSENT, ValueProblem
 from smarksync.plan.build import Person
+from smarksync.plan.consent import CONSENT_FIELDS
 from smarksync.plan.match import keys_of
 from smarksync.plan.side import Side, codecs_by_vendor, wire_of
 from smarksync.plugin import Receipt, WriteResult
@@ -45,6 +46,7 @@ def settle(run: Run, done: Iterable[tuple[PlanRow, Receipt]]) -> None:
         sides_of[eid] = [side_of(run, link) for link in linked.get(eid, []) if link.sid in run.mappings]
     asked = conflicts.of_entities(ledger, done[0][0].job, eids) if done else {}
     fresh: set[tuple[int, str]] = set()
+    rekeyed: list[tuple[PlanRow, Mapping[str, Any], Mapping[str, Any]]] = []
     touched: dict[tuple[int, str], Side] = {}
     for row, receipt in done:
         agreed = found[row.eid][2]
@@ -55,12 +57,13 @@ def settle(run: Run, done: Iterable[tuple[PlanRow, Receipt]]) -> None:
             before_agreed = agreed
             agreed = _settle_write(run, row, receipt, agreed, sides, live, news, fresh)
             found[row.eid] = (found[row.eid][0], found[row.eid][1], agreed)
-            _rekey(run, row, before_agreed, agreed)
+            rekeyed.append((row, before_agreed, agreed))
         for side in sides:
             touched[(side.sid, side.rid)] = side
         notes.append((row.eid, _note(run, row, receipt)))
         if row.eid in asked:
             conflicts.close(ledger, row.job, row.eid, row.body.get("fields", []))
+    _rekey(run, rekeyed)
     links.put(ledger, (_link(side, fresh) for side in touched.values()))
     _strangers(run, linked, eids)
     entities.save_agreed(ledger, ((eid, found[eid][2]) for eid in eids))
@@ -136,6 +139,7 @@ def _echo(
     codecs = codecs_by_vendor(lane.mapping)
     stored = receipt.stored
     silent = []
+    seen, pairs = target.memo.get("s") or {}, target.memo.get("p") or {}
     for vendor, raw in sent.items():
         codec = codecs.get(vendor)
         if codec is None:
@@ -144,6 +148,8 @@ def _echo(
         shown = stored[vendor] if told and stored is not None else raw
         if not told:
             silent.append(vendor)
+        elif shown == raw and vendor not in seen and vendor not in pairs and codec.name not in CONSENT_FIELDS:
+            continue  # it holds what we sent: nothing to remember
         target.show(codec, shown, after)
         if codec.same(shown, wire_of(codec, after)):
             target.drop_pair(vendor)
@@ -198,17 +204,27 @@ def _settle_removal(run: Run, row: PlanRow, sides: list[Side], live: dict[int, i
             live[row.sid] = live.get(row.sid, 0) - 1
 
 
-def _rekey(run: Run, row: PlanRow, before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
+def _rekey(run: Run, changed: list[tuple[PlanRow, Mapping[str, Any], Mapping[str, Any]]]) -> None:
     """The match keys follow the agreed values; the former ones propose, and never link."""
-    match = run.match.get(run.lanes[row.sid].stream.entity, [])
-    names = {part for alternative in match for part in ([alternative] if isinstance(alternative, str) else alternative)}
-    if "email" in names:
-        names.add("last_name")
-    if names.isdisjoint(row.body.get("values", {})):
-        return
-    old, new = set(keys_of(match, before)), set(keys_of(match, after))
-    keys.add(run.ledger, [(k, v, row.eid) for k, v in new - old])
-    keys.weaken(run.ledger, [(k, v, row.eid) for k, v in old - new])
+    added: list[tuple[str, str, int]] = []
+    former: list[tuple[str, str, int]] = []
+    for row, before, after in changed:
+        match = run.match.get(run.lanes[row.sid].stream.entity, [])
+        names = {
+            part for alternative in match for part in ([alternative] if isinstance(alternative, str) else alternative)
+        }
+        if "email" in names:
+            names.add("last_name")
+        values = row.body.get("values", {})
+        if row.op == "create" or all(before.get(n) == values[n] for n in names if n in values):
+            continue  # a new person's keys came in with the rows that it was made of
+        old, new = set(keys_of(match, before)), set(keys_of(match, after))
+        added += [(k, v, row.eid) for k, v in new - old]
+        former += [(k, v, row.eid) for k, v in old - new]
+    if added:
+        keys.add(run.ledger, added)
+    if former:
+        keys.weaken(run.ledger, former)
 
 
 def _strangers(run: Run, linked: Mapping[int, list[Link]], eids: set[int]) -> None:

@@ -18,12 +18,9 @@ def make_ref(workspace: str, connection: str, name: str, rid: str, nth: int = 0)
     return base64.b32encode(hashlib.blake2b(seed, digest_size=10).digest()).decode().lower()
 
 
-def create(ledger: Ledger, kind: str, ref: str, run: str, state: str = LIVE) -> int:
-    """A new entity that nothing is agreed about yet."""
-    return ledger.insert(
-        "INSERT INTO entities (ref, kind, state, agreed, created_run) VALUES (?, ?, ?, ?, ?)",
-        (ref, kind, state, b"{}", run),
-    )
+def add(ledger: Ledger, rows: Iterable[tuple[int, str, str, str, bytes, str]]) -> None:
+    """New entities: (eid, ref, kind, state, agreed, run)."""
+    ledger.many("INSERT INTO entities (eid, ref, kind, state, agreed, created_run) VALUES (?, ?, ?, ?, ?, ?)", rows)
 
 
 def taken(ledger: Ledger, ref: str) -> bool:

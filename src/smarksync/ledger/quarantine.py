@@ -88,7 +88,10 @@ def count_open(ledger: Ledger, jobs: Sequence[str]) -> int:
 
 def remove(ledger: Ledger, ids: Iterable[int]) -> None:
     """Takes entries out."""
-    ledger.run("DELETE FROM quarantine WHERE id IN (SELECT value FROM json_each(?))", (dumps(list(ids)).decode(),))
+    ids = list(ids)
+    if not ids:
+        return
+    ledger.run("DELETE FROM quarantine WHERE id IN (SELECT value FROM json_each(?))", (dumps(ids).decode(),))
 
 
 def set_state(ledger: Ledger, held_id: int, state: str) -> None:

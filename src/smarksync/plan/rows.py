@@ -80,6 +80,7 @@ class Outcome:
     #: settled without a write: the fields, their new values, the bases that move
     local_fields: list[str] = part(default_factory=list)
     local_values: dict[str, Any] = part(default_factory=dict)
+    local_whole: bool = False  # every field of the entity is settled so
     local_taken: dict[str, dict[str, Any]] = part(default_factory=dict)
     local_why: dict[str, dict[str, Any]] = part(default_factory=dict)
     put_back: list[tuple[str, int, Any, Any]] = part(default_factory=list)  # field, sid, ours, theirs
