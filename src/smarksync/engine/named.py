@@ -66,7 +66,9 @@ def _of_job(config: Config, job: Job) -> Iterator[Named]:
     for name in job.fields:
         if name != "*":
             for connection in job.connections:
-                yield Named(entity, name, connection, f"jobs.{job.name}.fields.{name}", job.place("fields", name), job.name)
+                yield Named(
+                    entity, name, connection, f"jobs.{job.name}.fields.{name}", job.place("fields", name), job.name
+                )
     for index, key in enumerate(job.match or ()):
         for name in [key] if isinstance(key, str) else key:
             for connection in job.connections:

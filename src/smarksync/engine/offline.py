@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,11 +17,13 @@ from smarksync.ledger import lease, schemas, streams
 from smarksync.ledger.db import Ledger
 from smarksync.plugin import CheckReport, Cursor, FieldInfo, Page
 
-from .context import Lane, Opened, Options, Run
+from .context import Lane, Opened, Options, Run, instant
 from .prepare import Workshop, chosen_jobs, open_run, written_mappings
 from .registry import Registry
 
 Clock = Callable[[], datetime]
+#: what stands for a run's id where a person decided
+BY_HAND = "by hand"
 
 
 def utc_now() -> datetime:
@@ -37,7 +40,9 @@ class _Nobody:
     def describe(self, stream: str) -> Sequence[FieldInfo]:
         raise Transient("This command does not call any system.")
 
-    def read(self, stream: str, *, cursor: Cursor | None, until: datetime | None, fields: Sequence[str]) -> Iterator[Page]:
+    def read(
+        self, stream: str, *, cursor: Cursor | None, until: datetime | None, fields: Sequence[str]
+    ) -> Iterator[Page]:
         raise Transient("This command does not call any system.")
 
     def close(self) -> None:
@@ -83,21 +88,37 @@ def open_offline(config: Config, registry: Registry, ledger: Ledger, now: Clock 
             open_run(run, config, _Memory(config, registry, ledger, _no_session, now), [job])
         except ConfigError as error:
             run.notes.append(str(error))
-    for name, error in run.refused.items():
-        run.notes.append(f"Job {name} is refused: {error}")
+    run.notes += [str(refusal) for refusal in run.refused.values()]
     run.notes = list(dict.fromkeys(run.notes))
     return run
 
 
-@contextmanager
-def alone(config: Config, ledger: Ledger, now: Clock = utc_now) -> Iterator[None]:
-    """Holds the leases of every connection, so that no run is under way. Raises LeaseHeld, naming the run."""
-    names = [f"connection:{name}" for name in config.connections]
-    lease.take(ledger, names, "a decision by hand", now())
-    try:
-        yield
-    finally:
-        lease.give_back(ledger)
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Where people's questions are answered and their decisions taken: the config, the plugins and the ledger."""
+
+    config: Config
+    registry: Registry
+    ledger: Ledger
+    now: Clock = utc_now
+
+    def open(self) -> Run:
+        """See :func:`open_offline`."""
+        return open_offline(self.config, self.registry, self.ledger, self.now)
+
+    def stamp(self) -> str:
+        """Our own clock, as text."""
+        return instant(self.now())
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Holds the leases of every connection, so that no run is under way. Raises LeaseHeld, naming the run."""
+        names = [f"connection:{name}" for name in self.config.connections]
+        lease.take(self.ledger, names, BY_HAND, self.now())
+        try:
+            yield
+        finally:
+            lease.give_back(self.ledger)
 
 
-__all__ = ["Clock", "alone", "open_offline", "utc_now"]
+__all__ = ["BY_HAND", "Clock", "Desk", "open_offline", "utc_now"]
