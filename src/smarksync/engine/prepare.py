@@ -290,12 +290,19 @@ def _lifecycle(moves: Moves, roles: Mapping[str, str]) -> Callable[..., Any]:
 
 def _test(expression: Any, entity: str, run: Run) -> Callable[[Mapping[str, Any]], Any]:
     def test(values: Mapping[str, Any]) -> Any:
-        scope: dict[str, Any] = {"account": None, "activities": (), "definitions": {}, "persona": None, "opportunity": None, "lead": None, "campaign": None,
-                 "now": run.now()}  # fmt: skip
-        scope[entity] = values
-        return expression.evaluate(scope)
+        return expression.evaluate(scope_of(entity, values, run.now()))
 
     return test
+
+
+def scope_of(entity: str, values: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+    """What an expression of a sync job sees: one entity's values, and nothing of the others."""
+    scope: dict[str, Any] = {
+        "account": None, "activities": (), "definitions": {}, "persona": None, "opportunity": None, "lead": None,
+        "campaign": None, "now": now,
+    }  # fmt: skip
+    scope[entity] = values
+    return scope
 
 
 def _targets(job: Job, lanes: list[Lane], workshop: Workshop, run: Run) -> dict[str, Target]:
