@@ -26,3 +26,7 @@ lint: install
 
 types: install
 	$(BIN)/mypy src plugins/*/src
+
+# real servers on loopback, installed into .peers (or SMARKSYNC_PEERS) the first time
+live: install
+	SMARKSYNC_LIVE=1 $(BIN)/python -m pytest tests/live

@@ -40,7 +40,7 @@ def _running(name: str) -> Iterator[Peer]:
             pytest.skip(f"no {name} on this machine: {missing}")
         yield peer
     finally:
-        peer.stop()
+        peer.end()
 
 
 @pytest.fixture(scope="session")

@@ -20,9 +20,11 @@ from smarksync.plugin import (
     Fetches,
     Finds,
     Fixes,
+    GoneKind,
     Invalid,
     Malformed,
     Op,
+    PermissionDenied,
     TellsTime,
     Throttled,
     Transient,
@@ -181,6 +183,39 @@ def test_row_that_may_not_be_deleted_is_refused_alone(server: Server) -> None:
     server.answers = {"GET": ok(lead()), "DELETE": httpx.Response(403, json=refusal)}
     receipt = server.write(Op.DELETE, LEAD)
     assert (receipt.result, receipt.code) == (WriteResult.REJECTED, "SMK-PERMISSION")
+
+
+def test_role_that_is_missing_is_a_missing_right_and_not_an_odd_answer(server: Server) -> None:
+    # the users list, to anyone but an administrator
+    server.answers["GET"] = httpx.Response(403, json={"error": True, "errors": "Permission Denied"})
+    with pytest.raises(PermissionDenied):
+        server.read("users")
+
+
+def test_users_are_looked_for_in_their_list(server: Server) -> None:
+    users = {"active_users": {"active_users": [{"id": "u1"}], "active_users_count": 1}}
+    rest = {"inactive_users": {"inactive_users": [{"id": "u2"}], "inactive_users_count": 1}}
+    server.answers["GET"] = ok({**users, **rest})
+    ((page, _),) = server.connector.whereabouts("users", ["u1", "u2", "u3"])
+    assert [gone.id for gone in page] == ["u3"]
+    assert [path for _, path in server.asked] == ["/api/users/"]
+
+
+def test_conversion_is_followed_with_the_scopes_that_are_there(server: Server) -> None:
+    def get(request: httpx.Request) -> httpx.Response:
+        if "/interactions/" in request.url.path or "/opportunities/" in request.url.path:
+            return httpx.Response(403, json={"detail": "This token is not scoped for read access."})
+        if "/contacts/" in request.url.path:
+            found = [{"id": "c1", "email": "ADA@example.com", "account": "a1"}] * ("ada" in str(request.url))
+            return ok({"results": found, "count": len(found)})
+        address = "ada@example.com" if LEAD in request.url.path else "bob@example.com"
+        return ok(lead(status="converted", email=address))
+
+    server.answers["GET"] = get
+    other = LEAD.replace("1", "2")
+    (ada,), (bob,) = [page for page, _ in server.connector.whereabouts("leads", [LEAD, other])]
+    assert (ada.kind, ada.into, ada.also) == (GoneKind.CONVERTED, "c1", {"accounts": "a1"})
+    assert (bob.kind, bob.into) == (GoneKind.CONVERTED, None)
 
 
 def test_list_of_another_shape_is_malformed(server: Server) -> None:

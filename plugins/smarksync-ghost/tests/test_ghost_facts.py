@@ -181,9 +181,35 @@ def test_opting_out_and_in_again(ghost):
     back = ghost.write(Op.UPDATE, member.id, unsubscribed=False)
     assert (back.stored["unsubscribed"], back.stored["newsletters"]) == (False, letters)
     assert (back.stored["labels"], back.stored["name"]) == (["vip"], "Mara Quill")
+    assert "unsubscribed" not in ghost.write(Op.UPDATE, member.id, name="Mara").stored
     before = ghost.session.counts["write"]
     assert ghost.write(Op.UPDATE, member.id, unsubscribed=None).result is WriteResult.UNCHANGED
     assert ghost.session.counts["write"] == before, "no claim is nothing to write"
+
+
+def archive(ghost):
+    ghost.sql("update newsletters set status='archived'")
+
+
+def restore(ghost):
+    ghost.sql("update newsletters set status='active'")
+
+
+def test_a_site_without_an_active_newsletter_opts_nobody_out(ghost):
+    """Ghost then shows every member as not subscribed; when the newsletter is back, they are subscribed as before."""
+    member = ghost.create("reader@example.com", unsubscribed=False)
+    ghost.outside(archive)
+    connector = ghost.open()
+    assert ghost.raw(f"/members/{member.id}/")["members"][0]["subscribed"] is False
+    found, _ = read(connector, fields=("email", "unsubscribed", "subscribed"))
+    assert found["reader@example.com"].fields["unsubscribed"] is None
+    assert [r.fields["unsubscribed"] for r in connector.fetch("members", [member.id], fields=("unsubscribed",))] == [
+        None
+    ]
+    assert "no active newsletter" in connector.check().warnings[0]
+    ghost.outside(restore)
+    found, _ = read(ghost.open(), fields=("email", "unsubscribed"))
+    assert found["reader@example.com"].fields["unsubscribed"] is False
 
 
 def test_labels_are_replaced_whole_and_folded(ghost):
@@ -302,7 +328,7 @@ def test_a_token_that_is_too_old_or_signed_wrongly(ghost):
 def test_check_names_the_site(ghost):
     """Without writing anything."""
     report = ghost.connector.check()
-    assert (report.ok, report.account) == (True, "Peer (Ghost 6.65)")
+    assert (report.ok, report.account, report.warnings) == (True, "Peer (Ghost 6.65)", ())
     assert ghost.session.counts["write"] == 0
 
 

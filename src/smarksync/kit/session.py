@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from typing import Any
 
+from smarksync.log import get as get_logger
 from smarksync.plugin.session import Log, Tokens
 from smarksync.redact import redact, redact_facts
 
@@ -32,16 +33,6 @@ class MemoryTokens:
         """Stores the token."""
         with self._lock:
             self._kept[name] = value
-
-
-class SilentLog:
-    """Says nothing."""
-
-    def info(self, event: str, **facts: Any) -> None:
-        """Nothing."""
-
-    def warning(self, event: str, **facts: Any) -> None:
-        """Nothing."""
 
 
 class ModestLog:
@@ -84,7 +75,7 @@ class OpenSession:
         self.connection = connection
         self.root = root
         self.tokens: Tokens = tokens or MemoryTokens()
-        self.log: Log = ModestLog(log, secrets) if log is not None else SilentLog()
+        self.log: Log = ModestLog(log or get_logger(connection=connection), secrets)
         self.clock: Clock = clock or SystemClock()
         self.counts = counts or Counts()
         self._budgets = budgets or Budgets(clock=self.clock)

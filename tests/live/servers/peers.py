@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import shutil
 import socket
 import subprocess
 from contextlib import suppress
@@ -64,6 +65,12 @@ class Peer:
         if self.port:
             with suppress(Unavailable):
                 self._run("down", _START)
+
+    def end(self) -> None:
+        """Stops it and removes its data; what was installed stays for the next time."""
+        self.stop()
+        if self.port:
+            shutil.rmtree(HOME / self.name / str(self.port), ignore_errors=True)
 
     def _run(self, command: str, seconds: int) -> str:
         env = {**os.environ, "PEERS_DIR": str(HOME), "MARIADB_PORT": str(self._database_port)}

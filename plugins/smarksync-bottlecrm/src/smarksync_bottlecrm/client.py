@@ -19,7 +19,7 @@ from .streams import STREAMS, Stream
 
 #: What a missing, wrong, revoked or expired token gets: 403 where others say 401 (recorded).
 _NO_TOKEN = "Organization context is required"
-_SERVER_SIDE = (400, 404)
+_ABOUT_THE_ROW = (400, 404)
 
 
 class Api:
@@ -63,30 +63,21 @@ class Api:
         self, method: str, path: str, body: Mapping[str, Any] | None = None, *, idempotent: bool = False
     ) -> Response:
         """A write. Gives back 2xx, and what the row itself was refused with (400, 404, 403 about the row)."""
+        own = _verdict_on_delete if method == "DELETE" else _verdict
         return self.http.request(
-            method, path, json=body, kind="write", idempotent=idempotent, accept=_SERVER_SIDE, resolve=_verdict
+            method, path, json=body, kind="write", idempotent=idempotent, accept=_ABOUT_THE_ROW, resolve=own
         )
 
     def schema_write(self, method: str, path: str, body: Mapping[str, Any]) -> Response:
         """A change of the account's own schema, counted as such; 400 is for the caller to read."""
         return self.http.request(
-            method, path, json=body, kind="schema", idempotent=False, accept=_SERVER_SIDE, resolve=_verdict
+            method, path, json=body, kind="schema", idempotent=False, accept=_ABOUT_THE_ROW, resolve=_verdict
         )
 
 
 def _verdict(response: Response) -> Verdict | None:
-    """403 has three meanings here: no valid token, a scope that is missing, and a row that may not be touched."""
-    if response.status != 403:
-        return None
-    try:
-        body = response.json
-    except NotJson:
-        return None
-    if not isinstance(body, Mapping):
-        return None
-    if body.get("error") is True and response.sent is None:
-        return Verdict(Kind.OK)  # of a DELETE: "you don't have permission to delete this lead"
-    if _NO_TOKEN in str(body.get("detail")):
+    """403 says that a scope or a role is missing, or, in one sentence of its own, that the token is no good."""
+    if response.status == 403 and _NO_TOKEN in str(_body(response).get("detail")):
         return Verdict(
             Kind.AUTH,
             "does not take the token",
@@ -94,6 +85,21 @@ def _verdict(response: Response) -> Verdict | None:
             applied=False,
         )
     return None
+
+
+def _verdict_on_delete(response: Response) -> Verdict | None:
+    """Who may read a row need not be allowed to delete it: that refusal is about this row, not about us."""
+    if response.status == 403 and _body(response).get("error") is True:
+        return Verdict(Kind.OK)
+    return _verdict(response)
+
+
+def _body(response: Response) -> Mapping[str, Any]:
+    try:
+        body = response.json
+    except NotJson:
+        return {}
+    return body if isinstance(body, Mapping) else {}
 
 
 def _is_uuid(text: str) -> bool:

@@ -11,6 +11,7 @@ from smarksync.plugin import (
     CheckReport,
     Cursor,
     FieldInfo,
+    Gone,
     GonePages,
     Page,
     PermissionDenied,
@@ -119,7 +120,11 @@ class BottleCRM:
             yield self._writer.write(stream, write)
 
     def whereabouts(self, stream: str, ids: Sequence[str]) -> GonePages:
-        """What became of rows that a read no longer shows, one page each."""
+        """What became of rows that a read no longer shows; rows still there are not named."""
+        if not stream_named(stream).detail:  # users cannot be read by id
+            there = {str(row["id"]) for row in self._every_row(stream)}
+            yield tuple(Gone(rid) for rid in ids if rid not in there), _CURSOR
+            return
         for rid in ids:
             gone = whereabouts(self._api, stream, rid)
             if gone is not None:

@@ -42,7 +42,7 @@ def text(length: int | None = 255, **more: object) -> Field:
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """One kind of row. ``detail`` is the key of the row in the answer to a GET by id."""
+    """One kind of row. ``detail`` is the key of the row in the answer to a GET by id, "" = there is no such call."""
 
     path: str
     parts: tuple[Part, ...]

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from smarksync.plugin import Gone, GoneKind
+from smarksync.plugin import Gone, GoneKind, PermissionDenied
 
 from .client import Api
 from .describe import CONVERTED
@@ -59,13 +59,19 @@ def _contact_by_address(api: Api, address: Any) -> Row | None:
 
 def _contact_by_interactions(api: Api, lead: str) -> Row | None:
     """Calls and meetings logged on the lead moved to the contact, and still name the lead."""
-    shown = api.get("/api/interactions/", params={"lead": lead}, kind="reread")
+    try:
+        shown = api.get("/api/interactions/", params={"lead": lead}, kind="reread")
+    except PermissionDenied:  # a scope that only this needs
+        return None
     contacts = {str(entry["contact"]) for entry in shown.get("interactions") or () if entry.get("contact")}
     return api.row(CONTACTS, contacts.pop(), kind="reread") if len(contacts) == 1 else None
 
 
 def _deal(api: Api, account: str, contact: str, lead: Row) -> str | None:
-    shown = api.list(OPPORTUNITIES, {"account": account, "limit": 1000}, kind="reread")
+    try:
+        shown = api.list(OPPORTUNITIES, {"account": account, "limit": 1000}, kind="reread")
+    except PermissionDenied:  # without the scope the link moves all the same
+        return None
     latest = str(lead.get("updated_at"))
     made: list[Mapping[str, Any]] = [
         deal

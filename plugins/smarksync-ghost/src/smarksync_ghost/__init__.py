@@ -8,10 +8,9 @@ from importlib.resources import files
 
 from smarksync.plugin import Can, Connector, ConnectorSpec, Session, StreamSpec, hookimpl
 
-from .settings import GhostSettings
+from .settings import OVERLAP, GhostSettings
 
 _SECOND = timedelta(seconds=1)
-_OVERLAP = timedelta(seconds=5)
 
 
 def open_ghost(settings: GhostSettings, session: Session) -> Connector:
@@ -35,7 +34,7 @@ SPEC = ConnectorSpec(
             can=frozenset({Can.CREATE, Can.UPDATE, Can.DELETE, Can.FIND, Can.FETCH, Can.SWEEP}),
             natural_keys=("email",),
             max_batch=20,  # one call a row, whatever the batch: this only bounds what is under way together
-            overlap=_OVERLAP,
+            overlap=OVERLAP,
             resolution=_SECOND,
             subscribes_on_create=True,
             email_field="email",

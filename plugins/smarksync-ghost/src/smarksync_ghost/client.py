@@ -90,6 +90,10 @@ class GhostApi:
         body = self.http.get("/site/", kind="schema").json
         return body["site"] if isinstance(body, Mapping) and isinstance(body.get("site"), Mapping) else {}
 
+    def mails(self) -> bool:
+        """True when the site has an active newsletter, so that ``subscribed`` means something."""
+        return bool(self._page("newsletters", "status:active", "id asc", "schema", 1)[0])
+
     def by_id(
         self, stream: str, where: str = "", *, after: str | None = None, kind: Kind = "read", limit: int = PAGE
     ) -> Iterator[tuple[list[Row], bool, int]]:

@@ -6,7 +6,8 @@ Ghost's own names, with three that this connector makes:
   labels that exist already.
 * ``unsubscribed`` is true when the member gets no active newsletter (``not subscribed``, which Ghost itself computes
   from ``newsletters``: core/server/api/endpoints/utils/serializers/output/members.js, 6.65). Writing true sends
-  ``newsletters: []``; false sends ``subscribed: true``, which brings the default newsletters.
+  ``newsletters: []``; false sends ``subscribed: true``, which brings the default newsletters. Null, no claim, on
+  a site without an active newsletter.
 * ``email_suppression.suppressed`` is read only: Ghost stopped mailing after a bounce or a complaint.
 
 Lengths are those of Ghost's table (core/server/data/schema/schema.js, 6.65: email and name 191, note 2000); longer
@@ -41,7 +42,7 @@ MEMBER_FIELDS = (
     FieldInfo("email_opened_count", FieldType.INT, writable=False),
     FieldInfo("email_open_rate", FieldType.INT, writable=False),
     FieldInfo("last_seen_at", FieldType.INSTANT, writable=False),
-    # lists leave it out: only the answer to a write, or a read of one member, tells
+    # lists leave it out: only a read of one member tells, so it stays absent
     FieldInfo("attribution.referrer_source", FieldType.TEXT, writable=False),
     FieldInfo("uuid", FieldType.TEXT, writable=False, max_length=36, unique=True),
     FieldInfo("created_at", FieldType.INSTANT, writable=False),
@@ -71,7 +72,7 @@ class NotWritable(ValueError):
 def value(row: Mapping[str, Any], name: str) -> Any:
     """The value of one field; raises KeyError when the answer does not hold it."""
     if name == "unsubscribed":
-        return not row["subscribed"]
+        return None if row["subscribed"] is None else not row["subscribed"]
     if name == "labels":
         return [label["name"] for label in row["labels"]]
     if name == "newsletters":

@@ -12,7 +12,6 @@ How changes are found (all of it seen on Ghost 6.65.0; see tests/test_ghost_fact
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -29,7 +28,6 @@ from smarksync.plugin import (
     Invalid,
     Op,
     Page,
-    Past,
     PermissionDenied,
     Receipt,
     Record,
@@ -38,12 +36,11 @@ from smarksync.plugin import (
     WriteResult,
 )
 
+from .changes import by_member, settled, subscribed_mark, with_logs
 from .client import PAGE, GhostApi, Refused, Row, Sight, one_of, quoted
 from .fields import FIELDS, NotWritable, instant, outgoing, record, shown, value
-from .settings import GhostSettings
+from .settings import OVERLAP, GhostSettings
 
-#: Looking back behind a cursor: whole seconds, commits that come late, and clocks of several servers.
-OVERLAP = timedelta(seconds=5)
 #: While all members fit in so many pages, reading them all costs no more than asking the logs.
 SMALL = 3
 #: The version of our cursors.
@@ -59,15 +56,18 @@ class GhostConnector:
         self._session = session
         self._full_every = timedelta(hours=settings.full_read_hours)
         self._total: int | None = None
+        self._mails: bool | None = None
 
     def check(self) -> CheckReport:
         """Tries the key; names the site."""
         try:
             self._probe()
             site = self._api.site()
+            mails = self._api.mails()
         except (AuthFailed, PermissionDenied) as refusal:
             return CheckReport(ok=False, problems=(str(refusal),))
-        return CheckReport(ok=True, account=f"{site.get('title', 'Ghost')} (Ghost {site.get('version', '?')})")
+        account = f"{site.get('title', 'Ghost')} (Ghost {site.get('version', '?')})"
+        return CheckReport(ok=True, account=account, warnings=() if mails else (_NO_MAIL,))
 
     def describe(self, stream: str) -> Sequence[FieldInfo]:
         """The fields of a stream: Ghost has no custom ones, so nothing is asked."""
@@ -107,14 +107,13 @@ class GhostConnector:
         wanted = {text.strip().casefold() for text in values}
         for group in pack(sorted(wanted), count=50):
             for rows, _, _ in self._api.by_id(stream, one_of(key, group)):
-                for row in rows:
-                    if str(value(row, key)).strip().casefold() in wanted:
-                        yield record(row, fields)
+                yield from self._records(
+                    (row for row in rows if str(value(row, key)).strip().casefold() in wanted), fields
+                )
 
     def fetch(self, stream: str, ids: Sequence[str], *, fields: Sequence[str]) -> Iterator[Record]:
         """Rows by id; one that is gone is not yielded."""
-        for row in self._rows(stream, ids, "reread"):
-            yield record(row, fields)
+        yield from self._records(self._rows(stream, ids, "reread"), fields)
 
     def count(self, stream: str) -> int | None:
         """How many members there are (cheap: asked once unless we wrote meanwhile); None for the lists."""
@@ -142,6 +141,26 @@ class GhostConnector:
         self._total, at = self._api.probe()
         return at or self._session.now()
 
+    def _honest(self, row: Row) -> Row:
+        """The row; ``subscribed`` is None (no claim) on a site without an active newsletter.
+
+        There Ghost shows every member as not subscribed, also those who never left: taken as opt-outs, archiving the
+        last newsletter would opt everybody out everywhere. Asked once a run, and only when nobody subscribed was seen.
+        """
+        if self._mails is None and not row["subscribed"]:
+            self._mails = self._api.mails()
+        return {**row, "subscribed": None} if self._mails is False else row
+
+    def _records(
+        self, rows: Iterable[Row], fields: Sequence[str], logs: Mapping[str, Sequence[Sight]] | None = None
+    ) -> list[Record]:
+        whole = list(rows)
+        if self._mails is None and any(row["subscribed"] for row in whole):
+            self._mails = True
+        if not _CLAIMS.isdisjoint(fields):
+            whole = [self._honest(row) for row in whole]
+        return [with_logs(row, fields, logs or {}) for row in whole]
+
     def _all_anyway(self, place: Cursor, end: datetime) -> bool:
         if (self._total or 0) <= self._small:
             return True
@@ -153,7 +172,7 @@ class GhostConnector:
         if not whole:
             return None
         edits, whole = self._api.edits(since, most=(self._total or 0) // PAGE + 1)
-        return _by_member([*told, *edits]) if whole else None
+        return by_member([*told, *edits]) if whole else None
 
     def _read_changes(
         self, place: Cursor, end: datetime, fields: Sequence[str], logs: dict[str, list[Sight]]
@@ -167,10 +186,10 @@ class GhostConnector:
         for rows, more in self._api.by_time(since - OVERLAP, end, at=at):
             unread.difference_update(row["id"] for row in rows)
             here: Cursor = {**place, "at": rows[-1]["updated_at"]} if more else behind if unread else done
-            yield Page([_record(row, fields, logs) for row in rows], here, more or bool(unread))
+            yield Page(self._records(rows, fields, logs), here, more or bool(unread))
         groups = list(pack(sorted(unread), count=PAGE))
         for number, group in enumerate(groups, 1):
-            found = [_record(row, fields, logs) for row in self._rows("members", group, "read")]
+            found = self._records(self._rows("members", group, "read"), fields, logs)
             last = number == len(groups)
             yield Page(found, done if last else behind, not last)
 
@@ -184,16 +203,16 @@ class GhostConnector:
         mark = None
         if (self._total or 0) <= self._small and "scan" not in place:
             pages = list(pages)
-            mark = _subscribed(row for rows, _, _ in pages for row in rows)
+            mark = subscribed_mark(row for rows, _, _ in pages for row in rows)
         logs: dict[str, list[Sight]] = {}
         if "since" in place and (mark is None or mark != place.get("mark")):
-            logs = _by_member(self._api.subscriptions(_time(place["since"]) - OVERLAP)[0])
+            logs = by_member(self._api.subscriptions(_time(place["since"]) - OVERLAP)[0])
         done: dict[str, Any] = {"v": _V, "since": start.isoformat(), "full": start.isoformat()}
         if mark is not None:
             done["mark"] = mark
         for rows, more, _ in pages:
             here: Cursor = {**place, "v": _V, "start": start.isoformat(), "scan": rows[-1]["id"]} if more else done
-            yield Page([_record(row, fields, logs) for row in rows if _settled(row, end)], here, more, self._total)
+            yield Page(self._records((row for row in rows if settled(row, end)), fields, logs), here, more, self._total)
 
     def _read_list(self, stream: str, place: Cursor, fields: Sequence[str]) -> Iterator[Page]:
         for rows, more, _ in self._api.by_id(stream, after=place.get("scan")):
@@ -234,7 +253,7 @@ class GhostConnector:
             write.ref,
             WriteResult.CREATED if new else WriteResult.UPDATED,
             answer["id"],
-            stored=shown(answer, [info.name for info in FIELDS["members"]]),
+            stored=shown(self._honest(answer) if _CLAIMS & body.keys() else answer, _echoed(body)),
             changed_at=instant(answer.get("updated_at")),
         )
 
@@ -251,7 +270,19 @@ class GhostConnector:
         return _rejected(write, code, modest(no.words, body), field=no.property)
 
 
+#: What rests on the site having a newsletter; ``newsletters`` is how it is written.
+_CLAIMS = frozenset({"unsubscribed", "subscribed", "newsletters"})
+_NO_MAIL = "The site has no active newsletter: who wants mail cannot be told, so opt-outs are not read from it."
 _GONE = "That member is no longer in Ghost."
+
+
+def _echoed(body: Mapping[str, Any]) -> list[str]:
+    """What a receipt repeats of an answer: the subscription only if it was written, since what it means must be asked.
+
+    Never the attribution: lists do not show it, so a value from here would look like an edit of Ghost's."""
+    left_out = set() if _CLAIMS & body.keys() else _CLAIMS
+    names = [info.name for info in FIELDS["members"]]
+    return [name for name in names if name not in left_out and not name.startswith("attribution.")]
 
 
 def _rejected(
@@ -260,39 +291,6 @@ def _rejected(
     return Receipt(
         write.ref, WriteResult.REJECTED, write.id, code=code, message=said, field=field, duplicate_of=duplicate_of
     )
-
-
-def _record(row: Row, fields: Sequence[str], logs: Mapping[str, Sequence[Sight]]) -> Record:
-    """The row, with the changes of its subscription that led to what it shows now, newest first."""
-    sights = logs.get(row["id"], ())
-    acts = []
-    for sight in sights:
-        if sight.subscribed is None:
-            continue
-        if sight.subscribed != row["subscribed"]:
-            break
-        acts.append(Past(not sight.subscribed, sight.at, sight.by, own_act=sight.by == "member"))
-    return record(row, fields, acts, max((sight.at for sight in sights), default=None))
-
-
-def _by_member(sights: Iterable[Sight]) -> dict[str, list[Sight]]:
-    found: dict[str, list[Sight]] = {}
-    for sight in sights:
-        found.setdefault(sight.member, []).append(sight)
-    return found
-
-
-def _subscribed(rows: Iterable[Row]) -> str:
-    """One hash over who is subscribed."""
-    digest = hashlib.blake2b(digest_size=12)
-    for row in rows:
-        digest.update(f"{row['id']}{row['subscribed']:d}".encode())
-    return digest.hexdigest()
-
-
-def _settled(row: Row, end: datetime) -> bool:
-    changed = instant(row.get("updated_at"))
-    return changed is None or changed <= end
 
 
 def _time(text: str) -> datetime:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 
 from pydantic import Field, SecretStr, field_validator
 
 from smarksync.kit.settings import HttpSettings
+
+#: Looking back behind a cursor: whole seconds, commits that come late, and clocks of several servers.
+OVERLAP = timedelta(seconds=5)
 
 _KEY = re.compile(r"[0-9a-f]{24}:(?:[0-9a-f]{2})+", re.IGNORECASE)
 
