@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from smarksync.errors import UsageError
 from smarksync.ledger import entities, keys, links
+from smarksync.ledger import refs as ledger_refs
 from smarksync.ledger.db import Ledger
 from smarksync.model import ValueProblem, schema
 from smarksync.model import normalise as canonical
@@ -24,14 +25,16 @@ class Found(NamedTuple):
 
 def find(ledger: Ledger, ref: str) -> list[Found]:
     """Everything that the REF names, entities once each; aliases are followed. Raises UsageError when it is nothing."""
-    text = ref.strip()
-    if "@" in text:
-        found = _by_email(ledger, text)
-    elif text.count(":") >= 2:
-        found = _by_record(ledger, text)
-    else:
-        eid = entities.by_refs(ledger, [text]).get(text)
-        found = [] if eid is None else [Found(eid, "entity id")]
+    text = _address(ref.strip())
+    how = "record" if text.count(":") >= 2 else ("e-mail" if "@" in text else "entity id")
+    found = [Found(eid, how) for eid in dict.fromkeys(ledger_refs.find(ledger, text))]
+    if how == "e-mail":
+        found = [
+            f._replace(how="a former or secondary e-mail address") if _former(ledger, text, f) else f for f in found
+        ]
+        found = found or _by_role(ledger, text)
+    elif how == "record" and not found:
+        found = _of_nobody(ledger, text)
     if not found:
         raise UsageError(_unknown(ledger, text), hint=_HINT)
     return found
@@ -52,7 +55,7 @@ _HINT = "A REF is an e-mail address, connection:object:id, or an entity id as `s
 
 
 def _unknown(ledger: Ledger, text: str) -> str:
-    if "@" in text:
+    if "@" in text and text.count(":") < 2:
         return "Nobody here has or had that e-mail address."
     if text.count(":") >= 2:
         connection, obj, _ = text.split(":", 2)
@@ -63,33 +66,40 @@ def _unknown(ledger: Ledger, text: str) -> str:
     return f"{text!r} names nothing here."
 
 
-def _by_email(ledger: Ledger, text: str) -> list[Found]:
+def _address(text: str) -> str:
+    """An e-mail address in canonical form; other REFs as they are."""
+    if "@" not in text or text.count(":") >= 2:
+        return text
     try:
-        address = str(canonical(_EMAIL, text) or text).casefold()
+        return str(canonical(_EMAIL, text) or text).casefold()
     except ValueProblem:
-        address = text.casefold()
-    found: dict[int, Found] = {}
-    for eid, weak in keys.holders(ledger, [("email", address)]).get(("email", address), []):
-        found.setdefault(eid, Found(eid, "a former or secondary e-mail address" if weak else "e-mail"))
-    # a role address is a key only together with the last name
-    sql = "SELECT eid FROM keys WHERE kind = 'email|last_name' AND value >= ? AND value < ? ORDER BY eid"
-    for (eid,) in ledger.rows(sql, (f"{address}\x1f", f"{address}\x20")):
-        found.setdefault(eid, Found(eid, "e-mail and last name"))
-    if not found:  # jobs that do not match by e-mail keep no index of it
-        sql = "SELECT eid FROM entities WHERE state = 'live' AND json_extract(CAST(agreed AS TEXT), '$.email') = ? LIMIT 20"
-        found = {eid: Found(eid, "e-mail") for (eid,) in ledger.rows(sql, (address,))}
-    strong = [f for f in found.values() if not f.how.startswith("a former")]
-    return strong or list(found.values())
+        return text.casefold()
 
 
-def _by_record(ledger: Ledger, text: str) -> list[Found]:
-    connection, obj, rid = text.split(":", 2)
+def _former(ledger: Ledger, address: str, found: Found) -> bool:
+    return any(
+        kind == "email" and value == address and weak for kind, value, weak in keys.of_entity(ledger, found.eid or 0)
+    )
+
+
+def _by_role(ledger: Ledger, address: str) -> list[Found]:
+    """A role address (info@, sales@ …) is a key only together with the last name."""
+    sql = (
+        "SELECT k.eid FROM keys k JOIN entities e ON e.eid = k.eid WHERE k.kind = 'email|last_name' AND k.value >= ? "
+        "AND k.value < ? AND e.state IN ('live', 'provisional') ORDER BY k.eid"
+    )
+    rows = ledger.rows(sql, (f"{address}\x1f", f"{address}\x20"))
+    return [Found(eid, "e-mail and last name") for (eid,) in rows]
+
+
+def _of_nobody(ledger: Ledger, text: str) -> list[Found]:
+    """A record that was read and belongs to no entity: outside `where`, or not matched yet."""
+    connection, obj, rid = [*text.split(":", 2), "", ""][:3]
     row = ledger.one("SELECT sid FROM streams WHERE connection = ? AND object = ?", (connection, obj))
     if row is None:
         return []
-    link = links.of_records(ledger, row[0], [rid]).get(rid)
-    if link is not None:
-        return [Found(link.eid, "record", row[0], rid)]
+    if rid in links.of_records(ledger, row[0], [rid]):
+        return [Found(None, "record", row[0], rid)]
     waiting = ledger.one("SELECT 1 FROM inbox WHERE sid = ? AND rid = ? LIMIT 1", (row[0], rid))
     return [Found(None, "inbox", row[0], rid)] if waiting else []
 
