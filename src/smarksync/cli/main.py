@@ -21,8 +21,10 @@ from .globals import Globals
 
 #: name → (module in this package, and its app when it has several; what it does), in the order of the help page
 COMMANDS: dict[str, tuple[str, str]] = {
+    "demo": ("demo", "See a whole two-way sync on this machine: no account, no network."),
     "run": ("run", "Bring the systems into agreement: all jobs, or the named ones. The cron command."),
     "plan": ("plan", "Show what a run would write and why, field by field. Writes nothing."),
+    "apply": ("apply", "Write exactly a reviewed plan, or refuse the stale part."),
     "check": ("check", "Config, credentials, permissions, schema against mapping, quota; what to fix and where."),
     "status": ("status", "What waits for what, and why."),
     "runs": ("status:runs", "The history of runs."),
@@ -30,6 +32,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "explain": ("explain", "One person across all systems, and why they are as they are."),
     "conflicts": ("conflicts", "Questions about values and people: list, show, resolve."),
     "quarantine": ("quarantine", "Records that cannot go on: list, show, retry, release, ignore."),
+    "connectors": ("connectors", "Installed connectors and what each can do."),
     "schema": ("schema", "JSON Schema of the config, for editors."),
 }
 #: global options, accepted before and after the command; True = takes a value

@@ -66,6 +66,14 @@ def execute(
         lease.give_back(ledger)
         registry.finished(said)
         return Result(code, said, report.sentences(run), run, changes or [])
+    except BaseException as error:
+        with suppress(SmarkSyncError):  # what is committed stands; the lease is free, and the history says how it ended
+            code = 130 if isinstance(error, KeyboardInterrupt) else getattr(error, "exit_code", 1)
+            if ledger.held:
+                runs.end(ledger, run.run_id, run.stamp(), code, {})
+            lease.give_back(ledger)
+        ledger.close()
+        raise
     finally:
         for opened in run.connections.values():
             with suppress(SystemFailure):

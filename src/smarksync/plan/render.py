@@ -19,12 +19,6 @@ Change = Mapping[str, Any]
 #: rows that an HTML page or a table shows one by one; the groups count all of them
 MOST_HTML, MOST_TEXT = 2000, 200
 CSV_HEAD = ("op", "connection", "object", "id", "entity", "field", "before", "after", "from", "rule", "reason")
-#: what a row is compared by when a reviewed plan is applied
-COMPARED = ("op", "connection", "object", "id")
-_VERBS = {
-    "create": "create", "update": "update", "archive": "archive", "delete": "delete", "link": "link", "unlink": "unlink",
-    "associate": "associate",
-}  # fmt: skip
 
 
 def change_of(
@@ -50,13 +44,15 @@ def change_of(
     return {
         "op": op, "connection": connection, "object": obj, "id": rid, "entity": entity, "fields": fields,
         "reason": body.get("reason", ""), "job": job, "records": list(records),
+        **({"consent": True} if consent else {}),
     }  # fmt: skip
 
 
 def target(change: Change) -> tuple[Any, ...]:
     """What a change would be done to: the record, or for a create the entity on that object."""
     place = (change["connection"], change["object"])
-    return (*place, "new", change["entity"]) if change["id"] is None else (*place, change["op"], change["id"])
+    whom = change["entity"] if change["id"] is None else change["id"]
+    return (*place, change["op"], whom, bool(change.get("consent")))  # an opt-out is a row of its own
 
 
 def differences(reviewed: Change, fresh: Change) -> dict[str, dict[str, Any]]:
@@ -94,7 +90,7 @@ def text(changes: Iterable[Change], most: int = MOST_TEXT) -> Iterator[str]:
             hidden += 1
             continue
         where = ":".join(str(part) for part in (change["connection"], change["object"], change["id"] or "(new)"))
-        yield f"{_VERBS[change['op']]:<8} {where}  — {change['reason'] or 'no reason given'}"
+        yield f"{change['op']:<8} {where}  — {change['reason'] or 'no reason given'}"
         width = max((len(name) for name in change["fields"]), default=0)
         for vendor, field in change["fields"].items():
             was = "" if change["op"] == "create" else f"{shown(field['before'])} → "

@@ -48,7 +48,7 @@ def test_the_value_taken_stands_everywhere_and_the_question_is_closed(world: Any
 
 def test_a_value_of_ones_own_is_brought_to_canonical_form(make_world: Any) -> None:
     world = make_world()
-    ada, lead, entry = conflict(world)
+    ada, _lead, entry = conflict(world)
     world.at_desk(answers.value, entry["id"], "  Analytical Engines ")
     assert world.run().exit_code == 0
     assert values(world, "company") == {"Analytical Engines"}
@@ -150,7 +150,7 @@ def test_a_duplicate_joined_to_its_entity_keeps_them_in_agreement(world: Any) ->
 
 
 def test_somebody_new_is_never_asked_about_again(world: Any) -> None:
-    one, two, lead, entries = duplicates(world)
+    _one, two, _lead, entries = duplicates(world)
     world.at_desk(answers.as_new, entries[f"marketing:contacts:{two}"]["id"])
     world.run()
     assert world.ask(queues.held_entries) == []
@@ -244,7 +244,7 @@ def test_identity_question_of_a_unique_system(make_world: Any) -> None:
     assert entry["release"][0].endswith("--join")
     world.at_desk(answers.same, entry["id"])
     result = world.run()
-    assert not [e for e in world.ask(queues.conflict_entries)]
+    assert not list(world.ask(queues.conflict_entries))
     assert world.ask(lambda led: led.value("SELECT count(*) FROM entities WHERE state = 'live'")) == 1
     assert world.quiet(), result.sentences
     assert len(world.a.rows("contacts")) == 2 and one
