@@ -80,7 +80,7 @@ def _person(desk: Desk, run: Run, eid: int, how: str) -> dict[str, Any]:
     return {
         "found_by": how, "entity": ref, "kind": kind, "state": state, "who": queues.label(ledger, eid, agreed),
         "aliases": [r for (r,) in ledger.rows("SELECT ref FROM entities WHERE into_eid = ? ORDER BY eid", (eid,))],
-        "links": [_link(run, link) for link in group],
+        "links": [_link(run, link, state) for link in group],
         "fields": standing.fields(run, config.schema_[kind], ref, agreed, sides, config.jobs, outcomes, asked, said),
         "owed": owed,
         "conflicts": [queues.conflict_entry(ledger, one) for one in asked],
@@ -91,10 +91,13 @@ def _person(desk: Desk, run: Run, eid: int, how: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _link(run: Run, link: links.Link) -> dict[str, Any]:
+def _link(run: Run, link: links.Link, state: str) -> dict[str, Any]:
+    means = _LINKS.get(link.state, link.state)
+    if state == entities.PROVISIONAL and link.state == links.LIVE:
+        means = "waits for a decision"
     return {
         "record": refs.name_of(run.ledger, link.sid, link.rid), "state": link.state,
-        "means": _LINKS.get(link.state, link.state), "rank": "secondary" if link.rank else "primary",
+        "means": means, "rank": "secondary" if link.rank else "primary",
         "seen_at": link.seen_at, "changed_at": link.changed_at, "known": link.sid in run.mappings,
     }  # fmt: skip
 
