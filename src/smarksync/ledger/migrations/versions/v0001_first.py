@@ -45,17 +45,18 @@ TABLES = (
     """CREATE TABLE consent (
         eid INTEGER NOT NULL, channel TEXT NOT NULL, status TEXT NOT NULL, at TEXT, source TEXT, basis TEXT,
         evidence INTEGER NOT NULL, PRIMARY KEY (eid, channel)) WITHOUT ROWID""",
-    # plan rows; once released they are the intents
+    # plan rows; once released they are the intents. Their status moves several times, so what a row says is kept apart
     """CREATE TABLE plan (
         seq INTEGER PRIMARY KEY AUTOINCREMENT, run TEXT NOT NULL, job TEXT NOT NULL, eid INTEGER NOT NULL,
         sid INTEGER, rid TEXT, op TEXT NOT NULL, status TEXT NOT NULL, consent INTEGER NOT NULL DEFAULT 0,
-        adopts INTEGER NOT NULL DEFAULT 0, stamp INTEGER NOT NULL DEFAULT 0, body BLOB NOT NULL)""",
-    "CREATE INDEX plan_status ON plan (status, job)",
+        adopts INTEGER NOT NULL DEFAULT 0, stamp INTEGER NOT NULL DEFAULT 0)""",
+    "CREATE INDEX plan_status ON plan (status, job, consent, op, sid)",
     "CREATE INDEX plan_eid ON plan (eid)",
+    "CREATE TABLE plan_bodies (seq INTEGER PRIMARY KEY, body BLOB NOT NULL)",
     """CREATE UNIQUE INDEX plan_one_create ON plan (eid, sid)
         WHERE op = 'create' AND status IN ('released', 'sending', 'unknown')""",
     # what a guard counts and the row's own columns do not say: blanks, owner changes, lifecycle regressions
-    "CREATE TABLE plan_marks (seq INTEGER NOT NULL, kind TEXT NOT NULL, field TEXT NOT NULL)",
+    "CREATE TABLE plan_marks (seq INTEGER NOT NULL, kind TEXT NOT NULL, field TEXT NOT NULL, PRIMARY KEY (seq, kind, field)) WITHOUT ROWID",
     """CREATE TABLE quarantine (
         id INTEGER PRIMARY KEY AUTOINCREMENT, job TEXT NOT NULL, eid INTEGER NOT NULL, sid INTEGER NOT NULL,
         kind TEXT NOT NULL, field TEXT NOT NULL DEFAULT '', code TEXT NOT NULL, message TEXT NOT NULL, wanted TEXT,
