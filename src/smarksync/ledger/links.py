@@ -25,6 +25,7 @@ class Link(NamedTuple):
     changed_at: str | None
     own_at: str | None
     version: str | None
+    lid: int | None = None  # its place in the table; None until it is stored
 
     def memory(self) -> dict[str, Any]:
         """The memo as an object."""
@@ -32,7 +33,11 @@ class Link(NamedTuple):
 
 
 COLUMNS = "sid, rid, eid, rank, state, fp, memo, seen_at, changed_at, own_at, version"
-_L = ", ".join(f"l.{c.strip()}" for c in COLUMNS.split(","))
+_L = ", ".join(f"l.{c.strip()}" for c in COLUMNS.split(",")) + ", l.lid"
+_PUT = (
+    f"INSERT INTO links ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (sid, rid) DO UPDATE SET "
+    + ", ".join(f"{c} = excluded.{c}" for c in COLUMNS.split(", ")[2:])
+)
 
 
 def of_records(ledger: Ledger, sid: int, rids: Sequence[str]) -> dict[str, Link]:
@@ -90,13 +95,17 @@ def occupied(ledger: Ledger, eids: Iterable[int]) -> dict[int, set[int]]:
 
 def put(ledger: Ledger, rows: Iterable[Link]) -> None:
     """Stores links whole."""
-    ledger.many(f"INSERT OR REPLACE INTO links ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+    ledger.many(_PUT, (link[:11] for link in rows))
 
 
-def update(ledger: Ledger, rows: Iterable[tuple[bytes | None, bytes | None, str | None, str | None, str | None, str | None, int, str]]) -> None:
-    """What changes about a link that stays where it is: (fingerprint, memo, seen_at, changed_at, own_at, version, sid, rid)."""
+#: fingerprint, memo, seen_at, changed_at, own_at, version, lid
+News = tuple[bytes | None, bytes | None, str | None, str | None, str | None, str | None, int | None]
+
+
+def update(ledger: Ledger, rows: Iterable[News]) -> None:
+    """What moves about a stored link that stays with its entity."""
     ledger.many(
-        "UPDATE links SET fp = ?, memo = ?, seen_at = ?, changed_at = ?, own_at = ?, version = ? WHERE sid = ? AND rid = ?", rows
+        "UPDATE links SET fp = ?, memo = ?, seen_at = ?, changed_at = ?, own_at = ?, version = ? WHERE lid = ?", rows
     )
 
 
