@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
+from smarksync.errors import ConfigError
 from smarksync.ledger.db import Ledger
 from smarksync.ledger.streams import Stream
 from smarksync.mapping import CompiledMapping
@@ -129,6 +130,7 @@ class Run:
     mappings: dict[int, CompiledMapping] = field(default_factory=dict)  # of every stream, opened or not
     connection_of: dict[int, str] = field(default_factory=dict)  # by sid, of every stream ever used
     jobs: list[JobRun] = field(default_factory=list)
+    refused: dict[str, ConfigError] = field(default_factory=dict)  # jobs that name a field which an account lacks
     match: dict[str, list[Any]] = field(default_factory=dict)  # by entity
     email_sids: frozenset[int] = frozenset()
     start_seq: int = 0  # changes after this one, up to read_seq, are what this run read

@@ -61,7 +61,7 @@ def execute(
         changes = after_plan(run) if after_plan is not None else []
         code = report.exit_code(run)
         said = report.report(run, code, time.monotonic() - began, instant(started_at))
-        runs.end(ledger, run.run_id, run.stamp(), code, said)
+        runs.end(ledger, run.run_id, run.stamp(), code, {**said, "sentences": report.sentences(run)})
         _forget_seen_changes(run)
         lease.give_back(ledger)
         registry.finished(said)
