@@ -10,7 +10,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from pair import CrmUser, GhostUser, full_name, opted_out, person
 from peers import Peer
 from proxy import Proxy
 
-#: 60 % of the people of each side are known to the other, too
+#: 60 % of the people of each side are known to the other, too; below 260 the first_run guard has nothing to stop
 SIZE = int(os.environ.get("SMARKSYNC_LIVE_PEOPLE", "500"))
 FIRST_IN_CRM = SIZE * 2 // 5
 TOTAL = SIZE + FIRST_IN_CRM
@@ -86,10 +86,10 @@ class Pair:
 
 
 @pytest.fixture
-def pair(tmp_path: Path, ghost: Peer, bottlecrm: Peer, proxied: Callable[[str], Proxy]) -> Iterator[Pair]:
+def pair(tmp_path: Path, ghost: Peer, bottlecrm: Peer, proxied: Callable[[str], Proxy]) -> Pair:
     ghost.reset()
     bottlecrm.reset()
-    yield Pair(tmp_path, ghost, bottlecrm, proxied)
+    return Pair(tmp_path, ghost, bottlecrm, proxied)
 
 
 def test_two_real_systems_stay_in_agreement(pair: Pair) -> None:
