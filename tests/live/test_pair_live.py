@@ -120,6 +120,7 @@ def test_two_real_systems_stay_in_agreement(pair: Pair) -> None:
 
 def _first_run_asks_first(pair: Pair) -> None:
     """Nothing but opt-outs is written before somebody has allowed a first run of this size."""
+    pair.count_writes()
     report = pair.run(codes=(4,))
     assert report["jobs"][0]["stopped_by"] == "first_run"
     opt_outs = sum(n % 25 == 0 for n in range(FIRST_IN_CRM, SIZE)) + sum(n % 40 == 1 for n in range(FIRST_IN_CRM, SIZE))
