@@ -18,7 +18,7 @@ from smarksync.ledger.db import Ledger
 from smarksync.plugin import CheckReport, Cursor, FieldInfo, Page
 
 from .context import Lane, Opened, Options, Run, instant
-from .prepare import Workshop, chosen_jobs, open_run, written_mappings
+from .prepare import Workshop, chosen_jobs, open_connections, open_run, written_mappings
 from .registry import Registry
 
 Clock = Callable[[], datetime]
@@ -85,7 +85,9 @@ def open_offline(config: Config, registry: Registry, ledger: Ledger, now: Clock 
     run = Run("", config.workspace, ledger, now, Options())
     for job in chosen_jobs(config, ()):
         try:
-            open_run(run, config, _Memory(config, registry, ledger, _no_session, now), [job])
+            workshop = _Memory(config, registry, ledger, _no_session, now)
+            open_connections(run, workshop, [job])
+            open_run(run, config, workshop, [job])
         except ConfigError as error:
             run.notes.append(str(error))
     run.notes += [str(refusal) for refusal in run.refused.values()]

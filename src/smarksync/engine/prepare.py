@@ -175,12 +175,21 @@ class Workshop:
         return schemas.last(self.ledger, sid)
 
 
-def open_run(run: Run, config: Config, workshop: Workshop, jobs: Sequence[Job]) -> None:
-    """Connections, lanes, mappings of every stream, and the jobs' rules."""
+def open_connections(run: Run, workshop: Workshop, jobs: Sequence[Job]) -> list[str]:
+    """Opens what the jobs name, without any I/O; returns each (connection, object) that they may touch, for leases."""
+    names = set()
     for job in jobs:
         for name in job.connections:
             if name not in run.connections:
                 run.connections[name] = workshop.open(name)
+            names |= {
+                f"{name}:{obj}" for obj, mapping in workshop.written[name].items() if mapping.entity == job.entity
+            }
+    return sorted(names)
+
+
+def open_run(run: Run, config: Config, workshop: Workshop, jobs: Sequence[Job]) -> None:
+    """Lanes of the opened connections, mappings of every stream, and the jobs' rules."""
     for job in jobs:
         _add_job(run, config, workshop, job)
     if run.refused and not run.jobs:
