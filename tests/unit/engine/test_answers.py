@@ -178,7 +178,7 @@ def test_decisions_about_identity_wait_for_no_run(world: Any) -> None:
     *_, entries = duplicates(world)
     ledger, other = world.ledger(), world.ledger()
     try:
-        lease.take(other, ["connection:sales"], "r1", world.clock())
+        lease.take(other, ["sales:leads"], "r1", world.clock())
         with pytest.raises(LeaseHeld, match="r1"):
             answers.as_new(
                 Desk(world.config(), world.registry(), ledger, world.clock), next(iter(entries.values()))["id"]
