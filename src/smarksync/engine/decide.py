@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from datetime import timedelta
 from typing import Any
 
 from smarksync.ledger import audit, conflicts, consent, entities, links, plans, quarantine, refs, states
@@ -12,7 +13,7 @@ from smarksync.plan.rows import Outcome, Row
 from smarksync.plan.side import NAME_PARTS
 
 from . import consents, removals
-from .context import JobRun, Run
+from .context import JobRun, Run, instant
 from .lookup import load_people
 from .settle import settle_locally
 
@@ -25,6 +26,7 @@ def plan_job(run: Run, job: JobRun, *, consent_only: bool = False) -> int:
     ledger = run.ledger
     with ledger.tx():
         plans.discard(ledger, job.name)
+        _wake_parked(run, job)
     top = states.top(ledger)
     inherit = consent.anyone(ledger)
     done = 0
@@ -178,10 +180,6 @@ def _problems(run: Run, job: JobRun, person: Person, outcome: Outcome, held: lis
 
 def _flips(run: Run, job: JobRun, person: Person, outcome: Outcome) -> None:
     """Two writers that never rest: after three identical restorations in seven days the field is parked."""
-    from datetime import timedelta
-
-    from .context import instant
-
     if not outcome.put_back:
         return
     since = instant(run.now() - timedelta(days=FLIP_DAYS))
@@ -212,6 +210,19 @@ def _flips(run: Run, job: JobRun, person: Person, outcome: Outcome) -> None:
                 "INSERT INTO flips (eid, field, sid, value, at, theirs) VALUES (?, ?, ?, ?, ?, ?)",
                 (person.eid, field, sid, value, run.stamp(), wanted_hash({"v": theirs})),
             )
+
+
+def _wake_parked(run: Run, job: JobRun) -> None:
+    """A parked field takes part again once both writers have rested for seven days."""
+    rested = instant(run.now() - timedelta(days=FLIP_DAYS))
+    sql = "job = ? AND kind = 'flip' AND state = 'open' AND since < ?"
+    for parked in conflicts.listed(run.ledger, sql, (job.name, rested)):
+        sid = int(parked.body["sid"])
+        moved = "SELECT 1 FROM links WHERE eid = ? AND sid = ? AND changed_at >= ?"
+        if run.ledger.one(moved, (parked.eid, sid, rested)) is None:
+            conflicts.remove(run.ledger, parked.id)
+            run.ledger.run("DELETE FROM flips WHERE eid = ? AND field = ? AND sid = ?", (parked.eid, parked.field, sid))
+            states.changed(run.ledger, [(parked.eid, None, None, run.run_id)])
 
 
 def _without(outcome: Outcome, sid: int, field: str, run: Run) -> None:
