@@ -192,7 +192,7 @@ def _seen_too_long_ago(run: Run, lane: Lane, rows: Iterable[PlanRow]) -> set[str
     now = run.now()
 
     def age(link: links.Link) -> float:
-        seen = max(filter(None, (link.seen_at, lane.until)), default=None)
+        seen = max(filter(None, (link.seen_at, lane.moment)), default=None)
         return (now - datetime.fromisoformat(seen)).total_seconds() if seen else float("inf")
 
     return {rid for rid, link in found.items() if age(link) > run.freshness}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from smarksync.errors import SystemFailure
-from smarksync.ledger import links, states, streams
+from smarksync.ledger import keys, links, quarantine, states, streams
 from smarksync.plugin import Can, Explains, Fetches, Gone, Sweeps, TellsGone
 
 from .context import Lane, Run
@@ -103,12 +103,21 @@ def take(run: Run, lane: Lane, gone: Gone) -> None:
     was_live = link.state == links.LIVE
     if gone.into is None or link.eid is None:
         links.set_state(ledger, lane.sid, gone.id, links.GONE)
+        if link.eid is not None:
+            _let_doubts_rest(run, link.eid)
     else:
         _follow(run, lane, gone, link.eid)
     if was_live:
         streams.add_live(ledger, lane.sid, -1)
     if link.eid is not None:
         states.changed(ledger, [(link.eid, lane.sid, gone.id, run.run_id)])
+
+
+def _let_doubts_rest(run: Run, eid: int) -> None:
+    """A doubtful row that left is nobody's rival any more, and asks nothing of anybody."""
+    if run.ledger.one("SELECT 1 FROM entities WHERE eid = ? AND state = 'provisional'", (eid,)) is not None:
+        quarantine.clear(run.ledger, eid, kinds=("duplicate", "ambiguous"))
+        keys.forget(run.ledger, eid)
 
 
 def _follow(run: Run, lane: Lane, gone: Gone, eid: int) -> None:
