@@ -48,6 +48,7 @@ class Seat:
     edited: dict[str, tuple[datetime | None, datetime | None]] = field(default_factory=dict)
     at: datetime | None = None  # the record's own time, as last noticed
     kept: dict[str, tuple[Any, Any]] = field(default_factory=dict)  # field: (sent, stored in its place)
+    silent: dict[str, Any] = field(default_factory=dict)  # sent, and no echo came: a folding of it is no edit
     primary: bool = True
 
     @property
@@ -108,6 +109,11 @@ def canonical(name: str, raw: Any) -> Any:
     return (raw.strip() or None) if isinstance(raw, str) else raw
 
 
+def _folded(sent: Any, shown: Any) -> bool:
+    """White space and case are declared foldings; whoever wants to tell them from an edit must echo."""
+    return isinstance(sent, str) and isinstance(shown, str) and sent.split() and sent.casefold().split() == shown.casefold().split()
+
+
 def key_of(values: Mapping[str, Any]) -> str | None:
     """The match key: the address; a role address only together with the last name."""
     email = values.get("email")
@@ -160,6 +166,7 @@ class Oracle:
     def foresee(self, now: datetime, stamps: timedelta = timedelta(0)) -> Foreseen:
         """Takes what the systems show now, and says what the run must do about it."""
         visible = self.shown()
+        self._relearn(visible)
         self._departures(visible)
         newcomers = [k for k in visible if self.seat_of(k) is None]
         for human in self.humans:
@@ -181,6 +188,12 @@ class Oracle:
         out.asked = set(self.questions)
         return out
 
+    def _relearn(self, visible: Mapping[Key, Any]) -> None:
+        """Rows are read before departures are heard: what merged rows show is known by then."""
+        for key, human in self.doubts.items():
+            if key in visible:
+                self._look(human, human.seats[key], *visible[key])
+
     def _look(self, human: Human, seat: Seat, raw: dict[str, Any], at: datetime, by: str | None, history: Any) -> None:
         kind = self.kinds[seat.system]
         moved = [f for f in raw if seat.raw.get(f) != raw[f]]
@@ -188,6 +201,8 @@ class Oracle:
         for name in moved:
             if name in seat.kept and raw[name] != seat.kept[name][1]:
                 del seat.kept[name]
+            if name in seat.silent and _folded(seat.silent[name], raw[name]):
+                seat.kept[name] = (seat.silent[name], raw[name])
             until: datetime | None = at
             if after is not None and at <= after:
                 until = None
@@ -200,6 +215,7 @@ class Oracle:
                 seat.edited[name] = (moment, moment)
         if moved and (by != OWN_USER or seat.at is None):
             seat.at = at  # our own write makes no record newer than another
+        seat.silent.clear()
         seat.raw = dict(raw)
         if "email" in moved or "last_name" in moved:
             key = key_of({f: canonical(f, raw[f]) for f in raw})
@@ -244,7 +260,15 @@ class Oracle:
     def _follow(self, human: Human, seat: Seat, into: Key) -> None:
         held = self.seat_of(into)
         if held is None:
+            doubtful = self.doubts.pop(into, None)
             human.seats[into] = Seat(into, primary=self._first_here(human, into))
+            if doubtful is not None:
+                human.seats[into].raw = doubtful.seats[into].raw
+                human.seats[into].at = doubtful.seats[into].at
+                human.out = doubtful.out or human.out
+                value = key_of({f: canonical(f, v) for f, v in human.seats[into].raw.items()})
+                if value:
+                    human.keys[value] = True
         elif held[0] is not human:
             self._unite(human, held[0])
 
@@ -393,6 +417,8 @@ class Oracle:
         out.writes.setdefault(seat.key, {})[name] = value
         stored = self._stored(seat.system, name, value)
         seat.raw[name] = stored
+        if self.kinds[seat.system].echo in ("none", "some"):
+            seat.silent[name] = value
         seat.edited.pop(name, None)
         seat.kept.pop(name, None)
         if canonical(name, stored) != value and not (blank(value) and blank(stored)):
@@ -425,6 +451,8 @@ class Oracle:
             seat.raw[name] = stored
             if name in values and canonical(name, stored) != values[name]:
                 seat.kept[name] = (values[name], stored)
+            if name in values and kind.echo in ("none", "some"):
+                seat.silent[name] = values[name]
         if CONSENT not in kind.lacks:
             seat.raw[CONSENT] = values[CONSENT]
             seat.base[CONSENT] = True if values[CONSENT] else None

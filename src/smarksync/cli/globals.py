@@ -35,7 +35,7 @@ class Globals:
         self.config_file = config
         self.log_format, self.log_level = log_format, log_level
         self.color = not no_color and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
-        self._configure_log(log_format or "console", log_level or "info")
+        self._configure_log(log_format or _usual_format(), log_level or "info")
 
     def load(self) -> Config:
         """The config, loaded once. Its ``logging`` section stands where the command line says nothing."""
@@ -49,7 +49,9 @@ class Globals:
                 )
             self.config = load(self.config_file)
             told = self.config.logging
-            self._configure_log(self.log_format or told.format or "console", self.log_level or told.level or "info")
+            self._configure_log(
+                self.log_format or told.format or _usual_format(), self.log_level or told.level or "info"
+            )
         return self.config
 
     def plugins(self) -> Any:
@@ -67,13 +69,20 @@ class Globals:
         config = self.load()
         return Ledger(config.ledger_url, root=str(config.root), create=create)
 
+    def hush(self) -> None:
+        """`--quiet`: only what is wrong is said, and only to stderr."""
+        self.out.quiet = True
+        self.log_level = self.log_level or "warning"
+        self._configure_log(self.log_format or _usual_format(), self.log_level)
+
     @property
     def out(self) -> Output:
         """Where words for people go."""
         if self._out is None:
             from .output import Output
 
-            self._out = Output(color=self.color, json=self.json)
+            self._out = Output(color=self.color)
+        self._out.json = self.json
         return self._out
 
     def _configure_log(self, form: str, level: str) -> None:
@@ -81,3 +90,8 @@ class Globals:
             log.configure(form, level, color=self.color and sys.stderr.isatty())
         except ValueError as error:
             raise UsageError(str(error)) from None
+
+
+def _usual_format() -> str:
+    """Lines for eyes on a terminal, JSON for everything that reads along."""
+    return "console" if sys.stderr.isatty() else "json"

@@ -21,6 +21,11 @@ from .globals import Globals
 
 #: name → (module in this package, what it does), in the order of the help page
 COMMANDS: dict[str, tuple[str, str]] = {
+    "run": ("run", "Bring the systems into agreement: all jobs, or the named ones. The cron command."),
+    "plan": ("plan", "Show what a run would write and why, field by field. Writes nothing."),
+    "apply": ("apply", "Write exactly a reviewed plan, or refuse the stale part."),
+    "demo": ("demo", "See a whole two-way sync on this machine: no account, no network."),
+    "connectors": ("connectors", "Installed connectors and what each can do."),
     "schema": ("schema", "JSON Schema of the config, for editors."),
 }
 #: global options, accepted before and after the command; True = takes a value

@@ -63,6 +63,10 @@ class Output:
         """Machine-readable text that was asked for (a schema, CSV, a page): as it is, whatever the mode."""
         self._write(text if text.endswith("\n") else text + "\n")
 
+    def part(self, text: str) -> None:
+        """A part of such text."""
+        self._write(text)
+
     def _write(self, text: str) -> None:
         try:
             self.stream.write(text)

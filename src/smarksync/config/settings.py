@@ -16,7 +16,8 @@ Settings = TypeVar("Settings", bound=BaseModel)
 def read_settings(config: Config, connection: str, model: type[Settings]) -> Settings:
     """The settings of a connection as the plugin's model. Raises ConfigError with every problem's file and line.
 
-    References (``${…}``) are revealed to the model only; no value is part of a message.
+    References (``${…}``) are revealed to the model only; no value is part of a message. The model's validators are
+    told the config's folder as ``context["root"]``, for paths that count from it.
     """
     raw = config.connections[connection].settings
     at = ("connections", connection, "settings")
@@ -32,7 +33,9 @@ def read_settings(config: Config, connection: str, model: type[Settings]) -> Set
         for key in unknown
     ]
     try:
-        settings = model.model_validate(reveal({k: v for k, v in raw.items() if k not in unknown}))
+        settings = model.model_validate(
+            reveal({k: v for k, v in raw.items() if k not in unknown}), context={"root": str(config.root.resolve())}
+        )
     except ValidationError as e:
         raise error(told_once([*extra, *problems(e, model, config._places, at=at, secret=True)])) from None
     if extra:

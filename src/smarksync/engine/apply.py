@@ -11,6 +11,8 @@ from typing import Any
 from smarksync.errors import Malformed, SystemFailure, Unknown
 from smarksync.ledger import entities, links, plans
 from smarksync.ledger.plans import PlanRow
+from smarksync.model import ValueProblem, blank
+from smarksync.plan.side import codecs_by_vendor
 from smarksync.plugin import Can, Op, Receipt, Write, WriteResult
 
 from . import refusals
@@ -49,7 +51,7 @@ def _push_lane(run: Run, job: JobRun, lane: Lane, op: Op, consent: int) -> None:
             last = rows[-1].seq
             rows = _still_wanted(run, job, lane, op, rows)
             batches = _batches(rows, size)
-            _send(run, job, lane, op, batches, pool)
+            _send(run, job, lane, op, batches, pool, writers)
             counts = job.counts.get(lane.sid, Counter())
             run.tell("push", lane.name, counts["written"], counts["planned"])
 
@@ -96,10 +98,13 @@ def _batches(rows: Sequence[PlanRow], size: int) -> list[list[PlanRow]]:
     return [*batches, batch] if batch else batches
 
 
-def _send(run: Run, job: JobRun, lane: Lane, op: Op, batches: list[list[PlanRow]], pool: _Pool) -> None:
-    """Marks each batch as being sent, sends it, and settles what came back. No network inside a transaction."""
-    for start in range(0, len(batches), WRITERS):
-        group = batches[start : start + WRITERS]
+def _send(run: Run, job: JobRun, lane: Lane, op: Op, batches: list[list[PlanRow]], pool: _Pool, at_once: int) -> None:
+    """Marks each batch as being sent, sends it, and settles what came back. No network inside a transaction.
+
+    As many batches as are sent side by side are settled together: a death forgets no answer but theirs.
+    """
+    for start in range(0, len(batches), at_once):
+        group = batches[start : start + at_once]
         if run.connections[lane.stream.connection].failed is not None:
             return
         refs = {eid: ref for eid, (ref, _, _) in entities.load(run.ledger, {r.eid for b in group for r in b}).items()}
@@ -126,7 +131,8 @@ def _call(lane: Lane, writes: Sequence[Write]) -> tuple[list[Receipt], SystemFai
     receipts: list[Receipt] = []
     try:
         answers: Iterator[Receipt] = lane.connector.write(lane.stream.object, writes)  # type: ignore[attr-defined]
-        receipts.extend(answers)
+        for receipt in answers:
+            receipts.append(receipt)  # one by one: what came before a failure counts
     except SystemFailure as error:
         error.connection = lane.stream.connection
         return receipts, error
@@ -216,7 +222,9 @@ def reread(run: Run, job: JobRun, lane: Lane, rows: list[PlanRow], old: set[str]
         if row.rid in old and row.rid is not None:
             record = found.get(row.rid)
             before = row.body.get("before", {})
-            if record is None or any(v in record.fields and record.fields[v] != b for v, b in before.items()):
+            if record is None or any(
+                v in record.fields and not same_raw(lane, v, record.fields[v], b) for v, b in before.items()
+            ):
                 stale.append(row)
                 continue
         kept.append(row)
@@ -226,6 +234,17 @@ def reread(run: Run, job: JobRun, lane: Lane, rows: list[PlanRow], old: set[str]
         for row in stale:
             refusals.stale(run, job, lane, row, "it changed since it was planned")
     return kept
+
+
+def same_raw(lane: Lane, vendor: str, shown: Any, before: Any) -> bool:
+    """Whether two vendor values of one field are one: the same, both empty, or the same in canonical terms."""
+    if shown == before or (blank(shown) and blank(before)):
+        return True
+    codec = codecs_by_vendor(lane.mapping).get(vendor)
+    try:
+        return codec is not None and bool(codec.inward(shown) == codec.inward(before))
+    except ValueProblem:
+        return False
 
 
 def _give_up(run: Run, job: JobRun) -> None:

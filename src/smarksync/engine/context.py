@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 
 from smarksync.ledger.db import Ledger
 from smarksync.ledger.streams import Stream
@@ -107,6 +107,22 @@ class JobRun:
         self.counts.setdefault(sid, Counter())[what] += by
 
 
+class Review(Protocol):
+    """What `apply` adds to a run: a person has seen a plan, and only what is still so may be written."""
+
+    def begin(self, run: Run) -> None:
+        """After opening, before anything is read. Raises when the whole plan is stale."""
+        ...
+
+    def look_again(self, run: Run) -> None:
+        """After the pull: reads by id what the reviewed rows rest on."""
+        ...
+
+    def choose(self, run: Run, job: JobRun) -> bool:
+        """After planning: keeps the rows that were reviewed, and holds the others. True when none is held."""
+        ...
+
+
 @dataclass(slots=True)
 class Run:
     """Everything of one run."""
@@ -133,6 +149,7 @@ class Run:
     notes: list[str] = field(default_factory=list)
     progress: Callable[[str, str, int, int | None], None] | None = None  # stage, lane, done, total
     log: Any = None
+    review: Review | None = None  # `apply`: only rows that a person has seen are released
 
     def stamp(self) -> str:
         """Our own clock, as text."""

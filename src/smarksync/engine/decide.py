@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from smarksync.ledger import audit, conflicts, consent, entities, links, plans, quarantine, states
+from smarksync.ledger import audit, conflicts, consent, entities, links, plans, quarantine, refs, states
 from smarksync.plan.build import Person, build, wanted_hash
 from smarksync.plan.first import first
 from smarksync.plan.rows import Outcome, Row
@@ -40,9 +40,9 @@ def _candidates(run: Run, job: JobRun, top: int) -> Iterator[list[int]]:
     """Entities by id: those that changed or are due — or all, when the rules themselves changed."""
     ledger = run.ledger
     if run.options.only is not None:
-        eid = entities.by_refs(ledger, [run.options.only]).get(run.options.only)
-        if eid is not None:
-            yield [eid]
+        eids = refs.find(ledger, run.options.only)
+        if eids:
+            yield eids
         return
     everything = states.rules_of(ledger, job.name) != job.rules_hash
     mark = states.mark(ledger, job.name)

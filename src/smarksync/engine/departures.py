@@ -115,9 +115,13 @@ def take(run: Run, lane: Lane, gone: Gone) -> None:
 
 def _let_doubts_rest(run: Run, eid: int) -> None:
     """A doubtful row that left is nobody's rival any more, and asks nothing of anybody."""
-    if run.ledger.one("SELECT 1 FROM entities WHERE eid = ? AND state = 'provisional'", (eid,)) is not None:
+    if _doubtful(run, eid):
         quarantine.clear(run.ledger, eid, kinds=("duplicate", "ambiguous"))
         keys.forget(run.ledger, eid)
+
+
+def _doubtful(run: Run, eid: int) -> bool:
+    return run.ledger.one("SELECT 1 FROM entities WHERE eid = ? AND state = 'provisional'", (eid,)) is not None
 
 
 def _follow(run: Run, lane: Lane, gone: Gone, eid: int) -> None:
@@ -131,8 +135,11 @@ def _follow(run: Run, lane: Lane, gone: Gone, eid: int) -> None:
     survivor = links.of_records(ledger, target.sid, [gone.into]).get(gone.into)
     if survivor is not None and survivor.eid is not None:
         if survivor.eid != eid:
-            unite(run, eid, survivor.eid)
-            states.changed(ledger, [(survivor.eid, target.sid, gone.into, run.run_id)])
+            kept, other = survivor.eid, eid
+            if _doubtful(run, kept) and not _doubtful(run, other):
+                kept, other = other, kept  # somebody who is known does not become a doubtful record's alias
+            unite(run, other, kept)
+            states.changed(ledger, [(kept, target.sid, gone.into, run.run_id)])
         return
     # the place is kept: whichever page brings the row finds its link waiting for it
     links.put(ledger, [links.Link(target.sid, gone.into, eid, rank_of(run, target, eid), links.LIVE, None, links.pack({"n": 1}),

@@ -281,6 +281,8 @@ def observe(
             state = links.LIVE  # it was away and is back: a person restored it
             streams.add_live(ledger, lane.sid, 1)
         moved = _moved(was, side.memo) or state != link.state
+        if not moved and link.changed_at is not None:
+            changed_at = link.changed_at  # a mere re-stamp is no edit
         stored.append(
             Link(lane.sid, record.id, link.eid, link.rank, state, fp, links.pack(side.memo), lane.moment or link.seen_at,
                  changed_at, link.own_at, record.version)

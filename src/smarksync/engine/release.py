@@ -79,6 +79,8 @@ def hold(run: Run, job: JobRun) -> None:
         "SELECT sid, count(*) FROM plan WHERE job = ? AND status = 'planned' GROUP BY sid", (job.name,)
     ):
         job.count(sid, "held", count)
+    if not run.options.dry_run:  # looking at them cleared what was owed to them
+        states.owe_planned(run.ledger, job.name, "held by a guard", run.stamp())
     run.ledger.run("UPDATE plan SET status = 'held' WHERE job = ? AND status = 'planned'", (job.name,))
 
 

@@ -90,6 +90,8 @@ def exit_code(run: Run) -> int:
             codes.add(5)
         if job.stopped_by is not None:
             codes.add(4)
+        if run.review is not None and any(counts["stale"] for counts in job.counts.values()):
+            codes.add(6)
     for opened in run.connections.values():
         if opened.failed is not None:
             codes.add(getattr(opened.failed, "exit_code", 5))

@@ -19,7 +19,7 @@ from smarksync.ledger import lease, runs, states
 from smarksync.ledger.db import Ledger
 
 from . import apply, decide, departures, intake, matching, recover, release, report
-from .context import JobRun, Options, Run, instant
+from .context import JobRun, Options, Review, Run, instant
 from .prepare import OpenSessionFactory, Workshop, chosen_jobs, open_run
 from .registry import Registry
 
@@ -41,6 +41,7 @@ def execute(
     config: Config, options: Options, *, registry: Registry, make_session: OpenSessionFactory,
     now: Callable[[], datetime] = lambda: datetime.now(UTC), progress: Any = None, log: Any = None,
     ledger: Ledger | None = None, after_plan: Callable[[Run], Any] | None = None,
+    review: Review | None = None,
 ) -> Result:  # fmt: skip
     """Runs the jobs. A dry run works on a copy of the ledger and stops before the first write."""
     began, started_at = time.monotonic(), now()
@@ -50,7 +51,7 @@ def execute(
     if options.dry_run:
         ledger, scratch = _scratch(ledger)
     run = Run(_run_id(started_at), config.workspace, ledger, now, options, freshness=config.defaults.freshness.timedelta.total_seconds(),
-              progress=progress, log=log)  # fmt: skip
+              progress=progress, log=log, review=review)  # fmt: skip
     try:
         lease.take(ledger, _lease_names(config, jobs), run.run_id, now())
         runs.begin(ledger, run.run_id, instant(started_at), [job.name for job in jobs], options.dry_run)
@@ -65,6 +66,14 @@ def execute(
         lease.give_back(ledger)
         registry.finished(said)
         return Result(code, said, report.sentences(run), run, changes or [])
+    except BaseException as error:
+        with suppress(SmarkSyncError):  # what is committed stands; the lease is free, and the history says how it ended
+            code = 130 if isinstance(error, KeyboardInterrupt) else getattr(error, "exit_code", 1)
+            if ledger.held:
+                runs.end(ledger, run.run_id, run.stamp(), code, {})
+            lease.give_back(ledger)
+        ledger.close()
+        raise
     finally:
         for opened in run.connections.values():
             with suppress(SystemFailure):
@@ -80,7 +89,11 @@ def execute(
 def _work(run: Run) -> None:
     """Everything between an opened and a reported run."""
     recover.before_pull(run)
+    if run.review is not None:
+        run.review.begin(run)
     intake.pull(run)
+    if run.review is not None:
+        run.review.look_again(run)
     departures.notice(run)
     departures.fetch_wanted(run)
     matching.match_inbox(run)
@@ -96,6 +109,8 @@ def _job(run: Run, job: JobRun) -> None:
     if down or any(run.connections[c].failed is not None for c in job.rules.connections):
         # nothing is merged from half a picture; opt-outs still reach the systems that can be reached
         decide.plan_job(run, job, consent_only=True)
+        if run.review is not None:
+            run.review.choose(run, job)
         if not run.options.dry_run:
             release.release_consent(run, job)
             apply.push(run, job)
@@ -107,6 +122,7 @@ def _job(run: Run, job: JobRun) -> None:
         if turn:
             matching.match_inbox(run)
         top = decide.plan_job(run, job)
+        whole = run.review is None or run.review.choose(run, job)
         trips = release.weigh_plan(run, job)
         if trips:
             _stop(run, job, trips)
@@ -117,9 +133,18 @@ def _job(run: Run, job: JobRun) -> None:
         release.release(run, job, top)
         apply.push(run, job)
         _beat(run)
-        if run.options.only is not None or run.options.limit is not None or not _news(run, job, top):
+        if (
+            run.options.only is not None
+            or run.options.limit is not None
+            or run.review is not None
+            or not _news(run, job, top)
+        ):
             break
-    if not any(run.connections[c].failed is not None for c in job.rules.connections) and run.options.limit is None:
+    if (
+        whole
+        and not any(run.connections[c].failed is not None for c in job.rules.connections)
+        and run.options.limit is None
+    ):
         states.set_settled(run.ledger, job.name)
 
 
@@ -180,6 +205,9 @@ def _scratch(ledger: Ledger) -> tuple[Ledger, str]:
     ledger.close()
     copy = Ledger(f"sqlite:///{path}")
     copy.run("UPDATE leases SET holder = NULL")
+    # what was linked before: a plan shows the links that this run would add and end
+    copy.run("CREATE TEMP TABLE links_before AS SELECT sid, rid, eid, state FROM links")
+    copy.run("CREATE UNIQUE INDEX temp.links_before_key ON links_before (sid, rid)")
     return copy, folder
 
 

@@ -44,7 +44,7 @@ class Ledger:
 
     def __init__(self, url: str, *, root: str = ".", create: bool = True) -> None:
         self.url = url
-        self.path = _path(url, root)
+        self.path = ledger_path(url, root)
         self.io: Callable[[str], None] | None = None  # tests put a fault here; called at each I/O point
         self._epochs: dict[str, int] = {}
         self._depth = 0
@@ -204,7 +204,8 @@ def _connect(path: str) -> sqlite3.Connection:
     return con
 
 
-def _path(url: str, root: str) -> str:
+def ledger_path(url: str, root: str) -> str:
+    """The file that a ledger URL names; a relative one counts from ``root``."""
     prefix = "sqlite:///"
     if not url.startswith(prefix):
         raise LedgerError(

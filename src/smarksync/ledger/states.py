@@ -78,6 +78,15 @@ def set_due(ledger: Ledger, job: str, rows: Iterable[tuple[int, str]], seq: int,
     )
 
 
+def owe_planned(ledger: Ledger, job: str, reason: str, now: str) -> None:
+    """Every entity with a planned row of the job is looked at again in the next run."""
+    ledger.run(
+        "INSERT INTO due (job, eid, seq, reason, since) SELECT DISTINCT job, eid, ?, ?, ? FROM plan "
+        "WHERE job = ? AND status = 'planned' ON CONFLICT (job, eid) DO UPDATE SET reason = excluded.reason, seq = excluded.seq",
+        (top(ledger) + 1, reason, now, job),
+    )
+
+
 def clear_due(ledger: Ledger, job: str, eids: Iterable[int], up_to: int) -> None:
     """The job has looked again; what was put down after sequence ``up_to`` stays."""
     ledger.run(

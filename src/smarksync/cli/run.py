@@ -1,0 +1,75 @@
+"""``smarksync run``: the cron command."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from .globals import Globals
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
+
+
+@app.command(epilog="Exit codes: 0 done · 2 usage or config · 3 done, something waits · 4 a guard stopped · 5 a system failed · "
+             "75 another run is at it · 130 interrupted.")  # fmt: skip
+def run(
+    ctx: typer.Context,
+    jobs: Annotated[
+        list[str] | None, typer.Argument(metavar="[JOB]...", help="Only these jobs.", show_default=False)
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be written, like `plan`.")] = False,
+    limit: Annotated[
+        int | None, typer.Option(min=0, metavar="N", help="At most N writes; the rest waits for the next run.")
+    ] = None,
+    only: Annotated[
+        str | None, typer.Option(metavar="REF", help="One record: e-mail, connection:object:id or entity id.")
+    ] = None,
+    allow: Annotated[
+        list[str] | None, typer.Option(metavar="GUARD", help="Let this guard pass once; repeatable.")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout, nothing else.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing unless something is wrong.")] = False,
+) -> int:
+    """Bring the systems into agreement: all jobs, or the named ones."""
+    settings: Globals = ctx.obj
+    settings.json = json
+    if quiet:
+        settings.hush()
+    from smarksync.engine.run import Options
+
+    from .work import not_run, perform
+
+    options = Options(jobs=tuple(jobs or ()), dry_run=dry_run, limit=limit, only=only, allow=frozenset(allow or ()))
+    if dry_run:
+        from .plan import show
+
+        return show(settings, options, "json" if json else "table", None, quiet=quiet)
+    from .summary import summary, waiting
+
+    result = perform(settings, options, quiet=quiet)
+    ledger = result.run.ledger
+    try:
+        if only is not None:
+            known(ledger, only)
+        waits = waiting(ledger, [job.name for job in result.run.jobs])
+    finally:
+        ledger.close()
+    summary(settings.out, result.report, result.sentences, waits, not_run(settings.load(), jobs or []))
+    if json:
+        settings.out.object({**result.report, **({"messages": result.sentences} if result.sentences else {})})
+    return result.exit_code
+
+
+def known(ledger: object, ref: str) -> None:
+    """Raises UsageError when ``--only`` named nobody."""
+    from smarksync.errors import UsageError
+    from smarksync.ledger import refs
+    from smarksync.ledger.db import Ledger
+
+    assert isinstance(ledger, Ledger)
+    if not refs.find(ledger, ref):
+        raise UsageError(
+            f"`--only {ref}` names nobody that these jobs have read; nothing was written.",
+            hint="A REF is an e-mail address, connection:object:id, or an entity id.",
+        )

@@ -1,0 +1,107 @@
+"""The end of a run as a tired operator reads it: what happened, what waits, and the next command."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from .output import Output
+
+#: columns in order; those that are zero everywhere are left out, but for the first two
+FIGURES = (
+    "read", "unchanged", "created", "updated", "archived", "deleted", "associated", "held", "rejected", "stale", "unknown",
+    "filtered", "deferred", "quarantined", "conflicts",
+)  # fmt: skip
+_HEADLINES = {
+    0: ("good", "Done"),
+    3: ("warn", "Done, and something waits for a person"),
+    4: ("bad", "Stopped by a guard before the first write"),
+    5: ("bad", "Not finished: a system could not be reached or refused us"),
+    6: ("warn", "Done, but parts of the plan were stale"),
+}
+
+
+def headline(out: Output, report: Mapping[str, Any]) -> str:
+    """The first line."""
+    code = report["exit_code"]
+    style, words = _HEADLINES.get(code, ("bad", "Failed"))
+    if report["dry_run"]:
+        words = {0: "Plan: nothing stands in the way", 3: "Plan: something waits for a person", 4: "Plan: a guard would stop the run",
+                 5: "No plan: a system could not be reached or refused us"}.get(code, words)  # fmt: skip
+    elif code == 0 and not total(report, "written"):
+        words = "Done: nothing to write, the systems agree"
+    facts = f"run {report['run_id']}, {report['seconds']:.1f} s, exit code {code}"
+    return f"{out.style(style, words + '.')} {out.style('dim', facts)}"
+
+
+def total(report: Mapping[str, Any], figure: str) -> int:
+    """One figure over all jobs and sides."""
+    return sum(counts[figure] for job in report["jobs"] for side in job["sides"].values() for counts in side.values())
+
+
+def summary(
+    out: Output,
+    report: Mapping[str, Any],
+    sentences: Sequence[str],
+    waits: Sequence[tuple[str, str]] = (),
+    notes: Sequence[str] = (),
+) -> None:
+    """The whole summary on stdout; what went wrong also when everything else is quiet (to stderr)."""
+    out.line(headline(out, report))
+    for job in report["jobs"]:
+        _job(out, job, planned=report["dry_run"])
+    _calls(out, report)
+    for sentence in sentences:
+        if out.quiet or out.json:
+            out.problem(sentence)
+        else:
+            out.line()
+            out.line(sentence)
+    if waits:
+        out.line()
+        width = max(len(what) for what, _ in waits)
+        for what, command in waits:
+            out.line(f"{out.style('warn', what.ljust(width))}  {command}")
+    for note in notes:
+        out.line(out.style("dim", note))
+
+
+def _job(out: Output, job: Mapping[str, Any], *, planned: bool) -> None:
+    rows = [(f"{c}:{o}", counts) for c, objects in job["sides"].items() for o, counts in objects.items()]
+    figures = ("read", "unchanged", "planned", *FIGURES[2:]) if planned else FIGURES
+    shown = [f for f in figures if f in ("read", "unchanged") or any(counts[f] for _, counts in rows)]
+    if planned:
+        shown = [f for f in shown if f != "held"]
+    out.line()
+    out.line(out.style("head", job["job"]))
+    out.table(
+        ("side", *shown),
+        [(name, *(counts[f] for f in shown)) for name, counts in rows],
+        right=range(1, len(shown) + 1),
+        indent=2,
+    )
+
+
+def _calls(out: Output, report: Mapping[str, Any]) -> None:
+    parts = []
+    for name, counts in report["calls"].items():
+        if counts["total"]:
+            more = [f"{counts[kind]:,} {kind}" for kind in ("throttled", "retried") if counts[kind]]
+            left = [f"{counts['budget_left']:,} left today"] if counts["budget_left"] is not None else []
+            parts.append(f"{name} {counts['total']:,}" + (f" ({', '.join([*more, *left])})" if more or left else ""))
+    if parts:
+        out.line()
+        out.line(out.style("dim", f"Calls: {', '.join(parts)}"))
+
+
+def waiting(ledger: Any, jobs: Sequence[str]) -> list[tuple[str, str]]:
+    """What waits for a person in these jobs, each with the command that shows it."""
+    from smarksync.ledger import conflicts, quarantine
+
+    asked, held = conflicts.count_open(ledger, jobs), quarantine.count_open(ledger, jobs)
+    found = []
+    if asked:
+        found.append((f"{asked:,} conflict{'s' if asked > 1 else ''} to decide", "smarksync conflicts list"))
+    if held:
+        found.append((f"{held:,} in quarantine", "smarksync quarantine list"))
+    return found

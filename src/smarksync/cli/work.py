@@ -1,0 +1,75 @@
+"""One run of the engine for a command: sessions, progress, the canonical log line, and a ledger for plans that leaves no trace."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from smarksync import log
+from smarksync.config import GUARD_NAMES, Config, suggest
+from smarksync.engine.context import Review, Run
+from smarksync.engine.run import Options, Result, execute
+from smarksync.errors import UsageError
+from smarksync.ledger.db import Ledger, ledger_path
+
+from .globals import Globals
+from .progress import canonical_line, progress
+from .sessions import Sessions
+
+
+def perform(
+    settings: Globals, options: Options, *, quiet: bool = False, after_plan: Callable[[Run], Any] | None = None,
+    review: Review | None = None, watch: Callable[[str, str, int, int | None], None] | None = None,
+) -> Result:  # fmt: skip
+    """Runs the engine; the ledger of a real run is left open (``result.run.ledger``) for the summary."""
+    config = settings.load()
+    check_guards(options.allow)
+    if not any(job.kind == "sync" for job in config.jobs.values()):
+        raise UsageError(
+            "The config has no job that this version runs.", hint="Add one under `jobs:` with `sync: lead`."
+        )
+    sessions = Sessions(config)
+    unwritten = _nowhere(config) if options.dry_run else None
+    try:
+        with progress(quiet=quiet, color=settings.color) as show:
+            result = execute(
+                config, options, registry=settings.plugins(), make_session=sessions, progress=watch or show,
+                log=log.get(), after_plan=after_plan, review=review, ledger=unwritten[0] if unwritten else None,
+            )  # fmt: skip
+        canonical_line(result.report)
+        return result
+    finally:
+        sessions.close()
+        if unwritten is not None:
+            shutil.rmtree(unwritten[1], ignore_errors=True)
+
+
+def _nowhere(config: Config) -> tuple[Ledger, str] | None:
+    """A plan writes nothing anywhere: without a ledger yet, not even that."""
+    if os.path.exists(ledger_path(config.ledger_url, str(config.root))):
+        return None
+    folder = tempfile.mkdtemp(prefix="smarksync-plan-")
+    return Ledger(f"sqlite:///{folder}/empty.db"), folder
+
+
+def check_guards(names: Sequence[str] | frozenset[str]) -> None:
+    """Raises UsageError for a guard that does not exist."""
+    for name in sorted(names):
+        if name not in GUARD_NAMES:
+            raise UsageError(f"There is no guard {name!r}.", hint=suggest(name, GUARD_NAMES))
+
+
+def not_run(config: Config, chosen: Sequence[str]) -> list[str]:
+    """Jobs of the config that a run of everything leaves out, in words."""
+    if chosen:
+        return []
+    kinds: dict[str, list[str]] = {}
+    for name, job in config.jobs.items():
+        if job.kind != "sync":
+            kinds.setdefault(job.kind, []).append(name)
+    return [
+        f"Not run: {', '.join(names)} (`{kind}` jobs are not part of this version)." for kind, names in kinds.items()
+    ]
