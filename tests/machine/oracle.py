@@ -111,7 +111,12 @@ def canonical(name: str, raw: Any) -> Any:
 
 def _folded(sent: Any, shown: Any) -> bool:
     """White space and case are declared foldings; whoever wants to tell them from an edit must echo."""
-    return isinstance(sent, str) and isinstance(shown, str) and sent.split() and sent.casefold().split() == shown.casefold().split()
+    return (
+        isinstance(sent, str)
+        and isinstance(shown, str)
+        and sent.split()
+        and sent.casefold().split() == shown.casefold().split()
+    )
 
 
 def key_of(values: Mapping[str, Any]) -> str | None:

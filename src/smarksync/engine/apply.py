@@ -188,7 +188,7 @@ def _still_wanted(run: Run, job: JobRun, lane: Lane, op: Op, rows: list[PlanRow]
     if op is Op.CREATE:
         return refusals.before_creates(run, job, lane, rows)
     old = _seen_too_long_ago(run, lane, rows)
-    if not old or Can.FETCH not in lane.spec.can or Can.CONDITIONAL in lane.spec.can:
+    if not old or Can.FETCH not in lane.spec.can:
         return rows
     return reread(run, job, lane, rows, old)
 

@@ -95,7 +95,8 @@ def _settle_write(
     for side in sides:
         if side is target and not whole:
             continue
-        losers = taken.get(side.key, {})
+        # a side that an earlier row of this decision has written stands at the new value: what it showed before is over
+        losers = {f: v for f, v in taken.get(side.key, {}).items() if side.base(f, before) != after.get(f)}
         if whole and side.key in won:
             side.settle_whole(after)
             if losers:
