@@ -9,6 +9,7 @@ from smarksync.ledger import audit, conflicts, consent, entities, links, plans, 
 from smarksync.plan.build import Person, build, wanted_hash
 from smarksync.plan.first import first
 from smarksync.plan.rows import Outcome, Row
+from smarksync.plan.side import NAME_PARTS
 
 from . import consents, removals
 from .context import JobRun, Run
@@ -45,16 +46,15 @@ def _candidates(run: Run, job: JobRun, top: int) -> Iterator[list[int]]:
             yield eids
         return
     everything = states.rules_of(ledger, job.name) != job.rules_hash
-    mark = states.mark(ledger, job.name)
+    if not everything:
+        states.gather(ledger, job.name, states.mark(ledger, job.name), top, job.rules.entity)
     last = 0
     while True:
         if everything:
             sql = "SELECT eid FROM entities WHERE kind = ? AND state IN ('live', 'provisional') AND eid > ? ORDER BY eid LIMIT ?"
             eids = [row[0] for row in ledger.rows(sql, (job.rules.entity, last, CHUNK))]
         else:
-            changed = states.after(ledger, mark, top, job.rules.entity, last, CHUNK)
-            owed = states.due(ledger, job.name, last, CHUNK)
-            eids = sorted({*changed, *owed})[:CHUNK]
+            eids = states.gathered(ledger, last, CHUNK)
         if not eids:
             return
         last = eids[-1]
@@ -72,6 +72,7 @@ def _plan_chunk(run: Run, job: JobRun, eids: list[int], top: int, inherit: bool,
     held = quarantine.of_entities(ledger, job.name, [p.eid for p in people])
     asked = conflicts.of_entities(ledger, job.name, [p.eid for p in people])
     busy = _under_way(run, [p.eid for p in people])
+    concerned = inherit or consents.mapped(run)
     rows: list[tuple[int, Row]] = []
     changed_agreed: list[tuple[Person, Any]] = []
     settled: list[tuple[Person, Outcome]] = []
@@ -80,7 +81,7 @@ def _plan_chunk(run: Run, job: JobRun, eids: list[int], top: int, inherit: bool,
             job.fates[person.eid] = "quarantined" if person.eid in only_consent else "deferred"
             states.set_due(ledger, job.name, [(person.eid, "an earlier write is not settled")], top + 1, run.stamp())
             continue
-        found = consents.consent_of(run, job, person, standing.get(person.eid, {}), inherit)
+        found = consents.consent_of(run, job, person, standing.get(person.eid, {}), inherit) if concerned else None
         if found is not None:
             if found.changed:
                 consents.record(run, person, found)
@@ -134,9 +135,13 @@ def _questions(run: Run, job: JobRun, person: Person, outcome: Outcome, asked: s
         conflicts.put(run.ledger, job=job.name, eid=person.eid, field=question.field, kind=question.kind, body=body,
                       run=run.run_id, now=run.stamp())  # fmt: skip
         open_now.add(question.field)
-    over = [f for f in outcome.examined if f in asked and f not in open_now]
-    # a settled answer goes when its write has settled: until then it is what the field is decided by
-    over = [f for f in over if f not in person.answers or f in outcome.local_fields]
+    if outcome.filtered:
+        return  # nobody looked: what is asked stays asked
+    # an answer goes when its write has settled: until then it is what the field is decided by
+    owed = {f for row in outcome.rows for f in row.fields} | outcome.held
+    if not owed.isdisjoint(NAME_PARTS):
+        owed.add("full_name")
+    over = [f for f in asked - open_now if not (f in owed and (f in person.answers or f == "full_name"))]
     if over:
         conflicts.close(run.ledger, job.name, person.eid, over)
 
