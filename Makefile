@@ -1,18 +1,37 @@
 # Everything rests on `make install`: core, all plugins, all extras, pinned by constraints.txt.
-PYTHON ?= python3
+# The first Python from 3.11 on that runs; name another with PYTHON=….
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 python; do \
+	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$p" && break; done)
 VENV := .venv
 BIN := $(VENV)/bin
 PLUGINS := $(sort $(wildcard plugins/smarksync-*))
 EXTRAS := postgres,keyring,record,quality,test,dev
+EDITABLE := -e '.[$(EXTRAS)]' $(foreach p,$(PLUGINS),-e ./$(p))
+PIP := $(BIN)/python -m pip
 
-.PHONY: install demo test lint types bench live wheel mutants clean
+.PHONY: help install demo test lint types wheel bench live mutants clean
+help:
+	@echo 'make demo      install into .venv and sync two bundled systems'
+	@echo 'make test      install into .venv and run the tests'
+	@echo 'make lint      ruff'
+	@echo 'make types     mypy --strict'
+	@echo 'make wheel     build the wheels, install them in an empty place, use them there'
+	@echo 'make live      tests against real servers on this machine'
+	@echo 'make clean     remove .venv and what tools left behind'
+
 install: $(VENV)/.installed
 
+# uv is quick; where it cannot be had, or does not know the index that pip is told of, pip does the same
 $(VENV)/.installed: pyproject.toml constraints.txt $(wildcard plugins/*/pyproject.toml)
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt uv
-	$(BIN)/uv pip install -q --python $(BIN)/python -c constraints.txt -e '.[$(EXTRAS)]' $(foreach p,$(PLUGINS),-e $(p))
-	touch $@
+	@test -n "$(PYTHON)" || { echo 'SmarkSync needs Python 3.11 or newer. Install one, or name it: make install PYTHON=/path/to/python3' >&2; exit 1; }
+	@$(PIP) --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV) || \
+		{ echo 'No virtual environment could be made (Debian and Ubuntu: apt install python3-venv).' >&2; exit 1; }
+	@echo 'Installing into $(VENV) …'
+	@{ $(PIP) install -q --disable-pip-version-check -c constraints.txt uv && \
+		$(BIN)/uv pip install -q --python $(BIN)/python -c constraints.txt --build-constraints constraints.txt $(EDITABLE); } || \
+		{ echo 'uv could not install it; trying pip.' >&2; \
+		$(PIP) install -q --disable-pip-version-check -c constraints.txt $(EDITABLE); }
+	@touch $@
 
 demo: install
 	$(BIN)/smarksync demo
@@ -21,12 +40,20 @@ test: install
 	$(BIN)/python -m pytest
 
 lint: install
-	$(BIN)/ruff check src plugins tests scripts
-	$(BIN)/ruff format --check src plugins tests scripts
+	$(BIN)/ruff check src plugins tests
+	$(BIN)/ruff format --check src plugins tests
 
 types: install
 	$(BIN)/mypy src plugins/*/src
 
+# wheels of the core and of every plugin, used in a fresh environment from an empty folder
+wheel: install
+	SMARKSYNC_WHEEL=1 $(BIN)/python -m pytest tests/wheel -rs
+
 # real servers on loopback, installed into .peers (or SMARKSYNC_PEERS) the first time
 live: install
-	SMARKSYNC_LIVE=1 $(BIN)/python -m pytest tests/live
+	SMARKSYNC_LIVE=1 $(BIN)/python -m pytest tests/live -rs
+
+clean:
+	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

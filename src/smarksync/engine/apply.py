@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from datetime import datetime
+from datetime import timedelta
 from typing import Any
 
 from smarksync.errors import Malformed, SystemFailure, Unknown
 from smarksync.ledger import entities, links, plans
 from smarksync.ledger.plans import PlanRow
+from smarksync.model import ValueProblem, blank
+from smarksync.plan.side import codecs_by_vendor
 from smarksync.plugin import Can, Op, Receipt, Write, WriteResult
 
 from . import refusals
-from .context import JobRun, Lane, Run
+from .context import JobRun, Lane, Run, instant
 from .intake import fingerprint, observe
 from .settle import changed_outcome, settle
 
@@ -24,10 +26,11 @@ WRITERS = 4
 def push(run: Run, job: JobRun) -> None:
     """Sends everything released: consent first, then creates before updates, one stream after the other."""
     lanes = sorted(job.lanes, key=lambda lane: (lane.primary_rank, lane.name))
+    there = plans.kinds(run.ledger, job.name)
     for consent in (1, 0):
         for op in (Op.CREATE, Op.UPDATE, Op.ARCHIVE, Op.DELETE):
             for lane in lanes:
-                if run.connections[lane.stream.connection].failed is None:
+                if (consent, str(op), lane.sid) in there and run.connections[lane.stream.connection].failed is None:
                     _push_lane(run, job, lane, op, consent)
     _give_up(run, job)
 
@@ -49,7 +52,7 @@ def _push_lane(run: Run, job: JobRun, lane: Lane, op: Op, consent: int) -> None:
             last = rows[-1].seq
             rows = _still_wanted(run, job, lane, op, rows)
             batches = _batches(rows, size)
-            _send(run, job, lane, op, batches, pool)
+            _send(run, job, lane, op, batches, pool, writers)
             counts = job.counts.get(lane.sid, Counter())
             run.tell("push", lane.name, counts["written"], counts["planned"])
 
@@ -96,13 +99,16 @@ def _batches(rows: Sequence[PlanRow], size: int) -> list[list[PlanRow]]:
     return [*batches, batch] if batch else batches
 
 
-def _send(run: Run, job: JobRun, lane: Lane, op: Op, batches: list[list[PlanRow]], pool: _Pool) -> None:
-    """Marks each batch as being sent, sends it, and settles what came back. No network inside a transaction."""
-    for start in range(0, len(batches), WRITERS):
-        group = batches[start : start + WRITERS]
+def _send(run: Run, job: JobRun, lane: Lane, op: Op, batches: list[list[PlanRow]], pool: _Pool, at_once: int) -> None:
+    """Marks each batch as being sent, sends it, and settles what came back. No network inside a transaction.
+
+    As many batches as are sent side by side are settled together: a death forgets no answer but theirs.
+    """
+    for start in range(0, len(batches), at_once):
+        group = batches[start : start + at_once]
         if run.connections[lane.stream.connection].failed is not None:
             return
-        refs = {eid: ref for eid, (ref, _, _) in entities.load(run.ledger, {r.eid for b in group for r in b}).items()}
+        refs = entities.refs(run.ledger, {r.eid for b in group for r in b}) if op is Op.CREATE else {}
         with run.ledger.tx():
             plans.set_status(run.ledger, [row.seq for batch in group for row in batch], "sending")
         futures = []
@@ -126,7 +132,8 @@ def _call(lane: Lane, writes: Sequence[Write]) -> tuple[list[Receipt], SystemFai
     receipts: list[Receipt] = []
     try:
         answers: Iterator[Receipt] = lane.connector.write(lane.stream.object, writes)  # type: ignore[attr-defined]
-        receipts.extend(answers)
+        for receipt in answers:
+            receipts.append(receipt)  # one by one: what came before a failure counts
     except SystemFailure as error:
         error.connection = lane.stream.connection
         return receipts, error
@@ -181,21 +188,17 @@ def _still_wanted(run: Run, job: JobRun, lane: Lane, op: Op, rows: list[PlanRow]
     """Before a write: links that appeared meanwhile, look-ups before creates, re-reads of what was seen too long ago."""
     if op is Op.CREATE:
         return refusals.before_creates(run, job, lane, rows)
-    old = _seen_too_long_ago(run, lane, rows)
-    if not old or Can.FETCH not in lane.spec.can or Can.CONDITIONAL in lane.spec.can:
+    if Can.FETCH not in lane.spec.can or Can.CONDITIONAL in lane.spec.can:
         return rows
-    return reread(run, job, lane, rows, old)
+    old = _seen_too_long_ago(run, lane, rows)
+    return reread(run, job, lane, rows, old) if old else rows
 
 
 def _seen_too_long_ago(run: Run, lane: Lane, rows: Iterable[PlanRow]) -> set[str]:
-    found = links.of_records(run.ledger, lane.sid, [row.rid for row in rows if row.rid])
-    now = run.now()
-
-    def age(link: links.Link) -> float:
-        seen = max(filter(None, (link.seen_at, lane.until)), default=None)
-        return (now - datetime.fromisoformat(seen)).total_seconds() if seen else float("inf")
-
-    return {rid for rid, link in found.items() if age(link) > run.freshness}
+    limit = instant(run.now() - timedelta(seconds=run.freshness))
+    if lane.until >= limit:
+        return set()  # the pull of this run saw them all
+    return links.seen_before(run.ledger, lane.sid, [row.rid for row in rows if row.rid], limit)
 
 
 def reread(run: Run, job: JobRun, lane: Lane, rows: list[PlanRow], old: set[str]) -> list[PlanRow]:
@@ -216,7 +219,9 @@ def reread(run: Run, job: JobRun, lane: Lane, rows: list[PlanRow], old: set[str]
         if row.rid in old and row.rid is not None:
             record = found.get(row.rid)
             before = row.body.get("before", {})
-            if record is None or any(v in record.fields and record.fields[v] != b for v, b in before.items()):
+            if record is None or any(
+                v in record.fields and not same_raw(lane, v, record.fields[v], b) for v, b in before.items()
+            ):
                 stale.append(row)
                 continue
         kept.append(row)
@@ -226,6 +231,17 @@ def reread(run: Run, job: JobRun, lane: Lane, rows: list[PlanRow], old: set[str]
         for row in stale:
             refusals.stale(run, job, lane, row, "it changed since it was planned")
     return kept
+
+
+def same_raw(lane: Lane, vendor: str, shown: Any, before: Any) -> bool:
+    """Whether two vendor values of one field are one: the same, both empty, or the same in canonical terms."""
+    if shown == before or (blank(shown) and blank(before)):
+        return True
+    codec = codecs_by_vendor(lane.mapping).get(vendor)
+    try:
+        return codec is not None and bool(codec.inward(shown) == codec.inward(before))
+    except ValueProblem:
+        return False
 
 
 def _give_up(run: Run, job: JobRun) -> None:

@@ -9,7 +9,7 @@ from smarksync.ledger import consent, keys, states
 from smarksync.ledger.consent import Standing
 from smarksync.model.consent import Claim, Status, view
 from smarksync.plan.build import Person
-from smarksync.plan.consent import ConsentOutcome, settle_consent
+from smarksync.plan.consent import CHANNELS, ConsentOutcome, settle_consent
 
 from .context import JobRun, Run
 
@@ -22,6 +22,11 @@ def as_claim(row: Standing) -> Claim:
 def as_standing(eid: int, channel: str, claim: Claim) -> Standing:
     """A claim as it is stored."""
     return Standing(eid, channel, str(claim.status), claim.at, claim.source, claim.basis, claim.evidence)
+
+
+def mapped(run: Run) -> bool:
+    """Whether any stream has a place for consent; without one, and without a claim, nobody has to be asked."""
+    return any(name in mapping.fields for mapping in run.mappings.values() for name in CHANNELS.values())
 
 
 def consent_of(

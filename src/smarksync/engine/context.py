@@ -17,7 +17,9 @@ from smarksync.plugin import Connector, ConnectorSpec, StreamSpec
 
 def instant(moment: datetime) -> str:
     """A time as it is stored and compared: UTC, microseconds, Z."""
-    return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    if moment.tzinfo is not UTC:
+        moment = moment.astimezone(UTC)
+    return moment.isoformat(timespec="microseconds")[:-6] + "Z"
 
 
 @dataclass(slots=True)

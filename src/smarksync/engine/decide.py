@@ -45,16 +45,15 @@ def _candidates(run: Run, job: JobRun, top: int) -> Iterator[list[int]]:
             yield eids
         return
     everything = states.rules_of(ledger, job.name) != job.rules_hash
-    mark = states.mark(ledger, job.name)
+    if not everything:
+        states.gather(ledger, job.name, states.mark(ledger, job.name), top, job.rules.entity)
     last = 0
     while True:
         if everything:
             sql = "SELECT eid FROM entities WHERE kind = ? AND state = 'live' AND eid > ? ORDER BY eid LIMIT ?"
             eids = [row[0] for row in ledger.rows(sql, (job.rules.entity, last, CHUNK))]
         else:
-            changed = states.after(ledger, mark, top, job.rules.entity, last, CHUNK)
-            owed = states.due(ledger, job.name, last, CHUNK)
-            eids = sorted({*changed, *owed})[:CHUNK]
+            eids = states.gathered(ledger, last, CHUNK)
         if not eids:
             return
         last = eids[-1]
@@ -69,6 +68,7 @@ def _plan_chunk(run: Run, job: JobRun, eids: list[int], top: int, inherit: bool,
     held = quarantine.of_entities(ledger, job.name, [p.eid for p in people])
     asked = conflicts.of_entities(ledger, job.name, [p.eid for p in people])
     busy = _under_way(run, [p.eid for p in people])
+    concerned = inherit or consents.mapped(run)
     rows: list[tuple[int, Row]] = []
     changed_agreed: list[tuple[Person, Any]] = []
     settled: list[tuple[Person, Outcome]] = []
@@ -77,7 +77,7 @@ def _plan_chunk(run: Run, job: JobRun, eids: list[int], top: int, inherit: bool,
             job.fates[person.eid] = "deferred"
             states.set_due(ledger, job.name, [(person.eid, "an earlier write is not settled")], top + 1, run.stamp())
             continue
-        found = consents.consent_of(run, job, person, standing.get(person.eid, {}), inherit)
+        found = consents.consent_of(run, job, person, standing.get(person.eid, {}), inherit) if concerned else None
         if found is not None:
             if found.changed:
                 consents.record(run, person, found)

@@ -252,9 +252,10 @@ def observe(
     """
     ledger = run.ledger
     found = links.of_records(ledger, lane.sid, [r.id for r, _ in rows])
-    agreed = entities.load(ledger, {link.eid for link in found.values() if link.eid is not None})
+    agreed = entities.load(ledger, sorted({link.eid for link in found.values() if link.eid is not None}))
+    parts = _key_parts(run, lane)
     unlinked: list[tuple[Record, bytes]] = []
-    stored: list[Link] = []
+    stored: list[links.News] = []
     news: list[tuple[int, int | None, str | None, str]] = []
     new_keys: list[tuple[str, str, int]] = []
     for record, fp in rows:
@@ -269,24 +270,23 @@ def observe(
             lane.sid, record.id, link.eid, lane.mapping, link.memory(), rank=link.rank, state=link.state,
             seen_at=link.seen_at, changed_at=changed_at, own_at=link.own_at,
         )  # fmt: skip
-        was = link.memory()
+        was = side.memo.copy()
         look(side, record, values, lane, after=link.seen_at)
         mark_stamp(side, record.fields, ref)
-        state = link.state
-        if state == links.GONE:
-            state = links.LIVE  # it was away and is back: a person restored it
+        back = link.state == links.GONE
+        if back:  # it was away and is back: a person restored it
+            links.set_state(ledger, lane.sid, record.id, links.LIVE)
             streams.add_live(ledger, lane.sid, 1)
-        moved = _moved(was, side.memo) or state != link.state
         stored.append(
-            Link(lane.sid, record.id, link.eid, link.rank, state, fp, links.pack(side.memo), lane.until or link.seen_at,
-                 changed_at, link.own_at, record.version)
-        )  # fmt: skip
-        if moved:
+            (fp, links.pack(side.memo), lane.until or link.seen_at, changed_at, link.own_at, record.version, link.lid)
+        )
+        if back or _moved(was, side.memo):
             news.append((link.eid, lane.sid, record.id, run.run_id))
-            new_keys += _keys(run, lane, side, values, link.eid)
+            if not parts.isdisjoint(side.dirty()):
+                new_keys += _keys(run, lane, side, values, link.eid, parts)
         elif not own:
             lane.unchanged += 1
-    links.put(ledger, stored)
+    links.update(ledger, stored)
     states.changed(ledger, news)
     if new_keys:
         keys.add(ledger, new_keys)
@@ -298,12 +298,16 @@ def _moved(was: dict[str, Any], now: dict[str, Any]) -> bool:
     return any(was.get(k) != now.get(k) for k in ("n", "s", "b", "a", "p", "x"))
 
 
-def _keys(run: Run, lane: Lane, side: Side, agreed: Mapping[str, Any], eid: int) -> list[tuple[str, str, int]]:
-    """The match keys that the row shows now, when one of their parts moved."""
+def _key_parts(run: Run, lane: Lane) -> set[str]:
+    """The fields that match keys are made of."""
     match = run.match.get(lane.stream.entity, [])
-    parts = {"last_name"} | {p for a in match for p in ([a] if isinstance(a, str) else a)}
-    if parts.isdisjoint(side.dirty()):
-        return []
+    return {"last_name"} | {p for a in match for p in ([a] if isinstance(a, str) else a)}
+
+
+def _keys(
+    run: Run, lane: Lane, side: Side, agreed: Mapping[str, Any], eid: int, parts: set[str]
+) -> list[tuple[str, str, int]]:
+    """The match keys that the row shows now."""
     values: dict[str, Any] = {}
     for name in parts:
         try:
@@ -312,15 +316,21 @@ def _keys(run: Run, lane: Lane, side: Side, agreed: Mapping[str, Any], eid: int)
             continue
         if shown is not ABSENT:
             values[name] = shown
-    return [(kind, value, eid) for kind, value in keys_of(match, values)]
+    return [(kind, value, eid) for kind, value in keys_of(run.match.get(lane.stream.entity, []), values)]
 
 
 def look(side: Side, record: Record, agreed: Mapping[str, Any], lane: Lane, after: str | None) -> None:
     """Replaces what the side shows by what the record shows, with evidence for what moved."""
     memo = side.memo
     mapping = lane.mapping
-    old_seen = dict(memo.get("s") or {})
     differs = mapping.differences(record.fields, agreed)
+    if not memo:  # the common case: settled, and edited now
+        if differs:
+            known = _evidence(side, record, lane, after)
+            memo["s"] = differs
+            memo["e"] = {vendor: _from_history(record, vendor) or known for vendor in differs}
+        return
+    old_seen = dict(memo.get("s") or {})
     seen = {v: raw for v, raw in old_seen.items() if v not in record.fields}
     seen.update(differs)
     _resolve_echo(side, record, agreed, seen)
@@ -343,7 +353,7 @@ def look(side: Side, record: Record, agreed: Mapping[str, Any], lane: Lane, afte
 def _evidence(side: Side, record: Record, lane: Lane, after: str | None) -> list[Any]:
     """(previous observation, record time]; a version that our own write made is no evidence of an edit."""
     lower = lane.stream.observed_at or after
-    at = instant(record.changed_at) if record.changed_at else None
+    at = side.changed_at
     if at is None:
         return [lower, lane.until, record.changed_by] if lower else [None, lane.until, record.changed_by]
     if (side.own_at is not None and at == side.own_at) or record.changed_by == OWN_USER:

@@ -24,9 +24,10 @@ from smarksync.mapping import (
     load_preset,
     object_mapping,
 )
-from smarksync.model import Moves, equal
+from smarksync.model import Entity, Moves, equal
 from smarksync.plan.build import JobRules, Target
 from smarksync.plan.reconcile import Rule, View
+from smarksync.plan.side import NAME_PARTS
 from smarksync.plugin import ConnectorSpec, FieldInfo, StreamSpec
 
 from .context import JobRun, Lane, Opened, Run
@@ -145,7 +146,11 @@ class Workshop:
     def compile(
         self, connection: str, spec: StreamSpec, mapping: ObjectMapping, live: Sequence[FieldInfo]
     ) -> CompiledMapping:
-        """The compiled mapping of one stream."""
+        """The compiled mapping of one stream. A source that shows no fields at all (an empty file) has those we name."""
+        if not live:
+            live = [
+                FieldInfo(vendor) for one in mapping.fields.values() for vendor in (one.vendor, one.currency) if vendor
+            ]
         entities = self.config.schema_
         return compile_mapping(
             connection, spec, mapping, live, entities[mapping.entity], country=self.config.defaults.country,
@@ -227,6 +232,8 @@ def _rules(
         )
         for name, rule in found.items()
     }  # fmt: skip
+    for name in sorted(_known_on_one_side(mapped, entity, rules)):
+        rules[name] = Rule(name=f"{job.name}.*")  # nobody to agree with: what the one side says is what is known
     slow = {
         name: field for name, field in entity.fields.items() if field.type in ("phone", "instant", "money", "decimal")
     }
@@ -249,6 +256,17 @@ def _rules(
         targets=_targets(job, lanes, workshop, run), equal=same, skew=lambda _c: skew, where=where, special=special,
         subscribe=job.subscribe, regressions=_regressions,
     )  # fmt: skip
+
+
+def _known_on_one_side(mapped: Mapping[str, set[str]], entity: Entity, rules: Mapping[str, Rule]) -> set[str]:
+    """Fields that exactly one connection of the job maps: expressions see their values, and nothing is written."""
+    found = set()
+    for name, field in entity.fields.items():
+        sides = sum(name in names or ("full_name" in names and name in NAME_PARTS) for names in mapped.values())
+        ordinary = field.group == "ordinary" and field.ref is None
+        if name not in rules and ordinary and sides == 1:
+            found.add(name)
+    return found
 
 
 def _regressions(_field: str, before: Any, after: Any) -> bool:

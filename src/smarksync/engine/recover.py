@@ -58,7 +58,7 @@ def _judge(run: Run, lane: Lane, row: PlanRow, record: Record) -> None:
     def shows(values: dict[str, object]) -> bool:
         return all(
             v not in record.fields
-            or record.fields[v] == raw
+            or apply.same_raw(lane, v, record.fields[v], raw)
             or (v in codecs and codecs[v].is_fold(raw, record.fields[v]))
             for v, raw in values.items()
         )

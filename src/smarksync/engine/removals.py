@@ -5,6 +5,7 @@ from __future__ import annotations
 from smarksync.ledger import links, streams
 from smarksync.plan.build import Person
 from smarksync.plan.rows import Outcome, Row
+from smarksync.plan.side import Side
 
 from .context import JobRun, Run
 
@@ -28,7 +29,7 @@ def add(run: Run, job: JobRun, person: Person, outcome: Outcome) -> None:
             if left:
                 job.left[(side.connection, "record", f"deleted in {names}; `deletes` says ignore")] += 1
             continue
-        if any(row.op == "update" and not row.consent for row in outcome.rows) or outcome.questions:
+        if _edited(side, outcome):
             job.left[(side.connection, "record", f"deleted in {names}, edited here: kept")] += 1
             continue
         if policy == "unlink":
@@ -38,6 +39,15 @@ def add(run: Run, job: JobRun, person: Person, outcome: Outcome) -> None:
             continue
         row = Row(policy, side.sid, side.rid, {}, reason=f"deleted in {names}")
         outcome.rows.append(row)
+    if any(row.op in ("delete", "archive") for row in outcome.rows):
+        return  # not dealt with before it is written: a guard or a limit may hold it
     for side in left:
         side.memo["d"] = 1
         links.remember(run.ledger, [(links.pack(side.memo), side.sid, side.rid)])
+
+
+def _edited(side: Side, outcome: Outcome) -> bool:
+    """Whether something that this side brought was taken, or is in question."""
+    rows = (row for row in outcome.rows if not row.consent)
+    taken = side.key in outcome.local_taken or any(side.key in row.taken or side.key in row.won for row in rows)
+    return taken or bool(outcome.questions)

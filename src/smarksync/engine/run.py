@@ -18,7 +18,7 @@ from smarksync.errors import SmarkSyncError, SystemFailure
 from smarksync.ledger import lease, runs, states
 from smarksync.ledger.db import Ledger
 
-from . import apply, decide, departures, intake, matching, recover, release, report
+from . import apply, collector, decide, departures, intake, matching, recover, release, report
 from .context import JobRun, Options, Review, Run, instant
 from .prepare import OpenSessionFactory, Workshop, chosen_jobs, open_run
 from .registry import Registry
@@ -57,7 +57,8 @@ def execute(
         runs.begin(ledger, run.run_id, instant(started_at), [job.name for job in jobs], options.dry_run)
         run.start_seq = states.top(ledger)
         open_run(run, config, Workshop(config, registry, ledger, make_session, now), jobs)
-        _work(run)
+        with collector.rarely():
+            _work(run)
         changes = after_plan(run) if after_plan is not None else []
         code = report.exit_code(run)
         said = report.report(run, code, time.monotonic() - began, instant(started_at))

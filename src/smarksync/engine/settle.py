@@ -144,6 +144,8 @@ def _echo(
         codec = codecs.get(vendor)
         if codec is None:
             continue
+        if codec.name == "external_id":
+            target._put("x", None)
         told = stored is not None and vendor in stored
         shown = stored[vendor] if told and stored is not None else raw
         if not told:

@@ -7,9 +7,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    import httpx
-
     from smarksync.kit.client import Client
+    from smarksync.kit.http import httpx
 
 
 class Tokens(Protocol):
