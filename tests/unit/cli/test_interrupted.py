@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import resource
 import signal
+import sqlite3
 import subprocess
 from collections.abc import Callable, Sequence
 
@@ -14,7 +16,7 @@ import pytest
 from .conftest import Workspace
 
 Until = Callable[[subprocess.Popen[str], str], Sequence[str]]
-COUNT = 1200
+COUNT = 500
 
 
 def complete(workspace: Workspace, count: int = COUNT) -> None:
@@ -26,8 +28,7 @@ def complete(workspace: Workspace, count: int = COUNT) -> None:
     assert "nothing to write" in workspace.run("run").out
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("stage", ["pull", "plan"])
+@pytest.mark.parametrize(("number", "stage"), [(signal.SIGINT, "pull"), (signal.SIGTERM, "plan")])
 def test_130_and_resumable(workspace: Workspace, until: Until, number: signal.Signals, stage: str) -> None:
     workspace.many(COUNT)
     process = workspace.start("run", "--allow", "first_run", "--json")
@@ -42,7 +43,7 @@ def test_130_and_resumable(workspace: Workspace, until: Until, number: signal.Si
     complete(workspace)
 
 
-@pytest.mark.parametrize("stage", ["pull", "match", "plan"])
+@pytest.mark.parametrize("stage", ["pull", "plan"])
 def test_kill_9_and_run_again(workspace: Workspace, until: Until, stage: str) -> None:
     workspace.many(COUNT)
     process = workspace.start("run", "--allow", "first_run")
@@ -52,11 +53,22 @@ def test_kill_9_and_run_again(workspace: Workspace, until: Until, stage: str) ->
     complete(workspace)
 
 
+def stop_between_commits(workspace: Workspace, process: subprocess.Popen[str]) -> None:
+    """Stops a run at work where it does not lock the file: SQLite's own lock is another matter than our lease."""
+    with contextlib.closing(
+        sqlite3.connect(workspace.folder / "quickstart.db", timeout=30, isolation_level=None)
+    ) as db:
+        db.execute("BEGIN IMMEDIATE")  # while we hold the file, the run does not
+        os.kill(process.pid, signal.SIGSTOP)
+        os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WNOWAIT)
+        db.execute("ROLLBACK")
+
+
 def test_two_at_once(workspace: Workspace, until: Until) -> None:
     workspace.many(COUNT)
     first = workspace.start("run", "--allow", "first_run")
     until(first, '"stage":"pull"')
-    os.kill(first.pid, signal.SIGSTOP)  # it is at work, and stays so
+    stop_between_commits(workspace, first)
     try:
         second = workspace.start("run", "--json")
         out, err = second.communicate(timeout=60)
@@ -72,7 +84,7 @@ def test_two_at_once(workspace: Workspace, until: Until) -> None:
 
 def test_a_full_disk(workspace: Workspace) -> None:
     workspace.many(COUNT)
-    limit = 400_000
+    limit = 250_000
 
     def small() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
