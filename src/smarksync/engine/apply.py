@@ -165,7 +165,7 @@ def _receive(
         run.connections[lane.stream.connection].failed = error
     with run.ledger.tx():
         take_receipts(run, job, lane, [(by_ref[seq], receipt) for seq, receipt in answered.items()])
-    refusals.look_up_duplicates(run, lane, [(by_ref[s], r) for s, r in answered.items()])
+    refusals.look_up_duplicates(run, job, lane, [(by_ref[s], r) for s, r in answered.items()])
 
 
 def take_receipts(run: Run, job: JobRun, lane: Lane, pairs: Sequence[tuple[PlanRow, Receipt]]) -> None:

@@ -9,6 +9,7 @@ from smarksync.ledger import audit, conflicts, consent, entities, links, plans, 
 from smarksync.plan.build import Person, build, wanted_hash
 from smarksync.plan.first import first
 from smarksync.plan.rows import Outcome, Row
+from smarksync.plan.side import NAME_PARTS
 
 from . import consents, removals
 from .context import JobRun, Run
@@ -131,9 +132,13 @@ def _questions(run: Run, job: JobRun, person: Person, outcome: Outcome, asked: s
         conflicts.put(run.ledger, job=job.name, eid=person.eid, field=question.field, kind=question.kind, body=body,
                       run=run.run_id, now=run.stamp())  # fmt: skip
         open_now.add(question.field)
-    over = [f for f in outcome.examined if f in asked and f not in open_now]
-    # a settled answer goes when its write has settled: until then it is what the field is decided by
-    over = [f for f in over if f not in person.answers or f in outcome.local_fields]
+    if outcome.filtered:
+        return  # nobody looked: what is asked stays asked
+    # an answer goes when its write has settled: until then it is what the field is decided by
+    owed = {f for row in outcome.rows for f in row.fields} | outcome.held
+    if not owed.isdisjoint(NAME_PARTS):
+        owed.add("full_name")
+    over = [f for f in asked - open_now if not (f in owed and (f in person.answers or f == "full_name"))]
     if over:
         conflicts.close(run.ledger, job.name, person.eid, over)
 

@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 
 from smarksync.model import ABSENT, ValueProblem
+from smarksync.model.names import split_full_name
 
 from .evidence import Evidence
 from .reconcile import Rule, Verdict, View, blank, decide
@@ -152,6 +153,13 @@ def _views(
         try:
             observed = side.observed(name, person.agreed)
         except ValueProblem as problem:
+            if problem.code == "SMK-NAME" and name in person.answers:
+                # a person has told the parts apart: the side shows them already, or gets the name that they make
+                raw = side.shown(codec, person.agreed)
+                told = split_full_name(raw, *(person.answers.get(part) for part in NAME_PARTS))
+                seen = told[NAME_PARTS.index(name)] if told is not None else ABSENT
+                views.append(View(index, side.connection, seen, ABSENT, _evidence(side, codec.vendor)))
+                continue
             blocked.add(index)
             kind = "name" if problem.code == "SMK-NAME" else "value"
             where = f"{side.connection}:{side.stream}:{side.rid}"
