@@ -133,7 +133,8 @@ def test_5_a_server_that_does_not_answer(workspace: Workspace, monkeypatch: pyte
 def test_75_names_the_holder(workspace: Workspace) -> None:
     workspace.run("run")
     ledger = Ledger("sqlite:///quickstart.db", root=str(workspace.folder))
-    lease.take(ledger, ["connection:sales"], "another-run", datetime.now(UTC))
+    names = [name for (name,) in ledger.rows("SELECT name FROM leases")]
+    lease.take(ledger, names[-1:], "another-run", datetime.now(UTC))
     said = workspace.run("run", "--json")
     assert said.code == said.json["exit_code"] == 75
     assert "another-run" in said.err
