@@ -17,6 +17,9 @@ from .reconcile import Rule, Verdict, View, blank, decide
 from .rows import Outcome, Problem, Question, Row
 from .side import NAME_PARTS, Side, Translation, names_by_vendor
 
+#: the code of a reference to a record that is not there yet: the row waits for its parent
+WAITS = "SMK-PARENT"
+
 
 @dataclass(frozen=True, slots=True)
 class Target:
@@ -161,6 +164,10 @@ def _views(
                 views.append(View(index, side.connection, seen, ABSENT, _evidence(side, codec.vendor)))
                 continue
             blocked.add(index)
+            if problem.code == WAITS:
+                outcome.waits = f"{name}: {problem.message}"
+                outcome.held.add(name)
+                continue
             kind = "name" if problem.code == "SMK-NAME" else "value"
             where = f"{side.connection}:{side.stream}:{side.rid}"
             if kind == "name":
@@ -226,6 +233,10 @@ def _update(
         try:
             raw = codec.outward(join_of(merged) if codec is side.name_field else verdict.value)
         except ValueProblem as problem:
+            if problem.code == WAITS:
+                outcome.waits = f"{name}: {problem.message}"
+                outcome.held.add(name)
+                continue
             outcome.problems.append(_outward_problem(side, codec.vendor, problem, verdict.value))
             outcome.held.add(name)
             continue
@@ -321,7 +332,7 @@ def _creates(
         row = _create_row(person, job, target, verdicts, merged, outcome)
         if row is None:
             continue
-        row.whole = not (outcome.questions or outcome.problems or outcome.left)
+        row.whole = not (outcome.questions or outcome.problems or outcome.left or outcome.held)
         decided = {n: v for n, v in verdicts.items() if v.conflict is None}
         row.fields = [n for n in decided if n in job.rules]
         if row.whole:
@@ -356,6 +367,9 @@ def _create_row(
         try:
             raw = codec.outward(value)
         except ValueProblem as problem:
+            if problem.code == WAITS:
+                outcome.waits = f"{name}: {problem.message}"
+                return None
             faults.append(Problem(target.sid, "value", problem.code, f"{target.connection}:{target.mapping.stream} (new), "
                                   f"field {codec.vendor}: {problem.message}", codec.vendor, _hash(value), {"direction": "out"}))  # fmt: skip
             continue
