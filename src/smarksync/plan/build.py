@@ -15,7 +15,7 @@ from smarksync.model.names import split_full_name
 from .evidence import Evidence
 from .reconcile import Rule, Verdict, View, blank, decide
 from .rows import Outcome, Problem, Question, Row
-from .side import NAME_PARTS, Side, Translation, names_by_vendor
+from .side import NAME_PARTS, Side, Translation, columns, names_by_vendor
 
 #: the code of a reference to a record that is not there yet: the row waits for its parent
 WAITS = "SMK-PARENT"
@@ -243,8 +243,8 @@ def _update(
         before = side.shown(codec, person.agreed)
         if codec is side.name_field and before == raw:
             continue
-        row.after[codec.vendor] = raw
-        row.before[codec.vendor] = None if before is ABSENT else before
+        row.after.update(columns(codec, raw))
+        row.before.update(dict.fromkeys(columns(codec, raw)) if before is ABSENT else columns(codec, before))
         row.fields.append(name)
         if blank(raw) and not blank(row.before[codec.vendor]):
             row.marks.append(("blanks", name))
@@ -373,8 +373,7 @@ def _create_row(
             faults.append(Problem(target.sid, "value", problem.code, f"{target.connection}:{target.mapping.stream} (new), "
                                   f"field {codec.vendor}: {problem.message}", codec.vendor, _hash(value), {"direction": "out"}))  # fmt: skip
             continue
-        if raw is not None:
-            row.after[codec.vendor] = raw
+        row.after.update({vendor: part for vendor, part in columns(codec, raw).items() if part is not None})
     if faults:
         outcome.problems.extend(faults)
         return None
