@@ -76,6 +76,7 @@ def build(person: Person, job: JobRules) -> Outcome:
     sides = [s for s in person.sides if s.state == "live" and s.rank == 0 and s.connection in job.connections]
     sides = _participants(person, job, sides, outcome)
     if not sides:
+        outcome.examined = [*job.rules, "full_name"]  # nobody is left whose value could be in question
         return outcome
     fields = _fields(person, job, sides)
     verdicts: dict[str, Verdict] = {}
@@ -97,12 +98,27 @@ def build(person: Person, job: JobRules) -> Outcome:
     decided = {n: v for n, v in verdicts.items() if v.conflict is None}
     values = {n: v.value for n, v in decided.items()}
     merged = {**person.agreed, **values}
+    _names_told_apart(person, sides, fields, blocked, merged, outcome)
     for index in range(len(sides)):
         _update(person, job, sides, index, decided, views, blocked, merged, outcome)
     _stamp(person, sides, outcome)
     _creates(person, job, sides, verdicts, views, merged, outcome)
     _settle_rest(person, sides, decided, views, outcome)
     return outcome
+
+
+def _names_told_apart(
+    person: Person, sides: list[Side], fields: list[str], blocked: Mapping[str, set[int]], merged: Mapping[str, Any],
+    outcome: Outcome,
+) -> None:  # fmt: skip
+    """A full name is in question only while no other side says how it is split."""
+    parts = [name for name in fields if name in NAME_PARTS]
+    if parts and any(side.name_field is not None for side in sides):
+        outcome.examined.append("full_name")
+    unsplit = {i for name in parts for i in blocked[name] if sides[i].codec(name) is sides[i].name_field}
+    whole = join_of(merged)
+    if all(sides[i].shown(field, person.agreed) == whole for i in unsplit if (field := sides[i].name_field)):
+        outcome.questions = [question for question in outcome.questions if question.kind != "name"]
 
 
 def _participants(person: Person, job: JobRules, sides: list[Side], outcome: Outcome) -> list[Side]:
@@ -173,7 +189,6 @@ def _views(
             if kind == "name":
                 text = f"{where} shows {problem.message}; split it by hand in a system with two name fields"
                 outcome.questions.append(Question("full_name", "name", text, {}))
-                outcome.examined.append("full_name")
             else:
                 outcome.problems.append(
                     Problem(side.sid, kind, problem.code, f"{where}, field {codec.vendor}: {problem.message}", codec.vendor,
