@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from datetime import datetime
+from datetime import timedelta
 from typing import Any
 
 from smarksync.errors import Malformed, SystemFailure, Unknown
@@ -16,7 +16,7 @@ from smarksync.plan.side import codecs_by_vendor
 from smarksync.plugin import Can, Op, Receipt, Write, WriteResult
 
 from . import refusals
-from .context import JobRun, Lane, Run
+from .context import JobRun, Lane, Run, instant
 from .intake import fingerprint, observe
 from .settle import changed_outcome, settle
 
@@ -26,10 +26,11 @@ WRITERS = 4
 def push(run: Run, job: JobRun) -> None:
     """Sends everything released: consent first, then creates before updates, one stream after the other."""
     lanes = sorted(job.lanes, key=lambda lane: (lane.primary_rank, lane.name))
+    there = plans.kinds(run.ledger, job.name)
     for consent in (1, 0):
         for op in (Op.CREATE, Op.UPDATE, Op.ARCHIVE, Op.DELETE):
             for lane in lanes:
-                if run.connections[lane.stream.connection].failed is None:
+                if (consent, str(op), lane.sid) in there and run.connections[lane.stream.connection].failed is None:
                     _push_lane(run, job, lane, op, consent)
     _give_up(run, job)
 
@@ -107,7 +108,7 @@ def _send(run: Run, job: JobRun, lane: Lane, op: Op, batches: list[list[PlanRow]
         group = batches[start : start + at_once]
         if run.connections[lane.stream.connection].failed is not None:
             return
-        refs = {eid: ref for eid, (ref, _, _) in entities.load(run.ledger, {r.eid for b in group for r in b}).items()}
+        refs = entities.refs(run.ledger, {r.eid for b in group for r in b}) if op is Op.CREATE else {}
         with run.ledger.tx():
             plans.set_status(run.ledger, [row.seq for batch in group for row in batch], "sending")
         futures = []
@@ -164,7 +165,7 @@ def _receive(
         run.connections[lane.stream.connection].failed = error
     with run.ledger.tx():
         take_receipts(run, job, lane, [(by_ref[seq], receipt) for seq, receipt in answered.items()])
-    refusals.look_up_duplicates(run, lane, [(by_ref[s], r) for s, r in answered.items()])
+    refusals.look_up_duplicates(run, job, lane, [(by_ref[s], r) for s, r in answered.items()])
 
 
 def take_receipts(run: Run, job: JobRun, lane: Lane, pairs: Sequence[tuple[PlanRow, Receipt]]) -> None:
@@ -187,21 +188,17 @@ def _still_wanted(run: Run, job: JobRun, lane: Lane, op: Op, rows: list[PlanRow]
     """Before a write: links that appeared meanwhile, look-ups before creates, re-reads of what was seen too long ago."""
     if op is Op.CREATE:
         return refusals.before_creates(run, job, lane, rows)
-    old = _seen_too_long_ago(run, lane, rows)
-    if not old or Can.FETCH not in lane.spec.can or Can.CONDITIONAL in lane.spec.can:
+    if Can.FETCH not in lane.spec.can:
         return rows
-    return reread(run, job, lane, rows, old)
+    old = _seen_too_long_ago(run, lane, rows)
+    return reread(run, job, lane, rows, old) if old else rows
 
 
 def _seen_too_long_ago(run: Run, lane: Lane, rows: Iterable[PlanRow]) -> set[str]:
-    found = links.of_records(run.ledger, lane.sid, [row.rid for row in rows if row.rid])
-    now = run.now()
-
-    def age(link: links.Link) -> float:
-        seen = max(filter(None, (link.seen_at, lane.until)), default=None)
-        return (now - datetime.fromisoformat(seen)).total_seconds() if seen else float("inf")
-
-    return {rid for rid, link in found.items() if age(link) > run.freshness}
+    limit = instant(run.now() - timedelta(seconds=run.freshness))
+    if lane.moment >= limit:
+        return set()  # the pull of this run saw them all
+    return links.seen_before(run.ledger, lane.sid, [row.rid for row in rows if row.rid], limit)
 
 
 def reread(run: Run, job: JobRun, lane: Lane, rows: list[PlanRow], old: set[str]) -> list[PlanRow]:

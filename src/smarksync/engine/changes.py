@@ -159,7 +159,7 @@ def _similar(run: Run, job: JobRun) -> int:
     planned = "run = ? AND job = ? AND status = 'held' AND op = 'create'"
     with_name = "json_extract(CAST(body AS TEXT), '$.values.last_name') IS NOT NULL"
     run.ledger.run(
-        f"INSERT OR IGNORE INTO names SELECT {name.format('body', 'values.')}, eid FROM plan WHERE {planned} AND {with_name}",
+        f"INSERT OR IGNORE INTO names SELECT {name.format('body', 'values.')}, eid FROM plan JOIN plan_bodies USING (seq) WHERE {planned} AND {with_name}",
         (run.run_id, job.name),
     )
     sql = (

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from datetime import timedelta
 from typing import Any
 
 from smarksync.ledger import audit, conflicts, consent, entities, links, plans, quarantine, refs, states
 from smarksync.plan.build import Person, build, wanted_hash
 from smarksync.plan.first import first
 from smarksync.plan.rows import Outcome, Row
+from smarksync.plan.side import NAME_PARTS
 
 from . import consents, removals
-from .context import JobRun, Run
+from .context import JobRun, Run, instant
 from .lookup import load_people
-from .settle import settle_locally
+from .settle import rekey, settle_locally
 
 CHUNK = 500
 FLIPS, FLIP_DAYS = 3, 7
@@ -24,6 +26,7 @@ def plan_job(run: Run, job: JobRun, *, consent_only: bool = False) -> int:
     ledger = run.ledger
     with ledger.tx():
         plans.discard(ledger, job.name)
+        _wake_parked(run, job)
     top = states.top(ledger)
     inherit = consent.anyone(ledger)
     done = 0
@@ -45,16 +48,15 @@ def _candidates(run: Run, job: JobRun, top: int) -> Iterator[list[int]]:
             yield eids
         return
     everything = states.rules_of(ledger, job.name) != job.rules_hash
-    mark = states.mark(ledger, job.name)
+    if not everything:
+        states.gather(ledger, job.name, states.mark(ledger, job.name), top, job.rules.entity)
     last = 0
     while True:
         if everything:
-            sql = "SELECT eid FROM entities WHERE kind = ? AND state = 'live' AND eid > ? ORDER BY eid LIMIT ?"
+            sql = "SELECT eid FROM entities WHERE kind = ? AND state IN ('live', 'provisional') AND eid > ? ORDER BY eid LIMIT ?"
             eids = [row[0] for row in ledger.rows(sql, (job.rules.entity, last, CHUNK))]
         else:
-            changed = states.after(ledger, mark, top, job.rules.entity, last, CHUNK)
-            owed = states.due(ledger, job.name, last, CHUNK)
-            eids = sorted({*changed, *owed})[:CHUNK]
+            eids = states.gathered(ledger, last, CHUNK)
         if not eids:
             return
         last = eids[-1]
@@ -65,19 +67,23 @@ def _plan_chunk(run: Run, job: JobRun, eids: list[int], top: int, inherit: bool,
     ledger = run.ledger
     people = load_people(run, eids, job.name)
     _provisional_fates(run, job, eids, {p.eid for p in people})
+    doubtful = load_people(run, eids, job.name, entities.PROVISIONAL)  # an opt-out waits for nobody's decision
+    only_consent = {p.eid for p in doubtful}
+    people += doubtful
     standing = consent.of_entities(ledger, [p.eid for p in people])
     held = quarantine.of_entities(ledger, job.name, [p.eid for p in people])
     asked = conflicts.of_entities(ledger, job.name, [p.eid for p in people])
     busy = _under_way(run, [p.eid for p in people])
+    concerned = inherit or consents.mapped(run)
     rows: list[tuple[int, Row]] = []
     changed_agreed: list[tuple[Person, Any]] = []
     settled: list[tuple[Person, Outcome]] = []
     for person in people:
         if person.eid in busy:
-            job.fates[person.eid] = "deferred"
+            job.fates[person.eid] = "quarantined" if person.eid in only_consent else "deferred"
             states.set_due(ledger, job.name, [(person.eid, "an earlier write is not settled")], top + 1, run.stamp())
             continue
-        found = consents.consent_of(run, job, person, standing.get(person.eid, {}), inherit)
+        found = consents.consent_of(run, job, person, standing.get(person.eid, {}), inherit) if concerned else None
         if found is not None:
             if found.changed:
                 consents.record(run, person, found)
@@ -88,7 +94,7 @@ def _plan_chunk(run: Run, job: JobRun, eids: list[int], top: int, inherit: bool,
                 job.left[(connection, f"consent {channel}", f"not taken ({reason}): put back")] += 1
         consent_rows = found.rows if found is not None else []
         settle_locally(run, person, found.values, found.taken) if found and (found.values or found.taken) else None
-        if consent_only:
+        if consent_only or person.eid in only_consent:
             rows += [(person.eid, row) for row in consent_rows]
             continue
         outcome = first(person, job.rules) or build(person, job.rules)
@@ -97,6 +103,9 @@ def _plan_chunk(run: Run, job: JobRun, eids: list[int], top: int, inherit: bool,
         outcome.rows = consent_rows + outcome.rows
         _problems(run, job, person, outcome, held.get(person.eid, []))
         _flips(run, job, person, outcome)
+        if outcome.waits:
+            states.set_due(ledger, job.name, [(person.eid, outcome.waits)], top + 1, run.stamp())
+            job.fates.setdefault(person.eid, "deferred")
         for side, name, reason in outcome.left:
             job.left[(run.connection_of.get(side, "?"), name, reason)] += 1
         if outcome.filtered and not outcome.rows:
@@ -104,7 +113,7 @@ def _plan_chunk(run: Run, job: JobRun, eids: list[int], top: int, inherit: bool,
         if outcome.local_fields:
             settled.append((person, outcome))
         rows += [(person.eid, row) for row in outcome.rows]
-    _settle_local(run, settled)
+    _settle_local(run, job, settled)
     _store_memos(run, [p for p, _ in changed_agreed] + [p for p, _ in settled])
     plans.add(ledger, run.run_id, job.name, rows)
     for _, row in rows:
@@ -131,9 +140,13 @@ def _questions(run: Run, job: JobRun, person: Person, outcome: Outcome, asked: s
         conflicts.put(run.ledger, job=job.name, eid=person.eid, field=question.field, kind=question.kind, body=body,
                       run=run.run_id, now=run.stamp())  # fmt: skip
         open_now.add(question.field)
-    over = [f for f in outcome.examined if f in asked and f not in open_now]
-    # a settled answer goes when its write has settled: until then it is what the field is decided by
-    over = [f for f in over if f not in person.answers or f in outcome.local_fields]
+    if outcome.filtered:
+        return  # nobody looked: what is asked stays asked
+    # an answer goes when its write has settled: until then it is what the field is decided by
+    owed = {f for row in outcome.rows for f in row.fields} | outcome.held
+    if not owed.isdisjoint(NAME_PARTS):
+        owed.add("full_name")
+    over = [f for f in asked - open_now if not (f in owed and (f in person.answers or f == "full_name"))]
     if over:
         conflicts.close(run.ledger, job.name, person.eid, over)
 
@@ -173,10 +186,6 @@ def _problems(run: Run, job: JobRun, person: Person, outcome: Outcome, held: lis
 
 def _flips(run: Run, job: JobRun, person: Person, outcome: Outcome) -> None:
     """Two writers that never rest: after three identical restorations in seven days the field is parked."""
-    from datetime import timedelta
-
-    from .context import instant
-
     if not outcome.put_back:
         return
     since = instant(run.now() - timedelta(days=FLIP_DAYS))
@@ -209,6 +218,19 @@ def _flips(run: Run, job: JobRun, person: Person, outcome: Outcome) -> None:
             )
 
 
+def _wake_parked(run: Run, job: JobRun) -> None:
+    """A parked field takes part again once both writers have rested for seven days."""
+    rested = instant(run.now() - timedelta(days=FLIP_DAYS))
+    sql = "job = ? AND kind = 'flip' AND state = 'open' AND since < ?"
+    for parked in conflicts.listed(run.ledger, sql, (job.name, rested)):
+        sid = int(parked.body["sid"])
+        moved = "SELECT 1 FROM links WHERE eid = ? AND sid = ? AND changed_at >= ?"
+        if run.ledger.one(moved, (parked.eid, sid, rested)) is None:
+            conflicts.remove(run.ledger, parked.id)
+            run.ledger.run("DELETE FROM flips WHERE eid = ? AND field = ? AND sid = ?", (parked.eid, parked.field, sid))
+            states.changed(run.ledger, [(parked.eid, None, None, run.run_id)])
+
+
 def _without(outcome: Outcome, sid: int, field: str, run: Run) -> None:
     """Takes a parked field out of the rows to that side."""
     mapping = run.mappings[sid]
@@ -222,8 +244,9 @@ def _without(outcome: Outcome, sid: int, field: str, run: Run) -> None:
     outcome.rows = [row for row in outcome.rows if row.after or row.op != "update"]
 
 
-def _settle_local(run: Run, settled: list[tuple[Person, Outcome]]) -> None:
+def _settle_local(run: Run, job: JobRun, settled: list[tuple[Person, Outcome]]) -> None:
     notes = []
+    rekey(run, ((job.rules.entity, p.eid, p.agreed, {**p.agreed, **o.local_values}) for p, o in settled))
     for person, outcome in settled:
         before = {f: person.agreed.get(f) for f in outcome.local_why}
         if outcome.local_whole:

@@ -39,6 +39,17 @@ def dumps(value: Any) -> bytes:
 loads = orjson.loads
 
 
+def among(column: str, numbers: Iterable[int]) -> tuple[str, tuple[Any, ...]]:
+    """(condition, parameters) for a column being one of ``numbers``.
+
+    Rows are mostly made and used in order: numbers without a gap are one range, which costs nothing per number.
+    """
+    found = sorted(set(numbers))
+    if found and found[-1] - found[0] == len(found) - 1:
+        return f"{column} BETWEEN ? AND ?", (found[0], found[-1])
+    return f"{column} IN (SELECT value FROM json_each(?))", (dumps(found).decode(),)
+
+
 class Ledger:
     """An open ledger. Not shared between threads; open a second one for that."""
 

@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from .db import Ledger, dumps, loads
+from .db import Ledger, among, dumps, loads
 
 LIVE, ALIAS, PROVISIONAL, FORGOTTEN = "live", "alias", "provisional", "forgotten"
 
@@ -26,6 +26,12 @@ def add(ledger: Ledger, rows: Iterable[tuple[int, str, str, str, bytes, str]]) -
 def taken(ledger: Ledger, ref: str) -> bool:
     """Whether the entity id is in use."""
     return ledger.one("SELECT 1 FROM entities WHERE ref = ?", (ref,)) is not None
+
+
+def refs(ledger: Ledger, eids: Iterable[int]) -> dict[int, str]:
+    """{eid: ref}."""
+    where, params = among("eid", eids)
+    return dict(ledger.rows(f"SELECT eid, ref FROM entities WHERE {where}", params))
 
 
 def load(ledger: Ledger, eids: Iterable[int]) -> dict[int, tuple[str, str, dict[str, Any]]]:

@@ -25,6 +25,7 @@ class Link(NamedTuple):
     changed_at: str | None
     own_at: str | None
     version: str | None
+    lid: int | None = None  # its place in the table; None until it is stored
 
     def memory(self) -> dict[str, Any]:
         """The memo as an object."""
@@ -32,13 +33,26 @@ class Link(NamedTuple):
 
 
 COLUMNS = "sid, rid, eid, rank, state, fp, memo, seen_at, changed_at, own_at, version"
-_L = ", ".join(f"l.{c.strip()}" for c in COLUMNS.split(","))
+_L = ", ".join(f"l.{c.strip()}" for c in COLUMNS.split(",")) + ", l.lid"
+_PUT = (
+    f"INSERT INTO links ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (sid, rid) DO UPDATE SET "
+    + ", ".join(f"{c} = excluded.{c}" for c in COLUMNS.split(", ")[2:])
+)
 
 
 def of_records(ledger: Ledger, sid: int, rids: Sequence[str]) -> dict[str, Link]:
     """The links of these records of one stream."""
     sql = f"SELECT {_L} FROM json_each(?) j CROSS JOIN links l WHERE l.sid = ? AND l.rid = j.value"
-    return {row[1]: Link(*row) for row in ledger.rows(sql, (dumps(list(rids)).decode(), sid))}
+    return {row[1]: Link._make(row) for row in ledger.rows(sql, (dumps(list(rids)).decode(), sid))}
+
+
+def seen_before(ledger: Ledger, sid: int, rids: Sequence[str], moment: str) -> set[str]:
+    """Those of these records that were last seen before a moment (an instant as text), or never."""
+    sql = (
+        "SELECT l.rid FROM json_each(?) j CROSS JOIN links l WHERE l.sid = ? AND l.rid = j.value "
+        "AND (l.seen_at IS NULL OR l.seen_at < ?)"
+    )
+    return {row[0] for row in ledger.rows(sql, (dumps(list(rids)).decode(), sid, moment))}
 
 
 def fingerprints(ledger: Ledger, sid: int, rids: Sequence[str]) -> dict[str, bytes | None]:
@@ -52,11 +66,22 @@ def fingerprints(ledger: Ledger, sid: int, rids: Sequence[str]) -> dict[str, byt
 
 def of_entities(ledger: Ledger, eids: Iterable[int]) -> dict[int, list[Link]]:
     """{eid: its links in every state}."""
-    sql = f"SELECT {_L} FROM json_each(?) j CROSS JOIN links l WHERE l.eid = j.value ORDER BY l.eid, l.sid, l.rid"
     found: dict[int, list[Link]] = {}
+    sql = f"SELECT {_L} FROM json_each(?) j CROSS JOIN links l WHERE l.eid = j.value"
     for row in ledger.rows(sql, (dumps(list(eids)).decode(),)):
-        found.setdefault(row[2], []).append(Link(*row))
+        link = Link._make(row)
+        if link.eid in found:
+            found[link.eid].append(link)
+        else:
+            found[row[2]] = [link]
+    for group in found.values():
+        if len(group) > 1:
+            group.sort(key=_place)
     return found
+
+
+def _place(link: Link) -> tuple[int, str]:
+    return link.sid, link.rid
 
 
 def occupied(ledger: Ledger, eids: Iterable[int]) -> dict[int, set[int]]:
@@ -70,7 +95,18 @@ def occupied(ledger: Ledger, eids: Iterable[int]) -> dict[int, set[int]]:
 
 def put(ledger: Ledger, rows: Iterable[Link]) -> None:
     """Stores links whole."""
-    ledger.many(f"INSERT OR REPLACE INTO links ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+    ledger.many(_PUT, (link[:11] for link in rows))
+
+
+#: fingerprint, memo, seen_at, changed_at, own_at, version, lid
+News = tuple[bytes | None, bytes | None, str | None, str | None, str | None, str | None, int | None]
+
+
+def update(ledger: Ledger, rows: Iterable[News]) -> None:
+    """What moves about a stored link that stays with its entity."""
+    ledger.many(
+        "UPDATE links SET fp = ?, memo = ?, seen_at = ?, changed_at = ?, own_at = ?, version = ? WHERE lid = ?", rows
+    )
 
 
 def touch(ledger: Ledger, rows: Iterable[tuple[bytes, str | None, str | None, str | None, int, str]]) -> None:
@@ -101,3 +137,24 @@ def give(ledger: Ledger, loser: int, survivor: int) -> None:
 def pack(memo: dict[str, Any]) -> bytes | None:
     """A memo as it is stored; None when there is nothing to remember."""
     return dumps(memo) if memo else None
+
+
+def entity_of(ledger: Ledger, connection: str, entity: str, rid: str) -> str | None:
+    """The entity id that a record of a connection is linked to; joined entities answer for their survivor."""
+    row = ledger.one(
+        "SELECT e.ref FROM streams s CROSS JOIN links l CROSS JOIN entities e WHERE s.connection = ? AND s.entity = ? "
+        "AND l.sid = s.sid AND l.rid = ? AND l.state = 'live' AND e.eid = l.eid",
+        (connection, entity, rid),
+    )
+    return str(row[0]) if row else None
+
+
+def record_of(ledger: Ledger, connection: str, entity: str, ref: str) -> str | None:
+    """The primary record of an entity on a connection, if it has one."""
+    row = ledger.one(
+        "SELECT l.rid FROM entities e CROSS JOIN links l CROSS JOIN streams s WHERE e.ref = ? "
+        "AND l.eid = COALESCE(e.into_eid, e.eid) AND l.state = 'live' AND s.sid = l.sid AND s.connection = ? "
+        "AND s.entity = ? ORDER BY l.rank LIMIT 1",
+        (ref, connection, entity),
+    )
+    return str(row[0]) if row else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from .db import Ledger, dumps, loads
+from .db import Ledger, among, dumps, loads
 
 
 class PlanRow(NamedTuple):
@@ -25,51 +25,62 @@ class PlanRow(NamedTuple):
     body: dict[str, Any]
 
 
-_COLUMNS = "seq, run, job, eid, sid, rid, op, status, consent, adopts, stamp, body"
+_COLUMNS = "seq, run, job, eid, sid, rid, op, status, consent, adopts, stamp"
+_INSERT = (
+    "INSERT INTO plan (seq, run, job, eid, sid, rid, op, status, consent, adopts, stamp) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, 'planned', ?, ?, ?)"
+)
 
 
 def add(ledger: Ledger, run: str, job: str, rows: Iterable[tuple[int, Any]]) -> None:
     """Stores (eid, plan.rows.Row) with what the guards count."""
-    with_marks: list[tuple[int, Any]] = []
-    plain: list[tuple[int, Any]] = []
-    for eid, row in rows:
-        (with_marks if row.marks else plain).append((eid, row))
-    sql = (
-        "INSERT INTO plan (run, job, eid, sid, rid, op, status, consent, adopts, stamp, body) "
-        "VALUES (?, ?, ?, ?, ?, ?, 'planned', ?, ?, ?, ?)"
-    )
-
-    def values(eid: int, row: Any) -> tuple[Any, ...]:
-        return run, job, eid, row.sid, row.rid, row.op, row.consent, row.adopts, row.stamp, dumps(row.body())
-
-    ledger.many(sql, (values(eid, row) for eid, row in plain))
-    for eid, row in with_marks:
-        seq = ledger.insert(sql, values(eid, row))
-        ledger.many("INSERT INTO plan_marks (seq, kind, field) VALUES (?, ?, ?)", ((seq, k, f) for k, f in row.marks))
+    seq = int(ledger.value("SELECT seq FROM sqlite_sequence WHERE name = 'plan'") or 0)
+    heads: list[tuple[Any, ...]] = []
+    bodies: list[tuple[int, bytes]] = []
+    marks: list[tuple[int, str, str]] = []
+    for seq, (eid, row) in enumerate(rows, seq + 1):
+        heads.append((seq, run, job, eid, row.sid, row.rid, row.op, row.consent, row.adopts, row.stamp))
+        bodies.append((seq, dumps(row.body())))
+        marks += [(seq, kind, field) for kind, field in row.marks]
+    ledger.many(_INSERT, heads)
+    ledger.many("INSERT INTO plan_bodies (seq, body) VALUES (?, ?)", bodies)
+    if marks:
+        ledger.many("INSERT OR IGNORE INTO plan_marks (seq, kind, field) VALUES (?, ?, ?)", marks)
 
 
 def load(ledger: Ledger, where: str, params: Sequence[Any] = (), limit: int = -1) -> list[PlanRow]:
     """Rows by a condition, in order."""
-    found = ledger.rows(f"SELECT {_COLUMNS} FROM plan WHERE {where} ORDER BY seq LIMIT ?", (*params, limit))
-    return [PlanRow._make((*row[:11], loads(row[11]))) for row in found]
+    columns = ", ".join(f"p.{name}" for name in _COLUMNS.split(", "))
+    sql = (
+        f"SELECT {columns}, b.body FROM (SELECT {_COLUMNS} FROM plan WHERE {where} ORDER BY seq LIMIT ?) p "
+        "CROSS JOIN plan_bodies b WHERE b.seq = p.seq"
+    )
+    return [PlanRow._make((*row[:11], loads(row[11]))) for row in sorted(ledger.rows(sql, (*params, limit)))]
+
+
+def kinds(ledger: Ledger, job: str) -> set[tuple[int, str, int]]:
+    """(consent, op, sid) of the job's released rows."""
+    sql = "SELECT DISTINCT consent, op, sid FROM plan WHERE job = ? AND status = 'released'"
+    return {(consent, op, sid) for consent, op, sid in ledger.rows(sql, (job,))}
 
 
 def discard(ledger: Ledger, job: str) -> None:
     """Forgets what was planned and not released: the next planning computes it from state."""
-    ledger.run(
-        "DELETE FROM plan_marks WHERE seq IN (SELECT seq FROM plan WHERE job = ? AND status IN ('planned', 'held', 'failed', 'stale'))",
-        (job,),
-    )
+    over = "SELECT seq FROM plan WHERE job = ? AND status IN ('planned', 'held', 'failed', 'stale')"
+    ledger.run(f"DELETE FROM plan_marks WHERE seq IN ({over})", (job,))
+    ledger.run(f"DELETE FROM plan_bodies WHERE seq IN ({over})", (job,))
     ledger.run("DELETE FROM plan WHERE job = ? AND status IN ('planned', 'held', 'failed', 'stale')", (job,))
 
 
 def set_status(ledger: Ledger, seqs: Iterable[int], status: str) -> None:
     """Moves rows on."""
-    ledger.run(
-        "UPDATE plan SET status = ? WHERE seq IN (SELECT value FROM json_each(?))", (status, dumps(list(seqs)).decode())
-    )
+    where, params = among("seq", seqs)
+    ledger.run(f"UPDATE plan SET status = ? WHERE {where}", (status, *params))
 
 
 def remove(ledger: Ledger, seqs: Iterable[int]) -> None:
     """Settled rows are history: the audit has them."""
-    ledger.run("DELETE FROM plan WHERE seq IN (SELECT value FROM json_each(?))", (dumps(list(seqs)).decode(),))
+    where, params = among("seq", seqs)
+    ledger.run(f"DELETE FROM plan WHERE {where}", params)
+    ledger.run(f"DELETE FROM plan_bodies WHERE {where}", params)
+    ledger.run(f"DELETE FROM plan_marks WHERE {where}", params)

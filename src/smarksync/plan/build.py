@@ -10,11 +10,15 @@ from typing import Any
 import orjson
 
 from smarksync.model import ABSENT, ValueProblem
+from smarksync.model.names import split_full_name
 
 from .evidence import Evidence
 from .reconcile import Rule, Verdict, View, blank, decide
 from .rows import Outcome, Problem, Question, Row
-from .side import NAME_PARTS, Side, Translation, names_by_vendor
+from .side import NAME_PARTS, Side, Translation, columns, names_by_vendor
+
+#: the code of a reference to a record that is not there yet: the row waits for its parent
+WAITS = "SMK-PARENT"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +76,7 @@ def build(person: Person, job: JobRules) -> Outcome:
     sides = [s for s in person.sides if s.state == "live" and s.rank == 0 and s.connection in job.connections]
     sides = _participants(person, job, sides, outcome)
     if not sides:
+        outcome.examined = [*job.rules, "full_name"]  # nobody is left whose value could be in question
         return outcome
     fields = _fields(person, job, sides)
     verdicts: dict[str, Verdict] = {}
@@ -93,12 +98,27 @@ def build(person: Person, job: JobRules) -> Outcome:
     decided = {n: v for n, v in verdicts.items() if v.conflict is None}
     values = {n: v.value for n, v in decided.items()}
     merged = {**person.agreed, **values}
+    _names_told_apart(person, sides, fields, blocked, merged, outcome)
     for index in range(len(sides)):
         _update(person, job, sides, index, decided, views, blocked, merged, outcome)
     _stamp(person, sides, outcome)
     _creates(person, job, sides, verdicts, views, merged, outcome)
     _settle_rest(person, sides, decided, views, outcome)
     return outcome
+
+
+def _names_told_apart(
+    person: Person, sides: list[Side], fields: list[str], blocked: Mapping[str, set[int]], merged: Mapping[str, Any],
+    outcome: Outcome,
+) -> None:  # fmt: skip
+    """A full name is in question only while no other side says how it is split."""
+    parts = [name for name in fields if name in NAME_PARTS]
+    if parts and any(side.name_field is not None for side in sides):
+        outcome.examined.append("full_name")
+    unsplit = {i for name in parts for i in blocked[name] if sides[i].codec(name) is sides[i].name_field}
+    whole = join_of(merged)
+    if all(sides[i].shown(field, person.agreed) == whole for i in unsplit if (field := sides[i].name_field)):
+        outcome.questions = [question for question in outcome.questions if question.kind != "name"]
 
 
 def _participants(person: Person, job: JobRules, sides: list[Side], outcome: Outcome) -> list[Side]:
@@ -152,13 +172,23 @@ def _views(
         try:
             observed = side.observed(name, person.agreed)
         except ValueProblem as problem:
+            if problem.code == "SMK-NAME" and name in person.answers:
+                # a person has told the parts apart: the side shows them already, or gets the name that they make
+                raw = side.shown(codec, person.agreed)
+                told = split_full_name(raw, *(person.answers.get(part) for part in NAME_PARTS))
+                seen = told[NAME_PARTS.index(name)] if told is not None else ABSENT
+                views.append(View(index, side.connection, seen, ABSENT, _evidence(side, codec.vendor)))
+                continue
             blocked.add(index)
+            if problem.code == WAITS:
+                outcome.waits = f"{name}: {problem.message}"
+                outcome.held.add(name)
+                continue
             kind = "name" if problem.code == "SMK-NAME" else "value"
             where = f"{side.connection}:{side.stream}:{side.rid}"
             if kind == "name":
                 text = f"{where} shows {problem.message}; split it by hand in a system with two name fields"
                 outcome.questions.append(Question("full_name", "name", text, {}))
-                outcome.examined.append("full_name")
             else:
                 outcome.problems.append(
                     Problem(side.sid, kind, problem.code, f"{where}, field {codec.vendor}: {problem.message}", codec.vendor,
@@ -218,14 +248,18 @@ def _update(
         try:
             raw = codec.outward(join_of(merged) if codec is side.name_field else verdict.value)
         except ValueProblem as problem:
+            if problem.code == WAITS:
+                outcome.waits = f"{name}: {problem.message}"
+                outcome.held.add(name)
+                continue
             outcome.problems.append(_outward_problem(side, codec.vendor, problem, verdict.value))
             outcome.held.add(name)
             continue
         before = side.shown(codec, person.agreed)
         if codec is side.name_field and before == raw:
             continue
-        row.after[codec.vendor] = raw
-        row.before[codec.vendor] = None if before is ABSENT else before
+        row.after.update(columns(codec, raw))
+        row.before.update(dict.fromkeys(columns(codec, raw)) if before is ABSENT else columns(codec, before))
         row.fields.append(name)
         if blank(raw) and not blank(row.before[codec.vendor]):
             row.marks.append(("blanks", name))
@@ -313,7 +347,7 @@ def _creates(
         row = _create_row(person, job, target, verdicts, merged, outcome)
         if row is None:
             continue
-        row.whole = not (outcome.questions or outcome.problems or outcome.left)
+        row.whole = not (outcome.questions or outcome.problems or outcome.left or outcome.held)
         decided = {n: v for n, v in verdicts.items() if v.conflict is None}
         row.fields = [n for n in decided if n in job.rules]
         if row.whole:
@@ -348,11 +382,13 @@ def _create_row(
         try:
             raw = codec.outward(value)
         except ValueProblem as problem:
+            if problem.code == WAITS:
+                outcome.waits = f"{name}: {problem.message}"
+                return None
             faults.append(Problem(target.sid, "value", problem.code, f"{target.connection}:{target.mapping.stream} (new), "
                                   f"field {codec.vendor}: {problem.message}", codec.vendor, _hash(value), {"direction": "out"}))  # fmt: skip
             continue
-        if raw is not None:
-            row.after[codec.vendor] = raw
+        row.after.update({vendor: part for vendor, part in columns(codec, raw).items() if part is not None})
     if faults:
         outcome.problems.extend(faults)
         return None

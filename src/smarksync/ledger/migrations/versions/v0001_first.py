@@ -21,12 +21,13 @@ TABLES = (
         eid INTEGER PRIMARY KEY AUTOINCREMENT, ref TEXT NOT NULL UNIQUE, kind TEXT NOT NULL,
         state TEXT NOT NULL DEFAULT 'live', into_eid INTEGER, agreed BLOB NOT NULL, created_run TEXT)""",
     "CREATE INDEX entities_into ON entities (into_eid) WHERE into_eid IS NOT NULL",
-    # entity <-> record. memo: what the side shows where it differs from what was agreed, with evidence
+    # entity <-> record. memo: what the side shows where it differs from what was agreed, with evidence; a new
+    # record's holds all of it, which a table WITHOUT ROWID would put on a page of its own
     """CREATE TABLE links (
-        sid INTEGER NOT NULL, rid TEXT NOT NULL, eid INTEGER, rank INTEGER NOT NULL DEFAULT 0,
+        lid INTEGER PRIMARY KEY, sid INTEGER NOT NULL, rid TEXT NOT NULL, eid INTEGER, rank INTEGER NOT NULL DEFAULT 0,
         state TEXT NOT NULL DEFAULT 'live', fp BLOB, memo BLOB, seen_at TEXT, changed_at TEXT, own_at TEXT,
-        version TEXT, PRIMARY KEY (sid, rid)) WITHOUT ROWID""",
-    "CREATE INDEX links_eid ON links (eid, sid)",
+        version TEXT, UNIQUE (sid, rid))""",
+    "CREATE INDEX links_eid ON links (eid)",
     # match keys; weak ones (former and secondary addresses) only propose
     """CREATE TABLE keys (
         kind TEXT NOT NULL, value TEXT NOT NULL, eid INTEGER NOT NULL, weak INTEGER NOT NULL DEFAULT 0,
@@ -45,17 +46,18 @@ TABLES = (
     """CREATE TABLE consent (
         eid INTEGER NOT NULL, channel TEXT NOT NULL, status TEXT NOT NULL, at TEXT, source TEXT, basis TEXT,
         evidence INTEGER NOT NULL, PRIMARY KEY (eid, channel)) WITHOUT ROWID""",
-    # plan rows; once released they are the intents
+    # plan rows; once released they are the intents. Their status moves several times, so what a row says is kept apart
     """CREATE TABLE plan (
         seq INTEGER PRIMARY KEY AUTOINCREMENT, run TEXT NOT NULL, job TEXT NOT NULL, eid INTEGER NOT NULL,
         sid INTEGER, rid TEXT, op TEXT NOT NULL, status TEXT NOT NULL, consent INTEGER NOT NULL DEFAULT 0,
-        adopts INTEGER NOT NULL DEFAULT 0, stamp INTEGER NOT NULL DEFAULT 0, body BLOB NOT NULL)""",
-    "CREATE INDEX plan_status ON plan (status, job)",
+        adopts INTEGER NOT NULL DEFAULT 0, stamp INTEGER NOT NULL DEFAULT 0)""",
+    "CREATE INDEX plan_status ON plan (status, job, consent, op, sid)",
     "CREATE INDEX plan_eid ON plan (eid)",
+    "CREATE TABLE plan_bodies (seq INTEGER PRIMARY KEY, body BLOB NOT NULL)",
     """CREATE UNIQUE INDEX plan_one_create ON plan (eid, sid)
         WHERE op = 'create' AND status IN ('released', 'sending', 'unknown')""",
     # what a guard counts and the row's own columns do not say: blanks, owner changes, lifecycle regressions
-    "CREATE TABLE plan_marks (seq INTEGER NOT NULL, kind TEXT NOT NULL, field TEXT NOT NULL)",
+    "CREATE TABLE plan_marks (seq INTEGER NOT NULL, kind TEXT NOT NULL, field TEXT NOT NULL, PRIMARY KEY (seq, kind, field)) WITHOUT ROWID",
     """CREATE TABLE quarantine (
         id INTEGER PRIMARY KEY AUTOINCREMENT, job TEXT NOT NULL, eid INTEGER NOT NULL, sid INTEGER NOT NULL,
         kind TEXT NOT NULL, field TEXT NOT NULL DEFAULT '', code TEXT NOT NULL, message TEXT NOT NULL, wanted TEXT,
