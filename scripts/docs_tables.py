@@ -64,8 +64,9 @@ SECTIONS: Mapping[str, type[BaseModel]] = {
 
 def commands() -> Iterator[tuple[str, Any]]:
     """(words after `smarksync`, command) of every command that does something, in the order of the help page."""
-    for name, (module, _) in cli.COMMANDS.items():
-        yield from _below(name, typer.main.get_command(import_module(f"smarksync.cli.{module}").app))
+    group = typer.main.get_command(cli.app)
+    for name in group.list_commands(None):
+        yield from _below(name, group.get_command(None, name))
 
 
 def _below(name: str, command: Any) -> Iterator[tuple[str, Any]]:
