@@ -95,7 +95,8 @@ def _settle_write(
     for side in sides:
         if side is target and not whole:
             continue
-        losers = taken.get(side.key, {})
+        # a side that an earlier row of this decision has written stands at the new value: what it showed before is over
+        losers = {f: v for f, v in taken.get(side.key, {}).items() if side.base(f, before) != after.get(f)}
         if whole and side.key in won:
             side.settle_whole(after)
             if losers:
@@ -164,7 +165,8 @@ def _echo(
     target.version = receipt.version or target.version
     target.seen_at = run.stamp()
     if receipt.changed_at is not None:
-        target.own_at = target.changed_at = instant(receipt.changed_at)
+        target.own_at = instant(receipt.changed_at)
+        target.changed_at = target.changed_at or lane.ours(receipt.changed_at)
 
 
 def _unasked(
@@ -207,22 +209,23 @@ def _settle_removal(run: Run, row: PlanRow, sides: list[Side], live: dict[int, i
 
 
 def _rekey(run: Run, changed: list[tuple[PlanRow, Mapping[str, Any], Mapping[str, Any]]]) -> None:
-    """The match keys follow the agreed values; the former ones propose, and never link."""
+    """The keys of what was written; a new person's came in with the rows that it was made of."""
+    rekey(run, ((run.lanes[row.sid].stream.entity, row.eid, before, {**before, **row.body.get("values", {})})
+                for row, before, _ in changed if row.op != "create"))  # fmt: skip
+
+
+def rekey(run: Run, changed: Iterable[tuple[str, int, Mapping[str, Any], Mapping[str, Any]]]) -> None:
+    """(kind, entity, agreed before, agreed after): match keys follow; the former ones propose, and never link."""
     added: list[tuple[str, str, int]] = []
     former: list[tuple[str, str, int]] = []
-    for row, before, after in changed:
-        match = run.match.get(run.lanes[row.sid].stream.entity, [])
-        names = {
-            part for alternative in match for part in ([alternative] if isinstance(alternative, str) else alternative)
-        }
-        if "email" in names:
-            names.add("last_name")
-        values = row.body.get("values", {})
-        if row.op == "create" or all(before.get(n) == values[n] for n in names if n in values):
-            continue  # a new person's keys came in with the rows that it was made of
+    for kind, eid, before, after in changed:
+        match = run.match.get(kind, [])
+        names = {part for one in match for part in ([one] if isinstance(one, str) else one)} | {"email", "last_name"}
+        if all(before.get(name) == after.get(name) for name in names):
+            continue
         old, new = set(keys_of(match, before)), set(keys_of(match, after))
-        added += [(k, v, row.eid) for k, v in new - old]
-        former += [(k, v, row.eid) for k, v in old - new]
+        added += [(k, v, eid) for k, v in new - old]
+        former += [(k, v, eid) for k, v in old - new]
     if added:
         keys.add(run.ledger, added)
     if former:
@@ -266,4 +269,4 @@ def changed_outcome(result: WriteResult) -> bool:
     return result in (WriteResult.CREATED, WriteResult.UPDATED, WriteResult.UNCHANGED)
 
 
-__all__ = ["ValueProblem", "changed_outcome", "settle", "settle_locally"]
+__all__ = ["ValueProblem", "changed_outcome", "rekey", "settle", "settle_locally"]

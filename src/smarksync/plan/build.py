@@ -75,6 +75,7 @@ def build(person: Person, job: JobRules) -> Outcome:
     sides = [s for s in person.sides if s.state == "live" and s.rank == 0 and s.connection in job.connections]
     sides = _participants(person, job, sides, outcome)
     if not sides:
+        outcome.examined = [*job.rules, "full_name"]  # nobody is left whose value could be in question
         return outcome
     fields = _fields(person, job, sides)
     verdicts: dict[str, Verdict] = {}
