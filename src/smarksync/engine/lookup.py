@@ -12,7 +12,7 @@ from smarksync.mapping import CompiledMapping
 from smarksync.model import ABSENT
 from smarksync.plan.build import Person, own_values
 from smarksync.plan.match import keys_of
-from smarksync.plan.side import NAME_PARTS, Side, wire_of
+from smarksync.plan.side import NAME_PARTS, Side, columns, wire_of
 
 from .context import Lane, Run
 
@@ -137,7 +137,10 @@ def readopt(
     side = Side(link.sid, link.rid, link.eid, mapping, was)
     raws = {c.vendor: (c, side.shown(c, before)) for c in mapping.fields.values()}
     memo: dict[str, Any] = {"n": 1}
-    seen = {v: raw for v, (c, raw) in raws.items() if raw is not ABSENT and not c.agrees(raw, wire_of(c, after))}
+    seen: dict[str, Any] = {}
+    for codec, raw in raws.values():
+        if raw is not ABSENT and not codec.agrees(raw, wire_of(codec, after)):
+            seen.update(columns(codec, raw))
     if seen:
         memo["s"] = seen
     if unread := sorted(v for v, (c, raw) in raws.items() if raw is ABSENT and c.read):

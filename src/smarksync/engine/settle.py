@@ -12,7 +12,7 @@ from smarksync.model import ABSENT, ValueProblem
 from smarksync.plan.build import Person
 from smarksync.plan.consent import CONSENT_FIELDS
 from smarksync.plan.match import keys_of
-from smarksync.plan.side import Side, codecs_by_vendor, wire_of
+from smarksync.plan.side import Side, codecs_by_vendor, columns, wire_of
 from smarksync.plugin import Receipt, WriteResult
 
 from .context import Lane, Run, instant
@@ -141,14 +141,15 @@ def _echo(
     stored = receipt.stored
     silent = []
     seen, pairs = target.memo.get("s") or {}, target.memo.get("p") or {}
-    for vendor, raw in sent.items():
+    for vendor in sent:
         codec = codecs.get(vendor)
         if codec is None:
             continue
         if codec.name == "external_id":
             target._put("x", None)
         told = stored is not None and vendor in stored
-        shown = stored[vendor] if told and stored is not None else raw
+        raw = codec.raw(sent)
+        shown = codec.raw({**sent, **stored}) if told and stored is not None else raw
         if not told:
             silent.append(vendor)
         elif shown == raw and vendor not in seen and vendor not in pairs and codec.name not in CONSENT_FIELDS:
@@ -174,10 +175,11 @@ def _unasked(
     lane: Lane, news: list[Any], row: PlanRow, run: Run,
 ) -> None:  # fmt: skip
     """The echo shows fields that we did not send: defaults of the system, or somebody's edit just before ours."""
-    for vendor, raw in stored.items():
+    for vendor in stored:
         codec = codecs.get(vendor)
         if codec is None or vendor in sent or not codec.read:
             continue
+        raw = codec.raw(stored)
         known = target.shown(codec, after)
         if (
             known is not ABSENT
@@ -185,13 +187,13 @@ def _unasked(
             and vendor not in (target.memo.get("s") or {})
         ):
             continue
-        if (target.memo.get("s") or {}).get(vendor, ABSENT) == raw:
-            continue
         seen = dict(target.memo.get("s") or {})
-        if codec.agrees(raw, wire_of(codec, after)):
-            seen.pop(vendor, None)
-        else:
-            seen[vendor] = raw
+        if vendor in seen and codec.raw(seen) == raw:
+            continue
+        for column in columns(codec, raw):
+            seen.pop(column, None)
+        if not codec.agrees(raw, wire_of(codec, after)):
+            seen.update(columns(codec, raw))
             evidence = dict(target.memo.get("e") or {})
             evidence[vendor] = [lane.stream.observed_at, None]
             target._put("e", evidence)
