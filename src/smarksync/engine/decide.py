@@ -102,6 +102,7 @@ def _plan_chunk(run: Run, job: JobRun, eids: list[int], top: int, inherit: bool,
         _flips(run, job, person, outcome)
         for side, name, reason in outcome.left:
             job.left[(run.connection_of.get(side, "?"), name, reason)] += 1
+        job.outside.update((person.eid, sid) for sid in outcome.outside)
         if outcome.filtered and not outcome.rows:
             job.fates[person.eid] = "filtered"
         if outcome.local_fields:

@@ -78,6 +78,8 @@ def _match_chunk(
         lane = run.lanes[link.sid]
         values = canonical(lane, link.memory().get("s") or {})
         by_entity.setdefault(lane.stream.entity, []).append(Newcomer((link.sid, link.rid), values, eid))
+        keys.forget(run.ledger, [eid])
+        keys.add(run.ledger, [(k, v, eid) for k, v in keys_of(run.match.get(lane.stream.entity, []), values)])
     for entity, newcomers in by_entity.items():
         _point(run, newcomers, bodies)
         found = match(
