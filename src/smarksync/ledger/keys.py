@@ -26,11 +26,9 @@ def weaken(ledger: Ledger, rows: Iterable[tuple[str, str, int]]) -> None:
     ledger.many("UPDATE keys SET weak = 1 WHERE kind = ? AND value = ? AND eid = ?", rows)
 
 
-def forget(ledger: Ledger, eids: Iterable[int]) -> None:
-    """Takes the strong keys of undecided entities away: they hold what their row shows now, and no more."""
-    ledger.run(
-        "DELETE FROM keys WHERE weak = 0 AND eid IN (SELECT value FROM json_each(?))", (dumps(list(eids)).decode(),)
-    )
+def forget(ledger: Ledger, eid: int) -> None:
+    """All keys of an entity, strong and weak."""
+    ledger.run("DELETE FROM keys WHERE eid = ?", (eid,))
 
 
 def holders(ledger: Ledger, wanted: Sequence[tuple[str, str]]) -> dict[tuple[str, str], list[tuple[int, bool]]]:
