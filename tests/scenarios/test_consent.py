@@ -116,6 +116,34 @@ def test_b_an_own_act_that_is_earlier_than_the_opt_out_is_put_back(world: Any) -
     assert w.shows(w.ada, "marketing", email_opt_out=True)
 
 
+def test_b_an_own_act_without_a_time_is_put_back(world: Any) -> None:
+    """The basis stayed behind from an earlier opt-in: without its time it outweighs nothing."""
+    w = world(also=["consent_basis"])
+    w.ada = w.person("Ada Lovelace", "marketing sales", consent_basis="double_opt_in")
+    w.run()
+    w.edit(w.ada, "marketing", email_opt_out=True)
+    w.run()
+    w.edit(w.ada, "marketing", email_opt_out=False)
+    w.run()
+    assert w.consent(w.ada) == "opted_out"
+    assert w.shows(w.ada, "marketing", email_opt_out=True)
+
+
+def test_b_the_basis_of_an_earlier_opt_in_does_not_serve_again(world: Any) -> None:
+    w = world(also=EVIDENCE)
+    w.ada = w.person("Ada Lovelace", "marketing sales")
+    w.run()
+    own_act(w, "marketing", "double_opt_in", w.clock())
+    w.run()
+    w.edit(w.ada, "sales", email_opt_out=True)
+    w.run()
+    for system in w.names:
+        w.edit(w.ada, system, email_opt_out=False)
+        w.run()
+        assert w.consent(w.ada) == "opted_out"
+        assert w.shows(w.ada, system, email_opt_out=True)
+
+
 def test_b_after_an_opt_in_the_next_opt_out_is_taken_again(world: Any) -> None:
     w = opted_out(world, also=EVIDENCE)
     w.later(hours=1)
