@@ -83,7 +83,9 @@ def command_table(command: Any) -> str:
     rows = []
     for one in command.params:
         if one.param_type_name == "argument":
-            shown = one.metavar or one.name.upper()
+            shown = (one.metavar or one.name).upper().strip("[]. ")
+            shown += "…" if one.nargs == -1 else ""
+            shown = shown if one.required else f"[{shown}]"
             rows.append((f"`{shown}`", one.help or ""))
         elif not one.hidden and "--help" not in one.opts:
             words = ", ".join(f"`{opt}`" for opt in [*one.opts, *one.secondary_opts])
