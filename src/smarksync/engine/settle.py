@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from smarksync.ledger import audit, conflicts, entities, keys, links, plans, states, streams
+from smarksync.ledger import audit, conflicts, entities, keys, links, plans, quarantine, states, streams
 from smarksync.ledger.links import Link
 from smarksync.ledger.plans import PlanRow
 from smarksync.model import ABSENT, ValueProblem
@@ -32,6 +32,8 @@ def settle_locally(run: Run, person: Person, values: Mapping[str, Any], taken: M
 def settle(run: Run, done: Iterable[tuple[PlanRow, Receipt]]) -> None:
     """Settles rows that were applied, in one transaction (the caller's)."""
     done = list(done)
+    if not done:
+        return
     ledger = run.ledger
     eids = {row.eid for row, _ in done}
     found = entities.load(ledger, eids)
@@ -44,7 +46,7 @@ def settle(run: Run, done: Iterable[tuple[PlanRow, Receipt]]) -> None:
         ref, _, agreed = found[eid]
         agreed["external_id"] = ref
         sides_of[eid] = [side_of(run, link) for link in linked.get(eid, []) if link.sid in run.mappings]
-    asked = conflicts.of_entities(ledger, done[0][0].job, eids) if done else {}
+    asked = conflicts.of_entities(ledger, done[0][0].job, eids)
     fresh: set[tuple[int, str]] = set()
     rekeyed: list[tuple[PlanRow, Mapping[str, Any], Mapping[str, Any]]] = []
     touched: dict[tuple[int, str], Side] = {}
@@ -64,6 +66,7 @@ def settle(run: Run, done: Iterable[tuple[PlanRow, Receipt]]) -> None:
         if row.eid in asked:
             conflicts.close(ledger, row.job, row.eid, row.body.get("fields", []))
     _rekey(run, rekeyed)
+    quarantine.taken(ledger, done[0][0].job, [(row.eid, row.sid) for row, _ in done if not row.consent])
     links.put(ledger, (_link(side, fresh) for side in touched.values()))
     _strangers(run, linked, eids)
     entities.save_agreed(ledger, ((eid, found[eid][2]) for eid in eids))

@@ -132,6 +132,7 @@ def _participants(person: Person, job: JobRules, sides: list[Side], outcome: Out
         test = job.where.get(side.connection)
         if test is not None and test(own_values(side, person.agreed)) is not True:
             outcome.filtered = True
+            outcome.outside.add(side.sid)
             continue
         taking_part.append(side)
     if taking_part:
