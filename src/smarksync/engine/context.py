@@ -147,6 +147,7 @@ class Run:
     refused: dict[str, ConfigError] = field(default_factory=dict)  # jobs that name a field which an account lacks
     match: dict[str, list[Any]] = field(default_factory=dict)  # by entity
     email_sids: frozenset[int] = frozenset()
+    shared: frozenset[str] = frozenset()  # entities that several jobs of the config keep in agreement
     start_seq: int = 0  # changes after this one, up to read_seq, are what this run read
     read_seq: int = 0
     freshness: float = 120.0
