@@ -107,6 +107,7 @@ class JobRun:
     stop_text: str = ""
     failed: str | None = None
     fates: dict[int, str] = field(default_factory=dict)  # only of entities that were not simply settled
+    outside: set[tuple[int, int]] = field(default_factory=set)  # (entity, stream) of records that left `where`
     left: Counter[tuple[str, str, str]] = field(default_factory=Counter)
 
     def count(self, sid: int, what: str, by: int = 1) -> None:
@@ -144,7 +145,9 @@ class Run:
     mappings: dict[int, CompiledMapping] = field(default_factory=dict)  # of every stream, opened or not
     connection_of: dict[int, str] = field(default_factory=dict)  # by sid, of every stream ever used
     jobs: list[JobRun] = field(default_factory=list)
-    refused: dict[str, ConfigError] = field(default_factory=dict)  # jobs that name a field which an account lacks
+    refused: dict[str, ConfigError] = field(
+        default_factory=dict
+    )  # jobs that cannot run, with the reason: the others do
     match: dict[str, list[Any]] = field(default_factory=dict)  # by entity
     email_sids: frozenset[int] = frozenset()
     shared: frozenset[str] = frozenset()  # entities that several jobs of the config keep in agreement

@@ -103,8 +103,12 @@ def _plan_chunk(run: Run, job: JobRun, eids: list[int], top: int, inherit: bool,
         outcome.rows = consent_rows + outcome.rows
         _problems(run, job, person, outcome, held.get(person.eid, []))
         _flips(run, job, person, outcome)
+        if outcome.waits:
+            states.set_due(ledger, job.name, [(person.eid, outcome.waits)], top + 1, run.stamp())
+            job.fates.setdefault(person.eid, "deferred")
         for side, name, reason in outcome.left:
             job.left[(run.connection_of.get(side, "?"), name, reason)] += 1
+        job.outside.update((person.eid, sid) for sid in outcome.outside)
         if outcome.filtered and not outcome.rows:
             job.fates[person.eid] = "filtered"
         if outcome.local_fields:

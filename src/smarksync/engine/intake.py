@@ -15,12 +15,12 @@ from typing import Any
 
 import orjson
 
-from smarksync.errors import Malformed, SmarkSyncError, SystemFailure
+from smarksync.errors import Malformed, SystemFailure
 from smarksync.ledger import consent, entities, inbox, keys, links, states, streams
 from smarksync.model import ABSENT, ValueProblem
 from smarksync.plan.guard import emptied
 from smarksync.plan.match import ADDRESS, keys_of
-from smarksync.plan.side import Side
+from smarksync.plan.side import Side, codecs_by_vendor, same_stored, wire_of
 from smarksync.plugin import OWN_USER, Page, Record, TellsTime
 
 from .context import Lane, Run, instant
@@ -360,8 +360,10 @@ def look(side: Side, record: Record, agreed: Mapping[str, Any], lane: Lane, afte
     _resolve_echo(side, record, agreed, seen)
     pairs = memo.get("p")
     if pairs:
-        for vendor in [v for v in pairs if v in record.fields and record.fields[v] != pairs[v][1]]:
-            side.drop_pair(vendor)
+        codecs = codecs_by_vendor(mapping)
+        for vendor in [v for v in pairs if v in record.fields and v in codecs]:
+            if not same_stored(pairs[vendor][1], codecs[vendor].raw(record.fields)):
+                side.drop_pair(vendor)
     unread = [v for v in memo.get("u") or () if v not in record.fields]
     side._put("u", unread)
     evidence = dict(memo.get("e") or {})
@@ -407,8 +409,6 @@ def _resolve_echo(side: Side, record: Record, agreed: Mapping[str, Any], seen: d
     waiting = [v for v in side.memo.get("w") or () if v in record.fields]
     if not waiting:
         return
-    from smarksync.plan.side import codecs_by_vendor, wire_of
-
     codecs = codecs_by_vendor(side.mapping)
     for vendor in waiting:
         if vendor not in seen or vendor not in codecs:
@@ -417,8 +417,9 @@ def _resolve_echo(side: Side, record: Record, agreed: Mapping[str, Any], seen: d
         base = side.base(codec.name, agreed) if codec.name != "full_name" else wire_of(codec, agreed)
         try:
             sent = codec.outward(base)
-        except SmarkSyncError:
+        except ValueProblem:
             continue
-        if codec.is_fold(sent, seen[vendor]) or record.changed_by == OWN_USER:
-            side.keep_pair(vendor, sent, seen[vendor])
+        shown = codec.raw(seen)
+        if codec.is_fold(sent, shown) or record.changed_by == OWN_USER:
+            side.keep_pair(vendor, sent, shown)
     side.heard_echo(waiting)

@@ -12,7 +12,7 @@ from smarksync.mapping import CompiledMapping
 from smarksync.model import ABSENT
 from smarksync.plan.build import Person, own_values
 from smarksync.plan.match import keys_of
-from smarksync.plan.side import NAME_PARTS, Side, wire_of
+from smarksync.plan.side import NAME_PARTS, Side, columns, wire_of
 
 from .context import Lane, Run
 
@@ -35,9 +35,13 @@ def load_people(run: Run, eids: Iterable[int], job: str, wanted: str = entities.
         group = linked.get(eid, [])
         sides = [side_of(run, link) for link in group if link.sid in run.mappings]
         places = frozenset(run.connection_of[link.sid] for link in group if link.sid in run.connection_of)
+        told = answers.get(eid, {})
         people.append(
-            Person(eid, ref, agreed, sides, places, _told(answers.get(eid, {})), parked.get(eid, frozenset()))
-        )
+            Person(
+                eid, ref, agreed, sides, places, _told({field: answer for field, (answer, _) in told.items()}),
+                parked.get(eid, frozenset()), {field: asked for field, (_, asked) in told.items()},
+            )
+        )  # fmt: skip
     return people
 
 
@@ -133,7 +137,10 @@ def readopt(
     side = Side(link.sid, link.rid, link.eid, mapping, was)
     raws = {c.vendor: (c, side.shown(c, before)) for c in mapping.fields.values()}
     memo: dict[str, Any] = {"n": 1}
-    seen = {v: raw for v, (c, raw) in raws.items() if raw is not ABSENT and not c.agrees(raw, wire_of(c, after))}
+    seen: dict[str, Any] = {}
+    for codec, raw in raws.values():
+        if raw is not ABSENT and not codec.agrees(raw, wire_of(codec, after)):
+            seen.update(columns(codec, raw))
     if seen:
         memo["s"] = seen
     if unread := sorted(v for v, (c, raw) in raws.items() if raw is ABSENT and c.read):

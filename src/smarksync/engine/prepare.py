@@ -33,8 +33,11 @@ from smarksync.plugin import ConnectorSpec, FieldInfo, StreamSpec
 
 from . import named
 from .context import JobRun, Lane, Opened, Run
-from .registry import Registry
+from .references import ConnectionReferences
+from .registry import PluginBroken, Registry
 
+#: entities in the order in which they point at each other
+PARENTS = ("campaign", "account", "lead", "opportunity")
 OpenSessionFactory = Callable[[str, Any], Any]
 
 
@@ -50,7 +53,11 @@ def chosen_jobs(config: Config, names: Sequence[str]) -> list[Job]:
         place = config.where(("jobs", others[0].name))
         raise ConfigError(f"job {others[0].name!r}: this version runs `sync` jobs; `{others[0].kind}` is not built yet.",
                           file=str(place.file), line=place.line)  # fmt: skip
-    return [job for job in jobs if job.kind == "sync"]
+    # parents first: a row whose parent is not there waits for it
+    return sorted(
+        (job for job in jobs if job.kind == "sync"),
+        key=lambda job: PARENTS.index(job.entity) if job.entity in PARENTS else 9,
+    )
 
 
 def written_mappings(
@@ -116,7 +123,7 @@ class Workshop:
         try:
             spec = self.registry.spec(conn.connector)
         except ConfigError as error:
-            raise ConfigError(
+            raise type(error)(
                 f"connection {name!r}: {error.message}", file=str(place.file), line=place.line, hint=error.hint
             ) from error
         settings = read_settings(self.config, name, spec.settings)
@@ -161,6 +168,7 @@ class Workshop:
         return compile_mapping(
             connection, spec, mapping, live, entities[mapping.entity], country=self.config.defaults.country,
             currency=self.config.currency, transforms=catalogue(self.registry.transforms()),
+            references=ConnectionReferences(self.ledger, connection),
         )  # fmt: skip
 
     def _describe(self, opened: Opened, obj: str, sid: int) -> Sequence[FieldInfo] | None:
@@ -178,11 +186,16 @@ class Workshop:
 
 def open_connections(run: Run, workshop: Workshop, jobs: Sequence[Job]) -> list[str]:
     """Opens what the jobs name, without any I/O; returns each (connection, object) that they may touch, for leases."""
-    names = set()
+    names: set[str] = set()
     for job in jobs:
+        try:
+            for name in job.connections:
+                if name not in run.connections:
+                    run.connections[name] = workshop.open(name)
+        except PluginBroken as broken:
+            run.refused[job.name] = broken
+            continue
         for name in job.connections:
-            if name not in run.connections:
-                run.connections[name] = workshop.open(name)
             names |= {
                 f"{name}:{obj}" for obj, mapping in workshop.written[name].items() if mapping.entity == job.entity
             }
@@ -192,6 +205,8 @@ def open_connections(run: Run, workshop: Workshop, jobs: Sequence[Job]) -> list[
 def open_run(run: Run, config: Config, workshop: Workshop, jobs: Sequence[Job]) -> None:
     """Lanes of the opened connections, mappings of every stream, and the jobs' rules."""
     for job in jobs:
+        if job.name in run.refused:
+            continue
         _add_job(run, config, workshop, job)
     if run.refused and not run.jobs:
         raise next(iter(run.refused.values()))
@@ -255,7 +270,7 @@ def _rules(
     config: Config, job: Job, mapped: Mapping[str, set[str]], lanes: list[Lane], workshop: Workshop, run: Run
 ) -> JobRules:
     entity = config.schema_[job.entity]
-    found = resolve_rules(job, mapped, config.schema_, refs=())
+    found = resolve_rules(job, mapped, config.schema_, refs=_followed(config, job))
     prefer = job.adopt.prefer
     rules = {
         name: Rule(
@@ -288,6 +303,15 @@ def _rules(
         targets=_targets(job, lanes, workshop, run), equal=same, skew=lambda _c: skew, where=where, special=special,
         subscribe=job.subscribe, regressions=_regressions,
     )  # fmt: skip
+
+
+def _followed(config: Config, job: Job) -> set[str]:
+    """Entities whose references a job can follow: some job keeps them in agreement over the same connections."""
+    return {
+        other.entity
+        for other in config.jobs.values()
+        if other.kind == "sync" and set(other.connections) >= set(job.connections)
+    }
 
 
 def _known_on_one_side(mapped: Mapping[str, set[str]], entity: Entity, rules: Mapping[str, Rule]) -> set[str]:

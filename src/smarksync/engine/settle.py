@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from smarksync.ledger import audit, conflicts, entities, keys, links, plans, states, streams
+from smarksync.ledger import audit, conflicts, entities, keys, links, plans, quarantine, states, streams
 from smarksync.ledger.links import Link
 from smarksync.ledger.plans import PlanRow
 from smarksync.model import ABSENT, ValueProblem
 from smarksync.plan.build import Person
 from smarksync.plan.consent import CONSENT_FIELDS
 from smarksync.plan.match import keys_of
-from smarksync.plan.side import Side, codecs_by_vendor, wire_of
+from smarksync.plan.side import Side, codecs_by_vendor, columns, wire_of
 from smarksync.plugin import Receipt, WriteResult
 
 from .context import Lane, Run, instant
@@ -32,6 +32,8 @@ def settle_locally(run: Run, person: Person, values: Mapping[str, Any], taken: M
 def settle(run: Run, done: Iterable[tuple[PlanRow, Receipt]]) -> None:
     """Settles rows that were applied, in one transaction (the caller's)."""
     done = list(done)
+    if not done:
+        return
     ledger = run.ledger
     eids = {row.eid for row, _ in done}
     found = entities.load(ledger, eids)
@@ -44,7 +46,7 @@ def settle(run: Run, done: Iterable[tuple[PlanRow, Receipt]]) -> None:
         ref, _, agreed = found[eid]
         agreed["external_id"] = ref
         sides_of[eid] = [side_of(run, link) for link in linked.get(eid, []) if link.sid in run.mappings]
-    asked = conflicts.of_entities(ledger, done[0][0].job, eids) if done else {}
+    asked = conflicts.of_entities(ledger, done[0][0].job, eids)
     fresh: set[tuple[int, str]] = set()
     rekeyed: list[tuple[PlanRow, Mapping[str, Any], Mapping[str, Any]]] = []
     touched: dict[tuple[int, str], Side] = {}
@@ -65,6 +67,7 @@ def settle(run: Run, done: Iterable[tuple[PlanRow, Receipt]]) -> None:
             conflicts.close(ledger, row.job, row.eid, row.body.get("fields", []))
     _rekey(run, rekeyed)
     tell_other_jobs(run, ((run.lanes[row.sid].stream.entity, row.eid) for row, was, now in rekeyed if was != now))
+    quarantine.taken(ledger, done[0][0].job, [(row.eid, row.sid) for row, _ in done if not row.consent])
     links.put(ledger, (_link(side, fresh) for side in touched.values()))
     _strangers(run, linked, eids)
     entities.save_agreed(ledger, ((eid, found[eid][2]) for eid in eids))
@@ -144,14 +147,15 @@ def _echo(
     stored = receipt.stored
     silent = []
     seen, pairs = target.memo.get("s") or {}, target.memo.get("p") or {}
-    for vendor, raw in sent.items():
+    for vendor in sent:
         codec = codecs.get(vendor)
         if codec is None:
             continue
         if codec.name == "external_id":
             target._put("x", None)
         told = stored is not None and vendor in stored
-        shown = stored[vendor] if told and stored is not None else raw
+        raw = codec.raw(sent)
+        shown = codec.raw({**sent, **stored}) if told and stored is not None else raw
         if not told:
             silent.append(vendor)
         elif shown == raw and vendor not in seen and vendor not in pairs and codec.name not in CONSENT_FIELDS:
@@ -177,10 +181,11 @@ def _unasked(
     lane: Lane, news: list[Any], row: PlanRow, run: Run,
 ) -> None:  # fmt: skip
     """The echo shows fields that we did not send: defaults of the system, or somebody's edit just before ours."""
-    for vendor, raw in stored.items():
+    for vendor in stored:
         codec = codecs.get(vendor)
         if codec is None or vendor in sent or not codec.read:
             continue
+        raw = codec.raw(stored)
         known = target.shown(codec, after)
         if (
             known is not ABSENT
@@ -188,13 +193,13 @@ def _unasked(
             and vendor not in (target.memo.get("s") or {})
         ):
             continue
-        if (target.memo.get("s") or {}).get(vendor, ABSENT) == raw:
-            continue
         seen = dict(target.memo.get("s") or {})
-        if codec.agrees(raw, wire_of(codec, after)):
-            seen.pop(vendor, None)
-        else:
-            seen[vendor] = raw
+        if vendor in seen and codec.raw(seen) == raw:
+            continue
+        for column in columns(codec, raw):
+            seen.pop(column, None)
+        if not codec.agrees(raw, wire_of(codec, after)):
+            seen.update(columns(codec, raw))
             evidence = dict(target.memo.get("e") or {})
             evidence[vendor] = [lane.stream.observed_at, None]
             target._put("e", evidence)

@@ -15,7 +15,10 @@ from smarksync.model.names import split_full_name
 from .evidence import Evidence
 from .reconcile import Rule, Verdict, View, blank, decide
 from .rows import Outcome, Problem, Question, Row
-from .side import NAME_PARTS, Side, Translation, names_by_vendor
+from .side import NAME_PARTS, Side, Translation, columns, names_by_vendor
+
+#: the code of a reference to a record that is not there yet: the row waits for its parent
+WAITS = "SMK-PARENT"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +58,8 @@ class Person:
     """An entity with its sides in this run (any entity; most are people).
 
     ``taken_places`` are connections where a link of any state exists, so that nothing is created there.
-    ``answers`` are people's decisions on open conflicts; ``parked`` (field, sid) pairs that rest.
+    ``answers`` are people's decisions on open conflicts, ``asked`` the values by connection that they were asked
+    about; ``parked`` (field, sid) pairs that rest.
     """
 
     eid: int
@@ -65,6 +69,7 @@ class Person:
     taken_places: frozenset[str] = frozenset()
     answers: dict[str, Any] = field(default_factory=dict)
     parked: frozenset[tuple[str, int]] = frozenset()
+    asked: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 def build(person: Person, job: JobRules) -> Outcome:
@@ -81,6 +86,8 @@ def build(person: Person, job: JobRules) -> Outcome:
     blocked: dict[str, set[int]] = {}
     for name in fields:
         views[name], blocked[name] = _views(person, job, name, sides, outcome)
+        if name in person.answers and _overtaken(person, job, name, views[name]):
+            del person.answers[name]  # it answered another question: somebody has edited the field since
         verdict = decide(
             job.rules[name], person.agreed.get(name), views[name], lambda a, b, n=name: job.equal(n, a, b),  # type: ignore[misc]
             skew=job.skew([v.connection for v in views[name]]), answer=person.answers.get(name, ABSENT),
@@ -125,6 +132,7 @@ def _participants(person: Person, job: JobRules, sides: list[Side], outcome: Out
         test = job.where.get(side.connection)
         if test is not None and test(own_values(side, person.agreed)) is not True:
             outcome.filtered = True
+            outcome.outside.add(side.sid)
             continue
         taking_part.append(side)
     if taking_part:
@@ -177,6 +185,10 @@ def _views(
                 views.append(View(index, side.connection, seen, ABSENT, _evidence(side, codec.vendor)))
                 continue
             blocked.add(index)
+            if problem.code == WAITS:
+                outcome.waits = f"{name}: {problem.message}"
+                outcome.held.add(name)
+                continue
             kind = "name" if problem.code == "SMK-NAME" else "value"
             where = f"{side.connection}:{side.stream}:{side.rid}"
             if kind == "name":
@@ -191,6 +203,19 @@ def _views(
         base = side.base(name, person.agreed)
         views.append(View(index, side.connection, observed, base, _evidence(side, codec.vendor)))
     return views, blocked
+
+
+def _overtaken(person: Person, job: JobRules, name: str, views: list[View]) -> bool:
+    """Whether a side shows something that the person was not asked about, and did not answer."""
+    asked = person.asked.get(name, {})
+    return any(
+        view.observed is not ABSENT
+        and view.connection in asked
+        and not job.equal(name, view.observed, asked[view.connection])
+        and not job.equal(name, view.observed, person.answers[name])
+        and not job.equal(name, view.observed, person.agreed.get(name))
+        for view in views
+    )
 
 
 def _evidence(side: Side, vendor: str) -> Evidence:
@@ -241,14 +266,18 @@ def _update(
         try:
             raw = codec.outward(join_of(merged) if codec is side.name_field else verdict.value)
         except ValueProblem as problem:
+            if problem.code == WAITS:
+                outcome.waits = f"{name}: {problem.message}"
+                outcome.held.add(name)
+                continue
             outcome.problems.append(_outward_problem(side, codec.vendor, problem, verdict.value))
             outcome.held.add(name)
             continue
         before = side.shown(codec, person.agreed)
         if codec is side.name_field and before == raw:
             continue
-        row.after[codec.vendor] = raw
-        row.before[codec.vendor] = None if before is ABSENT else before
+        row.after.update(columns(codec, raw))
+        row.before.update(dict.fromkeys(columns(codec, raw)) if before is ABSENT else columns(codec, before))
         row.fields.append(name)
         if blank(raw) and not blank(row.before[codec.vendor]):
             row.marks.append(("blanks", name))
@@ -336,7 +365,7 @@ def _creates(
         row = _create_row(person, job, target, verdicts, merged, outcome)
         if row is None:
             continue
-        row.whole = not (outcome.questions or outcome.problems or outcome.left)
+        row.whole = not (outcome.questions or outcome.problems or outcome.left or outcome.held)
         decided = {n: v for n, v in verdicts.items() if v.conflict is None}
         row.fields = [n for n in decided if n in job.rules]
         if row.whole:
@@ -371,11 +400,13 @@ def _create_row(
         try:
             raw = codec.outward(value)
         except ValueProblem as problem:
+            if problem.code == WAITS:
+                outcome.waits = f"{name}: {problem.message}"
+                return None
             faults.append(Problem(target.sid, "value", problem.code, f"{target.connection}:{target.mapping.stream} (new), "
                                   f"field {codec.vendor}: {problem.message}", codec.vendor, _hash(value), {"direction": "out"}))  # fmt: skip
             continue
-        if raw is not None:
-            row.after[codec.vendor] = raw
+        row.after.update({vendor: part for vendor, part in columns(codec, raw).items() if part is not None})
     if faults:
         outcome.problems.extend(faults)
         return None
