@@ -138,8 +138,12 @@ class Player:
         self.counts[step[0]] += 1
 
     def _row(self, system: str, place: int) -> tuple[str, str] | None:
-        rows = [(s, r) for s, store in self.world.systems[system].stores.items() for r in sorted(store.rows)]
-        return rows[place % len(rows)] if rows else None
+        """By what it shows and not by its id, so that histories in another order name the same rows."""
+        stores = self.world.systems[system].stores
+        rows = sorted(
+            (s, repr(sorted(row.now.fields.items())), r) for s, store in stores.items() for r, row in store.rows.items()
+        )
+        return (rows[place % len(rows)][0], rows[place % len(rows)][2]) if rows else None
 
     def _vendor(self, system: str, fields: dict[str, Any]) -> dict[str, Any]:
         kind = self.world.profile.kind(system)
