@@ -15,7 +15,7 @@ from smarksync.plan.side import NAME_PARTS
 from . import consents, removals
 from .context import JobRun, Run, instant
 from .lookup import load_people
-from .settle import rekey, settle_locally
+from .settle import rekey, settle_locally, tell_other_jobs
 
 CHUNK = 500
 FLIPS, FLIP_DAYS = 3, 7
@@ -247,6 +247,7 @@ def _without(outcome: Outcome, sid: int, field: str, run: Run) -> None:
 
 def _settle_local(run: Run, job: JobRun, settled: list[tuple[Person, Outcome]]) -> None:
     notes = []
+    tell_other_jobs(run, ((job.rules.entity, p.eid) for p, o in settled if o.local_why))
     rekey(run, ((job.rules.entity, p.eid, p.agreed, {**p.agreed, **o.local_values}) for p, o in settled))
     for person, outcome in settled:
         before = {f: person.agreed.get(f) for f in outcome.local_why}

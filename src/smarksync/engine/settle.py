@@ -66,6 +66,7 @@ def settle(run: Run, done: Iterable[tuple[PlanRow, Receipt]]) -> None:
         if row.eid in asked:
             conflicts.close(ledger, row.job, row.eid, row.body.get("fields", []))
     _rekey(run, rekeyed)
+    tell_other_jobs(run, ((run.lanes[row.sid].stream.entity, row.eid) for row, was, now in rekeyed if was != now))
     quarantine.taken(ledger, done[0][0].job, [(row.eid, row.sid) for row, _ in done if not row.consent])
     links.put(ledger, (_link(side, fresh) for side in touched.values()))
     _strangers(run, linked, eids)
@@ -101,9 +102,11 @@ def _settle_write(
         # a side that an earlier row of this decision has written stands at the new value: what it showed before is over
         losers = {f: v for f, v in taken.get(side.key, {}).items() if side.base(f, before) != after.get(f)}
         if whole and side.key in won:
-            side.settle_whole(after)
-            if losers:
-                side.rebase(after, after, list(losers), losers)
+            if losers:  # still owed a write: what it shows is said against what is agreed now
+                names = side.names()
+                side.rebase(before, after, names, {**{f: after.get(f) for f in names}, **losers})
+            else:
+                side.settle_whole(after)
         else:
             moved = dict.fromkeys(won.get(side.key, ()), None)
             side.rebase(before, after, fields, {**{f: after.get(f) for f in moved}, **losers})
@@ -217,6 +220,14 @@ def _rekey(run: Run, changed: list[tuple[PlanRow, Mapping[str, Any], Mapping[str
     """The keys of what was written; a new person's came in with the rows that it was made of."""
     rekey(run, ((run.lanes[row.sid].stream.entity, row.eid, before, {**before, **row.body.get("values", {})})
                 for row, before, _ in changed if row.op != "create"))  # fmt: skip
+
+
+def tell_other_jobs(run: Run, moved: Iterable[tuple[str, int]]) -> None:
+    """(kind, entity): what one job agreed may be owed to the systems of another, which has looked already."""
+    states.changed(
+        run.ledger,
+        sorted({(eid, None, None, run.run_id) for kind, eid in moved if kind in run.shared}, key=lambda n: n[0]),
+    )
 
 
 def rekey(run: Run, changed: Iterable[tuple[str, int, Mapping[str, Any], Mapping[str, Any]]]) -> None:

@@ -31,6 +31,7 @@ from smarksync.model.names import join_name, split_full_name
 
 Memo = dict[str, Any]
 NAME_PARTS = ("first_name", "last_name")
+PER_SIDE = ("external_id", "created_at", "updated_at")
 
 
 class Codec(Protocol):
@@ -305,10 +306,14 @@ class Side:
     def _unfold_new(self) -> None:
         """From "nothing is settled" to the same said field by field."""
         self.memo.pop("n", None)
-        fields = {f for f in self.mapping.fields if f != "full_name"}
+        self._put("a", self.names())
+
+    def names(self) -> list[str]:
+        """The canonical fields that the side carries, a full name as its parts; what is per side is left out."""
+        fields = {f for f in self.mapping.fields if f not in ("full_name", *PER_SIDE)}
         if self.name_field is not None:
             fields.update(NAME_PARTS)
-        self._put("a", sorted(fields))
+        return sorted(fields)
 
     def _forget_evidence(self) -> None:
         evidence = self.memo.get("e")
