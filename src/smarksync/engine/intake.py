@@ -17,7 +17,6 @@ import orjson
 
 from smarksync.errors import Malformed, SmarkSyncError, SystemFailure
 from smarksync.ledger import entities, inbox, keys, links, states, streams
-from smarksync.ledger.links import Link
 from smarksync.model import ABSENT, ValueProblem
 from smarksync.plan.guard import emptied
 from smarksync.plan.match import keys_of
