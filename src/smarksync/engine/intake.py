@@ -255,6 +255,7 @@ def observe(
     parts = _key_parts(run, lane)
     unlinked: list[tuple[Record, bytes]] = []
     stored: list[links.News] = []
+    memos: list[tuple[int | None, bytes | None]] = []
     news: list[tuple[int, int | None, str | None, str]] = []
     new_keys: list[tuple[str, str, int]] = []
     for record, fp in rows:
@@ -276,9 +277,9 @@ def observe(
         if back:  # it was away and is back: a person restored it
             links.set_state(ledger, lane.sid, record.id, links.LIVE)
             streams.add_live(ledger, lane.sid, 1)
-        stored.append(
-            (fp, links.pack(side.memo), lane.until or link.seen_at, changed_at, link.own_at, record.version, link.lid)
-        )
+        stored.append((fp, lane.until or link.seen_at, changed_at, link.own_at, record.version, link.lid))
+        if was != side.memo:
+            memos.append((link.lid, links.pack(side.memo)))
         if back or _moved(was, side.memo):
             news.append((link.eid, lane.sid, record.id, run.run_id))
             if not parts.isdisjoint(side.dirty()):
@@ -286,6 +287,7 @@ def observe(
         elif not own:
             lane.unchanged += 1
     links.update(ledger, stored)
+    links.memorise(ledger, memos)
     states.changed(ledger, news)
     if new_keys:
         keys.add(ledger, new_keys)

@@ -40,7 +40,7 @@ def settle_plain(run: Run, done: Sequence[Pair]) -> list[Pair]:
     linked = links.of_entities(run.ledger, eids)
     settled: list[Pair] = []
     written: list[links.News] = []
-    memos: list[tuple[bytes | None, int, str]] = []
+    memos: list[tuple[int | None, bytes | None]] = []
     for row, receipt in plain:
         found = _pair(row, linked.get(row.eid, [])) if row.eid not in asked else None
         memo = _after(run.mappings.get(found[1].sid), found[1], row) if found is not None else None
@@ -53,8 +53,8 @@ def settle_plain(run: Run, done: Sequence[Pair]) -> list[Pair]:
         if receipt.changed_at is not None:
             at = (instant(receipt.changed_at),) * 2
         # without a fingerprint a written record is looked at once more
-        written.append((None, None, run.stamp(), *at, receipt.version or target.version, target.lid))
-        memos.append((links.pack(memo), mover.sid, mover.rid))
+        written.append((None, run.stamp(), *at, receipt.version or target.version, target.lid))
+        memos.append((mover.lid, links.pack(memo)))
     _store(run, settled, written, memos)
     return rest
 
@@ -107,11 +107,11 @@ def _after(mapping: CompiledMapping | None, mover: Link, row: PlanRow) -> dict[s
 
 
 def _store(
-    run: Run, settled: Sequence[Pair], written: list[links.News], memos: list[tuple[bytes | None, int, str]]
+    run: Run, settled: Sequence[Pair], written: list[links.News], memos: list[tuple[int | None, bytes | None]]
 ) -> None:
     ledger = run.ledger
     links.update(ledger, written)
-    links.remember(ledger, memos)
+    links.memorise(ledger, memos)
     entities.change_agreed(ledger, ((row.body["values"], row.eid) for row, _ in settled))
     audit.add(ledger, run.run_id, run.stamp(), [(row.eid, note(run, row, receipt)) for row, receipt in settled])
     plans.remove(ledger, [row.seq for row, _ in settled])

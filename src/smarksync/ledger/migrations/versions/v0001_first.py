@@ -21,12 +21,13 @@ TABLES = (
         eid INTEGER PRIMARY KEY AUTOINCREMENT, ref TEXT NOT NULL UNIQUE, kind TEXT NOT NULL,
         state TEXT NOT NULL DEFAULT 'live', into_eid INTEGER, agreed TEXT NOT NULL, created_run TEXT)""",
     "CREATE INDEX entities_into ON entities (into_eid) WHERE into_eid IS NOT NULL",
-    # entity <-> record. memo: what the side shows where it differs from what was agreed, with evidence; a new
-    # record's holds all of it, which a table WITHOUT ROWID would put on a page of its own
+    # entity <-> record
     """CREATE TABLE links (
         lid INTEGER PRIMARY KEY, sid INTEGER NOT NULL, rid TEXT NOT NULL, eid INTEGER, rank INTEGER NOT NULL DEFAULT 0,
-        state TEXT NOT NULL DEFAULT 'live', fp BLOB, memo BLOB, seen_at TEXT, changed_at TEXT, own_at TEXT,
-        version TEXT, UNIQUE (sid, rid))""",
+        state TEXT NOT NULL DEFAULT 'live', fp BLOB, seen_at TEXT, changed_at TEXT, own_at TEXT, version TEXT,
+        UNIQUE (sid, rid))""",
+    # what a linked record looks different in from what was agreed, with evidence: most have nothing, a new one all of it
+    "CREATE TABLE memos (lid INTEGER PRIMARY KEY, memo BLOB NOT NULL)",
     "CREATE INDEX links_eid ON links (eid)",
     # match keys; weak ones (former and secondary addresses) only propose
     """CREATE TABLE keys (
