@@ -30,7 +30,7 @@ from smarksync.config import load
 from smarksync.engine.registry import Registry
 from smarksync.engine.run import Options, execute
 from smarksync.kit.session import OpenSession
-from smarksync.ledger import conflicts, plans, quarantine
+from smarksync.ledger import conflicts, plans, quarantine, states
 from smarksync.ledger.db import Ledger
 from smarksync.plugin import FieldInfo, FieldType
 from smarksync.testing import Clock, FaultPlan, MemoryPlugin, MemoryStream, MemorySystem, registered
@@ -206,6 +206,11 @@ class World:
     def delete(self, someone: Someone, system: str) -> None:
         """Somebody deletes the person's record there."""
         self.systems[system].delete(*self.place(someone, system))
+
+    def answer(self, question: Any, value: Any) -> None:
+        """A person decides an open question."""
+        conflicts.answer(self.reading, question.id, value)
+        states.changed(self.reading, [(question.eid, None, None, "")])
 
     def later(self, **time: float) -> None:
         """Time passes."""

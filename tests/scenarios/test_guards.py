@@ -413,3 +413,35 @@ def test_a_limit_defers_the_rest_and_lets_opt_outs_pass(world: Any) -> None:
     assert ran["sales"]["held"] == 3
     w.run()
     assert all(w.shows(someone, "sales", company="Analytical Engines") for someone in everyone)
+
+
+def test_what_a_limit_deferred_is_not_forgotten_by_a_run_that_a_guard_stops(world: Any) -> None:
+    w = world()
+    everyone = w.people(5, "marketing sales")
+    bob = w.person("Bob Noyce", "marketing sales")
+    w.run()
+    for someone in everyone:
+        w.edit(someone, "marketing", company="Analytical Engines")
+    assert w.run(limit=2).wrote == 2
+    w.job["guards"] = {"updates": {"count": 0, "share": 0}}
+    w.edit(bob, "marketing", company="Shockley")
+    assert w.run().stopped_by == "updates"
+    w.edit(bob, "marketing", phone="+442079460000")
+    assert w.run(allow="updates").wrote == 4
+    assert all(w.shows(someone, "sales", company="Analytical Engines") for someone in everyone)
+
+
+def test_what_a_dead_system_left_undone_is_not_forgotten_by_a_run_that_a_guard_stops(world: Any) -> None:
+    from smarksync.errors import Transient
+
+    w = world()
+    ada = w.person("Ada Lovelace", "marketing sales")
+    w.run()
+    w.edit(ada, "marketing", company="Analytical Engines")
+    w.faults.fail(Transient("503"), system="sales", kind="write")
+    assert w.run().exit_code == 5
+    w.job["guards"] = {"updates": {"count": 0, "share": 0}}
+    w.edit(w.person("Bob Noyce", "marketing sales"), "marketing", company="Shockley")
+    assert w.run().stopped_by == "updates"
+    w.run(allow="updates")
+    assert w.shows(ada, "sales", company="Analytical Engines")

@@ -75,6 +75,13 @@ class Globals:
         self.log_level = self.log_level or "warning"
         self._configure_log(self.log_format or _usual_format(), self.log_level)
 
+    def has_ledger(self) -> bool:
+        """Whether the config's ledger exists already."""
+        from smarksync.ledger.db import ledger_path
+
+        config = self.load()
+        return os.path.exists(ledger_path(config.ledger_url, str(config.root)))
+
     @property
     def out(self) -> Output:
         """Where words for people go."""

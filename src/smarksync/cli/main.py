@@ -19,12 +19,19 @@ from typer.core import TyperGroup
 from . import failures
 from .globals import Globals
 
-#: name → (module in this package, what it does), in the order of the help page
+#: name → (module in this package, and its app when it has several; what it does), in the order of the help page
 COMMANDS: dict[str, tuple[str, str]] = {
+    "demo": ("demo", "See a whole two-way sync on this machine: no account, no network."),
     "run": ("run", "Bring the systems into agreement: all jobs, or the named ones. The cron command."),
     "plan": ("plan", "Show what a run would write and why, field by field. Writes nothing."),
     "apply": ("apply", "Write exactly a reviewed plan, or refuse the stale part."),
-    "demo": ("demo", "See a whole two-way sync on this machine: no account, no network."),
+    "check": ("check", "Config, credentials, permissions, schema against mapping, quota; what to fix and where."),
+    "status": ("status", "What waits for what, and why."),
+    "runs": ("status:runs", "The history of runs."),
+    "show": ("status:show", "One run in full."),
+    "explain": ("explain", "One person across all systems, and why they are as they are."),
+    "conflicts": ("conflicts", "Questions about values and people: list, show, resolve."),
+    "quarantine": ("quarantine", "Records that cannot go on: list, show, retry, release, ignore."),
     "connectors": ("connectors", "Installed connectors and what each can do."),
     "schema": ("schema", "JSON Schema of the config, for editors."),
 }
@@ -44,8 +51,8 @@ class Commands(TyperGroup):
         if cmd_name not in COMMANDS:
             self.commands = {name: typer.main.get_command(_nothing) for name in COMMANDS}  # for "did you mean"
             return None
-        module = import_module(f"smarksync.cli.{COMMANDS[cmd_name][0]}")
-        command = typer.main.get_command(module.app)
+        module, _, name = COMMANDS[cmd_name][0].partition(":")
+        command = typer.main.get_command(getattr(import_module(f"smarksync.cli.{module}"), name or "app"))
         command.name = cmd_name
         return command
 

@@ -13,6 +13,7 @@ FIGURES = (
     "filtered", "deferred", "quarantined", "conflicts",
 )  # fmt: skip
 _HEADLINES = {
+    2: ("bad", "Done in part: the config is wrong for a job, which was refused"),
     0: ("good", "Done"),
     3: ("warn", "Done, and something waits for a person"),
     4: ("bad", "Stopped by a guard before the first write"),

@@ -8,11 +8,16 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
+from smarksync.errors import ConfigError
+from smarksync.ledger import lease
 from smarksync.ledger.db import Ledger
 from smarksync.ledger.streams import Stream
 from smarksync.mapping import CompiledMapping
 from smarksync.plan.build import JobRules
 from smarksync.plugin import Connector, ConnectorSpec, StreamSpec
+
+#: seconds between two signs of life
+BEAT = 10.0
 
 
 def instant(moment: datetime) -> str:
@@ -131,12 +136,14 @@ class Run:
     mappings: dict[int, CompiledMapping] = field(default_factory=dict)  # of every stream, opened or not
     connection_of: dict[int, str] = field(default_factory=dict)  # by sid, of every stream ever used
     jobs: list[JobRun] = field(default_factory=list)
+    refused: dict[str, ConfigError] = field(default_factory=dict)  # jobs that name a field which an account lacks
     match: dict[str, list[Any]] = field(default_factory=dict)  # by entity
     email_sids: frozenset[int] = frozenset()
     start_seq: int = 0  # changes after this one, up to read_seq, are what this run read
     read_seq: int = 0
     freshness: float = 120.0
     wrote: int = 0
+    beaten_at: datetime | None = None
     wanted: dict[int, list[str]] = field(
         default_factory=dict
     )  # rows that merges and conversions name and no page has brought
@@ -149,7 +156,15 @@ class Run:
         """Our own clock, as text."""
         return instant(self.now())
 
+    def beat(self, force: bool = False) -> None:
+        """Says every few seconds that this run is alive: a lease that is silent for a minute is taken over."""
+        now = self.now()
+        if force or self.beaten_at is None or (now - self.beaten_at).total_seconds() >= BEAT:
+            lease.beat(self.ledger, now)
+            self.beaten_at = now
+
     def tell(self, stage: str, lane: str, done: int, total: int | None = None) -> None:
-        """Progress for people."""
+        """Progress for people, and a sign of life for other runs."""
+        self.beat()
         if self.progress is not None:
             self.progress(stage, lane, done, total)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 from smarksync.ledger import audit, conflicts, consent, entities, links, plans, quarantine, refs, states
@@ -10,9 +11,10 @@ from smarksync.plan.build import Person, build, wanted_hash
 from smarksync.plan.edited import edited
 from smarksync.plan.first import first
 from smarksync.plan.rows import Outcome, Row
+from smarksync.plan.side import NAME_PARTS
 
 from . import consents, removals
-from .context import JobRun, Run
+from .context import JobRun, Run, instant
 from .lookup import load_people
 from .settle import settle_locally
 
@@ -25,6 +27,7 @@ def plan_job(run: Run, job: JobRun, *, consent_only: bool = False) -> int:
     ledger = run.ledger
     with ledger.tx():
         plans.discard(ledger, job.name)
+        _wake_parked(run, job)
     top = states.top(ledger)
     doubts = plans.under_way(ledger)
     inherit = consent.anyone(ledger)
@@ -130,9 +133,13 @@ def _questions(run: Run, job: JobRun, person: Person, outcome: Outcome, asked: s
         conflicts.put(run.ledger, job=job.name, eid=person.eid, field=question.field, kind=question.kind, body=body,
                       run=run.run_id, now=run.stamp())  # fmt: skip
         open_now.add(question.field)
-    over = [f for f in outcome.examined if f in asked and f not in open_now]
-    # a settled answer goes when its write has settled: until then it is what the field is decided by
-    over = [f for f in over if f not in person.answers or f in outcome.local_fields]
+    if outcome.filtered:
+        return  # nobody looked: what is asked stays asked
+    # an answer goes when its write has settled: until then it is what the field is decided by
+    owed = {f for row in outcome.rows for f in row.fields} | outcome.held
+    if not owed.isdisjoint(NAME_PARTS):
+        owed.add("full_name")
+    over = [f for f in asked - open_now if not (f in owed and (f in person.answers or f == "full_name"))]
     if over:
         conflicts.close(run.ledger, job.name, person.eid, over)
 
@@ -172,10 +179,6 @@ def _problems(run: Run, job: JobRun, person: Person, outcome: Outcome, held: lis
 
 def _flips(run: Run, job: JobRun, person: Person, outcome: Outcome) -> None:
     """Two writers that never rest: after three identical restorations in seven days the field is parked."""
-    from datetime import timedelta
-
-    from .context import instant
-
     if not outcome.put_back:
         return
     since = instant(run.now() - timedelta(days=FLIP_DAYS))
@@ -206,6 +209,19 @@ def _flips(run: Run, job: JobRun, person: Person, outcome: Outcome) -> None:
                 "INSERT INTO flips (eid, field, sid, value, at, theirs) VALUES (?, ?, ?, ?, ?, ?)",
                 (person.eid, field, sid, value, run.stamp(), wanted_hash({"v": theirs})),
             )
+
+
+def _wake_parked(run: Run, job: JobRun) -> None:
+    """A parked field takes part again once both writers have rested for seven days."""
+    rested = instant(run.now() - timedelta(days=FLIP_DAYS))
+    sql = "job = ? AND kind = 'flip' AND state = 'open' AND since < ?"
+    for parked in conflicts.listed(run.ledger, sql, (job.name, rested)):
+        sid = int(parked.body["sid"])
+        moved = "SELECT 1 FROM links WHERE eid = ? AND sid = ? AND changed_at >= ?"
+        if run.ledger.one(moved, (parked.eid, sid, rested)) is None:
+            conflicts.remove(run.ledger, parked.id)
+            run.ledger.run("DELETE FROM flips WHERE eid = ? AND field = ? AND sid = ?", (parked.eid, parked.field, sid))
+            states.changed(run.ledger, [(parked.eid, None, None, run.run_id)])
 
 
 def _without(outcome: Outcome, sid: int, field: str, run: Run) -> None:

@@ -6,10 +6,12 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from smarksync.ledger import conflicts, consent, entities, links
+from smarksync.ledger.db import Ledger
 from smarksync.ledger.links import Link
+from smarksync.mapping import CompiledMapping
 from smarksync.model import ABSENT
 from smarksync.plan.build import Person
-from smarksync.plan.side import Side, wire_of
+from smarksync.plan.side import NAME_PARTS, Side, wire_of
 
 from .context import Lane, Run
 
@@ -32,8 +34,16 @@ def load_people(run: Run, eids: Iterable[int], job: str) -> list[Person]:
         group = linked.get(eid, [])
         sides = [side_of(run, link) for link in group if link.sid in run.mappings]
         places = frozenset(run.connection_of[link.sid] for link in group if link.sid in run.connection_of)
-        people.append(Person(eid, ref, agreed, sides, places, answers.get(eid, {}), parked.get(eid, frozenset())))
+        people.append(
+            Person(eid, ref, agreed, sides, places, _told(answers.get(eid, {})), parked.get(eid, frozenset()))
+        )
     return people
+
+
+def _told(answers: dict[str, Any]) -> dict[str, Any]:
+    """People's answers by field; how a full name is split answers for both of its parts."""
+    whole = answers.pop("full_name", None)
+    return {**dict(zip(NAME_PARTS, whole, strict=True)), **answers} if whole else answers
 
 
 def side_of(run: Run, link: Link) -> Side:
@@ -76,33 +86,49 @@ def unite(run: Run, loser: int, survivor: int) -> None:
     moved = links.of_entities(ledger, [loser]).get(loser, [])
     before = {**ours[loser][2], "external_id": ours[loser][0]}
     for link in moved:
-        lane = run.lanes.get(link.sid)
-        if lane is not None:
-            readopt(lane, link, before, agreed, ledger)
+        mapping = run.mappings.get(link.sid)
+        if mapping is not None:
+            readopt(mapping, link, before, agreed, ledger)
+        else:  # a system that the config no longer names: if it comes back, the record is adopted anew
+            links.remember(ledger, [(links.pack({"n": 1}), link.sid, link.rid)])
     links.give(ledger, loser, survivor)
     for link in moved:
-        lane = run.lanes.get(link.sid)
-        if lane is None or link.state != links.LIVE or link.rank != 0:
+        if link.state != links.LIVE or link.rank != 0:
             continue
-        rivals = [o for o in mine if o.state == links.LIVE and o.rank == 0 and (ol := run.lanes.get(o.sid)) is not None
-                  and ol.stream.connection == lane.stream.connection]  # fmt: skip
+        place = run.connection_of.get(link.sid)
+        rivals = [o for o in mine if o.state == links.LIVE and o.rank == 0 and run.connection_of.get(o.sid) == place]
         for rival in rivals:
-            better = run.lanes[rival.sid].primary_rank <= lane.primary_rank
-            worse = link if better else rival
+            worse = link if _order(run, rival) <= _order(run, link) else rival
             links.set_rank(ledger, worse.sid, worse.rid, 1)
     standing = consent.of_entities(ledger, [loser, survivor])
     _unite_consent(run, standing.get(loser, {}), standing.get(survivor, {}), survivor)
     entities.join(ledger, loser, survivor)
 
 
-def readopt(lane: Lane, link: Link, before: Mapping[str, Any], after: Mapping[str, Any], ledger: Any) -> None:
+def _order(run: Run, link: Link) -> int:
+    """The place of its stream among those of one entity, best first."""
+    lane = run.lanes.get(link.sid)
+    return lane.primary_rank if lane is not None else 0
+
+
+def readopt(
+    mapping: CompiledMapping, link: Link, before: Mapping[str, Any], after: Mapping[str, Any], ledger: Ledger
+) -> None:
     """The same record beside other agreed values: what it shows stays, every base is unknown again."""
-    side = Side(lane.sid, link.rid, link.eid, lane.mapping, link.memory())
-    raws = {c.vendor: (c, side.shown(c, before)) for c in lane.mapping.fields.values()}
+    was = link.memory()
+    side = Side(link.sid, link.rid, link.eid, mapping, was)
+    raws = {c.vendor: (c, side.shown(c, before)) for c in mapping.fields.values()}
     memo: dict[str, Any] = {"n": 1}
     seen = {v: raw for v, (c, raw) in raws.items() if raw is not ABSENT and not c.agrees(raw, wire_of(c, after))}
     if seen:
         memo["s"] = seen
+    if unread := sorted(v for v, (c, raw) in raws.items() if raw is ABSENT and c.read):
+        memo["u"] = unread
+    stamp = mapping.external_id
+    if stamp is not None and stamp.write:
+        shown = was["x"][0] if "x" in was else before.get("external_id")
+        if shown != after.get("external_id"):
+            memo["x"] = [shown]  # it carries the id of the other entity, and gets ours
     links.remember(ledger, [(links.pack(memo), link.sid, link.rid)])
 
 

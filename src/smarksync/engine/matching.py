@@ -9,6 +9,7 @@ from typing import Any
 from smarksync.ledger import consent, entities, inbox, keys, links, plans, quarantine, states, streams
 from smarksync.ledger.links import Link
 from smarksync.model import ValueProblem
+from smarksync.plan.build import wanted_hash
 from smarksync.plan.match import Match, Newcomer, keys_of, match
 from smarksync.plan.side import Side, codecs_by_vendor
 
@@ -398,4 +399,4 @@ def _unsettle(run: Run, entity: str, candidates: list[int], news: list[Any]) -> 
 
 def _hold(run: Run, eid: int, sid: int, kind: str, text: str, facts: dict[str, Any]) -> None:
     quarantine.put(run.ledger, job="", eid=eid, sid=sid, kind=kind, field="", code=f"SMK-{kind.upper()}", message=text,
-                   wanted="", facts=facts, run=run.run_id, now=run.stamp())  # fmt: skip
+                   wanted=wanted_hash(facts), facts=facts, run=run.run_id, now=run.stamp())  # fmt: skip

@@ -30,6 +30,7 @@ from smarksync.plan.reconcile import Rule, View
 from smarksync.plan.side import NAME_PARTS
 from smarksync.plugin import ConnectorSpec, FieldInfo, StreamSpec
 
+from . import named
 from .context import JobRun, Lane, Opened, Run
 from .registry import Registry
 
@@ -131,11 +132,15 @@ class Workshop:
     def lane(self, opened: Opened, obj: str) -> Lane | None:
         """One stream, compiled against its live schema; None when the system cannot be reached and was never seen."""
         mapping = self.written[opened.name][obj]
-        spec = self.specs[opened.name].get(obj) or StreamSpec(obj, mapping.entity)
         stream = streams.get(self.ledger, opened.name, obj, mapping.entity)
         live = self._describe(opened, obj, stream.sid)
-        if live is None:
-            return None
+        return None if live is None else self.lane_of(opened, stream, live)
+
+    def lane_of(self, opened: Opened, stream: streams.Stream, live: Sequence[FieldInfo]) -> Lane:
+        """A stream compiled against a schema that is at hand."""
+        obj = stream.object
+        mapping = self.written[opened.name][obj]
+        spec = self.specs[opened.name].get(obj) or StreamSpec(obj, mapping.entity)
         compiled = self.compile(opened.name, spec, mapping, live)
         preset = self.presets[opened.name]
         order = list((preset.primary.get(mapping.entity) if preset else None) or self.written[opened.name])
@@ -170,15 +175,39 @@ class Workshop:
         return schemas.last(self.ledger, sid)
 
 
-def open_run(run: Run, config: Config, workshop: Workshop, jobs: Sequence[Job]) -> None:
-    """Connections, lanes, mappings of every stream, and the jobs' rules."""
+def open_connections(run: Run, workshop: Workshop, jobs: Sequence[Job]) -> list[str]:
+    """Opens what the jobs name, without any I/O; returns each (connection, object) that they may touch, for leases."""
+    names = set()
     for job in jobs:
         for name in job.connections:
             if name not in run.connections:
                 run.connections[name] = workshop.open(name)
+            names |= {
+                f"{name}:{obj}" for obj, mapping in workshop.written[name].items() if mapping.entity == job.entity
+            }
+    return sorted(names)
+
+
+def open_run(run: Run, config: Config, workshop: Workshop, jobs: Sequence[Job]) -> None:
+    """Lanes of the opened connections, mappings of every stream, and the jobs' rules."""
     for job in jobs:
-        run.jobs.append(_job(run, config, workshop, job))
+        _add_job(run, config, workshop, job)
+    if run.refused and not run.jobs:
+        raise next(iter(run.refused.values()))
     _other_streams(run, config, workshop)
+
+
+def _add_job(run: Run, config: Config, workshop: Workshop, job: Job) -> None:
+    """One job more — or its refusal, when it names a field that an account lacks: the other jobs run."""
+    before = dict(run.lanes), dict(run.mappings)
+    compiled = _job(run, config, workshop, job)
+    used = [lane.mapping for lane in compiled.lanes if lane.failed is None]
+    lacking = named.lacking([one for one in named.by_config(config) if one.job == job.name], used)
+    if lacking:
+        run.lanes, run.mappings = before
+        run.refused[job.name] = named.refusal(job.name, lacking)
+    else:
+        run.jobs.append(compiled)
 
 
 def _job(run: Run, config: Config, workshop: Workshop, job: Job) -> JobRun:
@@ -288,12 +317,19 @@ def _lifecycle(moves: Moves, roles: Mapping[str, str]) -> Callable[..., Any]:
 
 def _test(expression: Any, entity: str, run: Run) -> Callable[[Mapping[str, Any]], Any]:
     def test(values: Mapping[str, Any]) -> Any:
-        scope: dict[str, Any] = {"account": None, "activities": (), "definitions": {}, "persona": None, "opportunity": None, "lead": None, "campaign": None,
-                 "now": run.now()}  # fmt: skip
-        scope[entity] = values
-        return expression.evaluate(scope)
+        return expression.evaluate(scope_of(entity, values, run.now()))
 
     return test
+
+
+def scope_of(entity: str, values: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+    """What an expression of a sync job sees: one entity's values, and nothing of the others."""
+    scope: dict[str, Any] = {
+        "account": None, "activities": (), "definitions": {}, "persona": None, "opportunity": None, "lead": None,
+        "campaign": None, "now": now,
+    }  # fmt: skip
+    scope[entity] = values
+    return scope
 
 
 def _targets(job: Job, lanes: list[Lane], workshop: Workshop, run: Run) -> dict[str, Target]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from smarksync.errors import SystemFailure
 from smarksync.ledger import conflicts, entities, inbox, keys, links, plans, quarantine, states
@@ -76,7 +76,7 @@ def defer(run: Run, job: JobRun, row: PlanRow, why: str) -> None:
     states.set_due(run.ledger, job.name, [(row.eid, why)], states.top(run.ledger) + 1, run.stamp())
 
 
-def look_up_duplicates(run: Run, lane: Lane, pairs: Sequence[tuple[PlanRow, Receipt]]) -> None:
+def look_up_duplicates(run: Run, job: JobRun, lane: Lane, pairs: Sequence[tuple[PlanRow, Receipt]]) -> None:
     """A create that the vendor calls a duplicate: the rows it names are read and matched like any other."""
     ids = [i for row, r in pairs if r.result is WriteResult.REJECTED and row.op == "create" for i in r.duplicate_of]
     if not ids or Can.FETCH not in lane.spec.can:
@@ -97,7 +97,10 @@ def look_up_duplicates(run: Run, lane: Lane, pairs: Sequence[tuple[PlanRow, Rece
                 link.eid for i in receipt.duplicate_of if (link := known.get(i)) is not None and link.eid is not None
             }
             for eid in holders - {row.eid}:
-                _same_person(run, row, eid, lane)
+                if entities.apart(run.ledger, row.eid, eid):
+                    _other_person(run, job, row, eid, lane, receipt)
+                else:
+                    _same_person(run, row, eid, lane)
             if not holders:
                 states.changed(run.ledger, [(row.eid, None, None, run.run_id)])
 
@@ -108,6 +111,21 @@ def _same_person(run: Run, row: PlanRow, other: int, lane: Lane) -> None:
             "values": {}, "entities": [refs[row.eid][0], refs[other][0]]}  # fmt: skip
     conflicts.put(run.ledger, job=row.job, eid=row.eid, field="identity:record", kind="identity", body=body,
                   run=run.run_id, now=run.stamp())  # fmt: skip
+
+
+def _other_person(run: Run, job: JobRun, row: PlanRow, other: int, lane: Lane, receipt: Receipt) -> None:
+    """A person said that they are two, and the system takes only one of them: that is for people, and asked once."""
+    ref = entities.load(run.ledger, [other])[other][0]
+    text = (
+        f"{lane.name} (new): refused — it takes one record for this value, and has one for entity {ref}, "
+        "who was declared to be somebody else"
+    )
+    quarantine.put(
+        run.ledger, job=job.name, eid=row.eid, sid=lane.sid, kind="refused", field="", code="SMK-DUPLICATE", message=text,
+        wanted=wanted_hash(row.body.get("after", {})) + job.rules_hash[:8], facts={"field": receipt.field, "op": row.op},
+        run=run.run_id, now=run.stamp(),
+    )  # fmt: skip
+    job.fates[row.eid] = "quarantined"
 
 
 def arrive(run: Run, lane: Lane, records: Sequence[Record]) -> None:
@@ -154,7 +172,9 @@ def before_creates(run: Run, job: JobRun, lane: Lane, rows: list[PlanRow]) -> li
     names = {str(r.fields.get(key) or "").casefold() for r in found}
     with run.ledger.tx():
         arrive(run, lane, strangers)
-        hits = [row for value, row in values.items() if value in names]
+        hits = [
+            row for value, row in values.items() if value in names and not _strangers_only(run, row, found, known, key)
+        ]
         _drop(run, job, lane, late)
         for row in hits:
             stale(run, job, lane, row, "a record with its key was found there")
@@ -162,6 +182,15 @@ def before_creates(run: Run, job: JobRun, lane: Lane, rows: list[PlanRow]) -> li
             states.changed(run.ledger, [(row.eid, None, None, run.run_id)])
     gone = {row.seq for row in hits}
     return [row for row in wanted if row.seq not in gone]
+
+
+def _strangers_only(run: Run, row: PlanRow, found: Sequence[Record], known: Mapping[str, links.Link], key: str) -> bool:
+    """Whether everybody who holds the row's key there was declared to be somebody else."""
+    value = str(row.body["after"][key]).casefold()
+    owners = {
+        known[r.id].eid if r.id in known else None for r in found if str(r.fields.get(key) or "").casefold() == value
+    }
+    return all(eid is not None and entities.apart(run.ledger, row.eid, eid) for eid in owners)
 
 
 def _drop(run: Run, job: JobRun, lane: Lane, rows: Sequence[PlanRow]) -> None:

@@ -71,6 +71,7 @@ def report(run: Run, exit_code: int, seconds: float, started_at: str) -> dict[st
         for lane in job.lanes:
             sides.setdefault(lane.stream.connection, {})[lane.stream.object] = figures(run, job, lane)
         jobs.append({"job": job.name, "sides": sides, "stopped_by": job.stopped_by})
+    jobs += [{"job": name, "sides": {}, "stopped_by": None} for name in run.refused]
     calls = {}
     for name, opened in run.connections.items():
         counts = getattr(opened.session, "counts", None)
@@ -95,6 +96,8 @@ def exit_code(run: Run) -> int:
     for opened in run.connections.values():
         if opened.failed is not None:
             codes.add(getattr(opened.failed, "exit_code", 5))
+    if run.refused:
+        codes.add(2)
     names = [job.name for job in run.jobs]
     if quarantine.count_open(run.ledger, names) or conflicts.count_open(run.ledger, names):
         codes.add(3)
@@ -111,6 +114,7 @@ def sentences(run: Run) -> list[str]:
         if lane.failed is not None and lane.failed is not run.connections[lane.stream.connection].failed:
             said.append(f"{lane.name}: {_plain(lane.failed)}")
     said += [job.stop_text for job in run.jobs if job.stop_text]
+    said += [str(error) for error in run.refused.values()]
     return [*said, *run.notes]
 
 

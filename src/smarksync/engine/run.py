@@ -20,7 +20,7 @@ from smarksync.ledger.db import Ledger
 
 from . import apply, collector, decide, departures, intake, matching, recover, release, report
 from .context import JobRun, Options, Review, Run, instant
-from .prepare import OpenSessionFactory, Workshop, chosen_jobs, open_run
+from .prepare import OpenSessionFactory, Workshop, chosen_jobs, open_connections, open_run
 from .registry import Registry
 
 ROUNDS = 3
@@ -53,16 +53,17 @@ def execute(
     run = Run(_run_id(started_at), config.workspace, ledger, now, options, freshness=config.defaults.freshness.timedelta.total_seconds(),
               progress=progress, log=log, review=review)  # fmt: skip
     try:
-        lease.take(ledger, _lease_names(config, jobs), run.run_id, now())
+        workshop = Workshop(config, registry, ledger, make_session, now)
+        lease.take(ledger, open_connections(run, workshop, jobs), run.run_id, now())
         runs.begin(ledger, run.run_id, instant(started_at), [job.name for job in jobs], options.dry_run)
         run.start_seq = states.top(ledger)
-        open_run(run, config, Workshop(config, registry, ledger, make_session, now), jobs)
+        open_run(run, config, workshop, jobs)
         with collector.rarely():
             _work(run)
         changes = after_plan(run) if after_plan is not None else []
         code = report.exit_code(run)
         said = report.report(run, code, time.monotonic() - began, instant(started_at))
-        runs.end(ledger, run.run_id, run.stamp(), code, said)
+        runs.end(ledger, run.run_id, run.stamp(), code, {**said, "sentences": report.sentences(run)})
         _forget_seen_changes(run)
         lease.give_back(ledger)
         registry.finished(said)
@@ -178,12 +179,7 @@ def _stop(run: Run, job: JobRun, trips: Sequence[Any]) -> None:
 
 
 def _beat(run: Run) -> None:
-    lease.beat(run.ledger, run.now())
-
-
-def _lease_names(config: Config, jobs: Sequence[Any]) -> list[str]:
-    """Every (connection, object) that the jobs may touch; connections without own mappings as a whole."""
-    return sorted({f"connection:{name}" for job in jobs for name in job.connections})
+    run.beat(force=True)
 
 
 def _forget_seen_changes(run: Run) -> None:

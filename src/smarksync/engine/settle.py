@@ -144,6 +144,9 @@ def _echo(
     stored = receipt.stored
     silent = []
     seen, pairs = target.memo.get("s") or {}, target.memo.get("p") or {}
+    consents = [codec.vendor for name in CONSENT_FIELDS if (codec := lane.mapping.fields.get(name)) is not None]
+    if stored == sent and not target.memo and not any(vendor in sent for vendor in consents):
+        sent = {}  # a new or settled record holds just what we sent: nothing to remember, field by field
     for vendor, raw in sent.items():
         codec = codecs.get(vendor)
         if codec is None:
@@ -163,7 +166,7 @@ def _echo(
             target.keep_pair(vendor, raw, shown)
     if silent:
         target.await_echo(silent)
-    if stored is not None:
+    if stored is not None and sent:
         _unasked(target, stored, sent, codecs, after, lane, news, row, run)
     target.version = receipt.version or target.version
     target.seen_at = run.stamp()

@@ -37,11 +37,16 @@ def put(ledger: Ledger, *, job: str, eid: int, field: str, kind: str, body: dict
 
 
 def close(ledger: Ledger, job: str, eid: int, fields: Iterable[str]) -> None:
-    """The fields are no longer in question."""
+    """The fields are no longer in question. With a part of the name, an answered question about the full name goes."""
+    fields = list(fields)
+    if "first_name" in fields or "last_name" in fields:
+        ledger.run(
+            "DELETE FROM conflicts WHERE job = ? AND eid = ? AND kind = 'name' AND state = 'answered'", (job, eid)
+        )
     ledger.run(
         "DELETE FROM conflicts WHERE job = ? AND eid = ? AND kind IN ('field', 'name') "
         "AND field IN (SELECT value FROM json_each(?))",
-        (job, eid, dumps(list(fields)).decode()),
+        (job, eid, dumps(fields).decode()),
     )
 
 

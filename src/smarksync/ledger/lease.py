@@ -7,6 +7,7 @@ import socket
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import NamedTuple
 
 from smarksync.errors import LeaseHeld
 
@@ -39,6 +40,26 @@ def take(ledger: Ledger, names: Sequence[str], run: str, now: datetime) -> None:
             )
             held[name] = epoch
     ledger.hold({**ledger.held, **held})
+
+
+class Holder(NamedTuple):
+    """Who holds a lease. ``alive`` False = its process is gone, and the next run takes over."""
+
+    name: str
+    run: str
+    host: str
+    pid: int
+    heartbeat: str
+    alive: bool
+
+
+def holders(ledger: Ledger, now: datetime) -> list[Holder]:
+    """Every lease that somebody holds."""
+    host = socket.gethostname()
+    rows = ledger.rows(
+        "SELECT epoch, holder, host, pid, started, heartbeat, run, name FROM leases WHERE holder IS NOT NULL ORDER BY name"
+    )
+    return [Holder(r[7], r[6], r[2], r[3], r[5], not _free(r[:7], host, now)) for r in rows]
 
 
 def beat(ledger: Ledger, now: datetime) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 
 from smarksync.model import ABSENT, ValueProblem
+from smarksync.model.names import split_full_name
 
 from .evidence import Evidence
 from .reconcile import Rule, Verdict, View, blank, decide
@@ -93,12 +94,27 @@ def build(person: Person, job: JobRules) -> Outcome:
     decided = {n: v for n, v in verdicts.items() if v.conflict is None}
     values = {n: v.value for n, v in decided.items()}
     merged = {**person.agreed, **values}
+    _names_told_apart(person, sides, fields, blocked, merged, outcome)
     for index in range(len(sides)):
         _update(person, job, sides, index, decided, views, blocked, merged, outcome)
     _stamp(person, sides, outcome)
     _creates(person, job, sides, verdicts, views, merged, outcome)
     _settle_rest(person, sides, decided, views, outcome)
     return outcome
+
+
+def _names_told_apart(
+    person: Person, sides: list[Side], fields: list[str], blocked: Mapping[str, set[int]], merged: Mapping[str, Any],
+    outcome: Outcome,
+) -> None:  # fmt: skip
+    """A full name is in question only while no other side says how it is split."""
+    parts = [name for name in fields if name in NAME_PARTS]
+    if parts and any(side.name_field is not None for side in sides):
+        outcome.examined.append("full_name")
+    unsplit = {i for name in parts for i in blocked[name] if sides[i].codec(name) is sides[i].name_field}
+    whole = join_of(merged)
+    if all(sides[i].shown(field, person.agreed) == whole for i in unsplit if (field := sides[i].name_field)):
+        outcome.questions = [question for question in outcome.questions if question.kind != "name"]
 
 
 def _participants(person: Person, job: JobRules, sides: list[Side], outcome: Outcome) -> list[Side]:
@@ -152,13 +168,19 @@ def _views(
         try:
             observed = side.observed(name, person.agreed)
         except ValueProblem as problem:
+            if problem.code == "SMK-NAME" and name in person.answers:
+                # a person has told the parts apart: the side shows them already, or gets the name that they make
+                raw = side.shown(codec, person.agreed)
+                told = split_full_name(raw, *(person.answers.get(part) for part in NAME_PARTS))
+                seen = told[NAME_PARTS.index(name)] if told is not None else ABSENT
+                views.append(View(index, side.connection, seen, ABSENT, _evidence(side, codec.vendor)))
+                continue
             blocked.add(index)
             kind = "name" if problem.code == "SMK-NAME" else "value"
             where = f"{side.connection}:{side.stream}:{side.rid}"
             if kind == "name":
                 text = f"{where} shows {problem.message}; split it by hand in a system with two name fields"
                 outcome.questions.append(Question("full_name", "name", text, {}))
-                outcome.examined.append("full_name")
             else:
                 outcome.problems.append(
                     Problem(side.sid, kind, problem.code, f"{where}, field {codec.vendor}: {problem.message}", codec.vendor,

@@ -139,8 +139,12 @@ def _why(rule: Rule, mover: Side, name: str) -> dict[str, Any]:
         how = f"owned by {rule.owner}"
     elif rule.source is not None:
         how = f"from {rule.source}"
-    why = {"from": mover.connection, "how": how, "at": found[1], "by": found[2] if len(found) > 2 else None}
-    return {part: value for part, value in why.items() if value}
+    why = {"from": mover.connection, "how": how}
+    if found[1]:
+        why["at"] = found[1]
+    if len(found) > 2 and found[2]:
+        why["by"] = found[2]
+    return why
 
 
 __all__ = ["edited"]

@@ -161,7 +161,9 @@ class Side:
             return self._observed_name(field, raw, agreed)
         base = self.base(field, agreed)
         country = self._country(agreed) if codec.inward_in is not None else None
-        if base is not ABSENT and (self._kept(codec, raw) or codec.agrees(raw, base)):
+        # what is remembered as shown is known not to be outward(agreed): only another base is worth a look
+        known = base is not agreed.get(field)
+        if base is not ABSENT and (self._kept(codec, raw) or (known and codec.agrees(raw, base))):
             return base
         value = codec.inward_in(country)(raw) if country and codec.inward_in is not None else codec.inward(raw)
         if value is ABSENT:

@@ -1,0 +1,197 @@
+"""``smarksync status``, ``runs`` and ``show RUN``: what waits for what and why; history; one run in full."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import typer
+
+from .globals import Globals
+from .output import Output
+
+_Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout, nothing else.")]
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
+runs = typer.Typer(add_completion=False, rich_markup_mode=None)
+show = typer.Typer(add_completion=False, rich_markup_mode=None)
+
+
+@app.command()
+def status(ctx: typer.Context, json: _Json = False) -> int:
+    """Show what waits for what, and why."""
+    from datetime import UTC, datetime
+
+    from smarksync.engine.status import status as ask
+
+    settings: Globals = ctx.obj
+    settings.json = json
+    ledger = settings.ledger()
+    try:
+        found = ask(settings.load(), ledger, datetime.now(UTC))
+    finally:
+        ledger.close()
+    out = settings.out
+    if json:
+        out.object(found)
+        return 0
+    _running(out, found)
+    for job in found["jobs"]:
+        _job(out, job)
+    _queues(out, found)
+    out.line()
+    rows = [
+        (f"{s['connection']}:{s['object']}", s["linked"], _counts(s["other_links"]) or "–", when(s["known_up_to"]))
+        for s in found["streams"]
+    ]
+    out.table(("object", "linked", "other links", "known up to"), rows, right=(1,))
+    size = found["ledger"]
+    out.line()
+    out.line(f"Ledger {size['path']}: {size_text(size['bytes'])}")
+    for name, count in list(size["tables"].items())[:6]:
+        out.line(out.style("dim", f"  {name:<12} {size_text(count):>9}"))
+    return 0
+
+
+def _running(out: Output, found: Mapping[str, Any]) -> None:
+    for one in found["running"]:
+        if one["alive"]:
+            held = ", ".join(one["holds"])
+            out.line(
+                f"Running: {one['run']} (process {one['process']} on {one['host']}), at work on {held}; last heard {when(one['heard'])}."
+            )
+    for run in found["interrupted"]:
+        out.line(f"Interrupted: run {run} did not end; the next run goes on where it stopped.")
+    if not found["running"]:
+        out.line("No run is under way.")
+
+
+def _job(out: Output, job: Mapping[str, Any]) -> None:
+    last = job["last_run"]
+    said = f"last run {when(last['started_at'])}, exit code {last['exit_code']}" if last else "never ran"
+    out.line()
+    out.line(f"{out.style('head', job['job'])} ({job['kind']} between {', '.join(job['between'])}): {said}")
+    if job["held_since"]:
+        out.line(f"  stopped by a guard, held since {when(job['held_since'])}; {job['planned_and_held']:,} rows planned: "
+                 f"`smarksync plan {job['job']}` shows them")  # fmt: skip
+    elif job["planned_and_held"]:
+        out.line(f"  {job['planned_and_held']:,} rows planned and not sent: the next run plans them again")
+    if last and not job["first_load_done"]:
+        out.line("  its first load is not complete: the guard `first_run` still stands in for `creates`")
+    if job["changed_since"] and last:
+        out.line(f"  {job['changed_since']:,} changed since its last look: the next run decides")
+    for reason, count in job["due"].items():
+        out.line(f"  {count:,} wait for the next run: {reason}")
+
+
+def _queues(out: Output, found: Mapping[str, Any]) -> None:
+    out.line()
+    for one in found["intents"]:
+        out.line(f"{one['rows']:,} {one['op']} to {one['to']}: {one['state']} — {one['means']}")
+    if found["inbox"]:
+        out.line(f"{found['inbox']:,} rows were read and are not matched yet: the next run goes on with them")
+    for name, command in (("conflicts", "conflicts"), ("quarantine", "quarantine")):
+        kinds = found[name]
+        waiting = sum(states.get("open", 0) for states in kinds.values())
+        rest = {s: sum(k.get(s, 0) for k in kinds.values()) for s in ("answered", "ignored")}
+        parts = [f"{states['open']:,} {kind}" for kind, states in kinds.items() if states.get("open")]
+        parts += [f"{count:,} {state}" for state, count in rest.items() if count]
+        tail = f" ({', '.join(parts)})" if parts else ""
+        hint = f": `smarksync {command} list`" if waiting else ""
+        out.line(f"{name.capitalize()}: {waiting:,}{tail}{hint}")
+
+
+@runs.command("runs")
+def runs_(
+    ctx: typer.Context,
+    limit: Annotated[int, typer.Option(min=1, metavar="N", help="How many, newest first.")] = 20,
+    json: _Json = False,
+) -> int:
+    """List the latest runs."""
+    from smarksync.engine.status import history
+
+    settings: Globals = ctx.obj
+    settings.json = json
+    ledger = settings.ledger()
+    try:
+        found = history(ledger, limit)
+    finally:
+        ledger.close()
+    if json:
+        settings.out.object({"runs": found})
+        return 0
+    if not found:
+        settings.out.line("Nothing was ever run here.")
+        return 0
+    rows = [
+        (r["run_id"], when(r["started_at"]), "not ended" if r["exit_code"] is None else r["exit_code"],
+         "" if r["seconds"] is None else f"{r['seconds']:.1f}", r["figures"].get("read", 0), r["figures"].get("written", 0),
+         ", ".join(r["jobs"]))
+        for r in found
+    ]  # fmt: skip
+    settings.out.table(("run", "started", "exit", "seconds", "read", "written", "jobs"), rows, right=(2, 3, 4, 5))
+    return 0
+
+
+@show.command("show")
+def show_(
+    ctx: typer.Context,
+    run: Annotated[str, typer.Argument(metavar="RUN", help="Its id, or the beginning of it.")],
+    limit: Annotated[int, typer.Option(min=1, metavar="N", help="At most N changed records.")] = 500,
+    json: _Json = False,
+) -> int:
+    """Show one run in full: figures, sentences, and every record that it changed, before and after."""
+    from smarksync.engine.status import one_run
+    from smarksync.engine.timeline import sentence
+
+    settings: Globals = ctx.obj
+    settings.json = json
+    ledger = settings.ledger()
+    try:
+        found = one_run(ledger, run, limit)
+    finally:
+        ledger.close()
+    out = settings.out
+    if json:
+        out.object(found)
+        return 0
+    head = found["run"]
+    report = head["report"]
+    code = "it did not end" if head["exit_code"] is None else f"exit code {head['exit_code']}"
+    out.line(f"{out.style('head', head['run_id'])}: {when(head['started_at'])}, {code}, jobs {', '.join(head['jobs'])}")
+    if report:
+        from .summary import summary
+
+        summary(out, report, report.get("sentences", []))
+    out.line()
+    for one in found["changes"]:
+        out.line(f"{one['entity']}  {one['who']}")
+        out.line(f"    {sentence(one)}")
+    left = found["changes_total"] - len(found["changes"])
+    if left > 0:
+        out.line(f"… and {left:,} more: `smarksync show {head['run_id']} --limit {found['changes_total']}`")
+    if not found["changes"]:
+        out.line("It changed nothing.")
+    for name, what in (("quarantined", "in quarantine since this run"), ("asked", "conflicts asked by this run")):
+        if found[name]:
+            out.line(f"{found[name]:,} {what}")
+    return 0
+
+
+def when(instant: str | None) -> str:
+    """A time for people: to the second, in UTC."""
+    return "never" if not instant else instant[:19].replace("T", " ") + " UTC"
+
+
+def size_text(count: int) -> str:
+    """Bytes for people."""
+    for unit, size in (("GB", 1 << 30), ("MB", 1 << 20), ("kB", 1 << 10)):
+        if count >= size:
+            return f"{count / size:.1f} {unit}"
+    return f"{count} B"
+
+
+def _counts(found: Mapping[str, int]) -> str:
+    return ", ".join(f"{count:,} {state}" for state, count in found.items())
+
+
+__all__ = ["app", "runs", "show", "size_text", "when"]

@@ -1,0 +1,301 @@
+"""What would keep the jobs from working: credentials, rights, live schemas against mappings, quota.
+
+Every finding says what, where, whose problem it is and what to do. Nothing is written anywhere, except that
+``fix`` lets the connectors that can create the fields of ours that an account lacks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import Any
+
+from smarksync.config import Config, useless_rules
+from smarksync.errors import AuthFailed, ConfigError, PermissionDenied, SystemFailure, Throttled
+from smarksync.ledger import schemas, streams
+from smarksync.ledger.db import Ledger
+from smarksync.mapping import CompiledMapping, ObjectMapping
+from smarksync.plugin import FieldInfo, Fixes, StreamSpec
+
+from . import definitions, named
+from .context import Opened
+from .prepare import Workshop
+from .registry import Registry
+
+#: what a failure of a whole call is about, and whose problem it is
+_ABOUT = (
+    (AuthFailed, "credentials", "the credentials in the config, or whoever manages access to {name}"),
+    (PermissionDenied, "permissions", "whoever manages rights in {name}"),
+    (Throttled, "quota", "the account's limit; wait, or run less often"),
+    (SystemFailure, "reach", "the network, the address in the config, or {name} itself"),
+)
+
+
+@dataclass(slots=True)
+class Finding:
+    """One thing found. ``level``: failure, warning or note; ``code`` 2 = config, 5 = the system, 0 = no failure."""
+
+    level: str
+    about: str
+    say: str
+    do: str = ""
+    whose: str = ""
+    code: int = 0
+
+
+@dataclass(slots=True)
+class Checked:
+    """One connection as found. ``fixed`` says what was created; ``fixable`` the fields that ``--fix`` would ask for."""
+
+    name: str
+    connector: str
+    account: str = ""
+    budget_left: int | None = None
+    objects: dict[str, int] = field(default_factory=dict)  # object → mapped fields in use
+    findings: list[Finding] = field(default_factory=list)
+    fixable: dict[str, list[str]] = field(default_factory=dict)
+    fixed: list[str] = field(default_factory=list)
+
+    def fail(self, about: str, say: str, do: str = "", whose: str = "", code: int = 2) -> None:
+        """A failure; ``code`` is the exit code that it asks for."""
+        self.findings.append(Finding("failure", about, say, do, whose, code))
+
+    def warn(self, about: str, say: str, do: str = "") -> None:
+        """A warning."""
+        self.findings.append(Finding("warning", about, say, do))
+
+
+def check(
+    config: Config, registry: Registry, make_session: Callable[[str, Any], Any], ledger: Ledger | None,
+    now: Callable[[], datetime], *, only: str | None = None, fix: bool = False,
+) -> dict[str, Any]:  # fmt: skip
+    """Checks one connection or all, and then what needs all of them. Raises ConfigError when ``only`` names none.
+
+    ``ledger`` None = nothing was ever run: then there is no earlier schema to compare with.
+    """
+    if only is not None and only not in config.connections:
+        known = ", ".join(config.connections)
+        raise ConfigError(f"There is no connection {only!r} in the config.", hint=f"Its connections: {known}.")
+    checker = _Checker(config, registry, make_session, ledger, now, fix)
+    found = [checker.connection(name) for name in config.connections if only in (None, name)]
+    general = [Finding("warning", "config", str(problem)) for problem in config.warnings]
+    general += checker.jobs(complete=only is None)
+    everything = [*general, *(f for one in found for f in one.findings)]
+    codes = {f.code for f in everything if f.level == "failure"}
+    return {
+        "ok": not codes,
+        "exit_code": next((code for code in (2, 5) if code in codes), 0),
+        "config": str(config.files[0]) if config.files else "",
+        "findings": [asdict(f) for f in general],
+        "connections": [asdict(one) for one in found],
+    }
+
+
+class _Checker:
+    def __init__(
+        self, config: Config, registry: Registry, make_session: Callable[[str, Any], Any], ledger: Ledger | None,
+        now: Callable[[], datetime], fix: bool,
+    ) -> None:  # fmt: skip
+        self.config, self.ledger, self.fix = config, ledger, fix
+        # the ledger serves runs only: here nothing is opened that would write to it
+        self.workshop = Workshop(config, registry, ledger, make_session, now)  # type: ignore[arg-type]
+        self.names = named.by_config(config)
+        self.mappings: list[CompiledMapping] = []
+        self.unseen: set[str] = set()  # connections of which too little is known to judge jobs
+
+    # -- one connection --------------------------------------------------------------------------
+    def connection(self, name: str) -> Checked:
+        one = Checked(name, self.config.connections[name].connector)
+        try:
+            opened = self.workshop.open(name)
+        except ConfigError as error:
+            self.unseen.add(name)
+            _config(one, error)
+            return one
+        except SystemFailure as error:
+            self.unseen.add(name)
+            _system(one, error)
+            return one
+        try:
+            self._opened(one, opened)
+        finally:
+            with suppress(SystemFailure):
+                opened.connector.close()
+            if (close := getattr(opened.session, "close", None)) is not None:
+                close()
+        return one
+
+    def _opened(self, one: Checked, opened: Opened) -> None:
+        try:
+            if opened.failed is not None:
+                raise opened.failed
+            report = opened.connector.check()
+            one.account, one.budget_left = report.account, report.budget_left
+            for problem in report.problems:
+                one.fail("permissions", problem, "", f"whoever manages access to {one.name}", code=5)
+            for warning in report.warnings:
+                one.warn("permissions", warning)
+            if not report.ok and not report.problems:
+                one.fail("reach", "The connector says that it cannot work.", code=5)
+        except SystemFailure as error:
+            self.unseen.add(one.name)
+            _system(one, error)
+            return
+        for obj in self._objects(one.name):
+            try:
+                self._object(one, opened, obj)
+            except SystemFailure as error:
+                self.unseen.add(one.name)
+                _system(one, error, obj)
+        left = getattr(getattr(opened.session, "counts", None), "budget_left", None)
+        one.budget_left = one.budget_left if left is None else left
+        if one.budget_left is not None and one.budget_left <= 0:
+            one.fail(
+                "quota", "Nothing is left of the quota.", "Wait until it is renewed.", "the account's limit", code=5
+            )
+
+    def _objects(self, connection: str) -> list[str]:
+        """The streams that the jobs need; without jobs, everything that is mapped."""
+        written = self.workshop.written[connection]
+        wanted = {job.entity for job in self.config.jobs.values() if connection in job.connections}
+        own = set(self.config.mapping_of(connection).objects)
+        return [obj for obj, m in written.items() if obj in own or m.entity in wanted or not self.config.jobs]
+
+    def _object(self, one: Checked, opened: Opened, obj: str) -> None:
+        mapping = self.workshop.written[one.name][obj]
+        spec = self.workshop.specs[one.name].get(obj) or StreamSpec(obj, mapping.entity)
+        live = opened.connector.describe(obj)
+        self._drift(one, obj, mapping, live)
+        missing = _missing(mapping, spec, live)
+        if missing and self.fix:
+            live = self._create(one, opened, obj, mapping, spec, missing, live)
+            missing = _missing(mapping, spec, live)
+        if missing:
+            one.fixable[obj] = missing
+        try:
+            compiled = self.workshop.compile(one.name, spec, mapping, live)
+        except ConfigError as error:
+            self.unseen.add(one.name)
+            _config(one, error)
+            return
+        self.mappings.append(compiled)
+        one.objects[obj] = len(compiled.fields)
+        inactive = {f"{one.name}.{obj}: {i.name} is inactive: {i.reason}" for i in compiled.inactive}
+        for warning in compiled.warnings:
+            if warning not in inactive:
+                one.warn("mapping", warning)
+        self._inactive(one, opened, obj, compiled, spec, live)
+
+    def _inactive(
+        self, one: Checked, opened: Opened, obj: str, compiled: CompiledMapping, spec: StreamSpec,
+        live: Sequence[FieldInfo],
+    ) -> None:  # fmt: skip
+        """Preset fields that the account lacks: failures when something names them, else warnings."""
+        needed = {m.vendor: m for m in named.lacking(self.names, [compiled]) if m.named.connection is not None}
+        for gone in compiled.inactive:
+            cure = self._cure(one, opened, obj, gone.vendor)
+            if gone.vendor in needed:
+                refused = sorted(
+                    {
+                        m.named.job
+                        for m in named.lacking(self.names, [compiled])
+                        if m.vendor == gone.vendor and m.named.job
+                    }
+                )
+                said = f"{needed[gone.vendor]}" + (f" Refused until then: {', '.join(refused)}." if refused else "")
+                one.fail("fields", said, cure, f"whoever manages the fields of {one.name}")
+            else:
+                one.warn("fields", f"{one.name}.{obj}: {gone.name} is inactive: {gone.reason}.", cure)
+        if spec.external_id and spec.external_id not in {info.name for info in live} and "external_id" not in {
+            gone.name for gone in compiled.inactive
+        }:  # fmt: skip
+            one.warn(
+                "fields", f"{one.name}.{obj} has no field {spec.external_id} for our id: records are found again by "
+                "their match keys only.", self._cure(one, opened, obj, spec.external_id),
+            )  # fmt: skip
+
+    def _cure(self, one: Checked, opened: Opened, obj: str, vendor: str) -> str:
+        if isinstance(opened.connector, Fixes):
+            return f"`smarksync check {one.name} --fix` creates it where it can."
+        mapping = self.workshop.written[one.name][obj]
+        entity = self.config.schema_[mapping.entity]
+        return "Add it by hand: " + definitions.sentence(vendor, mapping, entity)
+
+    def _create(
+        self, one: Checked, opened: Opened, obj: str, mapping: ObjectMapping, spec: StreamSpec, missing: list[str],
+        live: Sequence[FieldInfo],
+    ) -> Sequence[FieldInfo]:  # fmt: skip
+        """Asks the connector for the missing fields; one that cannot gets the definitions printed."""
+        if not isinstance(opened.connector, Fixes):
+            entity = self.config.schema_[mapping.entity]
+            for vendor in missing:
+                said = definitions.sentence(vendor, mapping, entity)
+                one.fixed.append(f"{one.name}:{obj} cannot be changed by SmarkSync. Add by hand: {said}")
+            return live
+        one.fixed += [f"{one.name}:{obj}: {said}" for said in opened.connector.create_fields(obj, missing)]
+        return opened.connector.describe(obj)
+
+    def _drift(self, one: Checked, obj: str, mapping: ObjectMapping, live: Sequence[FieldInfo]) -> None:
+        """What changed in the live schema since the last run, as far as the mapping is concerned."""
+        if self.ledger is None:
+            return
+        sid = next((s.sid for s in streams.every(self.ledger) if (s.connection, s.object) == (one.name, obj)), None)
+        before = schemas.last(self.ledger, sid) if sid is not None else None
+        if before is None:
+            return
+        mapped = {vendor for m in mapping.fields.values() for vendor in (m.vendor, m.currency) if vendor}
+        for said in definitions.changes(before, live, mapped):
+            one.warn("drift", f"{one.name}:{obj} changed since the last run: {said}", "Look at its mapping.")
+
+    # -- all together ----------------------------------------------------------------------------
+    def jobs(self, complete: bool) -> list[Finding]:
+        """What can be said once every connection is known."""
+        found: list[Finding] = []
+        for job in self.config.jobs.values():
+            mapped = {
+                c: {name for m in self.mappings if m.connection == c and m.entity == job.entity for name in m.fields}
+                for c in job.connections
+            }
+            if any(c in self.unseen or c not in self.workshop.written for c in job.connections) or job.kind != "sync":
+                continue
+            lacking = {m.named.field for m in named.lacking(self.names, self.mappings)}
+            for name in useless_rules(job, mapped):
+                if name not in lacking and job.entity in {m.entity for m in self.mappings}:
+                    found.append(Finding("failure", "mapping", f"{job.place('fields', name)}: the rule for {name} does nothing: fewer than "
+                                         f"two of the job's connections map it.", "Map it on both sides, or leave the rule out.", "the config", 2))  # fmt: skip
+        if not complete or self.unseen:
+            return found
+        for lack in named.lacking([n for n in self.names if n.connection is None], self.mappings):
+            found.append(Finding("failure", "fields", str(lack), f"`smarksync check {lack.connection} --fix` creates it where it can.",
+                                 f"whoever manages the fields of {lack.connection}", 2))  # fmt: skip
+        for one in named.unmapped(self.names, self.mappings):
+            if not definitions.set_by_us(self.config, one.entity, one.field):
+                found.append(Finding("warning", "config", f"{one.place}: `{one.by}` reads {one.entity}.{one.field}, which no connection "
+                                     "maps: it is null there.", "Map it, or leave it out of the expression."))  # fmt: skip
+        return found
+
+
+def _missing(mapping: ObjectMapping, spec: StreamSpec, live: Iterable[FieldInfo]) -> list[str]:
+    """Mapped vendor fields that the account lacks, and the one for our id."""
+    there = {info.name for info in live}
+    wanted = [vendor for m in mapping.fields.values() for vendor in (m.vendor, m.currency) if vendor]
+    if spec.external_id:
+        wanted.append(spec.external_id)
+    return [vendor for vendor in dict.fromkeys(wanted) if vendor not in there]
+
+
+def _config(one: Checked, error: ConfigError) -> None:
+    """Each problem of a config error as a failure of its own; the last carries the hint."""
+    for problem in error.problems or (str(error),):
+        one.fail("config", problem, error.hint if error.problems else "", "the config")
+
+
+def _system(one: Checked, error: SystemFailure, obj: str | None = None) -> None:
+    about, whose = next((about, whose) for kind, about, whose in _ABOUT if isinstance(error, kind))
+    place = f"{one.name}:{obj}" if obj else one.name
+    one.fail(about, f"{place}: {error.message}", error.hint, whose.format(name=one.name), code=5)
+
+
+__all__ = ["check"]

@@ -1,0 +1,155 @@
+"""What waits for people, as plain data: each entry with the one command that would release it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from smarksync.errors import UsageError
+from smarksync.ledger import conflicts, entities, keys, links, quarantine
+from smarksync.ledger.conflicts import Conflict
+from smarksync.ledger.db import Ledger
+from smarksync.ledger.quarantine import Held
+
+from .refs import name_of
+
+MATCHING = ("ambiguous", "duplicate")
+
+
+def label(ledger: Ledger, eid: int, agreed: Mapping[str, Any] | None = None) -> str:
+    """Something that people know an entity by: its address, its name, or a key that it was found by."""
+    if agreed is None:
+        agreed = entities.load(ledger, [eid]).get(eid, ("", "", {}))[2]
+    for name in ("email", "name", "domain"):
+        if agreed.get(name):
+            return str(agreed[name])
+    held = [value for _, value, weak in keys.of_entity(ledger, eid) if not weak]
+    return held[0].replace("\x1f", " ") if held else ""
+
+
+def conflict_entries(
+    ledger: Ledger, where: str = "1", params: Sequence[Any] = (), limit: int = 500
+) -> list[dict[str, Any]]:
+    """Conflicts, newest first."""
+    return [conflict_entry(ledger, one) for one in conflicts.listed(ledger, where, params, limit)]
+
+
+def conflict_entry(ledger: Ledger, one: Conflict) -> dict[str, Any]:
+    """One conflict: the question, the values by connection, and the commands that answer it."""
+    ref, _, agreed = entities.load(ledger, [one.eid]).get(one.eid, ("?", "", {}))
+    values = one.body.get("values", {})
+    return {
+        "id": one.id, "kind": one.kind, "field": one.field, "job": one.job, "state": one.state,
+        "entity": ref, "who": label(ledger, one.eid, agreed), "records": _records(ledger, one.eid),
+        "question": one.body.get("question", ""), "agreed": agreed.get(one.field),
+        "values": values, "others": one.body.get("entities") or one.body.get("records") or [],
+        "answer": one.answer, "since": one.since, "run": one.run, "release": conflict_commands(one),
+    }  # fmt: skip
+
+
+def conflict_commands(one: Conflict) -> list[str]:
+    """The command lines that settle a conflict, the likeliest first."""
+    base = f"smarksync conflicts resolve {one.id}"
+    if one.kind == "flip":
+        return [f"{base} --resume"]
+    if one.kind == "identity":
+        return [f"{base} --join", f"{base} --apart"]
+    if one.kind == "name":
+        return [f'{base} --value "FIRST|LAST"']
+    return [*(f"{base} --take {name}" for name in one.body.get("values", {})), f"{base} --value VALUE"]
+
+
+def the_conflict(ledger: Ledger, conflict_id: int) -> Conflict:
+    """The conflict of that number. Raises UsageError naming those that exist."""
+    found = conflicts.listed(ledger, "id = ?", (conflict_id,), 1)
+    if not found:
+        known = [row[0] for row in ledger.rows("SELECT id FROM conflicts ORDER BY id LIMIT 21")]
+        raise UsageError(f"There is no conflict {conflict_id}.", hint=_those(known, "conflicts"))
+    return found[0]
+
+
+def held_entries(
+    ledger: Ledger, where: str = "1", params: Sequence[Any] = (), limit: int = 500
+) -> list[dict[str, Any]]:
+    """Quarantine entries, newest first."""
+    return [held_entry(ledger, one) for one in quarantine.listed(ledger, where, params, limit)]
+
+
+def held_entry(ledger: Ledger, one: Held) -> dict[str, Any]:
+    """One entry: what is held and why, who could be meant, and the commands that release it."""
+    ref, _, agreed = entities.load(ledger, [one.eid]).get(one.eid, ("?", "", {}))
+    group = links.of_entities(ledger, [one.eid]).get(one.eid, [])
+    rid = next((link.rid for link in group if link.sid == one.sid), None)
+    candidates = [_candidate(ledger, c) for c in one.facts.get("candidates", [])]
+    return {
+        "id": one.id, "kind": one.kind, "code": one.code, "job": one.job or None, "state": one.state, "entity": ref,
+        "who": label(ledger, one.eid, agreed), "record": name_of(ledger, one.sid, rid), "field": one.field or None,
+        "message": one.message, "candidates": candidates, "since": one.since, "run": one.run,
+        "do": held_advice(one), "release": held_commands(one, candidates),
+    }  # fmt: skip
+
+
+def _candidate(ledger: Ledger, ref: str) -> dict[str, Any]:
+    eid = entities.by_refs(ledger, [ref]).get(ref)
+    if eid is None:
+        return {"entity": ref, "who": "", "records": []}
+    return {"entity": ref, "who": label(ledger, eid), "records": _records(ledger, eid)}
+
+
+def held_commands(one: Held, candidates: Sequence[Mapping[str, Any]] = ()) -> list[str]:
+    """The command lines that release an entry, the likeliest first."""
+    if one.kind in MATCHING:
+        base = f"smarksync quarantine release {one.id}"
+        return [*(f"{base} --join {c['entity']}" for c in candidates[:3]), f"{base} --as-new"]
+    return [f"smarksync quarantine retry {one.id}"]
+
+
+def held_advice(one: Held) -> str:
+    """What a person has to do about an entry, in a sentence."""
+    if one.kind in MATCHING:
+        return "Say whose record it is: join it to a candidate, or take it as somebody new."
+    if one.kind == "required":
+        return f"Give {one.field} a value in any connected system: the next run goes on by itself."
+    if one.kind == "value" and one.facts.get("direction") == "in":
+        return (
+            f"Correct {one.field} there, or add its value to `values:` in the mapping: the next run goes on by itself."
+        )
+    if one.kind == "value":
+        return f"Change the value at its source, or the mapping of {one.field}: the next run goes on by itself."
+    return "Put right what the system complains of, then retry: the same values are not sent twice."
+
+
+def the_held(ledger: Ledger, ids: Sequence[int]) -> list[Held]:
+    """The entries of those numbers. Raises UsageError naming those that exist, before anything is done."""
+    found = []
+    for one in dict.fromkeys(ids):
+        entry = quarantine.listed(ledger, "id = ?", (one,), 1)
+        if not entry:
+            known = [row[0] for row in ledger.rows("SELECT id FROM quarantine ORDER BY id LIMIT 21")]
+            raise UsageError(f"There is no quarantine entry {one}.", hint=_those(known, "quarantine"))
+        found += entry
+    return found
+
+
+def _those(known: Sequence[int], command: str) -> str:
+    if not known:
+        return "There are none."
+    more = " …" if len(known) > 20 else ""
+    return f"There are {', '.join(map(str, known[:20]))}{more}; see `smarksync {command} list`."
+
+
+def _records(ledger: Ledger, eid: int) -> list[str]:
+    group = links.of_entities(ledger, [eid]).get(eid, [])
+    return [name_of(ledger, link.sid, link.rid) for link in group if link.state == links.LIVE]
+
+
+__all__ = [
+    "MATCHING",
+    "conflict_entries",
+    "conflict_entry",
+    "held_entries",
+    "held_entry",
+    "label",
+    "the_conflict",
+    "the_held",
+]

@@ -1,0 +1,173 @@
+"""What waits for what, and why; and the history of runs. Read from the ledger alone, as plain data."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from datetime import datetime
+from typing import Any
+
+from smarksync.config import Config
+from smarksync.errors import UsageError
+from smarksync.ledger import audit, entities, lease, runs, states
+from smarksync.ledger.db import Ledger, loads
+
+from .queues import label
+
+_OPEN = ("released", "sending", "unknown")
+#: what each state of a plan row means to a reader
+ROW_STATES = {
+    "held": "planned and not sent",
+    "released": "passed the guards, sent next",
+    "sending": "was being sent: looked up before anything is sent again",
+    "unknown": "may have been applied: looked up before anything is sent again",
+}
+
+
+def status(config: Config, ledger: Ledger, now: datetime) -> dict[str, Any]:
+    """Everything that waits: running work, jobs, queues, streams, and the size of the ledger."""
+    return {
+        "workspace": config.workspace,
+        "running": _running(ledger, now),
+        "interrupted": _interrupted(ledger, now),
+        "jobs": [_job(config, ledger, name) for name in config.jobs],
+        "intents": _intents(ledger),
+        "conflicts": _by_kind(ledger, "conflicts"),
+        "quarantine": _by_kind(ledger, "quarantine"),
+        "inbox": int(ledger.value("SELECT count(*) FROM inbox")),
+        "streams": _streams(config, ledger),
+        "entities": dict(ledger.rows("SELECT state, count(*) FROM entities GROUP BY state")),
+        "ledger": {"path": ledger.path, "bytes": _size(ledger), "tables": ledger.bytes_per_table()},
+    }
+
+
+def _running(ledger: Ledger, now: datetime) -> list[dict[str, Any]]:
+    """The holders of leases, each once, with what they hold."""
+    found: dict[str, dict[str, Any]] = {}
+    for holder in lease.holders(ledger, now):
+        one = found.setdefault(
+            holder.run, {"run": holder.run, "host": holder.host, "process": holder.pid, "heard": holder.heartbeat,
+                         "alive": holder.alive, "holds": []},
+        )  # fmt: skip
+        one["holds"].append(holder.name)
+    return list(found.values())
+
+
+def _interrupted(ledger: Ledger, now: datetime) -> list[str]:
+    """Runs without an end that nobody is at any more; the next run goes on from where they stopped."""
+    busy = {holder.run for holder in lease.holders(ledger, now) if holder.alive}
+    last = ledger.value("SELECT max(started_at) FROM runs WHERE ended_at IS NOT NULL") or ""
+    rows = ledger.rows("SELECT run FROM runs WHERE ended_at IS NULL AND started_at > ? ORDER BY started_at", (last,))
+    return [run for (run,) in rows if run not in busy]
+
+
+def _job(config: Config, ledger: Ledger, name: str) -> dict[str, Any]:
+    job = config.jobs[name]
+    last = None
+    for run, at, ended, code in ledger.rows(
+        "SELECT r.run, r.started_at, r.ended_at, r.exit_code FROM runs r, json_each(r.jobs) j "
+        "WHERE j.value = ? AND r.dry = 0 ORDER BY r.started_at DESC, r.run DESC LIMIT 1", (name,),
+    ):  # fmt: skip
+        last = {"run": run, "started_at": at, "ended_at": ended, "exit_code": code}
+    mark = states.mark(ledger, name)
+    news = ledger.value(
+        "SELECT count(DISTINCT c.eid) FROM changes c JOIN entities e ON e.eid = c.eid WHERE c.seq > ? AND e.kind = ? "
+        "AND e.state = 'live'", (mark, job.entity),
+    )  # fmt: skip
+    return {
+        "job": name, "kind": job.kind, "between": list(job.connections), "last_run": last,
+        "first_load_done": states.has_settled(ledger, name),
+        "held_since": ledger.value("SELECT value FROM meta WHERE key = ?", (f"held:{name}",)),
+        "planned_and_held": int(ledger.value("SELECT count(*) FROM plan WHERE job = ? AND status = 'held'", (name,))),
+        "changed_since": int(news),
+        "due": dict(ledger.rows("SELECT reason, count(*) FROM due WHERE job = ? GROUP BY 1 ORDER BY 2 DESC", (name,))),
+        "conflicts": int(ledger.value("SELECT count(*) FROM conflicts WHERE job = ? AND state = 'open'", (name,))),
+        "quarantine": int(ledger.value("SELECT count(*) FROM quarantine WHERE job = ? AND state = 'open'", (name,))),
+    }  # fmt: skip
+
+
+def _intents(ledger: Ledger) -> list[dict[str, Any]]:
+    """Writes under way or in doubt, by job, place and state."""
+    marks = ", ".join("?" * len(_OPEN))
+    rows = ledger.rows(
+        f"SELECT p.status, p.job, s.connection, s.object, p.op, count(*) FROM plan p JOIN streams s ON s.sid = p.sid "
+        f"WHERE p.status IN ({marks}) GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 3, 4, 5", _OPEN,
+    )  # fmt: skip
+    return [
+        {"state": state, "job": job, "to": f"{c}:{o}", "op": op, "rows": count, "means": ROW_STATES[state]}
+        for state, job, c, o, op, count in rows
+    ]
+
+
+def _by_kind(ledger: Ledger, table: str) -> dict[str, dict[str, int]]:
+    """{kind: {state: how many}}."""
+    found: dict[str, dict[str, int]] = {}
+    for kind, state, count in ledger.rows(f"SELECT kind, state, count(*) FROM {table} GROUP BY 1, 2 ORDER BY 1, 2"):
+        found.setdefault(kind, {})[state] = count
+    return found
+
+
+def _streams(config: Config, ledger: Ledger) -> list[dict[str, Any]]:
+    sql = "SELECT sid, connection, object, entity, cursor, observed_at, full_at, live FROM streams ORDER BY 2, 3"
+    out = []
+    for sid, connection, name, entity, cursor, observed, full, live in ledger.rows(sql):
+        others = dict(
+            ledger.rows("SELECT state, count(*) FROM links WHERE sid = ? AND state <> 'live' GROUP BY 1", (sid,))
+        )
+        out.append(
+            {"connection": connection, "object": name, "entity": entity, "known_up_to": observed, "read_whole_at": full,
+             "linked": live, "other_links": others, "cursor": loads(cursor) if cursor else None,
+             "in_config": connection in config.connections}
+        )  # fmt: skip
+    return out
+
+
+def _size(ledger: Ledger) -> int:
+    return sum(os.path.getsize(p) for p in (ledger.path, f"{ledger.path}-wal") if os.path.exists(p))
+
+
+def history(ledger: Ledger, limit: int = 20) -> list[dict[str, Any]]:
+    """The latest runs, newest first, with what they read and wrote."""
+    return [_brief(run) for run in runs.listed(ledger, limit)]
+
+
+def _brief(run: dict[str, Any]) -> dict[str, Any]:
+    report = run.pop("report") or {}
+    figures: Counter[str] = Counter()
+    for job in report.get("jobs", []):
+        for objects in job["sides"].values():
+            for counted in objects.values():
+                for name in ("read", "written", "created", "updated", "rejected", "unknown", "held", "conflicts"):
+                    figures[name] += counted.get(name, 0)
+    stopped = {job["job"]: job["stopped_by"] for job in report.get("jobs", []) if job["stopped_by"]}
+    return {**run, "seconds": report.get("seconds"), "figures": dict(figures), "stopped_by": stopped}
+
+
+def one_run(ledger: Ledger, run_id: str, limit: int = 500) -> dict[str, Any]:
+    """One run in full: its report, and every record it changed with before and after. Raises UsageError."""
+    found = runs.one(ledger, run_id) if run_id else None
+    if found is None:
+        latest = [run["run_id"] for run in runs.listed(ledger, 3)]
+        like = ledger.value("SELECT count(*) FROM runs WHERE run LIKE ?", (run_id.replace("%", "") + "%",))
+        what = f"{like} runs begin with {run_id!r}." if like else f"There is no run {run_id!r}."
+        raise UsageError(what, hint=f"The latest: {', '.join(latest)}." if latest else "Nothing was ever run here.")
+    name = found["run_id"]
+    rows = [_change(ledger, *row) for row in audit.of_run(ledger, name, limit)]
+    total = int(ledger.value("SELECT count(*) FROM audit WHERE run = ?", (name,)))
+    waiting = ledger.rows("SELECT status, count(*) FROM plan WHERE run = ? GROUP BY 1 ORDER BY 1", (name,))
+    return {
+        "run": found,
+        "changes": rows,
+        "changes_total": total,
+        "waiting": dict(waiting),
+        "quarantined": int(ledger.value("SELECT count(*) FROM quarantine WHERE run = ?", (name,))),
+        "asked": int(ledger.value("SELECT count(*) FROM conflicts WHERE run = ?", (name,))),
+    }
+
+
+def _change(ledger: Ledger, eid: int, at: str, body: dict[str, Any]) -> dict[str, Any]:
+    ref, _, agreed = entities.load(ledger, [eid]).get(eid, ("?", "", {}))
+    return {"at": at, "entity": ref, "who": label(ledger, eid, agreed), **body}
+
+
+__all__ = ["ROW_STATES", "history", "one_run", "status"]

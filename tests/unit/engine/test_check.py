@@ -1,0 +1,241 @@
+"""Check says what, where, whose problem it is and what to do; and a run refuses only the jobs that cannot run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from smarksync.engine.check import check
+from smarksync.engine.registry import Registry
+from smarksync.engine.run import Options, execute
+from smarksync.errors import ConfigError
+from smarksync.kit.session import OpenSession
+from smarksync.plugin import (
+    AuthFailed,
+    Choice,
+    ConnectorSpec,
+    FieldInfo,
+    FieldType,
+    PermissionDenied,
+    Transient,
+    hookimpl,
+)
+from smarksync.testing import MEMORY, FaultPlan, MemoryPlugin
+
+PRESET = """\
+streams:
+  leads:
+    entity: lead
+    fields: {email: Email, first_name: FirstName, company: Company, journey: SmarkSync_Journey__c, phone: Phone}
+"""
+VENDOR = """\
+version: 1
+workspace: t
+connections:
+  marketing: {connector: memory, settings: {system: a}}
+  sales: {connector: vendor, settings: {system: b}}
+mappings:
+  marketing: {contacts: {entity: lead, fields: {email: email, first_name: first, company: company, journey: phone}}}
+jobs:
+  people:
+    sync: lead
+    between: [marketing, sales]
+    match: [email]
+    fields: {"*": {}, journey: {direction: from marketing}}
+  others:
+    sync: account
+    between: [marketing, sales]
+"""
+
+
+class Strict:
+    """A connector that reads and writes, and cannot create fields."""
+
+    def __init__(self, inner: Any) -> None:
+        self._inner = inner
+        for name in ("check", "describe", "read", "write", "find", "fetch", "close"):
+            setattr(self, name, getattr(inner, name))
+
+    check: Any
+    describe: Any
+    read: Any
+    write: Any
+    close: Any
+
+
+class Vendor:
+    """A plugin like any vendor's, with a preset; ``strict`` cannot create fields."""
+
+    def __init__(self, strict: bool = False) -> None:
+        self.strict = strict
+
+    @hookimpl
+    def smarksync_connectors(self) -> Iterable[ConnectorSpec]:
+        def open_(settings: Any, session: Any) -> Any:
+            opened = MEMORY.open(settings, session)
+            return Strict(opened) if self.strict else opened
+
+        return (replace(MEMORY, name="vendor", preset=PRESET, open=open_),)
+
+
+def asked(world: Any, *plugins: Any, ledger: bool = False, **options: Any) -> dict[str, Any]:
+    book = world.ledger() if ledger else None
+    try:
+        return check(world.config(), Registry([MemoryPlugin(), *plugins]), world.session, book, world.clock, **options)
+    finally:
+        if book is not None:
+            book.close()
+
+
+def findings(found: dict[str, Any], level: str = "failure") -> list[dict[str, Any]]:
+    return [
+        f
+        for f in [*found["findings"], *(f for c in found["connections"] for f in c["findings"])]
+        if f["level"] == level
+    ]
+
+
+def test_all_is_well(world: Any) -> None:
+    found = asked(world)
+    assert found["ok"] and found["exit_code"] == 0
+    assert [c["objects"] for c in found["connections"]] == [{"contacts": 5}, {"leads": 5}]
+    assert not world.a.calls or {c.kind for c in world.a.calls} <= {"check", "describe"}
+
+
+@pytest.mark.parametrize(
+    ("error", "about", "whose"),
+    [
+        (AuthFailed("The token was refused.", hint="Make a new one."), "credentials", "credentials in the config"),
+        (PermissionDenied("The token may not read contacts."), "permissions", "manages rights in marketing"),
+        (Transient("No answer from a.example."), "reach", "the network"),
+    ],
+)
+def test_a_system_that_refuses_or_is_away(world: Any, error: Exception, about: str, whose: str) -> None:
+    world.a.faults = FaultPlan()
+    world.a.faults.fail(lambda: error)
+    found = asked(world)
+    assert found["exit_code"] == 5
+    (finding,) = findings(found)
+    assert finding["about"] == about and whose in finding["whose"]
+    assert finding["say"].startswith("marketing: ")
+    assert found["connections"][1]["objects"] == {"leads": 5}  # the other one is checked all the same
+    assert asked(world, only="sales")["exit_code"] == 0
+
+
+def test_a_mapped_field_that_is_missing_is_named_with_its_line(world: Any) -> None:
+    world.write(world.file.read_text().replace("company: Company}", "company: Compny}"))
+    found = asked(world)
+    assert found["exit_code"] == 2
+    (finding,) = findings(found)
+    assert "smarksync.yaml:" in finding["say"] and "Compny" in finding["say"] and "Company" in finding["say"]
+
+
+def test_an_unknown_connection_is_refused(world: Any) -> None:
+    with pytest.raises(ConfigError, match="Its connections: marketing, sales"):
+        asked(world, only="erp")
+
+
+def vendor(make_world: Any, fixable: bool = True) -> Any:
+    sales = tuple(FieldInfo(n) for n in ("Email", "FirstName", "Company"))
+    world = make_world(sales=sales)
+    world.write(VENDOR.replace("  others:\n    sync: account\n    between: [marketing, sales]\n", ""))
+    if fixable:
+        words = tuple(
+            Choice(w)
+            for w in (
+                "awareness_early",
+                "awareness_late",
+                "consideration_early",
+                "consideration_late",
+                "decision_early",
+                "decision_late",
+            )
+        )
+        world.b.streams["leads"].fixable = (FieldInfo("SmarkSync_Journey__c", FieldType.CHOICE, choices=words),)
+    return world
+
+
+def test_a_preset_field_that_a_job_names_fails_until_it_is_made(make_world: Any) -> None:
+    world = vendor(make_world)
+    found = asked(world, Vendor())
+    assert found["exit_code"] == 2
+    (finding,) = findings(found)
+    assert "jobs.people.fields.journey" in finding["say"] and "SmarkSync_Journey__c" in finding["say"]
+    assert "Refused until then: people" in finding["say"] and "--fix" in finding["do"]
+    assert found["connections"][1]["fixable"] == {"leads": ["SmarkSync_Journey__c", "Phone"]}
+    (warning,) = findings(found, "warning")  # nothing names the phone
+    assert "phone is inactive" in warning["say"]
+
+    fixed = asked(world, Vendor(), fix=True)
+
+    assert fixed["exit_code"] == 0, findings(fixed)
+    assert fixed["connections"][1]["fixed"] == ["sales:leads: Created the field SmarkSync_Journey__c."]
+    assert asked(world, Vendor())["exit_code"] == 0
+
+
+def test_where_fields_cannot_be_made_their_definitions_are_printed(make_world: Any) -> None:
+    world = vendor(make_world, fixable=False)
+    found = asked(world, Vendor(strict=True), fix=True)
+    assert found["exit_code"] == 2
+    (said, _) = found["connections"][1]["fixed"]
+    assert "cannot be changed by SmarkSync" in said
+    assert "name `SmarkSync_Journey__c`; type pick list; values awareness_early," in said
+
+
+def test_a_run_refuses_only_the_job_that_names_what_is_missing(make_world: Any) -> None:
+    world = vendor(make_world, fixable=False)
+    text = world.file.read_text().replace(
+        "  people:", "  plain:\n    sync: lead\n    between: [marketing, sales]\n    match: [email]\n"
+        "    create: {sales: always}\n    fields: {email: {}, first_name: {}}\n  people:"
+    ).replace('"*": {}, journey', "company: {}, journey")  # fmt: skip
+    world.write(text)
+    world.a.insert("contacts", email="ada@example.com", first="Ada", company="X")
+
+    def run(*jobs: str) -> Any:
+        result = execute(
+            world.config(), Options(jobs=jobs, threads=False), registry=Registry([MemoryPlugin(), Vendor(strict=True)]),
+            make_session=lambda name, _s: OpenSession(name, root=str(world.root)), now=world.clock,
+        )  # fmt: skip
+        result.run.ledger.close()
+        return result
+
+    result = run()
+    assert result.exit_code == 2
+    assert [job["job"] for job in result.report["jobs"]] == ["plain", "people"]
+    assert len(world.b.rows("leads")) == 1  # the plain job ran
+    assert any("journey" in s and "people" in s for s in result.sentences)
+    with pytest.raises(ConfigError, match="journey"):
+        run("people")
+
+
+def test_drift_since_the_last_run_is_told(world: Any) -> None:
+    world.a.insert("contacts", email="ada@example.com")
+    world.run()
+    assert findings(asked(world, ledger=True), "warning") == []
+    world.b.redefine("leads", FieldInfo("Company", max_length=20))
+    (warning,) = findings(asked(world, ledger=True), "warning")[:1]
+    assert warning["about"] in ("drift", "mapping")
+    said = " ".join(w["say"] for w in findings(asked(world, ledger=True), "warning"))
+    assert "Company held any number of characters and holds 20" in said
+
+
+def test_what_no_connection_maps_is_a_warning(world: Any) -> None:
+    text = world.file.read_text().replace(
+        "jobs:", "definitions:\n  mql: {when: lead.journey == 'decision_late' and lead.company is not None}\njobs:"
+    )
+    world.write(text)
+    found = asked(world)
+    assert found["ok"]
+    (warning,) = findings(found, "warning")
+    assert "reads lead.journey, which no connection maps" in warning["say"]
+
+
+def test_a_rule_that_does_nothing_is_a_failure(world: Any) -> None:
+    world.write(world.file.read_text().replace("merge: newest}}", "merge: newest}, website: {owner: sales}}"))
+    found = asked(world)
+    assert found["exit_code"] == 2
+    (finding,) = findings(found)
+    assert "the rule for website does nothing" in finding["say"]
