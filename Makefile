@@ -46,6 +46,11 @@ lint: install
 types: install
 	$(BIN)/mypy src plugins/*/src
 
+# figures of the engine on this machine; `make bench BENCH=--million` loads a million leads
+BENCH ?=
+bench: install
+	$(BIN)/python tests/bench/bench.py $(BENCH)
+
 # wheels of the core and of every plugin, used in a fresh environment from an empty folder
 wheel: install
 	SMARKSYNC_WHEEL=1 $(BIN)/python -m pytest tests/wheel -rs

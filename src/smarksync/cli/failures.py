@@ -108,7 +108,7 @@ def _usage(error: BaseException) -> tuple[str, str] | None:
     if "ClickException" in names:
         ctx = getattr(error, "ctx", None)
         path = getattr(ctx, "command_path", None) or "smarksync"
-        return str(error.format_message()), f"`{path} --help` shows what there is."  # type: ignore[attr-defined]
+        return str(error.format_message()).rstrip(".") + ".", f"`{path} --help` shows what there is."  # type: ignore[attr-defined]
     if "Abort" in names:
         return "Stopped: an answer was needed.", ""
     return None

@@ -16,7 +16,7 @@ from smarksync.ledger.db import Ledger
 from smarksync.ledger.quarantine import Held
 from smarksync.model import Field, ValueProblem, normalise
 
-from . import refs
+from . import parking, refs
 from .lookup import unite
 from .offline import BY_HAND, Desk
 from .queues import MATCHING, conflict_commands, held_commands, the_conflict, the_held
@@ -88,11 +88,7 @@ def resume(desk: Desk, conflict_id: int) -> dict[str, Any]:
     one = _conflict(desk, conflict_id, ("flip",))
     ledger = desk.ledger
     with ledger.tx():
-        conflicts.remove(ledger, one.id)
-        ledger.run(
-            "DELETE FROM flips WHERE eid = ? AND field = ? AND sid = ?", (one.eid, one.field, int(one.body["sid"]))
-        )
-        _wake(ledger, [one.eid])
+        parking.end(ledger, one, BY_HAND)
         _note(desk, one.eid, {"op": "resumed", "job": one.job, "reason": f"{one.field} takes part again", "fields": {}})
     return {"id": one.id, "field": one.field, "done": "resumed", "next": f"smarksync run {one.job}"}
 
@@ -182,7 +178,7 @@ def join(desk: Desk, held_id: int, ref: str) -> dict[str, Any]:
     one = _undecided(desk, held_id)
     ledger = desk.ledger
     with desk.alone():
-        target = refs.one(ledger, ref)
+        target = refs.one(ledger, ref, besides=one.eid)
         kinds = {ledger.value("SELECT kind FROM entities WHERE eid = ?", (eid,)) for eid in (one.eid, target)}
         if target == one.eid or len(kinds) > 1:
             what = "is that record itself" if target == one.eid else f"is no {' or '.join(sorted(kinds))} like it"

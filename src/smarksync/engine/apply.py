@@ -189,7 +189,7 @@ def _still_wanted(run: Run, job: JobRun, lane: Lane, op: Op, rows: list[PlanRow]
     """Before a write: links that appeared meanwhile, look-ups before creates, re-reads of what was seen too long ago."""
     if op is Op.CREATE:
         return refusals.before_creates(run, job, lane, rows)
-    if Can.FETCH not in lane.spec.can or Can.CONDITIONAL in lane.spec.can:
+    if Can.FETCH not in lane.spec.can:
         return rows
     old = _seen_too_long_ago(run, lane, rows)
     return reread(run, job, lane, rows, old) if old else rows
@@ -197,7 +197,7 @@ def _still_wanted(run: Run, job: JobRun, lane: Lane, op: Op, rows: list[PlanRow]
 
 def _seen_too_long_ago(run: Run, lane: Lane, rows: Iterable[PlanRow]) -> set[str]:
     limit = instant(run.now() - timedelta(seconds=run.freshness))
-    if lane.until >= limit:
+    if lane.moment >= limit:
         return set()  # the pull of this run saw them all
     return links.seen_before(run.ledger, lane.sid, [row.rid for row in rows if row.rid], limit)
 

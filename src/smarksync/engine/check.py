@@ -295,7 +295,8 @@ def _config(one: Checked, error: ConfigError) -> None:
 def _system(one: Checked, error: SystemFailure, obj: str | None = None) -> None:
     about, whose = next((about, whose) for kind, about, whose in _ABOUT if isinstance(error, kind))
     place = f"{one.name}:{obj}" if obj else one.name
-    one.fail(about, f"{place}: {error.message}", error.hint, whose.format(name=one.name), code=5)
+    message = error.message.removeprefix(f"{one.name}: ")  # the client names the connection by itself
+    one.fail(about, f"{place}: {message}", error.hint, whose.format(name=one.name), code=5)
 
 
 __all__ = ["check"]

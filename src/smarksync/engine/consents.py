@@ -12,6 +12,7 @@ from smarksync.plan.build import Person
 from smarksync.plan.consent import CHANNELS, ConsentOutcome, settle_consent
 
 from .context import JobRun, Run
+from .intake import ADDRESSES
 
 
 def as_claim(row: Standing) -> Claim:
@@ -47,8 +48,8 @@ def _from_others(run: Run, person: Person) -> dict[str, list[Claim]]:
     """Opt-outs of other entities that hold the same e-mail address."""
     address = person.agreed.get("email")
     addresses = {str(address).casefold()} if address else set()
-    addresses |= {v for k, v, weak in keys.of_entity(run.ledger, person.eid) if k == "email" and not weak}
-    found = keys.holders(run.ledger, [("email", a) for a in sorted(addresses)])
+    addresses |= {v for k, v, weak in keys.of_entity(run.ledger, person.eid) if k in ADDRESSES and not weak}
+    found = keys.holders(run.ledger, [(kind, a) for kind in ADDRESSES for a in sorted(addresses)])
     others = {eid for group in found.values() for eid, weak in group if eid != person.eid and not weak}
     out: dict[str, list[Claim]] = {}
     for channels in consent.of_entities(run.ledger, others).values():
@@ -66,7 +67,7 @@ def record(run: Run, person: Person, outcome: ConsentOutcome) -> None:
     if "email" in outcome.raised:
         others = set()
         for kind, value, weak in keys.of_entity(run.ledger, person.eid):
-            if kind == "email" and not weak:
+            if kind in ADDRESSES and not weak:
                 others |= {eid for eid, _ in keys.holders(run.ledger, [(kind, value)]).get((kind, value), [])}
         states.changed(run.ledger, [(eid, None, None, run.run_id) for eid in sorted(others - {person.eid})])
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
 from smarksync.errors import ConfigError
@@ -52,7 +52,9 @@ class Lane:
     resolution: float = 0.0  # seconds
     failed: Exception | None = None
     pulled_whole: bool = False  # read from the first row in this run
-    until: str = ""
+    until: str = ""  # how far it is read, in the server's clock
+    moment: str = ""  # the same moment in ours
+    ahead: timedelta = timedelta(0)  # the server's clock against ours
     read: int = 0
     unchanged: int = 0
     shown_now: int | None = None
@@ -68,6 +70,12 @@ class Lane:
     def name(self) -> str:
         """``connection:object``."""
         return f"{self.stream.connection}:{self.stream.object}"
+
+    def ours(self, moment: datetime | str | None) -> str | None:
+        """A time of the server in our own clock, so that times of several servers can be compared."""
+        if moment is None:
+            return None
+        return instant((datetime.fromisoformat(moment) if isinstance(moment, str) else moment) - self.ahead)
 
 
 @dataclass(slots=True)

@@ -16,7 +16,7 @@ from smarksync.plan.side import NAME_PARTS
 from . import consents, removals
 from .context import JobRun, Run, instant
 from .lookup import load_people
-from .settle import settle_locally
+from .settle import rekey, settle_locally
 
 CHUNK = 500
 FLIPS, FLIP_DAYS = 3, 7
@@ -55,7 +55,7 @@ def _candidates(run: Run, job: JobRun, top: int) -> Iterator[list[int]]:
     last = 0
     while True:
         if everything:
-            sql = "SELECT eid FROM entities WHERE kind = ? AND state = 'live' AND eid > ? ORDER BY eid LIMIT ?"
+            sql = "SELECT eid FROM entities WHERE kind = ? AND state IN ('live', 'provisional') AND eid > ? ORDER BY eid LIMIT ?"
             eids = [row[0] for row in ledger.rows(sql, (job.rules.entity, last, CHUNK))]
         else:
             eids = states.gathered(ledger, last, CHUNK)
@@ -71,6 +71,11 @@ def _plan_chunk(
     ledger = run.ledger
     people = load_people(run, eids, job.name)
     _provisional_fates(run, job, eids, {p.eid for p in people})
+    certain = {p.eid for p in people}
+    others = [eid for eid in eids if eid not in certain]
+    doubtful = load_people(run, others, job.name, entities.PROVISIONAL)  # an opt-out waits for nobody's decision
+    only_consent = {p.eid for p in doubtful}
+    people += doubtful
     standing = consent.of_entities(ledger, [p.eid for p in people])
     held = quarantine.of_entities(ledger, job.name, [p.eid for p in people])
     asked = conflicts.of_entities(ledger, job.name, [p.eid for p in people])
@@ -81,7 +86,7 @@ def _plan_chunk(
     settled: list[tuple[Person, Outcome]] = []
     for person in people:
         if person.eid in busy:
-            job.fates[person.eid] = "deferred"
+            job.fates[person.eid] = "quarantined" if person.eid in only_consent else "deferred"
             states.set_due(ledger, job.name, [(person.eid, "an earlier write is not settled")], top + 1, run.stamp())
             continue
         found = consents.consent_of(run, job, person, standing.get(person.eid, {}), inherit) if concerned else None
@@ -95,7 +100,7 @@ def _plan_chunk(
                 job.left[(connection, f"consent {channel}", f"not taken ({reason}): put back")] += 1
         consent_rows = found.rows if found is not None else []
         settle_locally(run, person, found.values, found.taken) if found and (found.values or found.taken) else None
-        if consent_only:
+        if consent_only or person.eid in only_consent:
             rows += [(person.eid, row) for row in consent_rows]
             continue
         outcome = first(person, job.rules) or edited(person, job.rules) or build(person, job.rules)
@@ -104,6 +109,9 @@ def _plan_chunk(
         outcome.rows = consent_rows + outcome.rows
         _problems(run, job, person, outcome, held.get(person.eid, []))
         _flips(run, job, person, outcome)
+        if outcome.waits:
+            states.set_due(ledger, job.name, [(person.eid, outcome.waits)], top + 1, run.stamp())
+            job.fates.setdefault(person.eid, "deferred")
         for side, name, reason in outcome.left:
             job.left[(run.connection_of.get(side, "?"), name, reason)] += 1
         if outcome.filtered and not outcome.rows:
@@ -111,7 +119,7 @@ def _plan_chunk(
         if outcome.local_fields:
             settled.append((person, outcome))
         rows += [(person.eid, row) for row in outcome.rows]
-    _settle_local(run, settled)
+    _settle_local(run, job, settled)
     _store_memos(run, [p for p, _ in changed_agreed] + [p for p, _ in settled])
     plans.add(ledger, run.run_id, job.name, rows)
     for _, row in rows:
@@ -237,8 +245,9 @@ def _without(outcome: Outcome, sid: int, field: str, run: Run) -> None:
     outcome.rows = [row for row in outcome.rows if row.after or row.op != "update"]
 
 
-def _settle_local(run: Run, settled: list[tuple[Person, Outcome]]) -> None:
+def _settle_local(run: Run, job: JobRun, settled: list[tuple[Person, Outcome]]) -> None:
     notes = []
+    rekey(run, ((job.rules.entity, p.eid, p.agreed, {**p.agreed, **o.local_values}) for p, o in settled))
     for person, outcome in settled:
         before = {f: person.agreed.get(f) for f in outcome.local_why}
         if outcome.local_whole:

@@ -8,24 +8,25 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from hashlib import blake2b
 from typing import Any
 
 import orjson
 
-from smarksync.errors import Malformed, SmarkSyncError, SystemFailure
-from smarksync.ledger import entities, inbox, keys, links, states, streams
+from smarksync.errors import Malformed, SystemFailure
+from smarksync.ledger import consent, entities, inbox, keys, links, states, streams
 from smarksync.model import ABSENT, ValueProblem
 from smarksync.plan.guard import emptied
-from smarksync.plan.match import keys_of
-from smarksync.plan.side import Side
+from smarksync.plan.match import ADDRESS, keys_of
+from smarksync.plan.side import Side, codecs_by_vendor, same_stored, wire_of
 from smarksync.plugin import OWN_USER, Page, Record, TellsTime
 
 from .context import Lane, Run, instant
 from .stamps import mark_stamp
 
+ADDRESSES = ("email", ADDRESS)
 _SORTED = orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS
 
 
@@ -44,7 +45,8 @@ def pull(run: Run) -> None:
         if opened.failed is not None:
             lane.failed = opened.failed
             continue
-        lane.until = instant(until + offsets[lane.stream.connection])
+        lane.ahead = offsets[lane.stream.connection]
+        lane.until, lane.moment = instant(until + lane.ahead), instant(until)
         work.setdefault(lane.stream.connection, []).append(lane)
     if not run.options.threads:
         for lanes in work.values():
@@ -263,9 +265,11 @@ def observe(
         if link is None or link.eid is None or link.state == links.FILTERED:
             unlinked.append((record, fp))
             continue
-        ref, _, values = agreed[link.eid]
+        ref, known, values = agreed[link.eid]
         values["external_id"] = ref
-        changed_at = instant(record.changed_at) if record.changed_at else None
+        changed_at = lane.ours(record.changed_at)
+        if link.changed_at is not None and _is_ours(record, link.own_at):
+            changed_at = link.changed_at  # our own write makes no record newer than another
         side = Side(
             lane.sid, record.id, link.eid, lane.mapping, link.memory(), rank=link.rank, state=link.state,
             seen_at=link.seen_at, changed_at=changed_at, own_at=link.own_at,
@@ -277,12 +281,17 @@ def observe(
         if back:  # it was away and is back: a person restored it
             links.set_state(ledger, lane.sid, record.id, links.LIVE)
             streams.add_live(ledger, lane.sid, 1)
-        stored.append((fp, lane.until or link.seen_at, changed_at, link.own_at, record.version, link.lid))
+        moved = back or _moved(was, side.memo)
+        if not moved and link.changed_at is not None:
+            changed_at = link.changed_at  # a mere re-stamp is no edit
+        stored.append((fp, lane.moment or link.seen_at, changed_at, link.own_at, record.version, link.lid))
         if was != side.memo:
             memos.append((link.lid, links.pack(side.memo)))
-        if back or _moved(was, side.memo):
+        if moved:
             news.append((link.eid, lane.sid, record.id, run.run_id))
-            if not parts.isdisjoint(side.dirty()):
+            if known == entities.PROVISIONAL:
+                keys.forget(ledger, link.eid)  # nothing was ever agreed: a key it no longer shows holds nobody up
+            if known == entities.PROVISIONAL or not parts.isdisjoint(side.dirty()):
                 new_keys += _keys(run, lane, side, values, link.eid, parts)
         elif not own:
             lane.unchanged += 1
@@ -291,7 +300,23 @@ def observe(
     states.changed(ledger, news)
     if new_keys:
         keys.add(ledger, new_keys)
+        wake_namesakes(run, new_keys)
     return unlinked
+
+
+def wake_namesakes(run: Run, held: Iterable[tuple[str, str, int]]) -> None:
+    """Everybody else with one of the addresses is looked at again, once anybody has said anything about consent."""
+    if not consent.anyone(run.ledger):
+        return
+    owner = {(ADDRESS if kind == "email" else kind, value): eid for kind, value, eid in held if kind in ADDRESSES}
+    found = keys.holders(run.ledger, [(kind, value) for _, value in owner for kind in ADDRESSES])
+    news = [
+        (eid, None, None, run.run_id)
+        for (_, value), group in found.items()
+        for eid, _ in group
+        if eid != owner[(ADDRESS, value)]
+    ]
+    states.changed(run.ledger, news)
 
 
 def _moved(was: dict[str, Any], now: dict[str, Any]) -> bool:
@@ -329,7 +354,7 @@ def look(side: Side, record: Record, agreed: Mapping[str, Any], lane: Lane, afte
         if differs:
             known = _evidence(side, record, lane, after)
             memo["s"] = differs
-            memo["e"] = {vendor: _from_history(record, vendor) or known for vendor in differs}
+            memo["e"] = {vendor: _from_history(record, vendor, lane) or known for vendor in differs}
         return
     old_seen = dict(memo.get("s") or {})
     seen = {v: raw for v, raw in old_seen.items() if v not in record.fields}
@@ -337,8 +362,10 @@ def look(side: Side, record: Record, agreed: Mapping[str, Any], lane: Lane, afte
     _resolve_echo(side, record, agreed, seen)
     pairs = memo.get("p")
     if pairs:
-        for vendor in [v for v in pairs if v in record.fields and record.fields[v] != pairs[v][1]]:
-            side.drop_pair(vendor)
+        codecs = codecs_by_vendor(mapping)
+        for vendor in [v for v in pairs if v in record.fields and v in codecs]:
+            if not same_stored(pairs[vendor][1], codecs[vendor].raw(record.fields)):
+                side.drop_pair(vendor)
     unread = [v for v in memo.get("u") or () if v not in record.fields]
     side._put("u", unread)
     evidence = dict(memo.get("e") or {})
@@ -346,29 +373,36 @@ def look(side: Side, record: Record, agreed: Mapping[str, Any], lane: Lane, afte
     if moved:
         known = _evidence(side, record, lane, after)
         for vendor in moved:
-            evidence[vendor] = _from_history(record, vendor) or known
+            evidence[vendor] = _from_history(record, vendor, lane) or known
     side._put("e", {v: e for v, e in evidence.items() if v in seen})
     side._put("s", seen)
 
 
 def _evidence(side: Side, record: Record, lane: Lane, after: str | None) -> list[Any]:
     """(previous observation, record time]; a version that our own write made is no evidence of an edit."""
-    lower = lane.stream.observed_at or after
-    at = side.changed_at
+    lower = lane.ours(lane.stream.observed_at) or after
+    at = lane.ours(record.changed_at)
     if at is None:
-        return [lower, lane.until, record.changed_by] if lower else [None, lane.until, record.changed_by]
-    if (side.own_at is not None and at == side.own_at) or record.changed_by == OWN_USER:
+        return [lower, lane.moment, record.changed_by]
+    if _is_ours(record, side.own_at):
         return [lower, None, None]
     if lower is not None and at <= lower:
         return [lower, None, record.changed_by]
     return [lower, at, record.changed_by]
 
 
-def _from_history(record: Record, vendor: str) -> list[Any] | None:
+def _is_ours(record: Record, own_at: str | None) -> bool:
+    """Whether the version was made by our own write."""
+    return record.changed_by == OWN_USER or (
+        own_at is not None and record.changed_at is not None and instant(record.changed_at) == own_at
+    )
+
+
+def _from_history(record: Record, vendor: str, lane: Lane) -> list[Any] | None:
     past = (record.history or {}).get(vendor)
     if not past:
         return None
-    at = instant(past[0].at)
+    at = lane.ours(past[0].at)
     return [at, at, past[0].by]
 
 
@@ -377,8 +411,6 @@ def _resolve_echo(side: Side, record: Record, agreed: Mapping[str, Any], seen: d
     waiting = [v for v in side.memo.get("w") or () if v in record.fields]
     if not waiting:
         return
-    from smarksync.plan.side import codecs_by_vendor, wire_of
-
     codecs = codecs_by_vendor(side.mapping)
     for vendor in waiting:
         if vendor not in seen or vendor not in codecs:
@@ -387,8 +419,9 @@ def _resolve_echo(side: Side, record: Record, agreed: Mapping[str, Any], seen: d
         base = side.base(codec.name, agreed) if codec.name != "full_name" else wire_of(codec, agreed)
         try:
             sent = codec.outward(base)
-        except SmarkSyncError:
+        except ValueProblem:
             continue
-        if codec.is_fold(sent, seen[vendor]) or record.changed_by == OWN_USER:
-            side.keep_pair(vendor, sent, seen[vendor])
+        shown = codec.raw(seen)
+        if codec.is_fold(sent, shown) or record.changed_by == OWN_USER:
+            side.keep_pair(vendor, sent, shown)
     side.heard_echo(waiting)

@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from smarksync.ledger import conflicts, consent, entities, links
+from smarksync.ledger import conflicts, consent, entities, keys, links
 from smarksync.ledger.db import Ledger
 from smarksync.ledger.links import Link
 from smarksync.mapping import CompiledMapping
 from smarksync.model import ABSENT
-from smarksync.plan.build import Person
-from smarksync.plan.side import NAME_PARTS, Side, wire_of
+from smarksync.plan.build import Person, own_values
+from smarksync.plan.match import keys_of
+from smarksync.plan.side import NAME_PARTS, Side, columns, wire_of
 
 from .context import Lane, Run
 
 
-def load_people(run: Run, eids: Iterable[int], job: str) -> list[Person]:
-    """Entities with their sides, people's answers and parked fields."""
+def load_people(run: Run, eids: Iterable[int], job: str, wanted: str = entities.LIVE) -> list[Person]:
+    """Entities of one state with their sides, people's answers and parked fields."""
     eids = list(eids)
     found = entities.load(run.ledger, eids)
     linked = links.of_entities(run.ledger, eids)
@@ -28,7 +29,7 @@ def load_people(run: Run, eids: Iterable[int], job: str) -> list[Person]:
         if eid not in found:
             continue
         ref, state, agreed = found[eid]
-        if state != entities.LIVE:
+        if state != wanted:
             continue
         agreed["external_id"] = ref
         group = linked.get(eid, [])
@@ -102,7 +103,20 @@ def unite(run: Run, loser: int, survivor: int) -> None:
             links.set_rank(ledger, worse.sid, worse.rid, 1)
     standing = consent.of_entities(ledger, [loser, survivor])
     _unite_consent(run, standing.get(loser, {}), standing.get(survivor, {}), survivor)
+    _former_keys(run, loser, moved, before)
     entities.join(ledger, loser, survivor)
+
+
+def _former_keys(run: Run, eid: int, rows: Iterable[Link], agreed: Mapping[str, Any]) -> None:
+    """Keys that no living record of an entity shows are former ones: they propose, and never link."""
+    shown: set[tuple[str, str]] = set()
+    for link in rows:
+        lane = run.lanes.get(link.sid)
+        if lane is not None and link.state == links.LIVE:
+            shown.update(keys_of(run.match.get(lane.stream.entity, []), own_values(side_of(run, link), agreed)))
+    keys.weaken(
+        run.ledger, [(k, v, eid) for k, v, weak in keys.of_entity(run.ledger, eid) if not weak and (k, v) not in shown]
+    )
 
 
 def _order(run: Run, link: Link) -> int:
@@ -119,7 +133,10 @@ def readopt(
     side = Side(link.sid, link.rid, link.eid, mapping, was)
     raws = {c.vendor: (c, side.shown(c, before)) for c in mapping.fields.values()}
     memo: dict[str, Any] = {"n": 1}
-    seen = {v: raw for v, (c, raw) in raws.items() if raw is not ABSENT and not c.agrees(raw, wire_of(c, after))}
+    seen: dict[str, Any] = {}
+    for codec, raw in raws.values():
+        if raw is not ABSENT and not codec.agrees(raw, wire_of(codec, after)):
+            seen.update(columns(codec, raw))
     if seen:
         memo["s"] = seen
     if unread := sorted(v for v, (c, raw) in raws.items() if raw is ABSENT and c.read):

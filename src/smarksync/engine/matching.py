@@ -6,15 +6,15 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from smarksync.ledger import consent, entities, inbox, keys, links, plans, quarantine, states, streams
+from smarksync.ledger import entities, inbox, keys, links, plans, quarantine, states, streams
 from smarksync.ledger.links import Link
 from smarksync.model import ValueProblem
 from smarksync.plan.build import wanted_hash
-from smarksync.plan.match import Match, Newcomer, keys_of, match
+from smarksync.plan.match import ADDRESS, Match, Newcomer, keys_of, match
 from smarksync.plan.side import Side, codecs_by_vendor
 
 from .context import Lane, Run
-from .intake import observe
+from .intake import observe, wake_namesakes
 from .lookup import record_of, unite
 from .stamps import mark_stamp
 
@@ -131,7 +131,7 @@ def _takes_part(run: Run, lane: Lane, values: Mapping[str, Any]) -> bool:
 def _filter(run: Run, lane: Lane, rid: str, fp: bytes, body: dict[str, Any], known: Link | None) -> None:
     lane.filtered += 1
     links.put(run.ledger, [Link(lane.sid, rid, known.eid if known else None, 0, links.FILTERED, fp,
-                                known.memo if known else None, lane.until, body.get("at"), None, body.get("v"))])  # fmt: skip
+                                known.memo if known else None, lane.moment, lane.ours(body.get("at")), None, body.get("v"))])  # fmt: skip
 
 
 def _point(run: Run, newcomers: list[Newcomer], bodies: Mapping[tuple[int, str], Any]) -> None:
@@ -193,13 +193,13 @@ def _carry_out(
         linker.know([eid], again=True)
         linker.join(eid, group)
     linker.flush()
-    shared = consent.anyone(run.ledger)
-    for newcomer, eid in linker.placed if shared else ():
-        _shared_address(run, eid, newcomer, linker.news)
     for kind, group, candidates, key in found.doubts:
         _doubt(run, entity, kind, group, candidates, key, linker)
     linker.flush()
     states.changed(run.ledger, linker.news)
+    wake_namesakes(
+        run, ((ADDRESS, str(n.values["email"]).casefold(), e) for n, e in linker.placed if n.values.get("email"))
+    )
 
 
 class _Linker:
@@ -279,8 +279,8 @@ class _Linker:
             side._put("u", [c.vendor for c in lane.mapping.fields.values() if c.read and c.vendor not in raw])
             mark_stamp(side, raw, ref)
             rank = self._rank(lane, primary)
-            self.links.append(Link(sid, rid, eid, rank, links.LIVE, fp, links.pack(side.memo), lane.until,
-                                   body.get("at"), None, body.get("v")))  # fmt: skip
+            self.links.append(Link(sid, rid, eid, rank, links.LIVE, fp, links.pack(side.memo), lane.moment,
+                                   lane.ours(body.get("at")), None, body.get("v")))  # fmt: skip
             self.live[sid] += 1
             self.keys += [(k, v, eid) for k, v in keys_of(self.match, newcomer.values)]
             self.weak += [("email", str(v), eid) for v in newcomer.values.get("other_emails") or ()]
@@ -320,15 +320,6 @@ class _Linker:
             streams.add_live(ledger, sid, by)
         self.made, self.links, self.keys, self.weak = [], [], [], []
         self.live.clear()
-
-
-def _shared_address(run: Run, eid: int, newcomer: Newcomer, news: list[Any]) -> None:
-    """Another entity with the address may have opted out: both are looked at again."""
-    if not newcomer.values.get("email"):
-        return
-    address = ("email", str(newcomer.values["email"]).casefold())
-    for found in keys.holders(run.ledger, [address]).values():
-        news.extend((other, None, None, run.run_id) for other, _ in found if other != eid)
 
 
 def _doubt(

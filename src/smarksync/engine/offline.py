@@ -114,9 +114,10 @@ class Desk:
 
     @contextmanager
     def alone(self) -> Iterator[None]:
-        """Holds the leases of every connection, so that no run is under way. Raises LeaseHeld, naming the run."""
-        names = [f"connection:{name}" for name in self.config.connections]
-        lease.take(self.ledger, names, BY_HAND, self.now())
+        """Holds every lease, so that no run is under way. Raises LeaseHeld, naming the run."""
+        names = {f"{stream.connection}:{stream.object}" for stream in streams.every(self.ledger)}
+        names |= {name for (name,) in self.ledger.rows("SELECT name FROM leases")}
+        lease.take(self.ledger, sorted(names), BY_HAND, self.now())
         try:
             yield
         finally:

@@ -32,8 +32,11 @@ from smarksync.plugin import ConnectorSpec, FieldInfo, StreamSpec
 
 from . import named
 from .context import JobRun, Lane, Opened, Run
+from .references import ConnectionReferences
 from .registry import Registry
 
+#: entities in the order in which they point at each other
+PARENTS = ("campaign", "account", "lead", "opportunity")
 OpenSessionFactory = Callable[[str, Any], Any]
 
 
@@ -49,7 +52,11 @@ def chosen_jobs(config: Config, names: Sequence[str]) -> list[Job]:
         place = config.where(("jobs", others[0].name))
         raise ConfigError(f"job {others[0].name!r}: this version runs `sync` jobs; `{others[0].kind}` is not built yet.",
                           file=str(place.file), line=place.line)  # fmt: skip
-    return [job for job in jobs if job.kind == "sync"]
+    # parents first: a row whose parent is not there waits for it
+    return sorted(
+        (job for job in jobs if job.kind == "sync"),
+        key=lambda job: PARENTS.index(job.entity) if job.entity in PARENTS else 9,
+    )
 
 
 def written_mappings(
@@ -160,6 +167,7 @@ class Workshop:
         return compile_mapping(
             connection, spec, mapping, live, entities[mapping.entity], country=self.config.defaults.country,
             currency=self.config.currency, transforms=catalogue(self.registry.transforms()),
+            references=ConnectionReferences(self.ledger, connection),
         )  # fmt: skip
 
     def _describe(self, opened: Opened, obj: str, sid: int) -> Sequence[FieldInfo] | None:
@@ -252,7 +260,7 @@ def _rules(
     config: Config, job: Job, mapped: Mapping[str, set[str]], lanes: list[Lane], workshop: Workshop, run: Run
 ) -> JobRules:
     entity = config.schema_[job.entity]
-    found = resolve_rules(job, mapped, config.schema_, refs=())
+    found = resolve_rules(job, mapped, config.schema_, refs=_followed(config, job))
     prefer = job.adopt.prefer
     rules = {
         name: Rule(
@@ -285,6 +293,15 @@ def _rules(
         targets=_targets(job, lanes, workshop, run), equal=same, skew=lambda _c: skew, where=where, special=special,
         subscribe=job.subscribe, regressions=_regressions,
     )  # fmt: skip
+
+
+def _followed(config: Config, job: Job) -> set[str]:
+    """Entities whose references a job can follow: some job keeps them in agreement over the same connections."""
+    return {
+        other.entity
+        for other in config.jobs.values()
+        if other.kind == "sync" and set(other.connections) >= set(job.connections)
+    }
 
 
 def _known_on_one_side(mapped: Mapping[str, set[str]], entity: Entity, rules: Mapping[str, Rule]) -> set[str]:

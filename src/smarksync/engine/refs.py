@@ -40,9 +40,11 @@ def find(ledger: Ledger, ref: str) -> list[Found]:
     return found
 
 
-def one(ledger: Ledger, ref: str) -> int:
-    """The one entity that the REF names. Raises UsageError when it names none, or several."""
+def one(ledger: Ledger, ref: str, besides: int | None = None) -> int:
+    """The one entity that the REF names, ``besides`` apart. Raises UsageError when it names none, or several."""
     found = [f.eid for f in find(ledger, ref) if f.eid is not None]
+    if len(found) > 1:
+        found = [eid for eid in found if eid != besides]
     if not found:
         raise UsageError(f"{ref} is a record that belongs to nobody yet: it is outside `where`.")
     if len(found) > 1:

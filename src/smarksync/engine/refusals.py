@@ -35,7 +35,7 @@ def _refused(run: Run, job: JobRun, lane: Lane, row: PlanRow, receipt: Receipt) 
     name = f"{lane.name}:{row.rid}" if row.rid else f"{lane.name} (new)"
     plans.remove(run.ledger, [row.seq])
     job.count(lane.sid, "rejected")
-    if code == "SMK-DUPLICATE" and row.op == "update":
+    if code == "SMK-DUPLICATE" and row.op == "update" and not _told_apart(run, lane, row, receipt.duplicate_of):
         held = ", ".join(f"{lane.name}:{i}" for i in receipt.duplicate_of) or "another record there"
         body = {"question": f"{name} cannot get this value: {held} has it. Are they one person?", "values": {},
                 "records": [name, *(f"{lane.name}:{i}" for i in receipt.duplicate_of)]}  # fmt: skip
@@ -58,6 +58,15 @@ def _refused(run: Run, job: JobRun, lane: Lane, row: PlanRow, receipt: Receipt) 
         run=run.run_id, now=run.stamp(),
     )  # fmt: skip
     job.fates[row.eid] = "quarantined"
+
+
+def _told_apart(run: Run, lane: Lane, row: PlanRow, ids: Sequence[str]) -> bool:
+    """Whether a person has said already that everybody with that value is somebody else."""
+    known = links.of_records(run.ledger, lane.sid, list(ids))
+    return bool(ids) and all(
+        (link := known.get(i)) is not None and link.eid is not None and entities.apart(run.ledger, row.eid, link.eid)
+        for i in ids
+    )
 
 
 def stale(run: Run, job: JobRun, lane: Lane, row: PlanRow, why: str) -> None:

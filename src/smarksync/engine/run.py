@@ -18,7 +18,7 @@ from smarksync.errors import SmarkSyncError, SystemFailure
 from smarksync.ledger import lease, runs, states
 from smarksync.ledger.db import Ledger
 
-from . import apply, collector, decide, departures, intake, matching, recover, release, report
+from . import apply, collector, decide, departures, intake, matching, parking, recover, release, report
 from .context import JobRun, Options, Review, Run, instant
 from .prepare import OpenSessionFactory, Workshop, chosen_jobs, open_connections, open_run
 from .registry import Registry
@@ -101,6 +101,7 @@ def _work(run: Run) -> None:
     matching.match_inbox(run)
     run.read_seq = states.top(run.ledger)
     recover.after_match(run)
+    parking.wake(run)
     for job in run.jobs:
         _beat(run)
         _job(run, job)

@@ -12,7 +12,7 @@ from smarksync.model import ABSENT, ValueProblem
 from smarksync.plan.build import Person
 from smarksync.plan.consent import CONSENT_FIELDS
 from smarksync.plan.match import keys_of
-from smarksync.plan.side import Side, codecs_by_vendor, wire_of
+from smarksync.plan.side import Side, codecs_by_vendor, columns, wire_of
 from smarksync.plugin import Receipt, WriteResult
 
 from .context import Lane, Run, instant
@@ -99,7 +99,8 @@ def _settle_write(
     for side in sides:
         if side is target and not whole:
             continue
-        losers = taken.get(side.key, {})
+        # a side that an earlier row of this decision has written stands at the new value: what it showed before is over
+        losers = {f: v for f, v in taken.get(side.key, {}).items() if side.base(f, before) != after.get(f)}
         if whole and side.key in won:
             side.settle_whole(after)
             if losers:
@@ -147,14 +148,15 @@ def _echo(
     consents = [codec.vendor for name in CONSENT_FIELDS if (codec := lane.mapping.fields.get(name)) is not None]
     if stored == sent and not target.memo and not any(vendor in sent for vendor in consents):
         sent = {}  # a new or settled record holds just what we sent: nothing to remember, field by field
-    for vendor, raw in sent.items():
+    for vendor in sent:
         codec = codecs.get(vendor)
         if codec is None:
             continue
         if codec.name == "external_id":
             target._put("x", None)
         told = stored is not None and vendor in stored
-        shown = stored[vendor] if told and stored is not None else raw
+        raw = codec.raw(sent)
+        shown = codec.raw({**sent, **stored}) if told and stored is not None else raw
         if not told:
             silent.append(vendor)
         elif shown == raw and vendor not in seen and vendor not in pairs and codec.name not in CONSENT_FIELDS:
@@ -171,7 +173,8 @@ def _echo(
     target.version = receipt.version or target.version
     target.seen_at = run.stamp()
     if receipt.changed_at is not None:
-        target.own_at = target.changed_at = instant(receipt.changed_at)
+        target.own_at = instant(receipt.changed_at)
+        target.changed_at = target.changed_at or lane.ours(receipt.changed_at)
 
 
 def _unasked(
@@ -179,10 +182,11 @@ def _unasked(
     lane: Lane, news: list[Any], row: PlanRow, run: Run,
 ) -> None:  # fmt: skip
     """The echo shows fields that we did not send: defaults of the system, or somebody's edit just before ours."""
-    for vendor, raw in stored.items():
+    for vendor in stored:
         codec = codecs.get(vendor)
         if codec is None or vendor in sent or not codec.read:
             continue
+        raw = codec.raw(stored)
         known = target.shown(codec, after)
         if (
             known is not ABSENT
@@ -190,13 +194,13 @@ def _unasked(
             and vendor not in (target.memo.get("s") or {})
         ):
             continue
-        if (target.memo.get("s") or {}).get(vendor, ABSENT) == raw:
-            continue
         seen = dict(target.memo.get("s") or {})
-        if codec.agrees(raw, wire_of(codec, after)):
-            seen.pop(vendor, None)
-        else:
-            seen[vendor] = raw
+        if vendor in seen and codec.raw(seen) == raw:
+            continue
+        for column in columns(codec, raw):
+            seen.pop(column, None)
+        if not codec.agrees(raw, wire_of(codec, after)):
+            seen.update(columns(codec, raw))
             evidence = dict(target.memo.get("e") or {})
             evidence[vendor] = [lane.stream.observed_at, None]
             target._put("e", evidence)
@@ -214,22 +218,23 @@ def _settle_removal(run: Run, row: PlanRow, sides: list[Side], live: dict[int, i
 
 
 def _rekey(run: Run, changed: list[tuple[PlanRow, Mapping[str, Any], Mapping[str, Any]]]) -> None:
-    """The match keys follow the agreed values; the former ones propose, and never link."""
+    """The keys of what was written; a new person's came in with the rows that it was made of."""
+    rekey(run, ((run.lanes[row.sid].stream.entity, row.eid, before, {**before, **row.body.get("values", {})})
+                for row, before, _ in changed if row.op != "create"))  # fmt: skip
+
+
+def rekey(run: Run, changed: Iterable[tuple[str, int, Mapping[str, Any], Mapping[str, Any]]]) -> None:
+    """(kind, entity, agreed before, agreed after): match keys follow; the former ones propose, and never link."""
     added: list[tuple[str, str, int]] = []
     former: list[tuple[str, str, int]] = []
-    for row, before, after in changed:
-        match = run.match.get(run.lanes[row.sid].stream.entity, [])
-        names = {
-            part for alternative in match for part in ([alternative] if isinstance(alternative, str) else alternative)
-        }
-        if "email" in names:
-            names.add("last_name")
-        values = row.body.get("values", {})
-        if row.op == "create" or all(before.get(n) == values[n] for n in names if n in values):
-            continue  # a new person's keys came in with the rows that it was made of
+    for kind, eid, before, after in changed:
+        match = run.match.get(kind, [])
+        names = {part for one in match for part in ([one] if isinstance(one, str) else one)} | {"email", "last_name"}
+        if all(before.get(name) == after.get(name) for name in names):
+            continue
         old, new = set(keys_of(match, before)), set(keys_of(match, after))
-        added += [(k, v, row.eid) for k, v in new - old]
-        former += [(k, v, row.eid) for k, v in old - new]
+        added += [(k, v, eid) for k, v in new - old]
+        former += [(k, v, eid) for k, v in old - new]
     if added:
         keys.add(run.ledger, added)
     if former:
@@ -253,4 +258,4 @@ def changed_outcome(result: WriteResult) -> bool:
     return result in (WriteResult.CREATED, WriteResult.UPDATED, WriteResult.UNCHANGED)
 
 
-__all__ = ["ValueProblem", "changed_outcome", "settle", "settle_locally"]
+__all__ = ["ValueProblem", "changed_outcome", "rekey", "settle", "settle_locally"]

@@ -49,11 +49,12 @@ def settle_plain(run: Run, done: Sequence[Pair]) -> list[Pair]:
             continue
         target, mover = found
         settled.append((row, receipt))
-        at = target.changed_at, target.own_at
+        changed_at, own_at = target.changed_at, target.own_at
         if receipt.changed_at is not None:
-            at = (instant(receipt.changed_at),) * 2
+            own_at = instant(receipt.changed_at)
+            changed_at = changed_at or run.lanes[row.sid].ours(receipt.changed_at)
         # without a fingerprint a written record is looked at once more
-        written.append((None, run.stamp(), *at, receipt.version or target.version, target.lid))
+        written.append((None, run.stamp(), changed_at, own_at, receipt.version or target.version, target.lid))
         memos.append((mover.lid, links.pack(memo)))
     _store(run, settled, written, memos)
     return rest
@@ -62,7 +63,7 @@ def settle_plain(run: Run, done: Sequence[Pair]) -> list[Pair]:
 def _special(run: Run) -> set[str]:
     """Fields that settle has more to do for: match keys follow them, names may be one text, consent has its rules."""
     parts = {p for match in run.match.values() for a in match for p in ([a] if isinstance(a, str) else a)}
-    return {*parts, "first_name", "last_name", *CONSENT_FIELDS}
+    return {*parts, "email", "first_name", "last_name", *CONSENT_FIELDS}
 
 
 def _is_plain(row: PlanRow, receipt: Receipt, special: set[str]) -> bool:
@@ -97,7 +98,7 @@ def _after(mapping: CompiledMapping | None, mover: Link, row: PlanRow) -> dict[s
     seen = dict(memo.get("s") or {})
     for name, value in row.body["values"].items():
         codec = mapping.fields.get(name)
-        if codec is None or codec.vendor not in seen:
+        if codec is None or codec.currency_vendor is not None or codec.vendor not in seen:
             return None
         if codec.agrees(seen[codec.vendor], value):
             del seen[codec.vendor]

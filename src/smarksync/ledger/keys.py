@@ -26,6 +26,11 @@ def weaken(ledger: Ledger, rows: Iterable[tuple[str, str, int]]) -> None:
     ledger.many("UPDATE keys SET weak = 1 WHERE kind = ? AND value = ? AND eid = ?", rows)
 
 
+def forget(ledger: Ledger, eid: int) -> None:
+    """All keys of an entity, strong and weak."""
+    ledger.run("DELETE FROM keys WHERE eid = ?", (eid,))
+
+
 def holders(ledger: Ledger, wanted: Sequence[tuple[str, str]]) -> dict[tuple[str, str], list[tuple[int, bool]]]:
     """{(kind, value): [(eid, weak)]} of live and provisional entities."""
     found: dict[tuple[str, str], list[tuple[int, bool]]] = {}

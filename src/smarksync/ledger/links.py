@@ -162,3 +162,24 @@ def give(ledger: Ledger, loser: int, survivor: int) -> None:
 def pack(memo: dict[str, Any]) -> bytes | None:
     """A memo as it is stored; None when there is nothing to remember."""
     return dumps(memo) if memo else None
+
+
+def entity_of(ledger: Ledger, connection: str, entity: str, rid: str) -> str | None:
+    """The entity id that a record of a connection is linked to; joined entities answer for their survivor."""
+    row = ledger.one(
+        "SELECT e.ref FROM streams s CROSS JOIN links l CROSS JOIN entities e WHERE s.connection = ? AND s.entity = ? "
+        "AND l.sid = s.sid AND l.rid = ? AND l.state = 'live' AND e.eid = l.eid",
+        (connection, entity, rid),
+    )
+    return str(row[0]) if row else None
+
+
+def record_of(ledger: Ledger, connection: str, entity: str, ref: str) -> str | None:
+    """The primary record of an entity on a connection, if it has one."""
+    row = ledger.one(
+        "SELECT l.rid FROM entities e CROSS JOIN links l CROSS JOIN streams s WHERE e.ref = ? "
+        "AND l.eid = COALESCE(e.into_eid, e.eid) AND l.state = 'live' AND s.sid = l.sid AND s.connection = ? "
+        "AND s.entity = ? ORDER BY l.rank LIMIT 1",
+        (ref, connection, entity),
+    )
+    return str(row[0]) if row else None

@@ -19,6 +19,7 @@ from .choices import Remark, table_for
 from .compiled import CompiledField, CompiledMapping, Convert, Inactive
 from .inward import compile_inward, is_flag
 from .outward import compile_outward, is_identity
+from .references import References, as_reference
 from .spec import FieldMapping, ObjectMapping, Place
 from .transforms import TRANSFORMS, find
 from .vendor_types import TEXTUAL
@@ -44,11 +45,13 @@ def compile_mapping(
     country: str | None = None,
     currency: str | None = None,
     transforms: Mapping[str, Transform] = TRANSFORMS,
+    references: References | None = None,
 ) -> CompiledMapping:
     """Compiles one stream's mapping.
 
     ``live`` is the stream's schema as ``describe`` gives it, ``country`` (alpha-2) and ``currency`` (ISO 4217) the
-    config's defaults, ``transforms`` what :func:`.transforms.catalogue` gives. Raises ConfigError with all problems,
+    config's defaults, ``transforms`` what :func:`.transforms.catalogue` gives, ``references`` exchanges record ids for
+    entity ids (without it, fields that point at records hold the vendor's ids). Raises ConfigError with all problems,
     each with file and line. A preset field that the account lacks is inactive, with a warning.
     """
     context = _Context(stream, {info.name: info for info in live}, country, currency, transforms)
@@ -76,7 +79,8 @@ def compile_mapping(
         compiled, found = _compile_field(one, canonical, context)
         remarks.extend((one.place, remark) for remark in found)
         if compiled is not None:
-            fields[name] = compiled
+            followed = references is not None and canonical.ref is not None
+            fields[name] = as_reference(compiled, references) if followed and references is not None else compiled
     writers = [(field.name, vendor) for field in fields.values() if field.write for vendor in field.vendors]
     clashing = lint.clashes(sorted(writers, key=lambda writer: len(fields[writer[0]].vendors)))
     # an amount and a budget may share one currency field: only whole clashes count

@@ -15,7 +15,10 @@ from smarksync.model.names import split_full_name
 from .evidence import Evidence
 from .reconcile import Rule, Verdict, View, blank, decide
 from .rows import Outcome, Problem, Question, Row
-from .side import NAME_PARTS, Side, Translation, names_by_vendor
+from .side import NAME_PARTS, Side, Translation, columns, names_by_vendor
+
+#: the code of a reference to a record that is not there yet: the row waits for its parent
+WAITS = "SMK-PARENT"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +76,7 @@ def build(person: Person, job: JobRules) -> Outcome:
     sides = [s for s in person.sides if s.state == "live" and s.rank == 0 and s.connection in job.connections]
     sides = _participants(person, job, sides, outcome)
     if not sides:
+        outcome.examined = [*job.rules, "full_name"]  # nobody is left whose value could be in question
         return outcome
     fields = _fields(person, job, sides)
     verdicts: dict[str, Verdict] = {}
@@ -176,6 +180,10 @@ def _views(
                 views.append(View(index, side.connection, seen, ABSENT, _evidence(side, codec.vendor)))
                 continue
             blocked.add(index)
+            if problem.code == WAITS:
+                outcome.waits = f"{name}: {problem.message}"
+                outcome.held.add(name)
+                continue
             kind = "name" if problem.code == "SMK-NAME" else "value"
             where = f"{side.connection}:{side.stream}:{side.rid}"
             if kind == "name":
@@ -240,14 +248,18 @@ def _update(
         try:
             raw = codec.outward(join_of(merged) if codec is side.name_field else verdict.value)
         except ValueProblem as problem:
+            if problem.code == WAITS:
+                outcome.waits = f"{name}: {problem.message}"
+                outcome.held.add(name)
+                continue
             outcome.problems.append(_outward_problem(side, codec.vendor, problem, verdict.value))
             outcome.held.add(name)
             continue
         before = side.shown(codec, person.agreed)
         if codec is side.name_field and before == raw:
             continue
-        row.after[codec.vendor] = raw
-        row.before[codec.vendor] = None if before is ABSENT else before
+        row.after.update(columns(codec, raw))
+        row.before.update(dict.fromkeys(columns(codec, raw)) if before is ABSENT else columns(codec, before))
         row.fields.append(name)
         if blank(raw) and not blank(row.before[codec.vendor]):
             row.marks.append(("blanks", name))
@@ -338,7 +350,7 @@ def _creates(
         row = _create_row(person, job, target, verdicts, merged, outcome)
         if row is None:
             continue
-        row.whole = not (outcome.questions or outcome.problems or outcome.left)
+        row.whole = not (outcome.questions or outcome.problems or outcome.left or outcome.held)
         decided = {n: v for n, v in verdicts.items() if v.conflict is None}
         row.fields = [n for n in decided if n in job.rules]
         if row.whole:
@@ -373,11 +385,13 @@ def _create_row(
         try:
             raw = codec.outward(value)
         except ValueProblem as problem:
+            if problem.code == WAITS:
+                outcome.waits = f"{name}: {problem.message}"
+                return None
             faults.append(Problem(target.sid, "value", problem.code, f"{target.connection}:{target.mapping.stream} (new), "
                                   f"field {codec.vendor}: {problem.message}", codec.vendor, _hash(value), {"direction": "out"}))  # fmt: skip
             continue
-        if raw is not None:
-            row.after[codec.vendor] = raw
+        row.after.update({vendor: part for vendor, part in columns(codec, raw).items() if part is not None})
     if faults:
         outcome.problems.extend(faults)
         return None

@@ -69,7 +69,7 @@ def _edits(person: Person, job: JobRules, mover: Side) -> dict[str, Any] | None:
             continue
         if not _speaks(rules[name], mover) or name in job.special or name in _GUARDED:
             return None
-        if blank(value) or job.equal(name, value, base):
+        if mover.mapping.fields[name].currency_vendor is not None or blank(value) or job.equal(name, value, base):
             return None
         values[name] = value
     return values
@@ -116,6 +116,8 @@ def _row(person: Person, side: Side, moved: dict[str, Any]) -> Row | None:
         codec = fields.get(name)
         if codec is None or not codec.write:
             continue
+        if codec.currency_vendor is not None:
+            return None
         shown = side.shown(codec, person.agreed)
         if codec.agrees(shown, value):
             continue

@@ -15,6 +15,8 @@ from typing import Any
 from smarksync.model.roles import is_role_address
 
 Row = tuple[int, str]  # sid, rid
+#: an address that links nobody (a role's, or `match` does not name e-mail): opt-outs still belong to it
+ADDRESS = "address"
 
 
 @dataclass(slots=True)
@@ -71,6 +73,9 @@ def keys_of(match: Sequence[str | Sequence[str]], values: Mapping[str, Any]) -> 
             role = role_key(values)
             if role is not None:
                 found.append(("email|last_name", role))
+    address = values.get("email")
+    if address and not any(kind == "email" for kind, _ in found):
+        found.append((ADDRESS, str(address).casefold()))
     return found
 
 

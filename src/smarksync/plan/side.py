@@ -54,11 +54,14 @@ class Codec(Protocol):
     @property
     def agrees(self) -> Callable[[Any, Any], bool]: ...
     @property
+    def currency_vendor(self) -> str | None: ...
+    @property
     def inward_in(self) -> Callable[[str], Callable[[Any], Any]] | None: ...
 
     def means(self, value: Any, wire: Any) -> bool: ...
     def same(self, raw: Any, wire: Any, *, country: str | None = None) -> bool: ...
     def is_fold(self, sent: Any, shown: Any) -> bool: ...
+    def raw(self, row: Mapping[str, Any]) -> Any: ...
 
 
 class Translation(Protocol):
@@ -120,7 +123,7 @@ class Side:
         memo = self.memo
         seen = memo.get("s")
         if seen is not None and codec.vendor in seen:
-            return seen[codec.vendor]
+            return codec.raw(seen)
         if not codec.read or codec.vendor in (memo.get("u") or ()):
             return ABSENT
         try:
@@ -156,7 +159,7 @@ class Side:
         seen = memo.get("s")
         if seen is None or codec.vendor not in seen:
             return ABSENT if codec.vendor in (memo.get("u") or ()) else agreed.get(field)
-        raw = seen[codec.vendor]
+        raw = codec.raw(seen)
         if codec is self.name_field:
             return self._observed_name(field, raw, agreed)
         base = self.base(field, agreed)
@@ -183,7 +186,7 @@ class Side:
     def _kept(self, codec: Codec, raw: Any) -> bool:
         """Whether the side still shows what it stored in place of what we sent."""
         pair = (self.memo.get("p") or {}).get(codec.vendor)
-        return pair is not None and pair[1] == raw
+        return pair is not None and same_stored(pair[1], raw)
 
     def _observed_name(self, field: str, raw: Any, agreed: Mapping[str, Any]) -> Any:
         base = [None if v is ABSENT else v for v in (self.base(part, agreed) for part in NAME_PARTS)]
@@ -251,9 +254,9 @@ class Side:
         seen = dict(memo.get("s") or {})
         for vendor, codec in codecs.items():
             raw = raws[vendor]
-            seen.pop(vendor, None)
+            _take_out(seen, codec)
             if raw is not ABSENT and not codec.agrees(raw, wire_of(codec, after)):
-                seen[vendor] = raw
+                seen.update(columns(codec, raw))
         self._put("s", seen)
         self._forget_evidence()
 
@@ -265,20 +268,20 @@ class Side:
         seen = memo.get("s")
         if seen:
             by_vendor = codecs_by_vendor(self.mapping)
-            left = {
-                v: raw
-                for v, raw in seen.items()
-                if v in by_vendor and not by_vendor[v].agrees(raw, wire_of(by_vendor[v], after))
-            }
+            left: dict[str, Any] = {}
+            for vendor in seen:
+                codec = by_vendor.get(vendor)
+                if codec is not None and not codec.agrees(raw := codec.raw(seen), wire_of(codec, after)):
+                    left.update(columns(codec, raw))
             self._put("s", left)
             self._forget_evidence()
 
     def show(self, codec: Codec, raw: Any, agreed: Mapping[str, Any]) -> None:
         """The side now shows ``raw`` there by our own write: no edit, and no evidence of one."""
         seen = dict(self.memo.get("s") or {})
-        seen.pop(codec.vendor, None)
+        _take_out(seen, codec)
         if not codec.agrees(raw, wire_of(codec, agreed)):
-            seen[codec.vendor] = raw
+            seen.update(columns(codec, raw))
         self._put("s", seen)
         evidence = dict(self.memo.get("e") or {})
         evidence.pop(codec.vendor, None)
@@ -325,6 +328,25 @@ class Side:
             self.memo.pop(key, None)
 
 
+def columns(codec: Codec, raw: Any) -> dict[str, Any]:
+    """A vendor value by its vendor fields: one, or two for an amount with its currency (a null currency is left out)."""
+    if codec.currency_vendor is None:
+        return {codec.vendor: raw}
+    amount, unit = raw
+    return {codec.vendor: amount, codec.currency_vendor: unit} if unit is not None else {codec.vendor: amount}
+
+
+def same_stored(stored: Any, raw: Any) -> bool:
+    """Whether a remembered vendor value is this one; pairs come back from JSON as lists."""
+    return bool(stored == raw or (isinstance(raw, tuple) and stored == list(raw)))
+
+
+def _take_out(seen: dict[str, Any], codec: Codec) -> None:
+    seen.pop(codec.vendor, None)
+    if codec.currency_vendor is not None:
+        seen.pop(codec.currency_vendor, None)
+
+
 def wire_of(codec: Codec, agreed: Mapping[str, Any]) -> Any:
     """The agreed value that belongs into a mapped field; a full name is joined from its parts."""
     if codec.name == "full_name":
@@ -341,7 +363,8 @@ def _tables(mapping: Translation) -> tuple[dict[str, list[str]], dict[str, Any]]
         names: dict[str, list[str]] = {}
         codecs: dict[str, Any] = {}
         for name, codec in mapping.fields.items():
-            names.setdefault(codec.vendor, []).append(name)
+            for vendor in columns(codec, (None, "")) if codec.currency_vendor else (codec.vendor,):
+                names.setdefault(vendor, []).append(name)
             codecs[codec.vendor] = codec
         if len(_TABLES) > 256:
             _TABLES.clear()

@@ -1,0 +1,5 @@
+"""``python -m smarksync``."""
+
+from smarksync.cli import main
+
+main()

@@ -1,0 +1,138 @@
+"""What is compared after a run: rows, calls, questions, consent, figures."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from .oracle import CONSENT, Foreseen, Human, Key, Oracle, Wrong
+from .world import RunSeen, World
+
+
+def eids_of(world: World, oracle: Oracle) -> dict[int, Human]:
+    """The ledger's entities as the oracle's people, by the records that they share."""
+    found = {}
+    by_row = {key: human for human in oracle.humans for key in human.seats}
+    for eid, rows in world.links().items():
+        human = next((by_row[r] for r in rows if r in by_row), None)
+        if human is not None:
+            found[eid] = human
+    return found
+
+
+def after_run(world: World, oracle: Oracle, foreseen: Foreseen, seen: RunSeen, before: set[Key]) -> None:
+    """A clean run did exactly what was foreseen, no more and no less."""
+    if seen.exit_code is None:
+        raise Wrong(f"killed: {seen.crash}")
+    made: dict[str, list[Key]] = {}
+    for key in sorted(set(world.true_rows()) - before):
+        made.setdefault(key[0], []).append(key)
+    _creates(world, oracle, foreseen, seen, made)
+    _writes(world, foreseen, seen)
+    values(world, oracle)
+    _questions(world, oracle, seen)
+    figures(seen)
+
+
+def _creates(world: World, oracle: Oracle, foreseen: Foreseen, seen: RunSeen, made: dict[str, list[Key]]) -> None:
+    sent = Counter(w[0] for w in seen.writes() if w[2] == "create")
+    wanted = Counter(c for _, c, _ in foreseen.creates)
+    if sent != wanted:
+        rows = [w for w in seen.writes() if w[2] == "create"]
+        raise Wrong(f"creates: sent {rows}, foreseen {[(c, v) for _, c, v in foreseen.creates]}; {seen.sentences}")
+    oracle.take_creates(foreseen, made)
+    if any(made.values()):
+        raise Wrong(f"creates: nobody foresaw {made}")
+
+
+def _writes(world: World, foreseen: Foreseen, seen: RunSeen) -> None:
+    sent: dict[Key, dict[str, Any]] = {}
+    for system, stream, op, rid, fields in seen.writes():
+        if op == "create":
+            continue
+        kind = world.profile.kind(system)
+        assert rid is not None
+        into = sent.setdefault((system, stream, rid), {})
+        for vendor, value in fields.items():
+            name = vendor.removeprefix(f"{kind.name}_")
+            if name == "external_id":
+                continue
+            if name in into:
+                raise Wrong(f"writes: {system}:{stream}:{rid} got {name} twice in one run")
+            into[name] = value
+    sent = {k: v for k, v in sent.items() if v}
+    wanted = {
+        key: {f: bool(v) if f == CONSENT else v for f, v in fields.items()}
+        for key, fields in foreseen.writes.items()
+        if fields
+    }
+    if sent != wanted:
+        keys = [k for k in {*sent, *wanted} if sent.get(k) != wanted.get(k)]
+        text = "; ".join(f"{':'.join(k)} sent {sent.get(k)}, foreseen {wanted.get(k)}" for k in sorted(keys))
+        raise Wrong(f"writes: {text}; exit {seen.exit_code}; {seen.sentences}")
+
+
+def values(world: World, oracle: Oracle) -> None:
+    """Every record shows, field by field, what the model says it shows."""
+    rows = world.true_rows()
+    for human in oracle.humans:
+        for key, seat in human.seats.items():
+            kind = world.profile.kind(key[0])
+            if key not in rows or world.systems[key[0]].streams[key[1]].late:
+                continue
+            for name, raw in seat.raw.items():
+                now = rows[key].get(kind.vendor(name))
+                if now != raw and not (name == CONSENT and bool(now) == bool(raw)):
+                    raise Wrong(f"values: {':'.join(key)} shows {name} = {now!r}, foreseen {raw!r}")
+
+
+def _questions(world: World, oracle: Oracle, seen: RunSeen) -> None:
+    people = eids_of(world, oracle)
+    asked = {(people[eid].number, f) for eid, f, kind, _ in world.questions() if kind == "field" and eid in people}
+    if asked != oracle.questions:
+        raise Wrong(f"questions: asked {sorted(asked)}, foreseen {sorted(oracle.questions)}")
+    sql = (
+        "SELECT s.connection, s.object, l.rid FROM entities e JOIN links l ON l.eid = e.eid AND l.state = 'live' "
+        "JOIN streams s ON s.sid = l.sid WHERE e.state = 'provisional'"
+    )
+    held = {(c, o, r) for c, o, r in world.sql(sql)}
+    if held != set(oracle.doubts):
+        raise Wrong(f"doubts: held {sorted(held)}, foreseen {sorted(oracle.doubts)}")
+    code = 3 if asked or held else 0
+    if seen.exit_code != code:
+        raise Wrong(f"exit code: {seen.exit_code}, foreseen {code}; {seen.sentences}")
+
+
+def figures(seen: RunSeen) -> None:
+    """I8, per connection and object."""
+    for job in seen.report["jobs"]:
+        for connection, streams in job["sides"].items():
+            for name, f in streams.items():
+                where = f"figures: {job['job']} {connection}:{name} { ({k: v for k, v in f.items() if v}) }"
+                if f["read"] != f["unchanged"] + f["filtered"] + f["settled"] + f["quarantined"] + f["deferred"]:
+                    raise Wrong(f"{where}: what was read is not accounted for")
+                if f["planned"] != f["written"] + f["rejected"] + f["stale"] + f["unknown"] + f["held"]:
+                    raise Wrong(f"{where}: what was planned is not accounted for")
+                if f["written"] != f["created"] + f["updated"] + f["archived"] + f["deleted"] + f["associated"]:
+                    raise Wrong(f"{where}: what was written is not accounted for")
+                if min(f.values()) < 0:
+                    raise Wrong(f"{where}: less than nothing")
+
+
+def settled(world: World, oracle: Oracle) -> None:
+    """I1: the model agrees with itself: where a side differs, a rule of the config said so."""
+    values(world, oracle)
+
+
+def quiet(world: World, seen: RunSeen) -> None:
+    """I2: nothing was edited, so nothing is written, and next to nothing is asked."""
+    if seen.writes():
+        raise Wrong(f"quiet: a run without news wrote {seen.writes()}")
+    for name, system in world.systems.items():
+        for stream, decl in system.streams.items():
+            kinds = Counter(c.kind for c in seen.calls if c.system == name and c.stream == stream)
+            whole = decl.full_scan or decl.spec.overlap  # rows of the last moments are read again
+            pages = -(-len(system.stores[stream].rows) // decl.page_size) if whole else 1
+            extra = pages if decl.empty_every else 0
+            if sum(v for k, v in kinds.items() if k != "describe") > max(1, pages) + 1 + extra:
+                raise Wrong(f"quiet: {name}:{stream} was called {dict(kinds)}")

@@ -1,0 +1,317 @@
+"""Random histories: made from a seed, printed as a script, run against the oracle, shrunk when they fail."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from smarksync.testing import Refused
+
+from .checks import after_run, eids_of, quiet, settled
+from .oracle import CONSENT, Job, Law, Oracle, Wrong
+from .world import FIELDS, JobPlan, Kind, Profile, World
+
+Step = tuple[Any, ...]
+
+#: few values, so that histories collide
+VALUES: dict[str, tuple[Any, ...]] = {
+    "email": ("ann@x.org", "bea@x.org", "cyd@x.org", "dot@x.org", "info@x.org"),
+    "first_name": ("Ann", "Bea", "Cyd"),
+    "last_name": ("Ore", "Pit"),
+    "company": ("Acme", "Bolt", "Corp"),
+    "job_title": ("CEO", "CTO"),
+    "score": (0, 5, 9),
+    "tags": (["a"], ["b"], ["a", "b"]),
+    CONSENT: (True, False),
+}
+
+#: rule name → (config words, the same as a law); {x} is one of the job's connections
+RULES: dict[str, tuple[str, dict[str, Any]]] = {
+    "newest": ("{{direction: both, merge: newest}}", {}),
+    "tie": ("{{direction: both, merge: newest, tie: {x}}}", {"tie": "x"}),
+    "owner": ("{{direction: both, owner: {x}}}", {"owner": "x"}),
+    "leave": ("{{direction: both, owner: {x}, enforce: leave}}", {"owner": "x", "leave": True}),
+    "from": ("{{direction: from {x}}}", {"source": "x"}),
+    "clear": ("{{direction: both, merge: newest, blank: clear, tie: {x}}}", {"clear": True, "tie": "x"}),
+    "ask": ("{{direction: both, merge: ask}}", {"merge": "ask"}),
+    "max": ("{{direction: both, merge: max}}", {"merge": "max"}),
+    "min": ("{{direction: both, merge: min}}", {"merge": "min"}),
+    "union": ("{{direction: both, merge: union}}", {"merge": "union"}),
+}
+FITTING = {
+    "score": ("newest", "max", "min", "owner", "tie"),
+    "tags": ("union", "newest", "tie"),
+    "email": ("newest", "tie"),
+}
+ANY = ("newest", "newest", "tie", "owner", "leave", "from", "clear", "ask")
+
+
+def job_of(name: str, between: Sequence[str], chosen: dict[str, tuple[str, str]], **more: Any) -> JobPlan:
+    """A job plan from {field: (rule name, its connection)}."""
+    rules = tuple((f, RULES[rule][0].format(x=x)) for f, (rule, x) in chosen.items())
+    return JobPlan(name, tuple(between), rules, **more)
+
+
+def law_of(rule: str, x: str, prefer: str | None = None) -> Law:
+    """The same rule for the oracle."""
+    return Law(**{k: x if v == "x" else v for k, v in RULES[rule][1].items()}, prefer=prefer)
+
+
+class History:
+    """A profile, rules by job, and steps. Running it raises :class:`Wrong` with what went wrong."""
+
+    def __init__(
+        self, seed: int, kinds: Sequence[Kind], jobs: Sequence[tuple[str, tuple[str, ...], dict[str, tuple[str, str]]]],
+        steps: Sequence[Step], *, adopt: str = "",
+    ) -> None:  # fmt: skip
+        self.seed, self.kinds, self.jobs, self.steps, self.adopt = seed, tuple(kinds), list(jobs), list(steps), adopt
+        self.counts: Counter[str] = Counter()
+
+    def profile(self) -> Profile:
+        return Profile(self.kinds, tuple(job_of(n, b, r, adopt=self.adopt) for n, b, r in self.jobs))
+
+    def laws(self) -> list[Job]:
+        """The jobs for the oracle: only fields that two of a job's systems map take part."""
+        kinds = {k.name: k for k in self.kinds}
+        jobs = []
+        for name, between, rules in self.jobs:
+            laws = {
+                f: law_of(rule, x, self.adopt or None)
+                for f, (rule, x) in rules.items()
+                if sum(f not in kinds[c].lacks for c in between) >= 2
+            }
+            jobs.append(Job(name, between, laws))
+        return jobs
+
+    def run(self, folder: Path, *, order: int = 0) -> World:
+        world = World(self.profile(), folder, order=order)
+        oracle = Oracle({k.name: k for k in self.kinds}, self.laws(), world.systems)
+        player = Player(world, oracle)
+        for number, step in enumerate(self.steps):
+            try:
+                player.play(step)
+            except Wrong as wrong:
+                raise Wrong(f"{wrong}\n  at step {number + 1}: {_say(step)}") from None
+        player.calm()
+        self.counts = player.counts + oracle.done
+        return world
+
+    def script(self) -> str:
+        """What to read when it fails."""
+        lines = [f"seed {self.seed}"]
+        for kind in self.kinds:
+            odd = {
+                s: getattr(kind, s)
+                for s in kind.__dataclass_fields__
+                if getattr(kind, s) != kind.__dataclass_fields__[s].default
+            }
+            lines.append("  system " + ", ".join(f"{k}={v}" for k, v in odd.items()))
+        for name, between, rules in self.jobs:
+            lines.append(
+                f"  job {name} between {', '.join(between)}: "
+                + ", ".join(f"{f} {r} {x}" for f, (r, x) in rules.items())
+            )
+        if self.adopt:
+            lines.append(f"  adopt: prefer {self.adopt}")
+        return "\n".join([*lines, *(f"  {n + 1:>2} {_say(s)}" for n, s in enumerate(self.steps))])
+
+
+def _say(step: Step) -> str:
+    return " ".join(str(part) for part in step)
+
+
+class Player:
+    """Plays steps on a world and asks the oracle after each run."""
+
+    def __init__(self, world: World, oracle: Oracle) -> None:
+        self.world, self.oracle = world, oracle
+        self.counts: Counter[str] = Counter()
+
+    def play(self, step: Step) -> None:
+        getattr(self, "do_" + step[0])(*step[1:])
+        self.counts[step[0]] += 1
+
+    def _row(self, system: str, place: int) -> tuple[str, str] | None:
+        rows = [(s, r) for s, store in self.world.systems[system].stores.items() for r in sorted(store.rows)]
+        return rows[place % len(rows)] if rows else None
+
+    def _vendor(self, system: str, fields: dict[str, Any]) -> dict[str, Any]:
+        kind = self.world.profile.kind(system)
+        return {kind.vendor(f): v for f, v in fields.items() if f not in kind.lacks}
+
+    def do_insert(self, system: str, fields: dict[str, Any]) -> None:
+        try:
+            self.world.systems[system].insert(self.world.profile.kind(system).streams[0], self._vendor(system, fields))
+        except Refused:
+            self.counts["refused"] += 1
+
+    def do_edit(self, system: str, place: int, fields: dict[str, Any]) -> None:
+        row = self._row(system, place)
+        if row is None:
+            return
+        try:
+            self.world.systems[system].edit(*row, self._vendor(system, fields))
+        except Refused:
+            self.counts["refused"] += 1
+
+    def do_touch(self, system: str, place: int) -> None:
+        row = self._row(system, place)
+        if row is not None:
+            self.world.systems[system].touch(*row)
+
+    def do_delete(self, system: str, place: int) -> None:
+        row = self._row(system, place)
+        if row is not None:
+            self.world.systems[system].delete(*row)
+
+    def do_merge(self, system: str, winner: int, loser: int) -> None:
+        first, second = self._row(system, winner), self._row(system, loser)
+        if first and second and first != second and first[0] == second[0]:
+            self.world.systems[system].merge(first[0], first[1], second[1])
+
+    def do_convert(self, system: str, place: int) -> None:
+        row, streams = self._row(system, place), self.world.profile.kind(system).streams
+        if row is not None and len(streams) > 1 and row[0] == streams[0]:
+            self.world.systems[system].convert(row[0], row[1], streams[1])
+
+    def do_wait(self, seconds: float) -> None:
+        self.world.clock.advance(seconds)
+
+    def do_answer(self, place: int, choice: int) -> None:
+        """A person answers an open question with one of its values."""
+        waiting = sorted((eid, f, body) for eid, f, kind, body in self.world.questions() if kind == "field")
+        if not waiting:
+            return
+        eid, name, body = sorted(waiting, key=lambda w: w[:2])[place % len(waiting)]
+        values = [body["values"][c]["value"] for c in sorted(body["values"])]
+        human = eids_of(self.world, self.oracle)[eid]
+        self.oracle.answers[(human.number, name)] = values[choice % len(values)]
+        self.world.answer(eid, name, values[choice % len(values)])
+
+    def do_run(self) -> None:
+        """A run in which nothing goes wrong: exactly what the oracle foresaw."""
+        self.world.clock.tick()
+        rows = set(self.world.true_rows())
+        foreseen = self.oracle.foresee(self.world.clock())
+        seen = self.world.run()
+        after_run(self.world, self.oracle, foreseen, seen, rows)
+        self.counts["writes"] += len(foreseen.writes)
+        self.counts["asked"] += len(foreseen.asked)
+
+    def calm(self) -> None:
+        """Edits have stopped: two runs later everything agrees, and the third is silent."""
+        for _ in range(2):
+            self.world.clock.advance(400)
+            self.do_run()
+        settled(self.world, self.oracle)
+        self.world.clock.advance(400)
+        quiet(self.world, self.world.run())
+
+
+def draw(seed: int, kinds: Sequence[Kind], size: int = 14) -> History:
+    """A random history over these systems."""
+    dice = random.Random(seed)
+    names = [k.name for k in kinds]
+    jobs = [("people", tuple(names), _rules(random.Random(seed % 12), names))]  # few sets: each config is loaded once
+    steps: list[Step] = []
+    people = 2
+    for _ in range(dice.randint(2, 4)):
+        steps.append(_insert(dice, dice.choice(names), people))
+    for _ in range(size):
+        steps.append(_step(dice, names, people))
+    adopt = names[0] if seed % 3 == 0 else ""
+    return History(seed, kinds, jobs, steps, adopt=adopt)
+
+
+def _rules(dice: random.Random, names: Sequence[str]) -> dict[str, tuple[str, str]]:
+    return {f: (dice.choice(FITTING.get(f, ANY)), dice.choice(names)) for f in FIELDS if f != CONSENT}
+
+
+def _insert(dice: random.Random, system: str, people: int) -> Step:
+    fields = {"email": dice.choice(VALUES["email"][: people + 1])}
+    for name in ("first_name", "last_name", "company", "score", "tags"):
+        if dice.random() < 0.5:
+            fields[name] = dice.choice(VALUES[name])
+    if dice.random() < 0.15:
+        fields[CONSENT] = True
+    return ("insert", system, fields)
+
+
+def _step(dice: random.Random, names: Sequence[str], people: int) -> Step:
+    system = dice.choice(names)
+    place = dice.randrange(3)
+    kind = dice.choices(
+        ("run", "edit", "blank", "insert", "touch", "wait", "answer", "email", "delete", "merge", "convert", "consent"),
+        (30, 40, 8, 6, 3, 10, 6, 3, 3, 2, 2, 4),
+    )[0]
+    if kind == "edit":
+        chosen = dice.sample([f for f in FIELDS if f not in ("email", CONSENT)], dice.choice((1, 1, 2)))
+        return ("edit", system, place, {f: dice.choice(VALUES[f]) for f in chosen})
+    if kind == "blank":
+        name = dice.choice(("first_name", "company", "job_title", "tags", "score"))
+        return ("edit", system, place, {name: None})
+    if kind == "email":
+        return ("edit", system, place, {"email": dice.choice(VALUES["email"])})
+    if kind == "consent":
+        return ("edit", system, place, {CONSENT: dice.random() < 0.6})
+    if kind == "insert":
+        return _insert(dice, system, people)
+    if kind == "wait":
+        return ("wait", dice.choice((1, 5, 130, 400)))
+    if kind == "answer":
+        return ("answer", dice.randrange(3), dice.randrange(3))
+    if kind == "merge":
+        return ("merge", system, place, place + 1)
+    if kind in ("touch", "delete", "convert"):
+        return (kind, system, place)
+    return ("run",)
+
+
+def shrunk(history: History, folder: Path, tries: int = 250) -> tuple[History, str]:
+    """The shortest script found that still fails, and how it fails."""
+    best, said = history, _failure(history, folder)
+    left = tries
+    size = max(1, len(best.steps) // 2)
+    while size and left > 0:
+        for start in range(0, len(best.steps), size):
+            fewer = History(
+                best.seed, best.kinds, best.jobs, best.steps[:start] + best.steps[start + size :], adopt=best.adopt
+            )
+            left -= 1
+            found = _failure(fewer, folder)
+            if found is not None and found.split(":")[0] == (said or "").split(":")[0]:
+                best, said = fewer, found
+                break
+            if left <= 0:
+                break
+        else:
+            size //= 2
+    return best, said or ""
+
+
+def _failure(history: History, folder: Path) -> str | None:
+    try:
+        history.run(folder)
+    except Wrong as wrong:
+        return str(wrong)
+    except Exception as error:  # an engine that falls over is a finding like any other
+        return f"{type(error).__name__}: {error}"
+    return None
+
+
+def prove(history: History, folder: Path) -> Counter[str]:
+    """Runs a history; a failure is shrunk and told as a script. Returns what was done."""
+    try:
+        history.run(folder)
+    except Exception as error:
+        if not isinstance(error, Wrong) and isinstance(error, AssertionError):
+            raise
+        best, said = shrunk(history, folder)
+        raise Wrong(f"{said or error}\n{best.script()}") from error
+    return history.counts
+
+
+Prove = Callable[[History, Path], Counter[str]]

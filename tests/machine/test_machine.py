@@ -1,0 +1,72 @@
+"""The oracle machine: random histories over several systems, each run compared with a second reading of engine.md.
+
+`make machine` plays many more of them: ``SMARKSYNC_HISTORIES=2000`` (per world) and ``SMARKSYNC_SEED=…``.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from smarksync.plugin import Can
+
+from .histories import draw, prove
+from .place import folder
+from .world import Kind
+
+HISTORIES = int(os.environ.get("SMARKSYNC_HISTORIES", "24"))
+FIRST = int(os.environ.get("SMARKSYNC_SEED", "0"))
+
+WORLDS: dict[str, tuple[Kind, ...]] = {
+    "two": (Kind("m"), Kind("s")),
+    "three": (Kind("m"), Kind("s"), Kind("g")),
+    # lower case, whole seconds; no echo, a clock an hour ahead, leads that become contacts
+    "odd": (
+        Kind("m", lowers=frozenset({"first_name", "company"}), resolution=1.0),
+        Kind("s", echo="none", skew=3600.0, streams=("people", "contacts")),
+    ),
+    # half an echo and our own id; a field history; read whole, anonymous, hides deletes, maps less
+    "mixed": (
+        Kind("m", echo="sent", skew=-900.0, external_id=True),
+        Kind("s", streams=("people", "contacts"), tells_history=True),
+        Kind("g", full_scan=True, echo="none", tells_user=False, strips=True, lowers=frozenset({"job_title"}),
+             lacks=frozenset({"tags", "score"}), hard_deletes=True),
+    ),
+    # four, one never written to by creates, one that is swept for deletes
+    "four": (
+        Kind("m", without=frozenset({Can.GONE}), hard_deletes=True),
+        Kind("s", without=frozenset({Can.FETCH, Can.CONDITIONAL})),
+        Kind("g", create="never", empty_every=1, restamps=True),
+        Kind("f", full_scan=True, lacks=frozenset({"tags", "email_opt_out"}), resolution=1.0),
+    ),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def place() -> Iterator[Path]:
+    with folder() as path:
+        yield path
+
+
+@pytest.mark.parametrize("name", WORLDS)
+def test_random_histories(name: str, place: Path) -> None:
+    """Whoever edits, merges, converts, deletes or opts out: every field of every record is what engine.md says."""
+    done: Counter[str] = Counter()
+    for seed in range(FIRST, FIRST + HISTORIES):
+        done += prove(draw(seed, WORLDS[name]), place)
+    if HISTORIES >= 20:  # a machine that proves nothing would pass, too
+        for what in (
+            "creates",
+            "propagated",
+            "writes",
+            "asked",
+            "opted out",
+            "consent passed on",
+            "doubts",
+            "departures",
+        ):
+            assert done[what], f"{name}: no history had anything with {what!r}: {dict(done)}"

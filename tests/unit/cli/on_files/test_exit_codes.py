@@ -1,0 +1,183 @@
+"""Cron lines and outside checks read exit codes: each documented one, and what is said with it."""
+
+from __future__ import annotations
+
+import os
+import socket
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from smarksync.ledger import lease
+from smarksync.ledger.db import Ledger
+
+from .conftest import ADA, ADA_LEAD, BOB, Workspace
+
+HTTP = """
+version: 1
+workspace: there
+connections:
+  a: {{connector: ghost, settings: {{base_url: "http://127.0.0.1:{port}", admin_key: "{key}"}}}}
+  b: {{connector: bottlecrm, settings: {{base_url: "http://127.0.0.1:{port}", token: abcdefgh12345678}}}}
+jobs:
+  people: {{sync: lead, between: [a, b], match: [email], create: {{b: always}}}}
+"""
+
+
+def test_0_done_and_then_nothing_to_do(workspace: Workspace) -> None:
+    assert workspace.run("run").code == 0
+    again = workspace.run("run")
+    assert again.code == 0
+    assert "nothing to write, the systems agree" in again.out
+
+
+def test_2_no_config(workspace: Workspace) -> None:
+    said = workspace.run("run", "--config", "elsewhere.yaml")
+    assert said.code == 2
+    assert "no config file elsewhere.yaml" in said.err
+
+
+def test_2_broken_yaml_names_the_line(workspace: Workspace) -> None:
+    workspace.config(workspace.config_text.replace("workspace: quickstart", "workspace: [quickstart"))
+    said = workspace.run("run")
+    assert said.code == 2
+    assert "smarksync.yaml:" in said.err
+    assert "Traceback" not in said.err
+
+
+def test_2_every_problem_of_a_config_is_told(workspace: Workspace) -> None:
+    text = workspace.config_text.replace("between:", "betwen:").replace("workspace: quickstart", "wrkspace: quickstart")
+    workspace.config(text)
+    said = workspace.run("run", "--json")
+    assert said.code == said.json["exit_code"] == 2
+    assert len(said.json["error"]["problems"]) >= 2
+
+
+def test_2_a_missing_environment_variable(workspace: Workspace) -> None:
+    workspace.config(workspace.config_text.replace("{path: marketing}", "{path: '${SMARK_NOT_SET}'}"))
+    said = workspace.run("run")
+    assert said.code == 2
+    assert "SMARK_NOT_SET" in said.err
+
+
+@pytest.mark.parametrize(
+    ("args", "word"),
+    [
+        (("run", "peple"), "no job 'peple'"),
+        (("run", "--alow", "creates"), "--alow"),
+        (("run", "--allow", "creats"), "`creates`"),
+        (("run", "--limit", "many"), "--limit"),
+        (("run", "--limit", "-1"), "--limit"),
+        (("run", "--only-handoffs"), "--only-handoffs"),
+        (("rum",), "'run'"),
+        (("run", "--log-level", "loud"), "loud"),
+        (("plan", "--format", "pdf"), "pdf"),
+        (("apply",), "FILE"),
+        (("apply", "nothing.json"), "no file"),
+        (("connectors", "show", "hubsopt"), "hubsopt"),
+    ],
+)
+def test_2_usage(workspace: Workspace, args: tuple[str, ...], word: str) -> None:
+    said = workspace.run(*args)
+    assert said.code == 2
+    assert word in said.err
+    assert "Traceback" not in said.err
+
+
+def test_2_no_job_at_all(workspace: Workspace) -> None:
+    workspace.config(workspace.config_text.split("jobs:")[0])
+    assert workspace.run("run").code == 2
+
+
+def test_3_something_waits_and_the_next_command_is_told(workspace: Workspace) -> None:
+    workspace.fill(ADA, ADA_LEAD + ADA_LEAD.replace("a1", "a9"))
+    said = workspace.run("run")
+    assert said.code == 3
+    assert "smarksync quarantine list" in said.out
+    assert workspace.run("run").code == 3, "a state, not news"
+
+
+def test_4_a_guard_and_the_exact_command(workspace: Workspace) -> None:
+    workspace.many(101)
+    said = workspace.run("run")
+    assert said.code == 4
+    assert "smarksync run people --allow first_run" in said.out
+    assert workspace.leads.read_text().count("\n") == 1, "nothing was written"
+    assert workspace.run("plan").code == 4, "a plan exits as the run would"
+    assert workspace.run("run", "people", "--allow", "first_run").code == 0
+    assert workspace.leads.read_text().count("\n") == 102
+
+
+def test_5_a_folder_that_is_not_there(workspace: Workspace) -> None:
+    workspace.leads.unlink()
+    workspace.leads.parent.rmdir()
+    said = workspace.run("run")
+    assert said.code == 5
+    assert "sales" in said.out
+    assert "could not be reached" in said.out
+
+
+def test_5_a_server_that_does_not_answer(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("smarksync.kit.clock.SystemClock.sleep", lambda _self, _seconds: None)
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        port = closed.getsockname()[1]
+        workspace.config(HTTP.format(port=port, key="a" * 24 + ":" + "b" * 64))
+        said = workspace.run("run", "--json")
+    assert said.code == said.json["exit_code"] == 5
+    assert any("127.0.0.1" in text for text in said.json["messages"])
+    assert "b" * 64 not in said.out + said.err
+
+
+def test_75_names_the_holder(workspace: Workspace) -> None:
+    workspace.run("run")
+    ledger = Ledger("sqlite:///quickstart.db", root=str(workspace.folder))
+    names = [name for (name,) in ledger.rows("SELECT name FROM leases")]
+    lease.take(ledger, names[-1:], "another-run", datetime.now(UTC))
+    said = workspace.run("run", "--json")
+    assert said.code == said.json["exit_code"] == 75
+    assert "another-run" in said.err
+    assert str(os.getpid()) in said.err
+    assert workspace.run("plan").code == 0, "a plan needs no lease"
+    lease.give_back(ledger)
+    ledger.close()
+    assert workspace.run("run").code == 0
+
+
+def test_a_failed_run_frees_its_leases(workspace: Workspace) -> None:
+    good = workspace.config_text
+    workspace.config(good.replace("phone: Phone, ", "phone: Nowhere, "))
+    assert workspace.run("run").code == 2
+    workspace.config(good)
+    assert workspace.run("run").code == 0
+
+
+def test_1_a_bug_is_a_sentence_and_a_report_without_personal_data(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("ada@example.com has no such thing")
+
+    monkeypatch.setattr("smarksync.engine.run.intake.pull", broken)
+    said = workspace.run("run", "--json")
+    assert said.code == said.json["exit_code"] == 1
+    assert "Traceback" not in said.err
+    report = Path(said.json["error"]["report"])
+    text = report.read_text()
+    assert "RuntimeError" in text
+    assert "ada@example.com" not in text + said.out + said.err
+    assert report.stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize("args", [("run",), ("run", "--dry-run"), ("plan", "--format", "json"), ("run", "--quiet")])
+def test_json_is_one_object_and_nothing_else(workspace: Workspace, args: tuple[str, ...]) -> None:
+    workspace.fill(ADA + BOB, ADA_LEAD)
+    said = workspace.run(*args, *(() if "json" in args else ("--json",)))
+    assert said.json["exit_code"] == said.code == 0
+    assert said.json["dry_run"] is ("run" not in args[:1] or "--dry-run" in args)
+
+
+def test_global_options_before_and_after_the_command(workspace: Workspace) -> None:
+    assert workspace.run("run", "--no-color", "--log-format=json", "--log-level", "error").err == ""
+    assert workspace.run("--version").out.startswith("smarksync ")

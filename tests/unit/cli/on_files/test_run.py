@@ -1,0 +1,73 @@
+"""What an operator types at three in the morning."""
+
+from __future__ import annotations
+
+import json
+
+from .conftest import Workspace
+
+
+def test_the_example_config_runs_both_ways(workspace: Workspace) -> None:
+    assert workspace.run("run").code == 0
+    leads, contacts = workspace.leads.read_text(), workspace.contacts.read_text()
+    assert "bob@example.com" in leads
+    assert "carl@example.org" in contacts
+    assert "+442079460001" in contacts, "phone is owned by sales"
+
+
+def test_only_one_person_even_in_the_first_run(workspace: Workspace) -> None:
+    said = workspace.run("run", "--only", "bob@example.com", "--json").json
+    assert said["jobs"][0]["sides"]["sales"]["leads"]["created"] == 1
+    assert "carl" not in workspace.contacts.read_text()
+    assert "King" not in workspace.contacts.read_text()
+    workspace.run("run", "--only", "sales:leads:a2")
+    assert "carl" in workspace.contacts.read_text()
+    assert workspace.run("run").code == 0
+    assert "King" in workspace.contacts.read_text(), "the rest was not forgotten"
+
+
+def test_only_nobody(workspace: Workspace) -> None:
+    said = workspace.run("run", "--only", "nobody@example.com")
+    assert said.code == 2
+    assert workspace.run("plan").code == 0
+
+
+def test_limit_defers_the_rest(workspace: Workspace) -> None:
+    workspace.many(10)
+    first = workspace.run("run", "--limit", "3", "--json").json["jobs"][0]["sides"]["sales"]["leads"]
+    assert (first["created"], first["held"]) == (3, 7)
+    second = workspace.run("run", "--json").json["jobs"][0]["sides"]["sales"]["leads"]
+    assert second["created"] == 7
+
+
+def test_rows_held_by_limit_and_then_by_a_guard_are_not_forgotten(workspace: Workspace) -> None:
+    workspace.many(120)
+    assert workspace.run("run", "--allow", "first_run", "--limit", "5").code == 0
+    assert workspace.run("run").code == 4
+    assert workspace.run("run", "--allow", "first_run").code == 0
+    assert workspace.leads.read_text().count("@example.com") == 120
+
+
+def test_quiet_is_quiet_unless_something_is_wrong(workspace: Workspace) -> None:
+    said = workspace.run("run", "--quiet")
+    assert (said.code, said.out, said.err) == (0, "", "")
+    workspace.leads.unlink()
+    said = workspace.run("run", "--quiet")
+    assert (said.code, said.out) == (5, "")
+    assert "sales" in said.err
+
+
+def test_one_log_line_a_stage_and_one_for_the_run(workspace: Workspace) -> None:
+    lines = [json.loads(line) for line in workspace.run("run").err.splitlines()]
+    stages = [line["stage"] for line in lines if line["event"] == "stage"]
+    assert stages[:4] == ["pull", "match", "plan", "push"]
+    (run,) = [line for line in lines if line["event"] == "run"]
+    assert run["sides"]["sales:leads"]["created"] == 1
+
+
+def test_the_summary_names_both_sides(workspace: Workspace) -> None:
+    said = workspace.run("run").out
+    assert "marketing:contacts" in said
+    assert "sales:leads" in said
+    assert "created" in said
+    assert "\x1b" not in said, "no colours into a pipe"
