@@ -117,7 +117,8 @@ class World:
         self.root, self.names, self.registry = root, names, registry
         self._reading: Ledger | None = None
         self.clock, self.faults, self.budgets = Clock(), Killable(), {}
-        self.objects: dict[str, tuple[str, ...]] = {n: options.pop("objects", {}).get(n, ("people",)) for n in names}
+        objects = options.pop("objects", {})
+        self.objects: dict[str, tuple[str, ...]] = {n: objects.get(n, ("people",)) for n in names}
         also = tuple(options.pop("also", ()))
         maps, infos = options.pop("maps", {}), options.pop("infos", {})
         fields = {f: f for f in (*FIELDS, *also)}

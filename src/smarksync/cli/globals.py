@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from smarksync import log
 from smarksync.errors import UsageError
+from smarksync.redact import hide
 
 if TYPE_CHECKING:
     from smarksync.config import Config
@@ -48,6 +49,7 @@ class Globals:
                     hint="Name yours with `--config FILE` or SMARKSYNC_CONFIG. `smarksync demo` works without one.",
                 )
             self.config = load(self.config_file)
+            hide(*self.config.secrets)
             told = self.config.logging
             self._configure_log(
                 self.log_format or told.format or _usual_format(), self.log_level or told.level or "info"

@@ -29,7 +29,7 @@ class Format(StrEnum):
 def plan(
     ctx: typer.Context,
     jobs: Annotated[
-        list[str] | None, typer.Argument(metavar="[JOB]...", help="Only these jobs.", show_default=False)
+        list[str] | None, typer.Argument(metavar="JOB", help="Only these jobs.", show_default=False)
     ] = None,
     out: Annotated[
         Path | None,
@@ -57,7 +57,7 @@ def show(settings: Globals, options: Any, form: str, out: Path | None, *, quiet:
 
     from .work import not_run, perform
 
-    settings.json = form == "json" and out is None
+    settings.json = settings.json or (form == "json" and out is None)
     settings.out.json = settings.json
     spool = Spool()
     facts: dict[str, Any] = {}
@@ -88,6 +88,9 @@ def show(settings: Globals, options: Any, form: str, out: Path | None, *, quiet:
             return result.exit_code
         if out is not None:
             _write(out, render(form, head, spool))
+            if settings.json:
+                settings.out.object({**head, "out": str(out), "count": spool.count})
+                return int(result.exit_code)
         _for_people(settings, result, facts, spool, out, not_run(settings.load(), options.jobs))
     return result.exit_code
 

@@ -104,6 +104,9 @@ def canonical_line(report: Mapping[str, Any]) -> None:
         if job["stopped_by"]:
             stopped[job["job"]] = job["stopped_by"]
     calls = {name: counts["total"] for name, counts in report["calls"].items()}
-    say = log.get().info if report["exit_code"] in (0, 3) else log.get().warning
+    logger = log.get()
+    say = logger.info if report["exit_code"] in (0, 3) else logger.warning
+    if sys.stderr.isatty():
+        say = logger.debug  # the summary that follows says the same to eyes
     say("run", run_id=report["run_id"], exit_code=report["exit_code"], dry_run=report["dry_run"], seconds=report["seconds"],
         jobs=[job["job"] for job in report["jobs"]], stopped_by=stopped, sides=figures, calls=calls)  # fmt: skip

@@ -13,6 +13,7 @@ from smarksync.kit.budget import Budgets
 from smarksync.kit.session import OpenSession
 from smarksync.ledger.db import Ledger, ledger_path
 from smarksync.ledger.tokens import TokenStore
+from smarksync.redact import hide
 
 
 class Sessions:
@@ -29,13 +30,15 @@ class Sessions:
 
     def __call__(self, name: str, settings: Any) -> OpenSession:
         """The session of a connection; ``settings`` tell which texts are secret."""
+        secrets = {*self.config.secrets, *_secrets(settings)}
+        hide(*secrets)
         return OpenSession(
             name,
             root=str(self.config.root),
             tokens=self.tokens.of(name),
             log=self.log.bind(connection=name),
             budgets=self.budgets,
-            secrets={*self.config.secrets, *_secrets(settings)},
+            secrets=secrets,
         )
 
     def close(self) -> None:

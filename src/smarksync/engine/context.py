@@ -107,6 +107,7 @@ class JobRun:
     stop_text: str = ""
     failed: str | None = None
     fates: dict[int, str] = field(default_factory=dict)  # only of entities that were not simply settled
+    outside: set[tuple[int, int]] = field(default_factory=set)  # (entity, stream) of records that left `where`
     left: Counter[tuple[str, str, str]] = field(default_factory=Counter)
 
     def count(self, sid: int, what: str, by: int = 1) -> None:

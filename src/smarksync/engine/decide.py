@@ -114,6 +114,7 @@ def _plan_chunk(
             job.fates.setdefault(person.eid, "deferred")
         for side, name, reason in outcome.left:
             job.left[(run.connection_of.get(side, "?"), name, reason)] += 1
+        job.outside.update((person.eid, sid) for sid in outcome.outside)
         if outcome.filtered and not outcome.rows:
             job.fates[person.eid] = "filtered"
         if outcome.local_fields:

@@ -35,9 +35,13 @@ def load_people(run: Run, eids: Iterable[int], job: str, wanted: str = entities.
         group = linked.get(eid, [])
         sides = [side_of(run, link) for link in group if link.sid in run.mappings]
         places = frozenset(run.connection_of[link.sid] for link in group if link.sid in run.connection_of)
+        told = answers.get(eid, {})
         people.append(
-            Person(eid, ref, agreed, sides, places, _told(answers.get(eid, {})), parked.get(eid, frozenset()))
-        )
+            Person(
+                eid, ref, agreed, sides, places, _told({field: answer for field, (answer, _) in told.items()}),
+                parked.get(eid, frozenset()), {field: asked for field, (_, asked) in told.items()},
+            )
+        )  # fmt: skip
     return people
 
 

@@ -42,14 +42,18 @@ def figures(run: Run, job: JobRun, lane: Lane) -> dict[str, int]:
 def _fates(run: Run, job: JobRun, lane: Lane) -> Counter[str]:
     """How many of the records that changed in this run met which fate; the others were settled."""
     found: Counter[str] = Counter()
-    if not job.fates:
+    doubtful = run.ledger.one("SELECT 1 FROM entities WHERE state = 'provisional' LIMIT 1")
+    if not job.fates and not job.outside and doubtful is None:
         return found
     rows = run.ledger.rows(
-        "SELECT DISTINCT rid, eid FROM changes WHERE seq > ? AND seq <= ? AND sid = ? AND rid IS NOT NULL",
+        "SELECT DISTINCT c.rid, c.eid, e.state FROM changes c JOIN entities e ON e.eid = c.eid "
+        "WHERE c.seq > ? AND c.seq <= ? AND c.sid = ? AND c.rid IS NOT NULL",
         (run.start_seq, run.read_seq, lane.sid),
     )
-    for _, eid in rows:
-        fate = job.fates.get(eid)
+    for _, eid, state in rows:
+        fate = "quarantined" if state == "provisional" else job.fates.get(eid)
+        if (eid, lane.sid) in job.outside:
+            fate = "filtered"
         if fate is not None:
             found[fate] += 1
     return found

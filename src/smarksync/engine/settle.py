@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from smarksync.ledger import audit, conflicts, entities, keys, links, plans, states, streams
+from smarksync.ledger import audit, conflicts, entities, keys, links, plans, quarantine, states, streams
 from smarksync.ledger.links import Link
 from smarksync.ledger.plans import PlanRow
 from smarksync.model import ABSENT, ValueProblem
@@ -68,6 +68,7 @@ def settle(run: Run, done: Iterable[tuple[PlanRow, Receipt]]) -> None:
         if row.eid in asked:
             conflicts.close(ledger, row.job, row.eid, row.body.get("fields", []))
     _rekey(run, rekeyed)
+    quarantine.taken(ledger, done[0][0].job, [(row.eid, row.sid) for row, _ in done if not row.consent])
     links.put(ledger, (_link(side, fresh) for side in touched.values()))
     _strangers(run, linked, eids)
     entities.save_agreed(ledger, ((eid, found[eid][2]) for eid in eids))

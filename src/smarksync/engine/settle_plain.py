@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from smarksync.ledger import audit, conflicts, entities, links, plans
+from smarksync.ledger import audit, conflicts, entities, links, plans, quarantine
 from smarksync.ledger.links import Link
 from smarksync.ledger.plans import PlanRow
 from smarksync.mapping import CompiledMapping
@@ -110,9 +110,12 @@ def _after(mapping: CompiledMapping | None, mover: Link, row: PlanRow) -> dict[s
 def _store(
     run: Run, settled: Sequence[Pair], written: list[links.News], memos: list[tuple[int | None, bytes | None]]
 ) -> None:
+    if not settled:
+        return
     ledger = run.ledger
     links.update(ledger, written)
     links.memorise(ledger, memos)
     entities.change_agreed(ledger, ((row.body["values"], row.eid) for row, _ in settled))
     audit.add(ledger, run.run_id, run.stamp(), [(row.eid, note(run, row, receipt)) for row, receipt in settled])
+    quarantine.taken(ledger, settled[0][0].job, [(row.eid, row.sid) for row, _ in settled])
     plans.remove(ledger, [row.seq for row, _ in settled])

@@ -59,15 +59,16 @@ def of_entities(ledger: Ledger, job: str, eids: Iterable[int]) -> dict[int, set[
     return found
 
 
-def answers(ledger: Ledger, job: str, eids: Iterable[int]) -> dict[int, dict[str, Any]]:
-    """{eid: {field: the value that a person chose}}."""
+def answers(ledger: Ledger, job: str, eids: Iterable[int]) -> dict[int, dict[str, tuple[Any, dict[str, Any]]]]:
+    """{eid: {field: (the value that a person chose, {connection: the value they were asked about})}}."""
     sql = (
-        "SELECT c.eid, c.field, c.answer FROM json_each(?) j CROSS JOIN conflicts c "
+        "SELECT c.eid, c.field, c.answer, c.body FROM json_each(?) j CROSS JOIN conflicts c "
         "WHERE c.eid = j.value AND c.job = ? AND c.state = 'answered'"
     )
-    found: dict[int, dict[str, Any]] = {}
-    for eid, field, answer in ledger.rows(sql, (dumps(list(eids)).decode(), job)):
-        found.setdefault(eid, {})[field] = loads(answer)
+    found: dict[int, dict[str, tuple[Any, dict[str, Any]]]] = {}
+    for eid, field, answer, body in ledger.rows(sql, (dumps(list(eids)).decode(), job)):
+        asked = {connection: told.get("value") for connection, told in loads(body).get("values", {}).items()}
+        found.setdefault(eid, {})[field] = (loads(answer), asked)
     return found
 
 

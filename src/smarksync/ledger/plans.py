@@ -86,6 +86,20 @@ def discard(ledger: Ledger, job: str) -> None:
     ledger.run("DELETE FROM plan WHERE job = ? AND status IN ('planned', 'held', 'failed', 'stale')", (job,))
 
 
+def send(ledger: Ledger, seqs: Iterable[int], at: str) -> None:
+    """The rows are about to be sent, at this time."""
+    where, params = among("seq", seqs)
+    ledger.run(f"UPDATE plan SET status = 'sending', sent_at = ? WHERE {where}", (at, *params))
+
+
+def sent_times(ledger: Ledger, seqs: Iterable[int]) -> dict[int, str]:
+    """{seq: when the row was sent last}."""
+    sql = (
+        "SELECT p.seq, p.sent_at FROM json_each(?) j CROSS JOIN plan p WHERE p.seq = j.value AND p.sent_at IS NOT NULL"
+    )
+    return dict(ledger.rows(sql, (dumps(list(seqs)).decode(),)))
+
+
 def set_status(ledger: Ledger, seqs: Iterable[int], status: str) -> None:
     """Moves rows on."""
     where, params = among("seq", seqs)

@@ -54,6 +54,16 @@ def clear(ledger: Ledger, eid: int, kinds: Sequence[str], sid: int | None = None
     ledger.run(f"DELETE FROM quarantine WHERE {where} AND kind IN ({marks})", (*params, *extra))
 
 
+def taken(ledger: Ledger, job: str, records: Sequence[tuple[int, int]]) -> None:
+    """(eid, sid): the system has taken the record now, so its earlier refusals are over."""
+    if not records or ledger.one("SELECT 1 FROM quarantine WHERE kind = 'refused' LIMIT 1") is None:
+        return
+    ledger.many(
+        "DELETE FROM quarantine WHERE kind = 'refused' AND job = ? AND eid = ? AND sid = ?",
+        [(job, eid, sid) for eid, sid in records],
+    )
+
+
 def of_entities(ledger: Ledger, job: str, eids: Iterable[int]) -> dict[int, list[Held]]:
     """{eid: entries of that job and of matching}."""
     sql = (

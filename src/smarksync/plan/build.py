@@ -58,7 +58,8 @@ class Person:
     """An entity with its sides in this run (any entity; most are people).
 
     ``taken_places`` are connections where a link of any state exists, so that nothing is created there.
-    ``answers`` are people's decisions on open conflicts; ``parked`` (field, sid) pairs that rest.
+    ``answers`` are people's decisions on open conflicts, ``asked`` the values by connection that they were asked
+    about; ``parked`` (field, sid) pairs that rest.
     """
 
     eid: int
@@ -68,6 +69,7 @@ class Person:
     taken_places: frozenset[str] = frozenset()
     answers: dict[str, Any] = field(default_factory=dict)
     parked: frozenset[tuple[str, int]] = frozenset()
+    asked: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 def build(person: Person, job: JobRules) -> Outcome:
@@ -84,6 +86,8 @@ def build(person: Person, job: JobRules) -> Outcome:
     blocked: dict[str, set[int]] = {}
     for name in fields:
         views[name], blocked[name] = _views(person, job, name, sides, outcome)
+        if name in person.answers and _overtaken(person, job, name, views[name]):
+            del person.answers[name]  # it answered another question: somebody has edited the field since
         verdict = decide(
             job.rules[name], person.agreed.get(name), views[name], lambda a, b, n=name: job.equal(n, a, b),  # type: ignore[misc]
             skew=job.skew([v.connection for v in views[name]]), answer=person.answers.get(name, ABSENT),
@@ -128,6 +132,7 @@ def _participants(person: Person, job: JobRules, sides: list[Side], outcome: Out
         test = job.where.get(side.connection)
         if test is not None and test(own_values(side, person.agreed)) is not True:
             outcome.filtered = True
+            outcome.outside.add(side.sid)
             continue
         taking_part.append(side)
     if taking_part:
@@ -198,6 +203,19 @@ def _views(
         base = side.base(name, person.agreed)
         views.append(View(index, side.connection, observed, base, _evidence(side, codec.vendor)))
     return views, blocked
+
+
+def _overtaken(person: Person, job: JobRules, name: str, views: list[View]) -> bool:
+    """Whether a side shows something that the person was not asked about, and did not answer."""
+    asked = person.asked.get(name, {})
+    return any(
+        view.observed is not ABSENT
+        and view.connection in asked
+        and not job.equal(name, view.observed, asked[view.connection])
+        and not job.equal(name, view.observed, person.answers[name])
+        and not job.equal(name, view.observed, person.agreed.get(name))
+        for view in views
+    )
 
 
 def _evidence(side: Side, vendor: str) -> Evidence:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from smarksync.model import ABSENT, ValueProblem
-from smarksync.model.consent import Claim, Status, join, view
+from smarksync.model.consent import OWN_ACT, Claim, Status, join, view
 
 from .rows import Row
 from .side import Side
@@ -53,7 +53,7 @@ def settle_consent(
         if not placed and not inherited.get(channel):
             continue
         concerned = True
-        claims = [c for s in placed if (c := _claim(s, name, agreed, now)) is not None]
+        claims = [c for s in placed if (c := _claim(s, name, agreed, now, outcome.standing.get(channel))) is not None]
         before = outcome.standing.get(channel)
         joined = join(before, [*claims, *inherited.get(channel, ())])
         if joined.standing is not None and joined.standing != before:
@@ -67,7 +67,7 @@ def settle_consent(
     return outcome if concerned else None
 
 
-def _claim(side: Side, name: str, agreed: Mapping[str, Any], now: str) -> Claim | None:
+def _claim(side: Side, name: str, agreed: Mapping[str, Any], now: str, standing: Claim | None) -> Claim | None:
     """What a side says anew. What it has said before and we have taken is no news."""
     codec = side.codec(name)
     if codec is None or not codec.read:
@@ -76,16 +76,18 @@ def _claim(side: Side, name: str, agreed: Mapping[str, Any], now: str) -> Claim 
         observed, base = side.observed(name, agreed), side.base(name, agreed)
     except ValueProblem:
         return None
-    if observed is ABSENT or observed == base:
+    if observed is ABSENT or (observed is True and base is True):
         return None
     if observed is True:
         # taken at once on any evidence: dated when it was seen, so that no earlier act can outweigh it
         return Claim(Status.OPTED_OUT, now, side.connection, None, _history(side, codec.vendor))
     basis, at = _own(side, "consent_basis", agreed), _own(side, "consent_at", agreed)
     evidence = BASIS_EVIDENCE.get(str(basis), 0) if name == "email_opt_out" else 0
-    if observed is False or base is True:
-        return Claim(Status.OPTED_IN, at or now if evidence else now, side.connection, basis, evidence)
-    return None
+    # a flag that says "no opt-out" is silence; with an act of the person's own beside it, it is that act's word
+    act = evidence >= OWN_ACT and at is not None and (standing is None or standing.at is None or at > standing.at)
+    if observed != base and (observed is False or base is True):
+        return Claim(Status.OPTED_IN, at, side.connection, basis, evidence)
+    return Claim(Status.OPTED_IN, at, side.connection, basis, evidence) if act else None
 
 
 def _history(side: Side, vendor: str) -> int:

@@ -86,5 +86,6 @@ class Outcome:
     put_back: list[tuple[str, int, Any, Any]] = part(default_factory=list)  # field, sid, ours, theirs
     held: set[str] = part(default_factory=set)  # fields with a write that a problem stopped
     filtered: bool = False
+    outside: set[int] = part(default_factory=set)  # streams whose record left `where`
     waits: str = ""  # for a parent that is not there yet
     examined: list[str] = part(default_factory=list)  # fields looked at: their open questions may close

@@ -79,6 +79,17 @@ def test_a_question_that_people_settle_in_their_systems_closes(world: Any) -> No
     assert world.ask(queues.conflict_entries) == []
 
 
+def test_an_edit_after_the_answer_is_newer_than_the_answer(world: Any) -> None:
+    ada, _, entry = conflict(world)
+    world.at_desk(answers.take, entry["id"], "sales")
+    world.clock.advance(timedelta(minutes=1))
+    world.a.edit("contacts", ada, company="Newest")
+    world.run()
+    assert values(world, "company") == {"Newest"}  # the later edit is told by its time, and nobody need be asked
+    assert world.ask(queues.conflict_entries) == []
+    assert world.quiet()
+
+
 def test_what_makes_no_sense_is_refused_with_what_would(world: Any) -> None:
     _, _, entry = conflict(world)
     with pytest.raises(UsageError, match="There are 1"):

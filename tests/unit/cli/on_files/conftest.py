@@ -16,6 +16,7 @@ import pytest
 
 from smarksync import log
 from smarksync.cli.main import invoke
+from smarksync.redact import forget_hidden
 
 REPOSITORY = Path(__file__).parents[4]
 CONTACTS = "id,email,first_name,last_name,company,phone,score,unsubscribed,updated_at\n"
@@ -111,6 +112,7 @@ def workspace(
     yield Workspace(folder, capsys)
     signal.signal(signal.SIGTERM, before)
     log.configure()
+    forget_hidden()
 
 
 @pytest.fixture

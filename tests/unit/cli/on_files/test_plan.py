@@ -81,6 +81,12 @@ def test_out_writes_json_for_its_owner_only(workspace: Workspace) -> None:
     assert '"changes"' in file.read_text()
 
 
+def test_out_and_json_together(workspace: Workspace) -> None:
+    file = workspace.folder / "plan.json"
+    said = workspace.run("plan", "--json", "--out", str(file)).json
+    assert (said["exit_code"], said["out"], said["count"]) == (0, str(file), 5)
+
+
 def test_the_duplicate_forecast_sees_two_addresses_of_one_name(workspace: Workspace) -> None:
     workspace.fill(ADA, ADA_LEAD.replace("ADA@example.com", "ada@elsewhere.example").replace("King", "Lovelace"))
     plan = workspace.run("plan", "--json").json

@@ -1,0 +1,337 @@
+"""Who is who: links are made by keys, kept by the ledger, and nothing is guessed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+
+def kinds(w: Any) -> list[str]:
+    return sorted({held.kind for held in w.quarantine()})
+
+
+def test_two_new_records_of_one_person_in_two_systems_meet_at_one_entity(world: Any) -> None:
+    w = world("marketing", "sales", "support")
+    ada = w.person("Ada Lovelace", "marketing sales support")
+    ran = w.run()
+    assert set(w.links(ada)) == {"marketing", "sales", "support"}
+    assert not any(write.op == "create" for sent in ran.sent.values() for write in sent)
+
+
+def test_a_changed_address_keeps_one_person(world: Any) -> None:
+    w = world()
+    ada = w.person("Ada Byron", "marketing sales")
+    w.run()
+    w.edit(ada, "marketing", email="ada@lovelace.example", last_name="Lovelace")
+    w.run()
+    assert (w.count("marketing"), w.count("sales")) == (1, 1)
+    assert w.shows(ada, "sales", email="ada@lovelace.example", last_name="Lovelace")
+    w.quiet()
+
+
+def test_a_new_record_with_a_former_address_is_proposed_and_not_linked(world: Any) -> None:
+    w = world()
+    ada = w.person("Ada Byron", "marketing sales")
+    w.run()
+    w.edit(ada, "marketing", email="ada@lovelace.example")
+    w.run()
+    stranger = w.person("Somebody Else", "sales", email="ada.byron@example.com")
+    ran = w.run()
+    assert ran.exit_code == 3
+    assert kinds(w) == ["ambiguous"]
+    assert w.eid(stranger) != w.eid(ada)
+    assert w.count("marketing") == 1
+
+
+def test_a_secondary_address_is_proposed_and_not_linked(world: Any) -> None:
+    w = world(maps={"marketing": {"other_emails": "additional"}})
+    w.person("Ada Lovelace", "marketing", other_emails=["countess@example.com"])
+    w.run()
+    w.person("Augusta King", "sales", email="countess@example.com")
+    ran = w.run()
+    assert ran.exit_code == 3
+    assert kinds(w) == ["ambiguous"]
+    assert w.count("marketing") == 1
+
+
+def test_two_records_with_one_address_in_one_system_are_duplicates(world: Any) -> None:
+    w = world()
+    w.person("Ada Lovelace", "marketing")
+    w.person("Ada Lovelace", "marketing", phone="+442079460000")
+    ran = w.run()
+    assert ran.exit_code == 3
+    assert kinds(w) == ["duplicate"]
+    assert w.count("sales") == 0
+    assert ran["marketing"]["quarantined"] == 2
+
+
+def test_a_later_duplicate_waits_and_the_first_one_goes_on(world: Any) -> None:
+    w = world()
+    ada = w.person("Ada Lovelace", "marketing sales")
+    w.run()
+    w.person("Ada Lovelace", "marketing", phone="+442079460000")
+    w.edit(ada, "marketing", company="Analytical Engines")
+    assert w.run().exit_code == 3
+    assert kinds(w) == ["duplicate"]
+    assert w.shows(ada, "sales", company="Analytical Engines", phone=None)
+    assert w.count("sales") == 1
+
+
+def test_a_duplicate_that_people_resolve_goes_on(world: Any) -> None:
+    w = world()
+    ada = w.person("Ada Lovelace", "marketing")
+    twin = w.person("Ada Lovelace", "marketing")
+    w.run()
+    w.delete(twin, "marketing")
+    assert w.run().exit_code == 0
+    assert w.shows(ada, "sales", last_name="Lovelace")
+    w.quiet()
+
+
+def test_a_duplicate_that_gets_its_own_address_goes_on(world: Any) -> None:
+    w = world()
+    ada = w.person("Ada Lovelace", "marketing")
+    twin = w.person("Ada Lovelace", "marketing")
+    w.run()
+    w.edit(twin, "marketing", email="another.ada@example.com")
+    assert w.run().exit_code == 0
+    assert w.count("sales") == 2
+    assert w.eid(ada) != w.eid(twin)
+
+
+def test_ambiguous_one_record_and_two_candidates(world: Any) -> None:
+    """Two people hold one address (as one came by it later); the third record could be either."""
+    w = world("marketing", "sales", "support", create={})
+    ada = w.person("Ada Lovelace", "marketing")
+    bob = w.person("Bob Noyce", "sales")
+    w.run()
+    w.edit(bob, "sales", email="ada.lovelace@example.com")
+    w.run()
+    w.person("Ada Lovelace", "support")
+    ran = w.run()
+    assert ran.exit_code == 3
+    assert kinds(w) == ["ambiguous"]
+    (held,) = w.quarantine()
+    refs = {ref for (ref,) in w.query("SELECT ref FROM entities WHERE eid IN (?, ?)", w.eid(ada), w.eid(bob))}
+    assert set(held.facts["candidates"]) == refs
+
+
+@pytest.mark.parametrize("address", ["info@example.com", "sales@example.com", "no-reply@example.com"])
+def test_a_role_address_matches_only_together_with_the_last_name(world: Any, address: str) -> None:
+    w = world(create={})
+    ada = w.person("Ada Lovelace", "marketing", email=address)
+    w.enter(ada, "sales", email=address, last_name="Lovelace")
+    bob = w.person("Bob Noyce", "sales", email=address)
+    w.run()
+    assert set(w.links(ada)) == {"marketing", "sales"}
+    assert set(w.links(bob)) == {"sales"}
+    assert w.eid(ada) != w.eid(bob)
+
+
+def test_a_composite_key_needs_all_its_parts(world: Any) -> None:
+    w = world(create={}, match=["email", ["last_name", "company"]])
+    ada = w.person("Ada Lovelace", "marketing", email=None, company="Engines")
+    w.enter(ada, "sales", email=None, last_name="Lovelace", company="engines")
+    bob = w.person("Bob Lovelace", "sales", email=None)
+    w.run()
+    assert set(w.links(ada)) == {"marketing", "sales"}
+    assert set(w.links(bob)) == {"sales"}
+
+
+def test_keys_are_tried_in_order_and_the_first_that_finds_somebody_decides(world: Any) -> None:
+    w = world(create={}, match=["email", "phone"])
+    ada = w.person("Ada Lovelace", "marketing", phone="+442079460000")
+    bob = w.person("Bob Noyce", "marketing", phone="+442079460001")
+    caller = w.person("Ada Lovelace", "sales", phone="+442079460001")
+    w.run()
+    assert w.eid(caller) == w.eid(ada) != w.eid(bob)
+
+
+def test_declared_strangers_stay_apart_for_ever(world: Any) -> None:
+    from smarksync.ledger import entities
+
+    w = world(create={})
+    ada = w.person("Ada Lovelace", "marketing", email="ada@example.com")
+    other = w.person("Ada Lovelace", "sales", email="other@example.com")
+    w.run()
+    entities.declare_apart(w.reading, w.eid(ada), w.eid(other))
+    w.edit(other, "sales", email="ada@example.com")
+    w.run()
+    assert w.eid(ada) != w.eid(other)
+
+
+def test_our_own_id_in_the_record_names_the_person_whatever_the_address(world: Any) -> None:
+    w = world(also=["external_id"])
+    ada = w.person("Ada Lovelace", "marketing")
+    w.run()
+    stamp = w.row(ada, "marketing")["external_id"]
+    assert stamp and stamp == w.row(ada, "sales")["external_id"]
+    w.delete(ada, "sales")
+    w.run()
+    back = w.person("Countess Lovelace", "sales", email="countess@example.com", external_id=stamp)
+    w.run()
+    assert w.eid(back) == w.eid(ada)
+    assert w.shows(ada, "marketing", external_id=stamp)
+
+
+def test_our_id_is_stamped_once_on_adopted_records_and_counts_for_no_guard_but_quota(world: Any) -> None:
+    w = world(also=["external_id"], guards={"updates": {"count": 0, "share": 0}, "adoption": {"count": 0, "share": 0}})
+    everyone = w.people(3, "marketing sales")
+    ran = w.run()
+    assert (ran.exit_code, ran["marketing"]["updated"], ran["sales"]["updated"]) == (0, 3, 3)
+    assert len({w.row(someone, "sales")["external_id"] for someone in everyone}) == 3
+    w.quiet()
+
+
+def test_a_create_that_the_vendor_calls_a_duplicate_is_matched_instead(world: Any) -> None:
+    """The record is there and our pull has not seen it: late indexing."""
+    from datetime import timedelta
+
+    w = world(sales={"late": timedelta(hours=1)}, infos={"sales": {"email": {"unique": True}}})
+    w.run()
+    ada = w.person("Ada Lovelace", "marketing", company="Analytical Engines")
+    w.enter(ada, "sales", email="ada.lovelace@example.com", last_name="Lovelace")
+    w.run()
+    w.run()
+    assert w.count("sales") == 1
+    assert set(w.links(ada)) == {"marketing", "sales"}
+    assert w.shows(ada, "sales", company="Analytical Engines")
+
+
+def test_a_unique_address_that_another_person_has_is_an_identity_conflict_naming_both(world: Any) -> None:
+    w = world(infos={"sales": {"email": {"unique": True}}}, create={"sales": "always", "marketing": "never"})
+    ada = w.person("Ada Lovelace", "marketing sales")
+    w.run()
+    bob = w.person("Bob Noyce", "sales")
+    w.run()
+    w.edit(ada, "marketing", email="bob.noyce@example.com", company="Analytical Engines")
+    ran = w.run()
+    assert ran.exit_code == 3
+    (question,) = w.conflicts()
+    assert question.kind == "identity"
+    assert {record.rpartition(":")[2] for record in question.body["records"]} == {
+        w.place(ada, "sales")[1], w.place(bob, "sales")[1],
+    }  # fmt: skip
+    assert w.shows(ada, "sales", email="ada.lovelace@example.com")
+
+
+# -- creates -----------------------------------------------------------------------------------------------------
+
+
+def test_create_never_keeps_people_where_they_are_and_still_links(world: Any) -> None:
+    w = world(create={"marketing": "never", "sales": "never"})
+    ada = w.person("Ada Lovelace", "marketing")
+    w.run()
+    assert w.count("sales") == 0
+    w.enter(ada, "sales", email="ada.lovelace@example.com", last_name="Lovelace")
+    w.run()
+    assert w.shows(ada, "sales", first_name="Ada")
+
+
+def test_missing_means_never(world: Any) -> None:
+    w = world(create={"sales": "always"})
+    w.person("Bob Noyce", "sales")
+    w.run()
+    assert w.count("marketing") == 0
+
+
+def test_create_by_an_expression_when_it_becomes_true(world: Any) -> None:
+    w = world(create={"sales": "lead.score >= 50"})
+    ada = w.person("Ada Lovelace", score=80)
+    bob = w.person("Bob Noyce", score=10)
+    nobody = w.person("No Body")  # a comparison with null is not true
+    w.run()
+    assert w.count("sales") == 1
+    w.edit(bob, "marketing", score=50)
+    w.run()
+    assert w.count("sales") == 2
+    w.edit(bob, "marketing", score=0)
+    w.run()
+    assert w.count("sales") == 2  # what was created stays
+    assert set(w.links(nobody)) == {"marketing"}
+    assert w.shows(ada, "sales", score=80)
+    assert w.shows(bob, "sales", score=0)
+
+
+def test_a_create_waits_for_its_required_fields_and_names_them(world: Any) -> None:
+    w = world(infos={"sales": {"last_name": {"required": True}, "company": {"required": True}}})
+    ada = w.person("Ada", email="ada@example.com")
+    ran = w.run()
+    assert ran.exit_code == 3
+    assert sorted(held.field for held in w.quarantine()) == ["company", "last_name"]
+    w.edit(ada, "marketing", last_name="Lovelace")
+    w.run()
+    assert [held.field for held in w.quarantine()] == ["company"]
+    w.edit(ada, "marketing", company="Engines")
+    assert w.run().exit_code == 0
+    assert w.count("sales") == 1
+
+
+def test_a_create_with_an_over_long_value_is_quarantined_and_not_cut(world: Any) -> None:
+    w = world(infos={"sales": {"company": {"max_length": 10}}})
+    ada = w.person("Ada Lovelace", company="Analytical Engines")
+    assert w.run().exit_code == 3
+    assert w.count("sales") == 0
+    w.edit(ada, "marketing", company="Engines")
+    assert w.run().exit_code == 0
+    assert w.shows(ada, "sales", company="Engines")
+
+
+def test_a_refused_record_is_not_sent_again_until_something_is_different(world: Any) -> None:
+    w = world()
+    ada = w.person("Ada Lovelace", company="Bad")
+    w.faults.reject(lambda write: write.fields.get("company") == "Bad")
+    assert w.run().exit_code == 3
+    assert kinds(w) == ["refused"]
+    w.touch(ada, "marketing")
+    ran = w.run()
+    assert not any(ran.sent.values())
+    w.edit(ada, "marketing", company="Good")
+    assert w.run().exit_code == 0
+    assert w.shows(ada, "sales", company="Good")
+    assert w.quarantine() == []
+
+
+# -- where -------------------------------------------------------------------------------------------------------
+
+WHERE = {"marketing": "lead.company != 'Test'"}
+
+
+def test_where_keeps_records_out_and_counts_them_as_filtered(world: Any) -> None:
+    w = world(where=WHERE)
+    w.person("Ada Lovelace", company="Analytical Engines")
+    w.person("Test Person", company="Test")
+    w.person("Un Known")  # null: not true, so it does not take part
+    ran = w.run()
+    assert (ran["marketing"]["read"], ran["marketing"]["filtered"]) == (3, 2)
+    assert w.count("sales") == 1
+    again = w.run()
+    assert not any(again.sent.values())
+
+
+def test_leaving_where_unlinks_and_never_deletes(world: Any) -> None:
+    w = world(where=WHERE, deletes={"sales": "delete"})
+    ada = w.person("Ada Lovelace", company="Analytical Engines")
+    w.run()
+    w.edit(ada, "marketing", company="Test", phone="+442079460000")
+    ran = w.run()
+    assert ran["marketing"]["filtered"] == 1
+    assert w.count("sales") == 1
+    assert w.shows(ada, "sales", company="Analytical Engines", phone=None)
+    w.edit(ada, "sales", phone="+442079460009")
+    w.run()
+    assert w.shows(ada, "marketing", phone="+442079460000")  # nothing flows either way
+
+
+def test_entering_where_again_links_the_same_person(world: Any) -> None:
+    w = world(where=WHERE)
+    ada = w.person("Ada Lovelace", company="Analytical Engines")
+    w.run()
+    w.edit(ada, "marketing", company="Test")
+    w.run()
+    w.edit(ada, "marketing", company="Difference Engines")
+    w.run()
+    assert (w.count("marketing"), w.count("sales")) == (1, 1)
+    assert w.shows(ada, "sales", company="Difference Engines")
+    w.quiet()
