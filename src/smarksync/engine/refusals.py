@@ -161,13 +161,16 @@ def before_creates(run: Run, job: JobRun, lane: Lane, rows: list[PlanRow]) -> li
     if key is None or (lane.pulled_whole and not again):
         _drop(run, job, lane, late)
         return wanted
-    values = {str(row.body["after"][key]).casefold(): row for row in wanted if row.body.get("after", {}).get(key)}
+    values: dict[str, list[PlanRow]] = {}
+    for row in wanted:
+        if row.body.get("after", {}).get(key):
+            values.setdefault(str(row.body["after"][key]).casefold(), []).append(row)
     try:
         found = list(
             lane.connector.find(  # type: ignore[attr-defined]
                 lane.stream.object,
                 key,
-                [str(r.body["after"][key]) for r in values.values()],
+                [str(rows[0].body["after"][key]) for rows in values.values()],
                 fields=lane.mapping.vendor_fields,
             )
         )
@@ -181,7 +184,10 @@ def before_creates(run: Run, job: JobRun, lane: Lane, rows: list[PlanRow]) -> li
     with run.ledger.tx():
         arrive(run, lane, strangers)
         hits = [
-            row for value, row in values.items() if value in names and not _strangers_only(run, row, found, known, key)
+            row
+            for value, rows in values.items()
+            for row in rows
+            if value in names and not _strangers_only(run, row, found, known, key)
         ]
         _drop(run, job, lane, late)
         for row in hits:
