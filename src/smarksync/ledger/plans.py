@@ -34,11 +34,11 @@ _INSERT = (
 
 def add(ledger: Ledger, run: str, job: str, rows: Iterable[tuple[int, Any]]) -> None:
     """Stores (eid, plan.rows.Row) with what the guards count."""
-    seq = int(ledger.value("SELECT seq FROM sqlite_sequence WHERE name = 'plan'") or 0)
+    used = int(ledger.value("SELECT seq FROM sqlite_sequence WHERE name = 'plan'") or 0)
     heads: list[tuple[Any, ...]] = []
     bodies: list[tuple[int, bytes]] = []
     marks: list[tuple[int, str, str]] = []
-    for seq, (eid, row) in enumerate(rows, seq + 1):
+    for seq, (eid, row) in enumerate(rows, used + 1):
         heads.append((seq, run, job, eid, row.sid, row.rid, row.op, row.consent, row.adopts, row.stamp))
         bodies.append((seq, dumps(row.body())))
         marks += [(seq, kind, field) for kind, field in row.marks]
