@@ -5,16 +5,17 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 p
 VENV := .venv
 BIN := $(VENV)/bin
 PLUGINS := $(sort $(wildcard plugins/smarksync-*))
-EXTRAS := postgres,keyring,record,quality,test,dev
+EXTRAS := keyring,record,quality,test,dev
 EDITABLE := -e '.[$(EXTRAS)]' $(foreach p,$(PLUGINS),-e ./$(p))
 PIP := $(BIN)/python -m pip
 
-.PHONY: help install demo test lint types wheel bench live mutants clean
+.PHONY: help install demo test lint types docs wheel bench live mutants clean
 help:
 	@echo 'make demo      install into .venv and sync two bundled systems'
 	@echo 'make test      install into .venv and run the tests'
 	@echo 'make lint      ruff'
 	@echo 'make types     mypy --strict'
+	@echo 'make docs      renew the tables of docs/ from the program'
 	@echo 'make wheel     build the wheels, install them in an empty place, use them there'
 	@echo 'make live      tests against real servers on this machine'
 	@echo 'make clean     remove .venv and what tools left behind'
@@ -40,11 +41,15 @@ test: install
 	$(BIN)/python -m pytest
 
 lint: install
-	$(BIN)/ruff check src plugins tests
-	$(BIN)/ruff format --check src plugins tests
+	$(BIN)/ruff check src plugins tests scripts
+	$(BIN)/ruff format --check src plugins tests scripts
 
 types: install
 	$(BIN)/mypy src plugins/*/src
+
+# tables of commands, options and config keys
+docs: install
+	$(BIN)/python scripts/docs_tables.py
 
 # wheels of the core and of every plugin, used in a fresh environment from an empty folder
 wheel: install

@@ -57,6 +57,13 @@ def test_help_loads_no_heavy_library(words: list[str]) -> None:
     assert len(modules) < 350, f"{len(modules)} modules"
 
 
+@pytest.mark.parametrize("words", [["run", "--help"], ["plan", "--help"], ["conflicts", "list", "--help"]])
+def test_help_of_a_command_loads_what_reads_its_words_only(words: list[str]) -> None:
+    modules = loaded(command(*words))
+    assert libraries(modules) & (HEAVY | NEVER) - {"pydantic", "pydantic_core"} == set()  # typer reads options with it
+    assert len(modules) < 600, f"{len(modules)} modules"
+
+
 def test_the_contract_is_light() -> None:
     """A plugin's module is imported to list connectors: what it imports may cost no network library."""
     assert libraries(loaded("import smarksync.plugin")) & (HEAVY - {"pydantic", "pydantic_core"}) == set()

@@ -127,6 +127,8 @@ def _entities(job: Job, schema: Schema, sides: tuple[str, ...]) -> Iterator[Prob
     for index, word in enumerate(job.activities or ()):
         if word not in types:
             yield job.problem(f"`{word}` is not a type of activity.", suggest(word, types), at=("activities", index))
+    if job.entity not in schema:
+        return  # said above: what it names is no entity
     fields = schema[job.entity].fields
     for index, key in enumerate(job.match or ()):
         for name in key:

@@ -110,7 +110,7 @@ def _send(run: Run, job: JobRun, lane: Lane, op: Op, batches: list[list[PlanRow]
             return
         refs = entities.refs(run.ledger, {r.eid for b in group for r in b}) if op is Op.CREATE else {}
         with run.ledger.tx():
-            plans.set_status(run.ledger, [row.seq for batch in group for row in batch], "sending")
+            plans.send(run.ledger, [row.seq for batch in group for row in batch], run.stamp())
         futures = []
         for batch in group:
             writes = [_write(lane, op, row, refs.get(row.eid)) for row in batch]

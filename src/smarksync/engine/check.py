@@ -217,7 +217,7 @@ class _Checker:
             )  # fmt: skip
 
     def _cure(self, one: Checked, opened: Opened, obj: str, vendor: str) -> str:
-        if isinstance(opened.connector, Fixes):
+        if isinstance(opened.connector, Fixes) and not self.fix:
             return f"`smarksync check {one.name} --fix` creates it where it can."
         mapping = self.workshop.written[one.name][obj]
         entity = self.config.schema_[mapping.entity]

@@ -145,7 +145,9 @@ class Run:
     mappings: dict[int, CompiledMapping] = field(default_factory=dict)  # of every stream, opened or not
     connection_of: dict[int, str] = field(default_factory=dict)  # by sid, of every stream ever used
     jobs: list[JobRun] = field(default_factory=list)
-    refused: dict[str, ConfigError] = field(default_factory=dict)  # jobs that name a field which an account lacks
+    refused: dict[str, ConfigError] = field(
+        default_factory=dict
+    )  # jobs that cannot run, with the reason: the others do
     match: dict[str, list[Any]] = field(default_factory=dict)  # by entity
     email_sids: frozenset[int] = frozenset()
     start_seq: int = 0  # changes after this one, up to read_seq, are what this run read

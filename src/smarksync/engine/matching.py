@@ -330,7 +330,7 @@ def _doubt(
     for newcomer in group:
         if newcomer.eid is None:
             newcomer.eid = linker.create([newcomer], entities.PROVISIONAL)
-        else:
+        elif newcomer.row in linker.bodies:  # one that waits since an earlier run is no news
             linker.know([newcomer.eid])
             linker.join(newcomer.eid, [newcomer])
     linker.flush()

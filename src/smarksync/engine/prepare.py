@@ -33,7 +33,7 @@ from smarksync.plugin import ConnectorSpec, FieldInfo, StreamSpec
 from . import named
 from .context import JobRun, Lane, Opened, Run
 from .references import ConnectionReferences
-from .registry import Registry
+from .registry import PluginBroken, Registry
 
 #: entities in the order in which they point at each other
 PARENTS = ("campaign", "account", "lead", "opportunity")
@@ -122,7 +122,7 @@ class Workshop:
         try:
             spec = self.registry.spec(conn.connector)
         except ConfigError as error:
-            raise ConfigError(
+            raise type(error)(
                 f"connection {name!r}: {error.message}", file=str(place.file), line=place.line, hint=error.hint
             ) from error
         settings = read_settings(self.config, name, spec.settings)
@@ -185,11 +185,16 @@ class Workshop:
 
 def open_connections(run: Run, workshop: Workshop, jobs: Sequence[Job]) -> list[str]:
     """Opens what the jobs name, without any I/O; returns each (connection, object) that they may touch, for leases."""
-    names = set()
+    names: set[str] = set()
     for job in jobs:
+        try:
+            for name in job.connections:
+                if name not in run.connections:
+                    run.connections[name] = workshop.open(name)
+        except PluginBroken as broken:
+            run.refused[job.name] = broken
+            continue
         for name in job.connections:
-            if name not in run.connections:
-                run.connections[name] = workshop.open(name)
             names |= {
                 f"{name}:{obj}" for obj, mapping in workshop.written[name].items() if mapping.entity == job.entity
             }
@@ -199,6 +204,8 @@ def open_connections(run: Run, workshop: Workshop, jobs: Sequence[Job]) -> list[
 def open_run(run: Run, config: Config, workshop: Workshop, jobs: Sequence[Job]) -> None:
     """Lanes of the opened connections, mappings of every stream, and the jobs' rules."""
     for job in jobs:
+        if job.name in run.refused:
+            continue
         _add_job(run, config, workshop, job)
     if run.refused and not run.jobs:
         raise next(iter(run.refused.values()))

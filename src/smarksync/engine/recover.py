@@ -6,6 +6,8 @@ guard stopped were never released, and recovery does not know them.
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from smarksync.errors import SystemFailure
 from smarksync.ledger import links, plans
 from smarksync.ledger.plans import PlanRow
@@ -84,14 +86,27 @@ def after_match(run: Run) -> None:
         linked = links.occupied(run.ledger, {row.eid for row in rows})
         found = [row for row in rows if lane.sid in linked.get(row.eid, ())]
         missing = [row for row in rows if lane.sid not in linked.get(row.eid, ())]
+        certain = [row.seq for row in missing if lane.failed is None and _can_tell(lane, row)]
+        certain = _long_enough(run, lane, certain)
         with run.ledger.tx():
             plans.remove(run.ledger, [row.seq for row in found])
-            # not there after a complete reading, or to be looked up by key just before it is sent again
-            certain = lane.failed is None and (
-                lane.pulled_whole or Can.FIND in lane.spec.can or Can.UPSERT_BY_KEY in lane.spec.can
-            )
-            if certain:
-                plans.set_status(run.ledger, [row.seq for row in missing], "released")
+            plans.set_status(run.ledger, certain, "released")
+
+
+def _can_tell(lane: Lane, row: PlanRow) -> bool:
+    """Not there after a complete reading; or looked up by key just before it is sent again; or safe to repeat."""
+    if lane.pulled_whole or Can.UPSERT_BY_KEY in lane.spec.can:
+        return True
+    return any(row.body.get("after", {}).get(key) for key in refusals.lookup_keys(lane))
+
+
+def _long_enough(run: Run, lane: Lane, seqs: list[int]) -> list[int]:
+    """A vendor that indexes late shows a row only after a while: until then its absence proves nothing."""
+    late = lane.spec.overlap
+    if not late:
+        return seqs
+    sent = plans.sent_times(run.ledger, seqs)
+    return [seq for seq in seqs if seq not in sent or run.now() - datetime.fromisoformat(sent[seq]) >= late]
 
 
 def resend(run: Run, job: JobRun) -> None:

@@ -155,20 +155,22 @@ def before_creates(run: Run, job: JobRun, lane: Lane, rows: list[PlanRow]) -> li
     late: list[PlanRow] = []
     for row in rows:
         (late if lane.sid in linked.get(row.eid, ()) else wanted).append(row)
-    key = _lookup_key(lane)
-    if key is None or (lane.pulled_whole and not any(row.run != run.run_id for row in wanted)):
+    again = any(row.run != run.run_id for row in wanted)
+    keys_there = lookup_keys(lane)
+    key = next((k for k in keys_there if any(row.body.get("after", {}).get(k) for row in wanted)), None)
+    if key is None or (lane.pulled_whole and not again):
         _drop(run, job, lane, late)
         return wanted
-    values = {str(row.body["after"][key]).casefold(): row for row in wanted if row.body.get("after", {}).get(key)}
-    if not values:
-        _drop(run, job, lane, late)
-        return wanted
+    values: dict[str, list[PlanRow]] = {}
+    for row in wanted:
+        if row.body.get("after", {}).get(key):
+            values.setdefault(str(row.body["after"][key]).casefold(), []).append(row)
     try:
         found = list(
             lane.connector.find(  # type: ignore[attr-defined]
                 lane.stream.object,
                 key,
-                [str(r.body["after"][key]) for r in values.values()],
+                [str(rows[0].body["after"][key]) for rows in values.values()],
                 fields=lane.mapping.vendor_fields,
             )
         )
@@ -182,7 +184,10 @@ def before_creates(run: Run, job: JobRun, lane: Lane, rows: list[PlanRow]) -> li
     with run.ledger.tx():
         arrive(run, lane, strangers)
         hits = [
-            row for value, row in values.items() if value in names and not _strangers_only(run, row, found, known, key)
+            row
+            for value, rows in values.items()
+            for row in rows
+            if value in names and not _strangers_only(run, row, found, known, key)
         ]
         _drop(run, job, lane, late)
         for row in hits:
@@ -214,12 +219,9 @@ def _keep_key(run: Run, row: PlanRow) -> None:
         keys.add(run.ledger, [("email", str(email).casefold(), row.eid)])
 
 
-def _lookup_key(lane: Lane) -> str | None:
-    """The vendor field by which rows can be looked up: our own id first, then the address."""
+def lookup_keys(lane: Lane) -> list[str]:
+    """The vendor fields by which a row of ours can be looked up: the address, then our own id."""
     if Can.FIND not in lane.spec.can:
-        return None
-    for name in ("external_id", "email"):
-        codec = lane.mapping.fields.get(name)
-        if codec is not None and codec.vendor in lane.spec.natural_keys and name == "email":
-            return str(codec.vendor)
-    return None
+        return []
+    codecs = (lane.mapping.fields.get(name) for name in ("email", "external_id"))
+    return [str(codec.vendor) for codec in codecs if codec is not None and codec.vendor in lane.spec.natural_keys]

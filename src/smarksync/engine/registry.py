@@ -14,6 +14,10 @@ from smarksync.plugin import SUPPORTED_CONTRACTS, ConnectorSpec, Transform, hook
 GROUP = "smarksync"
 
 
+class PluginBroken(ConfigError):
+    """A plugin that cannot be used: the jobs that name it are refused, and no other."""
+
+
 class Registry:
     """The installed plugins. ``extra`` are plugin objects registered besides (tests, simulators)."""
 
@@ -64,7 +68,7 @@ class Registry:
         try:
             plugin = points[0].load()
         except Exception as error:  # whatever a plugin raises on import concerns the jobs that name it, and no other
-            raise ConfigError(
+            raise PluginBroken(
                 f"The plugin {owners[0]} cannot be imported: {type(error).__name__}: {error}.",
                 hint="Its jobs cannot run; reinstall or update it.",
             ) from error
@@ -76,7 +80,7 @@ class Registry:
         for group in self.manager.hook.smarksync_connectors():
             for spec in group:
                 if spec.contract not in SUPPORTED_CONTRACTS:
-                    raise ConfigError(
+                    raise PluginBroken(
                         f"The connector {spec.name!r} was written for plugin contract {spec.contract}; this SmarkSync knows "
                         f"{', '.join(map(str, sorted(SUPPORTED_CONTRACTS)))}.",
                         hint=f"Install a version of smarksync-{spec.name} for it.",

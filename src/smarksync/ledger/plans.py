@@ -34,11 +34,11 @@ _INSERT = (
 
 def add(ledger: Ledger, run: str, job: str, rows: Iterable[tuple[int, Any]]) -> None:
     """Stores (eid, plan.rows.Row) with what the guards count."""
-    used = int(ledger.value("SELECT seq FROM sqlite_sequence WHERE name = 'plan'") or 0)
+    last = int(ledger.value("SELECT seq FROM sqlite_sequence WHERE name = 'plan'") or 0)
     heads: list[tuple[Any, ...]] = []
     bodies: list[tuple[int, bytes]] = []
     marks: list[tuple[int, str, str]] = []
-    for seq, (eid, row) in enumerate(rows, used + 1):
+    for seq, (eid, row) in enumerate(rows, last + 1):
         heads.append((seq, run, job, eid, row.sid, row.rid, row.op, row.consent, row.adopts, row.stamp))
         bodies.append((seq, dumps(row.body())))
         marks += [(seq, kind, field) for kind, field in row.marks]
@@ -70,6 +70,19 @@ def discard(ledger: Ledger, job: str) -> None:
     ledger.run(f"DELETE FROM plan_marks WHERE seq IN ({over})", (job,))
     ledger.run(f"DELETE FROM plan_bodies WHERE seq IN ({over})", (job,))
     ledger.run("DELETE FROM plan WHERE job = ? AND status IN ('planned', 'held', 'failed', 'stale')", (job,))
+
+
+def send(ledger: Ledger, seqs: Iterable[int], at: str) -> None:
+    """The rows are about to be sent, at this time."""
+    ledger.many("UPDATE plan SET status = 'sending', sent_at = ? WHERE seq = ?", ((at, seq) for seq in seqs))
+
+
+def sent_times(ledger: Ledger, seqs: Iterable[int]) -> dict[int, str]:
+    """{seq: when the row was sent last}."""
+    sql = (
+        "SELECT p.seq, p.sent_at FROM json_each(?) j CROSS JOIN plan p WHERE p.seq = j.value AND p.sent_at IS NOT NULL"
+    )
+    return dict(ledger.rows(sql, (dumps(list(seqs)).decode(),)))
 
 
 def set_status(ledger: Ledger, seqs: Iterable[int], status: str) -> None:

@@ -50,7 +50,7 @@ TABLES = (
     """CREATE TABLE plan (
         seq INTEGER PRIMARY KEY AUTOINCREMENT, run TEXT NOT NULL, job TEXT NOT NULL, eid INTEGER NOT NULL,
         sid INTEGER, rid TEXT, op TEXT NOT NULL, status TEXT NOT NULL, consent INTEGER NOT NULL DEFAULT 0,
-        adopts INTEGER NOT NULL DEFAULT 0, stamp INTEGER NOT NULL DEFAULT 0)""",
+        adopts INTEGER NOT NULL DEFAULT 0, stamp INTEGER NOT NULL DEFAULT 0, sent_at TEXT)""",
     "CREATE INDEX plan_status ON plan (status, job, consent, op, sid)",
     "CREATE INDEX plan_eid ON plan (eid)",
     "CREATE TABLE plan_bodies (seq INTEGER PRIMARY KEY, body BLOB NOT NULL)",

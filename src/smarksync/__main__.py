@@ -1,5 +1,0 @@
-"""``python -m smarksync``."""
-
-from smarksync.cli import main
-
-main()
