@@ -172,7 +172,7 @@ class _Absorber:
         with ledger.tx():
             if records:
                 self._store(records)
-            streams.save_cursor(ledger, lane.sid, page.cursor)
+            streams.save_cursor(ledger, lane.sid, page.cursor, lane.mapping.version)
         self.seen += len(records)
         self.run.tell("pull", lane.name, lane.read, page.total)
 
