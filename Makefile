@@ -9,7 +9,7 @@ EXTRAS := keyring,record,quality,test,dev
 EDITABLE := -e '.[$(EXTRAS)]' $(foreach p,$(PLUGINS),-e ./$(p))
 PIP := $(BIN)/python -m pip
 
-.PHONY: help install demo test lint types docs wheel bench live mutants clean
+.PHONY: help install demo test lint types docs wheel bench live machine mutants clean
 help:
 	@echo 'make demo      install into .venv and sync two bundled systems'
 	@echo 'make test      install into .venv and run the tests'
@@ -64,6 +64,15 @@ wheel: install
 # real servers on loopback, installed into .peers (or SMARKSYNC_PEERS) the first time
 live: install
 	SMARKSYNC_LIVE=1 $(BIN)/python -m pytest tests/live -rs
+
+# many more random histories, and a kill at every point (an hour with HISTORIES=2000)
+HISTORIES ?= 300
+machine: install
+	SMARKSYNC_HISTORIES=$(HISTORIES) $(BIN)/python -m pytest tests/machine
+
+# seeded bugs that the machine must kill
+mutants: install
+	$(BIN)/python scripts/mutants.py
 
 clean:
 	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -393,9 +393,9 @@ def _evidence(side: Side, record: Record, lane: Lane, after: str | None) -> list
 
 def _is_ours(record: Record, own_at: str | None) -> bool:
     """Whether the version was made by our own write."""
-    return record.changed_by == OWN_USER or (
-        own_at is not None and record.changed_at is not None and instant(record.changed_at) == own_at
-    )
+    if record.changed_by is not None:
+        return record.changed_by == OWN_USER  # a coarse stamp may be shared with a person's edit; a name is not
+    return own_at is not None and record.changed_at is not None and instant(record.changed_at) == own_at
 
 
 def _from_history(record: Record, vendor: str, lane: Lane) -> list[Any] | None:
