@@ -72,7 +72,8 @@ def _show_stale(settings: Globals, reviewed: Reviewed) -> None:
     if not reviewed.stale or out.json:
         return
     say("")
-    say(f"{len(reviewed.stale):,} rows were stale and not written; `smarksync run` plans them again:")
+    rows = "row was" if len(reviewed.stale) == 1 else "rows were"
+    say(f"{len(reviewed.stale):,} {rows} stale and not written; `smarksync run` plans them again:")
     for row in reviewed.stale[:MOST]:
         say(f"  {row['op']} {row['connection']}:{row['object']}:{row['id'] or '(new)'} — {row['why']}")
         if out.quiet:

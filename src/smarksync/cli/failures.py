@@ -96,7 +96,8 @@ def _sentence(error: SmarkSyncError) -> str:
     if isinstance(error, ConfigError) and len(error.problems) > 1:
         return "\n".join([f"{len(error.problems)} problems in the config:", *(f"  {p}" for p in error.problems)])
     if isinstance(error, SystemFailure) and error.connection:
-        return f"{error.connection}: {error}"
+        text = str(error)  # the words of a connector often begin with its connection
+        return text if text.startswith(f"{error.connection}: ") else f"{error.connection}: {text}"
     return str(error)
 
 
@@ -108,7 +109,9 @@ def _usage(error: BaseException) -> tuple[str, str] | None:
     if "ClickException" in names:
         ctx = getattr(error, "ctx", None)
         path = getattr(ctx, "command_path", None) or "smarksync"
-        return str(error.format_message()).rstrip(".") + ".", f"`{path} --help` shows what there is."  # type: ignore[attr-defined]
+        said = str(error.format_message())  # type: ignore[attr-defined]
+        said = said.replace(": Value error, ", ": ").rstrip(".")
+        return said if said.endswith("?") else said + ".", f"`{path} --help` shows what there is."
     if "Abort" in names:
         return "Stopped: an answer was needed.", ""
     return None

@@ -154,7 +154,11 @@ def _json(head: Mapping[str, Any], changes: Iterable[Mapping[str, Any]]) -> Iter
 def _write(path: Path, parts: Iterable[str]) -> None:
     """The file is there whole or not at all, and readable by its owner only: it holds people's data."""
     folder = path.parent
-    handle, name = tempfile.mkstemp(prefix=".smarksync-", dir=folder)
+    try:
+        handle, name = tempfile.mkstemp(prefix=".smarksync-", dir=folder)
+    except OSError as error:
+        error.filename = str(path)  # not the working file, which nobody asked for
+        raise
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.writelines(parts)

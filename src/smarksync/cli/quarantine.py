@@ -76,7 +76,7 @@ def show(ctx: typer.Context, number: _Id, json: _Json = False) -> int:
     job = f", job {found['job']}" if found["job"] else ""
     out.line(f"{out.style('head', f'Quarantine {number}')} ({found['kind']}, {found['code']}{job}, {found['state']})")
     out.line(f"  {found['message']}")
-    out.line(f"  {found['record']}, entity {found['entity']}" + (f", {found['who']}" if found["who"] else ""))
+    out.line(f"  {_record(found)}, entity {found['entity']}" + (f", {found['who']}" if found["who"] else ""))
     for one in found["candidates"]:
         out.line(f"  could be {one['entity']}  {one['who']}  {', '.join(one['records'])}")
     out.line(f"  since {when(found['since'])}, run {found['run']}")
@@ -148,12 +148,17 @@ def _act(ctx: typer.Context, json: bool, act: Any, words: str) -> int:
     return 0
 
 
+def _record(one: Mapping[str, Any]) -> str:
+    """The record; of one that could not be created, the records that it was to be made from."""
+    return f"{one['record']} from {', '.join(one['new_from'])}" if one["new_from"] else str(one["record"])
+
+
 def brief(out: Output, one: Mapping[str, Any]) -> None:
     """One entry in three lines."""
     state = "" if one["state"] == "open" else f" [{one['state']}]"
     who = f"  {one['who']}" if one["who"] else ""
     out.line(
-        f"{out.style('head', str(one['id']))}  {one['kind']}  {one['record']}{who}{state}  {out.style('dim', when(one['since']))}"
+        f"{out.style('head', str(one['id']))}  {one['kind']}  {_record(one)}{who}{state}  {out.style('dim', when(one['since']))}"
     )
     out.line(f"    {one['message']}")
     out.line(f"    {one['do']}")

@@ -171,7 +171,7 @@ def show_(
         out.line(f"… and {left:,} more: `smarksync show {head['run_id']} --limit {found['changes_total']}`")
     if not found["changes"]:
         out.line("It changed nothing.")
-    for name, what in (("quarantined", "in quarantine since this run"), ("asked", "conflicts asked by this run")):
+    for name, what in (("quarantined", "in quarantine since this run"), ("asked", "conflict(s) asked by this run")):
         if found[name]:
             out.line(f"{found[name]:,} {what}")
     return 0

@@ -64,9 +64,15 @@ def _from_environment(name: str, environ: Mapping[str, str]) -> str:
         raise Missing(f"`${{{name}}}` is not the name of an environment variable.", "Letters, digits and `_` make one.")
     value = environ.get(name)
     if value is None:
-        raise Missing(f"the environment variable {name} is not set.", f"Set it: `export {name}=…`.")
+        raise Missing(
+            f"the environment variable {name} is not set.",
+            "Set it where this command runs; cron has an environment of its own.",
+        )
     if not value:
-        raise Missing(f"the environment variable {name} is empty.", f"Set it: `export {name}=…`.")
+        raise Missing(
+            f"the environment variable {name} is empty.",
+            "Set it where this command runs; cron has an environment of its own.",
+        )
     return value
 
 

@@ -113,13 +113,19 @@ def sentences(run: Run) -> list[str]:
     said: list[str] = []
     for opened in run.connections.values():
         if opened.failed is not None:
-            said.append(f"{opened.name}: {_plain(opened.failed)}")
+            said.append(_of(opened.name, opened.failed))
     for lane in run.lanes.values():
         if lane.failed is not None and lane.failed is not run.connections[lane.stream.connection].failed:
-            said.append(f"{lane.name}: {_plain(lane.failed)}")
+            said.append(_of(lane.name, lane.failed))
     said += [job.stop_text for job in run.jobs if job.stop_text]
     said += [str(error) for error in run.refused.values()]
     return [*said, *run.notes]
+
+
+def _of(name: str, error: Exception) -> str:
+    """The error with the name of what failed; connectors' own words often begin with their connection."""
+    text = _plain(error)
+    return text if text.startswith(f"{name.split(':')[0]}: ") else f"{name}: {text}"
 
 
 def _plain(error: Exception) -> str:

@@ -252,5 +252,5 @@ def _explain(error: sqlite3.DatabaseError, path: str, verb: str) -> LedgerError:
     elif "not a database" in text or "malformed" in text:
         hint = "The file is damaged or is something else. Restore it from a backup, or move it away to begin anew."
     else:
-        hint = "See the text above; the last committed step is safe."
+        hint = "Is there room on the disk, and is it sound? The last committed step is safe."
     return LedgerError(f"The ledger {path} could not be {verb}: {text}.", hint=hint)

@@ -1,7 +1,8 @@
 """Phone numbers: E.164 where they parse, otherwise the text as given.
 
-A number counts as parsed when its length is possible for its country: not merely dialable digits, and not
-a check against today's numbering plan, which changes more often than people's records.
+An international number counts as parsed when its length is possible for its country: not merely dialable digits, and
+not a check against today's numbering plan, which changes more often than people's records. A number without a country
+code must be one of the country that is assumed for it: else the country is wrong, and so would be the number.
 """
 
 from __future__ import annotations
@@ -109,10 +110,13 @@ def _library(text: str, country: str | None) -> str | None:
     import phonenumbers
 
     try:
-        number = phonenumbers.parse(text, country)
+        number = phonenumbers.parse(text, country, keep_raw_input=True)
     except phonenumbers.NumberParseException:
         return None
     if phonenumbers.is_possible_number_with_reason(number) != phonenumbers.ValidationResult.IS_POSSIBLE:
+        return None
+    assumed = number.country_code_source == phonenumbers.CountryCodeSource.FROM_DEFAULT_COUNTRY
+    if assumed and not phonenumbers.is_valid_number(number):
         return None
     # The library looks for *a* number in the text: it drops what follows ("030 123456 / x 0171") and dials letters
     # ("0171 1234567 Ada"). A value is one number or it is text: its last digits must be the number's.

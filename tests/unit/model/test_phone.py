@@ -68,6 +68,9 @@ def test_a_canonical_phone_stays_whatever_the_country(text, region, other):
         ("tel:+49-30-123456", None, "+4930123456"),
         ("+1-800-FLOWERS", None, "+1-800-FLOWERS"),
         ("0171 1234567 Ada", "DE", "0171 1234567 Ada"),  # a name is not dialled
+        ("020 7946 0999", "CZ", "020 7946 0999"),  # a number of London, whatever the record's country says
+        ("(0)30 1234567", "GB", "(0)30 1234567"),
+        ("020 7946 0999", "GB", "+442079460999"),
         ("555-0100", "US", "555-0100"),  # only dialable next door: not E.164
         ("030 123456 / x 0171", "DE", "030 123456 / x 0171"),  # two numbers are not one
         ("  ask reception ", "DE", "ask reception"),
