@@ -9,13 +9,14 @@ EXTRAS := keyring,record,quality,test,dev
 EDITABLE := -e '.[$(EXTRAS)]' $(foreach p,$(PLUGINS),-e ./$(p))
 PIP := $(BIN)/python -m pip
 
-.PHONY: help install demo test lint types docs wheel bench live mutants clean
+.PHONY: help install demo test lint types docs wheel bench live machine mutants clean
 help:
 	@echo 'make demo      install into .venv and sync two bundled systems'
 	@echo 'make test      install into .venv and run the tests'
 	@echo 'make lint      ruff'
 	@echo 'make types     mypy --strict'
 	@echo 'make docs      renew the tables of docs/ from the program'
+	@echo 'make bench     figures of the engine: time and memory a record'
 	@echo 'make wheel     build the wheels, install them in an empty place, use them there'
 	@echo 'make live      tests against real servers on this machine'
 	@echo 'make clean     remove .venv and what tools left behind'
@@ -51,6 +52,11 @@ types: install
 docs: install
 	$(BIN)/python scripts/docs_tables.py
 
+# figures of the engine on this machine; `make bench BENCH=--million` loads a million leads
+BENCH ?=
+bench: install
+	$(BIN)/python tests/bench/bench.py $(BENCH)
+
 # wheels of the core and of every plugin, used in a fresh environment from an empty folder
 wheel: install
 	SMARKSYNC_WHEEL=1 $(BIN)/python -m pytest tests/wheel -rs
@@ -58,6 +64,15 @@ wheel: install
 # real servers on loopback, installed into .peers (or SMARKSYNC_PEERS) the first time
 live: install
 	SMARKSYNC_LIVE=1 $(BIN)/python -m pytest tests/live -rs
+
+# many more random histories, and a kill at every point (an hour with HISTORIES=2000)
+HISTORIES ?= 300
+machine: install
+	SMARKSYNC_HISTORIES=$(HISTORIES) $(BIN)/python -m pytest tests/machine
+
+# seeded bugs that the machine must kill
+mutants: install
+	$(BIN)/python scripts/mutants.py
 
 clean:
 	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -34,6 +34,19 @@ def after_run(world: World, oracle: Oracle, foreseen: Foreseen, seen: RunSeen, b
     figures(seen)
 
 
+def after_repair(world: World, oracle: Oracle, foreseen: Foreseen, seen: RunSeen, before: set[Key]) -> None:
+    """After a run with a fault and the ones that follow: the same records, values and questions, nothing twice."""
+    made: dict[str, list[Key]] = {}
+    for key in sorted(set(world.true_rows()) - before):
+        made.setdefault(key[0], []).append(key)
+    oracle.take_creates(foreseen, made)
+    if any(made.values()):
+        raise Wrong(f"creates: nobody foresaw {made}")
+    values(world, oracle)
+    _questions(world, oracle, seen)
+    figures(seen)
+
+
 def _creates(world: World, oracle: Oracle, foreseen: Foreseen, seen: RunSeen, made: dict[str, list[Key]]) -> None:
     sent = Counter(w[0] for w in seen.writes() if w[2] == "create")
     wanted = Counter(c for _, c, _ in foreseen.creates)

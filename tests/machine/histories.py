@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import random
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from smarksync.errors import AuthFailed, Throttled, Transient
+from smarksync.plugin import WriteResult
 from smarksync.testing import Refused
 
-from .checks import after_run, eids_of, quiet, settled
+from .checks import after_repair, after_run, eids_of, figures, quiet, settled
 from .oracle import CONSENT, Job, Law, Oracle, Wrong
 from .world import FIELDS, JobPlan, Kind, Profile, World
 
@@ -135,8 +138,12 @@ class Player:
         self.counts[step[0]] += 1
 
     def _row(self, system: str, place: int) -> tuple[str, str] | None:
-        rows = [(s, r) for s, store in self.world.systems[system].stores.items() for r in sorted(store.rows)]
-        return rows[place % len(rows)] if rows else None
+        """By what it shows and not by its id, so that histories in another order name the same rows."""
+        stores = self.world.systems[system].stores
+        rows = sorted(
+            (s, repr(sorted(row.now.fields.items())), r) for s, store in stores.items() for r, row in store.rows.items()
+        )
+        return (rows[place % len(rows)][0], rows[place % len(rows)][2]) if rows else None
 
     def _vendor(self, system: str, fields: dict[str, Any]) -> dict[str, Any]:
         kind = self.world.profile.kind(system)
@@ -174,7 +181,7 @@ class Player:
 
     def do_convert(self, system: str, place: int) -> None:
         row, streams = self._row(system, place), self.world.profile.kind(system).streams
-        if row is not None and len(streams) > 1 and row[0] == streams[0]:
+        if row is not None and len(streams) > 1 and row[0] == streams[0] and (system, *row) not in self.oracle.doubts:
             self.world.systems[system].convert(row[0], row[1], streams[1])
 
     def do_wait(self, seconds: float) -> None:
@@ -201,6 +208,26 @@ class Player:
         self.counts["writes"] += len(foreseen.writes)
         self.counts["asked"] += len(foreseen.asked)
 
+    def do_faulty(self, fault: str, number: int, word: str) -> None:
+        """A run that something happens to, and what comes after it: together they do what one clean run does."""
+        world = self.world
+        world.clock.tick()
+        rows = set(world.true_rows())
+        foreseen = self.oracle.foresee(world.clock())
+        limit = _arm(world, fault, number, word)
+        dirty = world.run(limit=limit)
+        if dirty.exit_code is None:
+            self.counts["killed"] += 1
+        else:
+            figures(dirty)
+            self.counts[f"exit {dirty.exit_code}"] += 1
+        world.faults.clear()
+        for _ in range(2):
+            world.clock.advance(7)
+            seen = world.run()
+        after_repair(world, self.oracle, foreseen, seen, rows)
+        self.counts["repaired"] += 1
+
     def calm(self) -> None:
         """Edits have stopped: two runs later everything agrees, and the third is silent."""
         for _ in range(2):
@@ -211,8 +238,36 @@ class Player:
         quiet(self.world, self.world.run())
 
 
-def draw(seed: int, kinds: Sequence[Kind], size: int = 14) -> History:
-    """A random history over these systems."""
+def _arm(world: World, fault: str, number: int, word: str) -> int | None:
+    """Plans one fault; returns the limit of the run where that is the fault."""
+    faults = world.faults
+    if fault == "limit":
+        return number % 4
+    if fault == "crash":
+        faults.crash_in(number)
+    elif fault == "lost":
+        faults.lose(word.split("-")[0], applied=word.endswith("applied"), skip=number % 3, times=2)
+    elif fault == "row":
+        faults.answer(WriteResult(word.split("-")[0]), applied=word.endswith("applied"), skip=number % 3, times=2)
+    else:
+        error = {"throttled": Throttled, "transient": Transient, "auth": AuthFailed}[word]
+        faults.fail(
+            lambda: error("as planned"), system=sorted(world.systems)[number % len(world.systems)], skip=number % 7
+        )
+    return None
+
+
+FAULTS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("crash", ("",)),
+    ("limit", ("",)),
+    ("lost", ("raise-applied", "raise-", "receipt-applied", "receipt-")),
+    ("row", ("retry-", "conflict-", "unknown-", "unknown-applied")),
+    ("fail", ("throttled", "transient", "auth")),
+)
+
+
+def draw(seed: int, kinds: Sequence[Kind], size: int = 14, faults: bool = False) -> History:
+    """A random history over these systems; with ``faults`` most of its runs meet one."""
     dice = random.Random(seed)
     names = [k.name for k in kinds]
     jobs = [("people", tuple(names), _rules(random.Random(seed % 12), names))]  # few sets: each config is loaded once
@@ -222,8 +277,16 @@ def draw(seed: int, kinds: Sequence[Kind], size: int = 14) -> History:
         steps.append(_insert(dice, dice.choice(names), people))
     for _ in range(size):
         steps.append(_step(dice, names, people))
+    if faults:
+        steps = [_fault(dice) if step == ("run",) and dice.random() < 0.8 else step for step in steps]
+        steps.append(_fault(dice))
     adopt = names[0] if seed % 3 == 0 else ""
     return History(seed, kinds, jobs, steps, adopt=adopt)
+
+
+def _fault(dice: random.Random) -> Step:
+    fault, words = dice.choice(FAULTS)
+    return ("faulty", fault, dice.randint(1, 90), dice.choice(words))
 
 
 def _rules(dice: random.Random, names: Sequence[str]) -> dict[str, tuple[str, str]]:
@@ -270,7 +333,10 @@ def _step(dice: random.Random, names: Sequence[str], people: int) -> Step:
     return ("run",)
 
 
-def shrunk(history: History, folder: Path, tries: int = 250) -> tuple[History, str]:
+TRIES = int(os.environ.get("SMARKSYNC_SHRINK", "250"))
+
+
+def shrunk(history: History, folder: Path, tries: int = TRIES) -> tuple[History, str]:
     """The shortest script found that still fails, and how it fails."""
     best, said = history, _failure(history, folder)
     left = tries

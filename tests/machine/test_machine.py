@@ -8,17 +8,18 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from smarksync.plugin import Can
 
-from .histories import draw, prove
+from .histories import History, draw, prove
 from .place import folder
-from .world import Kind
+from .world import Kind, World
 
-HISTORIES = int(os.environ.get("SMARKSYNC_HISTORIES", "24"))
+HISTORIES = int(os.environ.get("SMARKSYNC_HISTORIES", "16"))
 FIRST = int(os.environ.get("SMARKSYNC_SEED", "0"))
 
 WORLDS: dict[str, tuple[Kind, ...]] = {
@@ -58,15 +59,38 @@ def test_random_histories(name: str, place: Path) -> None:
     done: Counter[str] = Counter()
     for seed in range(FIRST, FIRST + HISTORIES):
         done += prove(draw(seed, WORLDS[name]), place)
-    if HISTORIES >= 20:  # a machine that proves nothing would pass, too
-        for what in (
-            "creates",
-            "propagated",
-            "writes",
-            "asked",
-            "opted out",
-            "consent passed on",
-            "doubts",
-            "departures",
-        ):
+    _worked(name, done, "writes", "asked")
+
+
+@pytest.mark.parametrize("name", ["three", "mixed", "four"])
+def test_random_histories_with_faults(name: str, place: Path) -> None:
+    """Killed, throttled, limited, unanswered: with the runs that follow, the same as if nothing had happened."""
+    done: Counter[str] = Counter()
+    for seed in range(FIRST, FIRST + HISTORIES * 2 // 3):
+        done += prove(draw(seed, WORLDS[name], faults=True), place)
+    _worked(name, done, "killed", "repaired", "exit 5")
+
+
+@pytest.mark.parametrize("name", ["two", "three"])
+def test_order_does_not_matter(name: str, place: Path) -> None:
+    """I12: other pages, other batches, answers in another order, jobs that name their systems the other way round."""
+    for seed in range(FIRST, FIRST + HISTORIES // 3):
+        history = draw(seed, WORLDS[name])
+        there = _state(history.run(place))
+        other = [replace(k, page_size=2 + seed % 5, max_batch=1 + seed % 3) for k in history.kinds]
+        jobs = [(n, tuple(reversed(b)), r) for n, b, r in history.jobs]
+        again = History(seed, tuple(reversed(other)), jobs, history.steps, adopt=history.adopt)
+        assert _state(again.run(place, order=seed + 1)) == there, history.script()
+
+
+def _state(world: World) -> Counter[tuple[object, ...]]:
+    return Counter(
+        (k, s, *sorted((f, repr(v)) for f, v in row.items())) for (k, s, _), row in world.true_rows().items()
+    )
+
+
+def _worked(name: str, done: Counter[str], *more: str) -> None:
+    """A machine that proves nothing would pass, too."""
+    if HISTORIES >= 12:
+        for what in ("creates", "propagated", "opted out", "consent passed on", "doubts", "departures", *more):
             assert done[what], f"{name}: no history had anything with {what!r}: {dict(done)}"

@@ -76,6 +76,7 @@ class Kind:
     acts: bool = False  # maps consent_at and consent_basis, so that an opt-in can be an act of the person's own
     lacks: frozenset[str] = frozenset()
     create: str = "always"
+    explains: bool = True  # the connector tells the server's time and where a row went
 
     def vendor(self, name: str) -> str:
         """The system's own name of a canonical field."""
@@ -197,6 +198,19 @@ class RunSeen:
         ]
 
 
+def _count_statements(ledger: Ledger, faults: FaultPlan) -> None:
+    """A statement outside a transaction is a commit of its own: a process can die before each."""
+    for name in ("run", "insert", "many"):
+        plain = getattr(ledger, name)
+
+        def counted(*args: Any, plain: Any = plain) -> Any:
+            if ledger._depth == 0 and not args[0].lstrip().upper().startswith(("CREATE TEMP", "DELETE FROM SCAN")):
+                faults.point("ledger.statement")
+            return plain(*args)
+
+        setattr(ledger, name, counted)
+
+
 class World:
     """Systems, clock, ledger. Everything is deterministic: the same steps give the same world."""
 
@@ -207,7 +221,7 @@ class World:
         self.faults = FaultPlan(keep_trail=False)
         self.systems = {
             k.name: MemorySystem(k.name, [k.stream(s) for s in k.streams], self.clock, faults=self.faults,
-                                 skew=timedelta(seconds=k.skew), seed=order)
+                                 skew=timedelta(seconds=k.skew), explains=k.explains, seed=order)
             for k in profile.kinds
         }  # fmt: skip
         self.config = _config(profile.yaml(), str(folder))
@@ -216,6 +230,7 @@ class World:
             Path(self.path + suffix).unlink(missing_ok=True)
         shutil.copyfile(_blank_ledger(str(folder)), self.path)
         self.now: Any = None  # a test may put another clock here
+        self.between_statements = False  # statements outside transactions become points of death, too
 
     def run(
         self, *jobs: str, limit: int | None = None, allow: tuple[str, ...] = (), dry: bool = False, ledger: Any = None
@@ -224,6 +239,8 @@ class World:
         marks = {name: len(system.calls) for name, system in self.systems.items()}
         ledger = Ledger(f"sqlite:///{self.path}")
         ledger.io = self.faults.point
+        if self.between_statements:
+            _count_statements(ledger, self.faults)
         crash = None
         result = None
         with registered(*self.systems.values()):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
@@ -209,6 +210,8 @@ def open_run(run: Run, config: Config, workshop: Workshop, jobs: Sequence[Job]) 
         _add_job(run, config, workshop, job)
     if run.refused and not run.jobs:
         raise next(iter(run.refused.values()))
+    kinds = Counter(job.entity for job in config.jobs.values() if job.kind == "sync")
+    run.shared = frozenset(str(kind) for kind, count in kinds.items() if count > 1)
     _other_streams(run, config, workshop)
 
 

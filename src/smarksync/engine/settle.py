@@ -17,6 +17,8 @@ from smarksync.plugin import Receipt, WriteResult
 
 from .context import Lane, Run, instant
 from .lookup import side_of
+from .notes import note
+from .settle_plain import settle_plain
 
 
 def settle_locally(run: Run, person: Person, values: Mapping[str, Any], taken: Mapping[str, Mapping[str, Any]]) -> None:
@@ -31,7 +33,7 @@ def settle_locally(run: Run, person: Person, values: Mapping[str, Any], taken: M
 
 def settle(run: Run, done: Iterable[tuple[PlanRow, Receipt]]) -> None:
     """Settles rows that were applied, in one transaction (the caller's)."""
-    done = list(done)
+    done = settle_plain(run, list(done))
     if not done:
         return
     ledger = run.ledger
@@ -62,10 +64,11 @@ def settle(run: Run, done: Iterable[tuple[PlanRow, Receipt]]) -> None:
             rekeyed.append((row, before_agreed, agreed))
         for side in sides:
             touched[(side.sid, side.rid)] = side
-        notes.append((row.eid, _note(run, row, receipt)))
+        notes.append((row.eid, note(run, row, receipt)))
         if row.eid in asked:
             conflicts.close(ledger, row.job, row.eid, row.body.get("fields", []))
     _rekey(run, rekeyed)
+    tell_other_jobs(run, ((run.lanes[row.sid].stream.entity, row.eid) for row, was, now in rekeyed if was != now))
     quarantine.taken(ledger, done[0][0].job, [(row.eid, row.sid) for row, _ in done if not row.consent])
     links.put(ledger, (_link(side, fresh) for side in touched.values()))
     _strangers(run, linked, eids)
@@ -101,9 +104,11 @@ def _settle_write(
         # a side that an earlier row of this decision has written stands at the new value: what it showed before is over
         losers = {f: v for f, v in taken.get(side.key, {}).items() if side.base(f, before) != after.get(f)}
         if whole and side.key in won:
-            side.settle_whole(after)
-            if losers:
-                side.rebase(after, after, list(losers), losers)
+            if losers:  # still owed a write: what it shows is said against what is agreed now
+                names = side.names()
+                side.rebase(before, after, names, {**{f: after.get(f) for f in names}, **losers})
+            else:
+                side.settle_whole(after)
         else:
             moved = dict.fromkeys(won.get(side.key, ()), None)
             side.rebase(before, after, fields, {**{f: after.get(f) for f in moved}, **losers})
@@ -144,6 +149,9 @@ def _echo(
     stored = receipt.stored
     silent = []
     seen, pairs = target.memo.get("s") or {}, target.memo.get("p") or {}
+    consents = [codec.vendor for name in CONSENT_FIELDS if (codec := lane.mapping.fields.get(name)) is not None]
+    if stored == sent and not target.memo and not any(vendor in sent for vendor in consents):
+        sent = {}  # a new or settled record holds just what we sent: nothing to remember, field by field
     for vendor in sent:
         codec = codecs.get(vendor)
         if codec is None:
@@ -164,7 +172,7 @@ def _echo(
             target.keep_pair(vendor, raw, shown)
     if silent:
         target.await_echo(silent)
-    if stored is not None:
+    if stored is not None and sent:
         _unasked(target, stored, sent, codecs, after, lane, news, row, run)
     target.version = receipt.version or target.version
     target.seen_at = run.stamp()
@@ -219,6 +227,14 @@ def _rekey(run: Run, changed: list[tuple[PlanRow, Mapping[str, Any], Mapping[str
                 for row, before, _ in changed if row.op != "create"))  # fmt: skip
 
 
+def tell_other_jobs(run: Run, moved: Iterable[tuple[str, int]]) -> None:
+    """(kind, entity): what one job agreed may be owed to the systems of another, which has looked already."""
+    states.changed(
+        run.ledger,
+        sorted({(eid, None, None, run.run_id) for kind, eid in moved if kind in run.shared}, key=lambda n: n[0]),
+    )
+
+
 def rekey(run: Run, changed: Iterable[tuple[str, int, Mapping[str, Any], Mapping[str, Any]]]) -> None:
     """(kind, entity, agreed before, agreed after): match keys follow; the former ones propose, and never link."""
     added: list[tuple[str, str, int]] = []
@@ -247,26 +263,6 @@ def _strangers(run: Run, linked: Mapping[int, list[Link]], eids: set[int]) -> No
     ]
     if rows:
         links.remember(run.ledger, rows)
-
-
-def _note(run: Run, row: PlanRow, receipt: Receipt) -> dict[str, Any]:
-    """One audit row: creates store no before-image, everything else does."""
-    lane = run.lanes[row.sid]
-    body = row.body
-    note: dict[str, Any] = {
-        "op": row.op, "connection": lane.stream.connection, "object": lane.stream.object, "id": row.rid or receipt.id,
-        "job": row.job, "reason": body.get("reason", ""),
-    }  # fmt: skip
-    if row.op == "create":
-        note["result"] = str(receipt.result)
-        note["fields"] = {f: why for f, why in body.get("why", {}).items() if why.get("beaten")}
-    else:
-        values = body.get("values", {})
-        note["vendor"] = {
-            v: {"before": body.get("before", {}).get(v), "after": a} for v, a in body.get("after", {}).items()
-        }
-        note["fields"] = {f: {"after": values.get(f), **why} for f, why in body.get("why", {}).items()}
-    return note
 
 
 def changed_outcome(result: WriteResult) -> bool:

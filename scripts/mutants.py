@@ -1,0 +1,147 @@
+"""Seeds bugs into a copy of the sources and shows that the machine's tests kill them. `make mutants`.
+
+Each bug is a textual patch; one whose text is no longer there is an error, because it proves nothing. A control
+run without a bug must pass. Exit code 0: the control passed and at least nine of ten bugs died, all named ones
+among them.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).resolve().parent.parent
+QUICK = "tests/machine/test_regressions.py"
+RANDOM = "tests/machine/test_machine.py"
+KILL = "tests/machine/test_kill.py"
+
+
+class Mutant(NamedTuple):
+    """``patches``: (file under src/smarksync, text, text instead). ``named``: asked for by name, must die."""
+
+    name: str
+    patches: tuple[tuple[str, str, str], ...]
+    named: bool = False
+    tests: tuple[str, ...] = (QUICK, RANDOM)
+
+
+MUTANTS = (
+    Mutant("base moved at T1", ((
+        "engine/intake.py", "        mark_stamp(side, record.fields, ref)\n",
+        "        mark_stamp(side, record.fields, ref)\n        if not side.memo.get('n'):\n"
+        "            side._put('b', {**(side.memo.get('b') or {}), **{n: side.observed(n, values) for n in side.dirty()}})\n"),), True),
+    Mutant("the (sent, stored) pair kept after a foreign edit", (
+        ("engine/intake.py", "            side.drop_pair(vendor)\n", "            pass\n"),), True),
+    Mutant("inbox rows deleted whole instead of by sequence", (
+        ("ledger/inbox.py", "DELETE FROM inbox WHERE seq <= ?\", (up_to,)", "DELETE FROM inbox WHERE seq <= ? OR 1\", (up_to,)"),), True),
+    Mutant("what a job owes cleared by entity instead of by sequence", (
+        ("ledger/states.py", "WHERE job = ? AND seq <= ? AND eid IN", "WHERE job = ? AND seq <= 9e15 + ? AND eid IN"),), True),
+    Mutant("planned rows re-sent by recovery after a guard stopped them", (
+        ("engine/recover.py", "\"job = ? AND sid = ? AND status = 'released'\"", "\"job = ? AND sid = ? AND status IN ('released', 'held')\""),
+        ("engine/apply.py", "AND status = 'released' AND seq > ?", "AND status IN ('released', 'held') AND seq > ?")), True),
+    Mutant("our own write taken as edit time", (
+        ("engine/intake.py", "        return record.changed_by == OWN_USER  # a", "        return False  # a"),
+        ("engine/settle.py", "target.changed_at = target.changed_at or lane.ours(receipt.changed_at)", "target.changed_at = lane.ours(receipt.changed_at)")), True),
+    Mutant("a one-sided untick of an opt-out passed on", (
+        ("plan/consent.py", "evidence = BASIS_EVIDENCE.get(str(basis), 0) if name == \"email_opt_out\" else 0", "evidence = 2"),), True),
+    Mutant("deletion inferred from an incomplete scan", (
+        ("engine/departures.py", "        if lane.failed is not None:\n            continue\n", ""),), True),
+    Mutant("receipts by position", ((
+        "engine/apply.py", "    for receipt in receipts:\n        seq = int(receipt.ref) if receipt.ref.isdigit() else -1\n",
+        "    for place, receipt in enumerate(receipts):\n        seq = batch[place].seq\n"),), True),
+    Mutant("second candidate dropped", (("plan/match.py", "        elif len(strong) > 1:\n", "        elif False:\n"),), True),
+    Mutant("alias lost on merge", (
+        ("ledger/entities.py", "\"UPDATE entities SET state = ?, into_eid = ? WHERE eid = ?\", (ALIAS, survivor, loser)", "\"UPDATE entities SET state = ?, into_eid = NULL WHERE ? AND eid = ?\", (ALIAS, survivor, loser)"),), True),
+    Mutant("a conflict blocks the entity instead of the field", (
+        ("plan/build.py", "    decided = {n: v for n, v in verdicts.items() if v.conflict is None}\n    values =", "    decided = {n: v for n, v in verdicts.items() if v.conflict is None and not outcome.questions}\n    values ="),), True),
+    Mutant("cursor committed before rows", ((
+        "engine/intake.py", "        with ledger.tx():\n            if records:\n                self._store(records)\n            streams.save_cursor(ledger, lane.sid, page.cursor)\n",
+        "        with ledger.tx():\n            streams.save_cursor(ledger, lane.sid, page.cursor)\n        with ledger.tx():\n            if records:\n                self._store(records)\n"),), True, (KILL,)),
+    Mutant("the job's mark moved past what it planned", (
+        ("engine/release.py", "states.set_mark(ledger, job.name, top)", "states.set_mark(ledger, job.name, states.top(ledger) + 9)"),)),
+    Mutant("tie ignored", (("plan/reconcile.py", "    if rule.tie is not None:\n        chosen = next((v for v in voices", "    if False:\n        chosen = next((v for v in voices"),)),
+    Mutant("an emptied field overwrites", (("plan/reconcile.py", "elif blank(view.observed) and not blank(view.base) and not rule.clear:", "elif False:"),)),
+    Mutant("an empty owner empties the others", (("plan/reconcile.py", "if owner is None or blank(owner.observed):", "if owner is None:"),)),
+    Mutant("overlapping times decide", (("plan/evidence.py", "best_after > until + skew for until in others", "True for until in others"),)),
+    Mutant("a beaten value taken for what an overwritten side stands at", (
+        ("engine/settle.py", "for f, v in taken.get(side.key, {}).items() if side.base(f, before) != after.get(f)}", "for f, v in taken.get(side.key, {}).items()}"),)),
+    Mutant("a lease that was lost goes unnoticed", (("ledger/db.py", "if found.get(name) != epoch:", "if False:"),)),
+    Mutant("an unknown answer taken for not applied", ((
+        "engine/refusals.py", "        plans.set_status(run.ledger, [row.seq], \"unknown\")\n", "        plans.remove(run.ledger, [row.seq])\n"),)),
+    Mutant("deleted records created again", ((
+        "engine/lookup.py", "for link in group if link.sid in run.connection_of)", "for link in group if link.sid in run.connection_of and link.state == 'live')"),)),
+    Mutant("a guard holds opt-outs back", (("engine/release.py", "WHERE job = ? AND status = 'planned' AND consent = 1", "WHERE job = ? AND status = 'planned' AND consent = 2"),)),
+    Mutant("a corrected duplicate keeps its old key", (("engine/intake.py", "                keys.forget(ledger, link.eid)", "                pass"),)),
+    Mutant("former addresses link", (("ledger/keys.py", "UPDATE keys SET weak = 1 WHERE", "UPDATE keys SET weak = 0 WHERE"),)),
+    Mutant("doubtful records miss opt-outs", (("engine/decide.py", "    people += doubtful\n", ""),)),
+    Mutant("servers' clocks taken as ours", (("engine/context.py", " - self.ahead)", ")"),)),
+    Mutant("the breaker never trips", (("engine/decide.py", "if count >= FLIPS:", "if False:"),)),
+    Mutant("union keeps one side", (("plan/reconcile.py", "sorted({item for v in voices for item in (v.observed or ())})", "sorted({item for v in voices[:1] for item in (v.observed or ())})"),)),
+    Mutant("creates go before the look-up of what is there", (("engine/refusals.py", "        (late if lane.sid in linked.get(row.eid, ()) else wanted).append(row)", "        wanted.append(row)"),)),
+    Mutant("rejected fills settled beside a create", (("engine/settle.py", "            if losers:  # still owed", "            if False:  # still owed"),)),
+    Mutant("other jobs are not told", (("engine/settle.py", "for kind, eid in moved if kind in run.shared", "for kind, eid in moved if kind in ()"),)),
+)  # fmt: skip
+
+
+def main(words: list[str]) -> int:
+    """Runs the control, then each bug (or those whose name contains a word given)."""
+    chosen = [m for m in MUTANTS if not words or any(w in m.name for w in words)]
+    broken = [m.name for m in MUTANTS if not _applies(m)]
+    if broken:
+        print("These bugs cannot be seeded any more; write them anew:", *broken, sep="\n  ")
+        return 2
+    if not words and not _passes(None):
+        print("control: the tests fail without any bug, so nothing is shown")
+        return 2
+    print("control: passes without a bug" if not words else "control: left out", flush=True)
+    survived = []
+    for mutant in chosen:
+        began = time.monotonic()
+        alive = _passes(mutant)
+        print(f"{'SURVIVED' if alive else 'killed  '} {time.monotonic() - began:5.1f} s  {mutant.name}", flush=True)
+        if alive:
+            survived.append(mutant)
+    print(f"{len(chosen) - len(survived)} of {len(chosen)} killed")
+    return 1 if any(m.named for m in survived) or len(survived) * 10 > len(chosen) else 0
+
+
+def _applies(mutant: Mutant) -> bool:
+    return all((ROOT / "src/smarksync" / name).read_text().count(text) == 1 for name, text, _ in mutant.patches)
+
+
+def _passes(mutant: Mutant | None) -> bool:
+    with tempfile.TemporaryDirectory(prefix="smarksync-mutant-") as place:
+        shutil.copytree(ROOT / "src", Path(place) / "src", ignore=shutil.ignore_patterns("__pycache__"))
+        for name, text, instead in mutant.patches if mutant else ():
+            path = Path(place) / "src/smarksync" / name
+            path.write_text(path.read_text().replace(text, instead))
+        tests = mutant.tests if mutant else (QUICK, RANDOM, KILL)
+        env = {
+            **os.environ,
+            "PYTHONPATH": str(Path(place) / "src"),
+            "SMARKSYNC_SHRINK": "0",
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }
+        command = [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-x",
+            "--no-header",
+            "--tb=no",
+            "-p",
+            "no:cacheprovider",
+            *tests,
+        ]
+        return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, check=False).returncode == 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

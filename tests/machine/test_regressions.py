@@ -1,0 +1,395 @@
+"""Named histories: what random ones found, and what each seeded bug of `make mutants` would break, said plainly."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from smarksync.errors import LeaseLost, Throttled, Transient
+from smarksync.ledger import inbox, lease, states
+from smarksync.ledger.db import Ledger
+from smarksync.plugin import Can, WriteResult
+
+from .place import folder
+from .world import JobPlan, Kind, Profile, World
+
+NEWEST = ("*", "{direction: both, merge: newest}")
+
+
+@pytest.fixture
+def place() -> Iterator[Path]:
+    with folder() as path:
+        yield path
+
+
+def world(place: Path, *kinds: Kind, rules: tuple[tuple[str, str], ...] = (NEWEST,), **job: Any) -> World:
+    return World(Profile(kinds, (JobPlan("people", tuple(k.name for k in kinds), rules, **job),)), place)
+
+
+def insert(w: World, system: str, **fields: Any) -> str:
+    return w.systems[system].insert("people", {f"{system}_{f}": v for f, v in fields.items()})
+
+
+def edit(w: World, system: str, rid: str, **fields: Any) -> None:
+    w.systems[system].edit("people", rid, {f"{system}_{f}": v for f, v in fields.items()})
+
+
+def row(w: World, system: str, rid: str = "p1") -> dict[str, Any]:
+    found = w.systems[system].row("people", rid)
+    assert found is not None
+    return {f.removeprefix(f"{system}_"): v for f, v in found.items()}
+
+
+def go(w: World, **how: Any) -> Any:
+    w.clock.advance(300)
+    return w.run(**how)
+
+
+def test_a_value_edited_back_to_the_beaten_one_is_an_edit(place: Path) -> None:
+    """Three systems meet; m's value loses and is overwritten. Put back by hand it must travel, not be undone."""
+    w = world(place, Kind("m"), Kind("s"), Kind("g"))
+    insert(w, "m", email="ann@x.org", company="Acme")
+    insert(w, "s", email="ann@x.org", company="Acme")
+    w.clock.advance(60)
+    insert(w, "g", email="ann@x.org", company="Bolt")
+    go(w)
+    edit(w, "m", "p1", company="Acme")
+    go(w)
+    assert [row(w, k)["company"] for k in "msg"] == ["Acme"] * 3
+
+
+def test_a_fill_that_failed_beside_a_create_is_tried_again(place: Path) -> None:
+    """f lacks the score, s lacks the record: the create succeeds, the fill is throttled, and must not be forgotten."""
+    w = world(place, Kind("m"), Kind("s"), Kind("f"))
+    insert(w, "m", email="ann@x.org", score=7)
+    insert(w, "f", email="ann@x.org")
+    w.faults.fail(lambda: Throttled("later"), system="f", kind="write")
+    assert go(w).exit_code == 5
+    go(w)
+    assert row(w, "f")["score"] == 7
+
+
+def test_an_opt_out_reaches_doubtful_records(place: Path) -> None:
+    """Two records share an address, so neither is linked; who opted out must not be mailed from either."""
+    w = world(place, Kind("m"), Kind("s"))
+    insert(w, "s", email="ann@x.org")
+    insert(w, "s", email="ann@x.org")
+    insert(w, "m", email="ann@x.org", email_opt_out=True)
+    assert go(w).exit_code == 3
+    assert row(w, "s", "p1")["email_opt_out"] is True
+    assert row(w, "s", "p2")["email_opt_out"] is True
+
+
+def test_an_opt_out_belongs_to_a_role_address_too(place: Path) -> None:
+    w = world(place, Kind("m"), Kind("s"))
+    insert(w, "m", email="info@x.org", last_name="Ore", email_opt_out=True)
+    insert(w, "s", email="info@x.org", last_name="Pit")
+    go(w)
+    assert row(w, "s", "p1")["email_opt_out"] is True
+
+
+def test_who_gets_an_address_gets_its_opt_out(place: Path) -> None:
+    """Bea opted out, and her address becomes Ann's: mail to it must stop everywhere."""
+    w = world(place, Kind("m"), Kind("s"))
+    insert(w, "m", email="ann@x.org")
+    bea = insert(w, "m", email="bea@x.org", email_opt_out=True)
+    go(w)
+    edit(w, "m", bea, email="ann@x.org")
+    go(w)
+    assert all(r[f"{k}_email_opt_out"] for (k, _, _), r in w.true_rows().items())
+
+
+def test_a_corrected_duplicate_holds_nobody_up(place: Path) -> None:
+    """Two rows shared an address and wait; one address is corrected: both go on."""
+    w = world(place, Kind("m"), Kind("s"))
+    insert(w, "m", email="ann@x.org")
+    second = insert(w, "m", email="ann@x.org")
+    assert go(w).exit_code == 3
+    edit(w, "m", second, email="bea@x.org")
+    assert go(w).exit_code == 0
+    assert sorted(r["s_email"] for r in w.systems["s"].rows("people").values()) == ["ann@x.org", "bea@x.org"]
+
+
+def test_a_deleted_duplicate_is_no_news_for_ever(place: Path) -> None:
+    w = world(place, Kind("m"), Kind("s"))
+    insert(w, "m", email="ann@x.org")
+    second = insert(w, "m", email="ann@x.org")
+    go(w)
+    w.systems["m"].delete("people", second)
+    assert go(w).exit_code == 0
+    assert len(w.systems["s"].rows("people")) == 1
+
+
+def test_a_former_address_never_links(place: Path) -> None:
+    """Ann became Anna elsewhere; whoever has her old address next is proposed, not taken for her."""
+    w = world(place, Kind("m"), Kind("s"))
+    ann = insert(w, "m", email="ann@x.org")
+    go(w)
+    w.systems["s"].delete("people", "p1")
+    edit(w, "m", ann, email="anna@x.org")
+    go(w)
+    insert(w, "s", email="ann@x.org", first_name="Other")
+    assert go(w).exit_code == 3
+    assert row(w, "m", ann)["first_name"] is None
+
+
+def test_servers_with_other_clocks(place: Path) -> None:
+    """m's clock is an hour ahead; its edit was the earlier one and must not win by that."""
+    w = world(place, Kind("m", skew=3600.0, tells_history=True), Kind("s", tells_history=True))
+    ann = insert(w, "m", email="ann@x.org", company="Acme")
+    go(w)
+    edit(w, "m", ann, company="Early")
+    w.clock.advance(600)
+    edit(w, "s", "p1", company="Late")
+    go(w)
+    assert row(w, "m", ann)["company"] == row(w, "s")["company"] == "Late"
+
+
+def test_our_own_write_is_no_edit_in_time(place: Path) -> None:
+    """We wrote s a minute before a person edited m; s was not edited by anybody then, and later an old value there is old."""
+    w = world(place, Kind("m"), Kind("s"), Kind("g"), rules=(("*", "{direction: both, merge: newest}"),))
+    insert(w, "m", email="ann@x.org", company="Acme", job_title="CEO")
+    w.clock.advance(60)
+    insert(w, "s", email="ann@x.org", company="Bolt")
+    w.systems["m"].faults = w.faults
+    go(w)  # s is newer: m gets Bolt, s gets the title
+    w.clock.advance(60)
+    insert(w, "g", email="dot@x.org", company="Corp")
+    go(w)
+    assert row(w, "m")["company"] == "Bolt"
+    # the two records meet a third by address: m's own time is the person's, not that of our write
+    assert w.sql("SELECT count(DISTINCT changed_at) FROM links WHERE eid = 1 AND state = 'live'")[0][0] >= 2
+    first = w.sql(
+        "SELECT l.changed_at FROM links l JOIN streams s ON s.sid = l.sid WHERE s.connection = 'm' AND l.rid = 'p1'"
+    )[0][0]
+    assert first < "2026-03-01T09:01", "a write of ours made m's record newer"
+
+
+def test_what_a_side_keeps_instead_counts_only_while_it_shows_it(place: Path) -> None:
+    """m keeps lower case. A person's edit ends that, and a later 'ann' there is an edit like any other."""
+    w = world(place, Kind("m", lowers=frozenset({"first_name"})), Kind("s"))
+    ann = insert(w, "s", email="ann@x.org", first_name="Ann")
+    go(w)
+    edit(w, "m", "p1", first_name="bea")
+    go(w)
+    assert row(w, "s", ann)["first_name"] == "bea"
+    edit(w, "m", "p1", first_name="ann")
+    go(w)
+    assert row(w, "s", ann)["first_name"] == "ann"
+
+
+def test_an_edit_held_by_a_guard_is_still_an_edit(place: Path) -> None:
+    """Nothing moves a base before its write: after three stopped runs the edit arrives once the guard is allowed."""
+    guards = "{updates: {count: 0, share: 0%}, share: {count: 1000}}"
+    w = world(place, Kind("m"), Kind("s"), guards=guards)
+    ann = insert(w, "m", email="ann@x.org", first_name="Ann")
+    go(w)
+    edit(w, "m", ann, first_name="Bea")
+    for _ in range(3):
+        stopped = go(w)
+        assert stopped.exit_code == 4 and not stopped.writes(), "a stopped plan was sent"
+    go(w, allow=("updates",))
+    assert row(w, "s")["first_name"] == "Bea"
+
+
+def test_an_opt_out_passes_a_guard(place: Path) -> None:
+    w = world(place, Kind("m"), Kind("s"), guards="{updates: {count: 0, share: 0%}, share: {count: 1000}}")
+    ann = insert(w, "m", email="ann@x.org", first_name="Ann")
+    go(w)
+    edit(w, "m", ann, first_name="Bea", email_opt_out=True)
+    assert go(w).exit_code == 4
+    assert row(w, "s")["email_opt_out"] is True and row(w, "s")["first_name"] == "Ann"
+
+
+def test_a_one_sided_untick_is_put_back(place: Path) -> None:
+    """Somebody unticks an opt-out in one system: no act of the person's own, so nobody is mailed again."""
+    w = world(place, Kind("m"), Kind("s"))
+    ann = insert(w, "m", email="ann@x.org", email_opt_out=True)
+    go(w)
+    edit(w, "s", "p1", email_opt_out=False)
+    go(w)
+    assert row(w, "m", ann)["email_opt_out"] is True and row(w, "s")["email_opt_out"] is True
+    assert w.sql("SELECT status FROM consent") == [("opted_out",)]
+
+
+def test_an_incomplete_reading_deletes_nobody(place: Path) -> None:
+    """The second page fails: the rows on it are not gone, even where the vendor cannot be asked for them."""
+    blind = Kind("m", full_scan=True, page_size=1, explains=False, without=frozenset({Can.FETCH, Can.GONE, Can.SWEEP}))
+    w = world(place, blind, Kind("s"), deletes=(("s", "delete"),))
+    for name in ("ann", "bea", "cyd"):
+        insert(w, "m", email=f"{name}@x.org")
+    go(w)
+    w.faults.fail(lambda: Transient("gone away"), system="m", kind="read", skip=1)
+    assert go(w).exit_code == 5
+    go(w)
+    assert len(w.systems["s"].rows("people")) == 3
+    assert w.sql("SELECT count(*) FROM links WHERE state = 'gone'") == [(0,)]
+
+
+def test_two_candidates_are_nobodys_luck(place: Path) -> None:
+    """Two people have come to share an address; the next record with it waits for a person's decision."""
+    w = world(place, Kind("m"), Kind("s"), Kind("g", create="never"))
+    insert(w, "m", email="ann@x.org")
+    bea = insert(w, "m", email="bea@x.org")
+    go(w)
+    edit(w, "m", bea, email="ann@x.org")
+    go(w)
+    insert(w, "g", email="ann@x.org", first_name="Who")
+    assert go(w).exit_code == 3
+    assert [r["m_first_name"] for r in w.systems["m"].rows("people").values()] == [None, None]
+
+
+def test_an_alias_still_names_its_survivor(place: Path) -> None:
+    """Ann was merged into Bea; a record that carries Ann's id (taken back from the bin, imported) is Bea's."""
+    w = world(place, Kind("m"), Kind("s", external_id=True))
+    ann = insert(w, "m", email="ann@x.org")
+    bea = insert(w, "m", email="bea@x.org", first_name="Bea")
+    go(w)
+    refs = {r["s_email"]: (i, r["s_external_id"]) for i, r in w.systems["s"].rows("people").items()}
+    w.systems["m"].merge("people", bea, ann)
+    go(w)
+    for rid, _ in refs.values():
+        w.systems["s"].delete("people", rid)
+    go(w)
+    insert(w, "s", email="new@x.org", external_id=refs["ann@x.org"][1])
+    go(w)
+    people = [rows for rows in w.links().values() if ("m", "people", bea) in rows]
+    assert any(k[0] == "s" for k in people[0]), "the record with the alias's id is a stranger"
+
+
+def test_a_question_blocks_its_field_only(place: Path) -> None:
+    w = world(place, Kind("m"), Kind("s"))
+    ann = insert(w, "m", email="ann@x.org", company="Acme")
+    go(w)
+    edit(w, "m", ann, company="Bolt", first_name="Ann")
+    edit(w, "s", "p1", company="Corp")
+    assert go(w).exit_code == 3
+    assert row(w, "s")["first_name"] == "Ann"
+    assert (row(w, "m", ann)["company"], row(w, "s")["company"]) == ("Bolt", "Corp")
+
+
+def test_mixed_answers_are_taken_by_ref(place: Path) -> None:
+    """Receipts come in any order; the third row is refused, and only that one."""
+    w = world(place, Kind("m"), Kind("s", max_batch=10))
+    for name in ("ann", "bea", "cyd", "dot", "eve"):
+        insert(w, "m", email=f"{name}@x.org", first_name=name)
+    w.faults.answer(WriteResult.REJECTED, lambda one: one.fields.get("s_first_name") == "cyd")
+    assert go(w).exit_code == 3
+    for rid, shown in w.systems["s"].rows("people").items():
+        sql = "SELECT e.agreed FROM links l JOIN streams s ON s.sid = l.sid JOIN entities e ON e.eid = l.eid WHERE s.connection = 's' AND l.rid = ?"
+        assert shown["s_email"].encode() in w.sql(sql, (rid,))[0][0], f"{rid} is linked to somebody else"
+    assert len(w.systems["s"].rows("people")) == 4
+
+
+def test_a_lost_answer_makes_no_second_record(place: Path) -> None:
+    """The create arrived and its answer did not: it is looked for before anything is sent again."""
+    silent = frozenset({Can.UPSERT_BY_KEY, Can.FIND})
+    for how in ("raise", "receipt"):
+        w = world(place, Kind("m"), Kind("s", without=silent))
+        insert(w, "m", email="ann@x.org", first_name="Ann")
+        w.faults.lose(how, system="s")
+        go(w)
+        go(w)
+        go(w)
+        assert len(w.systems["s"].rows("people")) == 1
+
+
+def test_a_limit_forgets_nothing(place: Path) -> None:
+    w = world(place, Kind("m"), Kind("s"))
+    for name in ("ann", "bea", "cyd"):
+        insert(w, "m", email=f"{name}@x.org")
+    for expected in (1, 2, 3):
+        go(w, limit=1)
+        assert len(w.systems["s"].rows("people")) == expected
+
+
+def test_a_deleted_record_stays_deleted(place: Path) -> None:
+    w = world(place, Kind("m"), Kind("s"))
+    ann = insert(w, "m", email="ann@x.org")
+    go(w)
+    w.systems["s"].delete("people", "p1")
+    go(w)
+    edit(w, "m", ann, first_name="Ann")
+    go(w)
+    assert not w.systems["s"].rows("people")
+
+
+def test_two_writers_that_never_rest_are_parked(place: Path) -> None:
+    """I13: somebody's script puts a value back each time; after three restorations the field rests, with a question."""
+    w = world(place, Kind("m"), Kind("s"), rules=(("*", "{direction: both, owner: m}"),))
+    insert(w, "m", email="ann@x.org", company="Acme")
+    go(w)
+    wrote = 0
+    for _ in range(8):
+        edit(w, "s", "p1", company="Bolt")
+        wrote += len(go(w).writes())
+    assert wrote == 3
+    assert [kind for _, _, kind, _ in w.questions()] == ["flip"]
+
+
+def test_a_run_that_lost_its_lease_writes_nothing_more(place: Path) -> None:
+    """A suspended machine wakes up; another run has taken over: not one commit of the sleeper may pass."""
+    w = world(place, Kind("m"), Kind("s"))
+    insert(w, "m", email="ann@x.org")
+    ledger = Ledger(f"sqlite:///{w.path}")
+    lease.take(ledger, ["connection:m"], "sleeper", w.clock())
+    w.sql_write("UPDATE leases SET epoch = epoch + 1, holder = 'another'")
+    with pytest.raises(LeaseLost), ledger.tx():
+        ledger.run("INSERT INTO meta (key, value) VALUES ('x', 'y')")
+    ledger.close()
+
+
+def test_queues_are_cleared_by_sequence(place: Path) -> None:
+    """What arrived while somebody was looking stays: in the inbox, and among what a job owes."""
+    w = world(place, Kind("m"), Kind("s"))
+    ledger = Ledger(f"sqlite:///{w.path}")
+    inbox.add(ledger, [(1, "a", b"", {}), (1, "b", b"", {}), (1, "a", b"", {"f": 1})])
+    inbox.drop(ledger, 2)
+    assert [(r[1], r[2]) for r in inbox.take(ledger, 0, 9)] == [(1, "a")]
+    states.set_due(ledger, "people", [(1, "old"), (2, "old")], 5, "now")
+    states.set_due(ledger, "people", [(2, "put down meanwhile")], 9, "now")
+    states.clear_due(ledger, "people", [1, 2], 7)
+    assert ledger.rows("SELECT eid FROM due") == [(2,)]
+    ledger.close()
+
+
+def test_an_edit_during_the_run_is_not_lost(place: Path) -> None:
+    """Between our pull and the end of the run a person edits another field of the very record we write."""
+    w = world(place, Kind("m"), Kind("s", echo="sent"))
+    ann = insert(w, "m", email="ann@x.org")
+    go(w)
+    edit(w, "m", ann, first_name="Ann")
+    plain, hit = w.faults.point, []
+
+    def point(name: str) -> None:
+        if name == "s.people.write" and not hit:
+            hit.append(name)
+            edit(w, "s", "p1", company="Acme")
+        plain(name)
+
+    w.faults.point = point  # type: ignore[method-assign]
+    go(w)
+    go(w)
+    assert hit and row(w, "m", ann)["company"] == "Acme" and row(w, "s")["first_name"] == "Ann"
+
+
+def test_a_shared_system_between_two_jobs(place: Path) -> None:
+    """I1 over two pairs: m with s, s with g. An edit in m reaches g by way of s, once, whichever job comes first."""
+    for order in (0, 1):
+        jobs = [
+            JobPlan("left", ("m", "s"), (("first_name", "{direction: both}"), ("email", "{direction: both}"))),
+            JobPlan("right", ("s", "g"), (("company", "{direction: both}"), ("first_name", "{direction: from s}"))),
+        ]
+        w = World(Profile((Kind("m"), Kind("s"), Kind("g")), tuple(jobs if order == 0 else jobs[::-1])), place)
+        insert(w, "s", email="ann@x.org", company="Acme")
+        go(w)
+        go(w)
+        edit(w, "m", "p1", first_name="Ann")
+        edit(w, "g", "p1", company="Bolt")
+        go(w)
+        go(w)
+        assert row(w, "g")["first_name"] == "Ann" and row(w, "s")["company"] == "Bolt"
+        assert not go(w).writes()
