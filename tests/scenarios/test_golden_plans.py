@@ -21,7 +21,9 @@ def test_a_first_load(world: Any, golden: Golden) -> None:
 
 def test_an_ordinary_day(world: Any, golden: Golden) -> None:
     """An edit each way, one that its owner takes back, one that empties, a score that only marketing may say."""
-    w = world(fields={"phone": {"owner": "sales"}, "score": {"direction": "from marketing"}, "company": {"blank": "clear"}})
+    w = world(
+        fields={"phone": {"owner": "sales"}, "score": {"direction": "from marketing"}, "company": {"blank": "clear"}}
+    )
     ada = w.person("Ada Lovelace", "marketing sales", company="Analytical Engines", phone="+442079460000", score=41)
     bob = w.person("Bob Noyce", "marketing sales", company="Fairchild", score=10)
     w.run()
@@ -66,7 +68,11 @@ def test_folds_and_names(world: Any, golden: Golden) -> None:
             "marketing": {
                 "lifecycle": {
                     "field": "lifecyclestage",
-                    "values": {"mql": "marketingqualifiedlead", "sal": "marketingqualifiedlead", "sql": "salesqualifiedlead"},
+                    "values": {
+                        "mql": "marketingqualifiedlead",
+                        "sal": "marketingqualifiedlead",
+                        "sql": "salesqualifiedlead",
+                    },
                 }
             },
             "sales": {"first_name": None, "last_name": None, "full_name": "Name", "lifecycle": "Stage__c"},
