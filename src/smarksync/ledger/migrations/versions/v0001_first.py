@@ -21,6 +21,8 @@ TABLES = (
         eid INTEGER PRIMARY KEY AUTOINCREMENT, ref TEXT NOT NULL UNIQUE, kind TEXT NOT NULL,
         state TEXT NOT NULL DEFAULT 'live', into_eid INTEGER, agreed TEXT NOT NULL, created_run TEXT)""",
     "CREATE INDEX entities_into ON entities (into_eid) WHERE into_eid IS NOT NULL",
+    # every run asks for them, and they are few: without it an idle run would read every entity
+    "CREATE INDEX entities_provisional ON entities (eid) WHERE state = 'provisional'",
     # entity <-> record
     """CREATE TABLE links (
         lid INTEGER PRIMARY KEY, sid INTEGER NOT NULL, rid TEXT NOT NULL, eid INTEGER, rank INTEGER NOT NULL DEFAULT 0,
