@@ -224,6 +224,7 @@ def test_an_incomplete_reading_deletes_nobody(place: Path) -> None:
     go(w)
     w.faults.fail(lambda: Transient("gone away"), system="m", kind="read", skip=1)
     assert go(w).exit_code == 5
+    assert w.sql("SELECT count(*) FROM links WHERE state = 'gone'") == [(0,)]
     go(w)
     assert len(w.systems["s"].rows("people")) == 3
     assert w.sql("SELECT count(*) FROM links WHERE state = 'gone'") == [(0,)]
