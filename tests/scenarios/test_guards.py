@@ -47,7 +47,8 @@ def test_a_guard_trips_past_count_and_share_or_at_the_cap(
     guard: str, counted: str, count: int, share: int, cap: int | None
 ) -> None:
     def trips(n: int, linked: int) -> list[str]:
-        load = Load("sales:people", linked, **{counted: n})
+        load = Load("sales:people", linked)
+        setattr(load, counted, n)
         return [trip.guard for trip in weigh([load], DEFAULT_GUARDS, first_run=False)]
 
     assert trips(count + 1, count) == [guard]

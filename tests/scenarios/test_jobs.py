@@ -8,7 +8,7 @@ import pytest
 
 # -- jobs --------------------------------------------------------------------------------------------------------
 
-CHAIN = {
+CHAIN: dict[str, Any] = {
     "people": {"between": ["marketing", "sales"]},
     "tickets": {"between": ["sales", "support"], "fields": {"*": {"direction": "from sales"}}},
 }

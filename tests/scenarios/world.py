@@ -99,7 +99,8 @@ class World:
     def __init__(self, root: Path, names: tuple[str, ...], options: dict[str, Any], registry: Registry) -> None:
         self.root, self.names, self.registry = root, names, registry
         self._reading: Ledger | None = None
-        self.clock, self.faults, self.budgets = Clock(), Killable(), {}
+        self.clock, self.faults = Clock(), Killable()
+        self.budgets: dict[str, int] = {}
         objects = options.pop("objects", {})
         self.objects: dict[str, tuple[str, ...]] = {n: objects.get(n, ("people",)) for n in names}
         also = tuple(options.pop("also", ()))
@@ -125,7 +126,9 @@ class World:
 
     def _config(self, options: dict[str, Any]) -> dict[str, Any]:
         roles = {"marketing": "marketing", "sales": "sales"}
-        top = {key: options.pop(key) for key in ("defaults", "guards", "lifecycle", "entities") if key in options}
+        top: dict[str, Any] = {
+            key: options.pop(key) for key in ("defaults", "guards", "lifecycle", "entities") if key in options
+        }
         jobs = options.pop("jobs", None) or {"people": {}}
         first = jobs.setdefault("people", {})
         first.update(options)
