@@ -7,9 +7,11 @@ from datetime import timedelta
 from typing import Any
 
 from smarksync.ledger import audit, conflicts, consent, entities, links, plans, quarantine, refs, states
-from smarksync.plan.build import Person, build, wanted_hash
+from smarksync.plan.build import build
 from smarksync.plan.edited import edited
 from smarksync.plan.first import first
+from smarksync.plan.job import Person
+from smarksync.plan.reasons import wanted_hash
 from smarksync.plan.rows import Outcome, Row
 from smarksync.plan.side import NAME_PARTS
 
