@@ -16,7 +16,8 @@ from smarksync.plugin import Can, Receipt, Record, WriteResult
 
 from . import apply, refusals
 from .context import JobRun, Lane, Run
-from .intake import fingerprint, observe
+from .intake import fingerprint
+from .observe import observe
 from .settle import settle
 
 
