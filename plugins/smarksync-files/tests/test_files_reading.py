@@ -33,8 +33,15 @@ def test_every_row_is_read_whatever_cursor_and_until_say(folder):
     assert {page.total for page in pages} == {2500}
 
 
-@pytest.mark.parametrize("data", ["", "\n\n", "\ufeff", HEAD, HEAD.strip()])
-def test_an_empty_file_has_no_rows(folder, data):
+@pytest.mark.parametrize("data", ["", "\n\n", "\ufeff"])
+def test_a_csv_file_without_its_first_line_is_broken_and_not_a_system_without_people(folder, data):
+    folder.file(data)
+    with pytest.raises(Malformed, match="names of the columns is missing"):
+        folder.read("email")
+
+
+@pytest.mark.parametrize("data", [HEAD, HEAD.strip()])
+def test_a_file_of_its_first_line_has_no_rows(folder, data):
     folder.file(data)
     assert folder.read("email") == []
     (page,) = folder.open().read("leads", cursor=None, until=None, fields=[])

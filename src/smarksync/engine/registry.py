@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Mapping
+from contextlib import redirect_stdout
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
@@ -54,8 +56,9 @@ class Registry:
         return [t for group in self.manager.hook.smarksync_transforms() for t in group]
 
     def finished(self, report: Mapping[str, Any]) -> None:
-        """Tells the plugins that a run is settled."""
-        self.manager.hook.smarksync_run_finished(report=report)
+        """Tells the plugins that a run is settled. What they print goes to stderr: stdout is ours, with `--json` too."""
+        with redirect_stdout(sys.stderr):
+            self.manager.hook.smarksync_run_finished(report=report)
 
     def _load(self, name: str) -> None:
         points = self._found[name]

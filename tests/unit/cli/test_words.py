@@ -9,8 +9,10 @@ from smarksync.cli.globals import Globals
 from smarksync.cli.plan import _write
 from smarksync.cli.quarantine import _record
 from smarksync.config.secrets import Missing, _from_environment
+from smarksync.engine.registry import Registry
 from smarksync.engine.report import _of
 from smarksync.errors import Transient
+from smarksync.plugin import hookimpl
 from smarksync.redact import redact
 
 
@@ -43,3 +45,17 @@ def test_a_plan_that_cannot_be_written_names_the_file_that_was_asked_for(tmp_pat
 def test_a_record_that_could_not_be_created_says_what_it_was_to_be_made_from():
     assert _record({"record": "crm:leads (new)", "new_from": ["mkt:people:m7"]}) == "crm:leads (new) from mkt:people:m7"
     assert _record({"record": "crm:leads:7", "new_from": []}) == "crm:leads:7"
+
+
+class _Listener:
+    @hookimpl
+    def smarksync_run_finished(self, report):
+        print("told of", report["run_id"])
+
+
+def test_what_a_listener_prints_stays_out_of_stdout(capsys):
+    plugins = Registry()
+    plugins.manager.register(_Listener())
+    plugins.finished({"run_id": "r1"})
+    said = capsys.readouterr()
+    assert said.out == "" and "told of r1" in said.err

@@ -16,6 +16,7 @@ from smarksync.plugin import (
     Cursor,
     FieldInfo,
     Invalid,
+    Malformed,
     Page,
     PermissionDenied,
     Receipt,
@@ -89,6 +90,12 @@ class FilesConnector:
         """
         table = self._table(stream)
         total = sum(1 for _ in table.unique_rows())
+        if not total and self._settings.format == "csv" and not table.has(table.id):
+            # cut off, or half-written: not a system whose people were all deleted
+            raise Malformed(
+                f"{self._path(stream)} is empty: even the line with the names of the columns is missing.",
+                hint="Put the file back; a file without rows still has its first line.",
+            )
         pick, rows = table.picker(fields), table.rows()
         left = total
         while True:
