@@ -16,6 +16,7 @@ help:
 	@echo 'make lint      ruff'
 	@echo 'make types     mypy --strict'
 	@echo 'make docs      renew the tables of docs/ from the program'
+	@echo 'make bench     figures of the engine: time and memory a record'
 	@echo 'make wheel     build the wheels, install them in an empty place, use them there'
 	@echo 'make live      tests against real servers on this machine'
 	@echo 'make clean     remove .venv and what tools left behind'
@@ -50,6 +51,11 @@ types: install
 # tables of commands, options and config keys
 docs: install
 	$(BIN)/python scripts/docs_tables.py
+
+# figures of the engine on this machine; `make bench BENCH=--million` loads a million leads
+BENCH ?=
+bench: install
+	$(BIN)/python tests/bench/bench.py $(BENCH)
 
 # wheels of the core and of every plugin, used in a fresh environment from an empty folder
 wheel: install

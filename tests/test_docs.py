@@ -6,6 +6,7 @@ A page that lies costs its reader an evening, and us the reader.
 from __future__ import annotations
 
 import ast
+import importlib
 import importlib.util
 import os
 import re
@@ -316,6 +317,20 @@ def test_the_architecture_page_has_the_floors_of_the_test() -> None:
     spec.loader.exec_module(floors)
     rooms = {path.stem for path in (ROOT / "src" / "smarksync").iterdir() if not path.name.startswith(("__", "py."))}
     assert told == {room: floor for room, floor in floors.FLOORS.items() if room in rooms}
+
+
+# -- plugins' own pages --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("plugin", sorted(p.name for p in (ROOT / "plugins").glob("smarksync-*")))
+def test_the_page_of_a_plugin_names_its_settings_and_objects(plugin: str) -> None:
+    module = importlib.import_module(plugin.replace("-", "_"))
+    text = (ROOT / "plugins" / plugin / "README.md").read_text("utf-8")
+    named_here = set(re.findall(r"`([a-z_.]+)`|^ +([a-z_]+):", text, re.M))
+    words = {word for pair in named_here for word in pair if word}
+    for spec in module.smarksync_connectors():
+        assert set(spec.settings.model_fields) - words == set()
+        assert {stream.name for stream in spec.streams} - words == set()
 
 
 # -- links ---------------------------------------------------------------------------------------------------------

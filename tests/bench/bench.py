@@ -7,13 +7,18 @@ the records. Ratios to a bare SQLite upsert of the same rows, measured in the sa
 from __future__ import annotations
 
 import argparse
+import cProfile
 import json
+import pstats
 import resource
+import shutil
 import sqlite3
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +49,8 @@ jobs:
     create: {target: always}
     fields: {"*": {direction: both, merge: newest}}
 """
+FIRST, UNCHANGED, CHANGED = "first load, create", "unchanged", "changed, 3 of 25 fields"
+BUDGETS = {FIRST: 150, UNCHANGED: 20, CHANGED: 100}  # µs a record on one core, from the page to the settled row
 ALLOW = frozenset({"first_run", "creates", "updates", "share", "adoption"})
 
 
@@ -88,62 +95,89 @@ class Bench:
 
 def bare(size: int) -> float:
     """µs for one bare upsert of the same row: what the ratios are against."""
+    spent = 0.0
     with tempfile.TemporaryDirectory() as folder:
         con = sqlite3.connect(Path(folder) / "bare.db", isolation_level=None)
         for key, value in SETTINGS.items():
             con.execute(f"PRAGMA {key} = {value}")
         con.execute("CREATE TABLE t (id INTEGER PRIMARY KEY, body BLOB)")
-        rows = [(n, json.dumps(lead(n, 0)).encode()) for n in range(size)]
-        begin = time.process_time()
         for first in range(0, size, 1000):
+            rows = [(n, json.dumps(lead(n, 0)).encode()) for n in range(first, min(size, first + 1000))]
+            begin = time.process_time()
             con.execute("BEGIN IMMEDIATE")
-            con.executemany("INSERT OR REPLACE INTO t VALUES (?, ?)", rows[first : first + 1000])
+            con.executemany("INSERT OR REPLACE INTO t VALUES (?, ?)", rows)
             con.execute("COMMIT")
-        spent = time.process_time() - begin
+            spent += time.process_time() - begin
         con.close()
     return spent / size * 1e6
 
 
+def line(step: dict[str, Any], floor: float) -> str:
+    """One step for people."""
+    cost = ""
+    if step["us_per_record"]:
+        budget = BUDGETS.get(step["step"])
+        cost = f"{step['us_per_record']:8.1f} µs/record = {step['us_per_record'] / floor:5.1f} × bare"
+        cost += f" (budget {budget} µs), {step['records_per_s']:,} records/s" if budget else ""
+    return (
+        f"{step['step']:24} {step['seconds']:8.2f} s  peak {step['peak_mb']} MB  {step['calls']} calls  "
+        f"{step['ledger_bytes_per_record']} bytes/record in the ledger  {cost}"
+    )
+
+
+def flatness(size: int) -> int:
+    """Peak MB of a first load of ``size`` leads in a process of its own."""
+    args = [sys.executable, __file__, "--size", str(size), "--first"]
+    out = subprocess.run(args, check=True, capture_output=True, text=True).stdout
+    return int(json.loads(out.splitlines()[-1])["steps"][0]["peak_mb"])
+
+
 def main() -> None:
     """Prints one line a figure, and one JSON object at the end."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--size", type=int, default=100_000)
-    parser.add_argument(
-        "--million", action="store_true", help="the first load of 1,000,000 leads and an idle run on it"
-    )
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--size", type=int, default=50_000)
+    parser.add_argument("--million", action="store_true", help="a first load of 1,000,000 leads and an idle run on it")
+    parser.add_argument("--first", action="store_true", help="only the first load")
     parser.add_argument("--profile", action="store_true")
     args = parser.parse_args()
     size = 1_000_000 if args.million else args.size
-    bench = Bench(size)
     print("ledger:", ", ".join(f"{k}={v}" for k, v in SETTINGS.items()))
+    small = flatness(100_000) if args.million else None
     floor = bare(min(size, 50_000))
-    print(f"bare upsert of the same row: {floor:.1f} µs")
-    profile = None
-    if args.profile:
-        import cProfile
+    print(f"bare upsert of the same row: {floor:.1f} µs; {size:,} leads of {len(FIELDS)} fields", flush=True)
+    bench = Bench(size)
+    steps: list[dict[str, Any]] = []
 
-        profile = cProfile.Profile()
-        profile.enable()
-    steps = [bench.run("first load, create")]
-    bench.source.everything = False
-    steps.append(bench.run("idle", 0))
-    if not args.million:
-        bench.source.everything = True
-        steps.append(bench.run("unchanged"))
-        bench.source.edition = 1
-        steps.append(bench.run("changed, 3 of 25 fields"))
-    if profile is not None:
-        import pstats
+    def step(name: str, records: int | None = None) -> None:
+        steps.append(bench.run(name, records))
+        print(line(steps[-1], floor), flush=True)
 
-        profile.disable()
-        pstats.Stats(profile).sort_stats("tottime").print_stats(45)
-    for step in steps:
-        ratio = f"{step['us_per_record'] / floor:5.1f} × bare" if step["us_per_record"] else ""
-        print(
-            f"{step['step']:26} {step['us_per_record'] or '':>8} µs/record {ratio:14} {step['seconds']:8} s  peak {step['peak_mb']} MB  calls {step['calls']}"
-        )
-    print(json.dumps({"floor_us": round(floor, 2), "steps": steps}))
-    subprocess.run(["rm", "-rf", str(bench.folder)], check=True)
+    with profiled(args.profile):
+        step(FIRST)
+        if not args.first:
+            bench.source.everything = False
+            step("idle", 0)
+        if not args.first and not args.million:
+            bench.source.everything = True
+            step(UNCHANGED)
+            bench.source.edition = 1
+            step(CHANGED)
+    if small is not None:
+        print(f"peak memory of the first load: {small} MB at 100,000 leads, {steps[0]['peak_mb']} MB at {size:,}")
+    print(json.dumps({"floor_us": round(floor, 2), "peak_mb_at_100000": small, "steps": steps}))
+    shutil.rmtree(bench.folder)
+
+
+@contextmanager
+def profiled(wanted: bool) -> Iterator[None]:
+    """Prints the functions that cost most, when that is wanted; the figures are inflated then."""
+    if not wanted:
+        yield
+        return
+    profile = cProfile.Profile()
+    with profile:
+        yield
+    pstats.Stats(profile).sort_stats("tottime").print_stats(45)
 
 
 if __name__ == "__main__":

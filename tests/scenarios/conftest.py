@@ -27,11 +27,13 @@ from typing import Any
 import pytest
 
 from smarksync.config import load
+from smarksync.engine.changes import changes
 from smarksync.engine.registry import Registry
 from smarksync.engine.run import Options, execute
 from smarksync.kit.session import OpenSession
-from smarksync.ledger import conflicts, plans, quarantine, states
+from smarksync.ledger import conflicts, quarantine, states
 from smarksync.ledger.db import Ledger
+from smarksync.plan import render
 from smarksync.plugin import FieldInfo, FieldType
 from smarksync.testing import Clock, FaultPlan, MemoryPlugin, MemoryStream, MemorySystem, registered
 from smarksync.testing.faults import Crash
@@ -71,6 +73,20 @@ class Ran:
         self.left = {key: n for job in result.run.jobs for key, n in job.left.items()}
         self.sent = sent
 
+    @property
+    def lines(self) -> list[str]:
+        """A plan as people read it."""
+        return list(render.text(self.changes))
+
+    @property
+    def fields(self) -> list[tuple[str, str, str | None, dict[str, Any]]]:
+        """A plan in short: (system, what, id, fields)."""
+        short = []
+        for one in self.changes:
+            after = {name: field["after"] for name, field in one["fields"].items()}
+            short.append((one["connection"], one["op"], one["id"], after))
+        return short
+
     def __getitem__(self, system: str) -> dict[str, int]:
         """The figures of one system, added up over jobs and objects."""
         total: dict[str, int] = {}
@@ -108,6 +124,24 @@ class Killable(FaultPlan):
             if self._at is None:
                 self.crash_in(1)
         super().point(name)
+
+
+class Mortal(Ledger):
+    """A ledger whose process may die: afterwards it writes nothing any more, not even a farewell."""
+
+    faults: FaultPlan
+
+    def run(self, sql: str, params: Any = ()) -> int:
+        self._alive()
+        return super().run(sql, params)
+
+    def many(self, sql: str, rows: Any) -> None:
+        self._alive()
+        super().many(sql, rows)
+
+    def _alive(self) -> None:
+        if self.faults.dead:
+            raise self.faults.dead
 
 
 class World:
@@ -310,8 +344,8 @@ class World:
         self.clock.advance(wait)
         (self.root / "smarksync.yaml").write_text(json.dumps(self.config))
         before = {name: len(system.calls) for name, system in self.systems.items()}
-        ledger = self.ledger()
-        ledger.io = self.faults.point
+        ledger = Mortal("sqlite:///story.db", root=str(self.root))
+        ledger.faults, ledger.io = self.faults, self.faults.point
         allow = options.pop("allow", ())
         options["allow"] = frozenset(allow.split() if isinstance(allow, str) else allow)
         after_plan = options.pop("after_plan", None)
@@ -331,11 +365,12 @@ class World:
 
     def plan(self, **options: Any) -> Ran:
         """A dry run; ``changes`` are the lines of the plan, readable (see golden/)."""
-        return self.run(dry_run=True, after_plan=lambda run: plan_lines(run), **options)
+        return self.run(dry_run=True, after_plan=lambda run: list(changes(run)), **options)
 
-    def killed(self, point: str, nth: int = 1, **options: Any) -> None:
+    def killed(self, point: str = "", nth: int = 1, **options: Any) -> None:
         """A run whose process dies at an I/O point; the next one finds its leases and its intents."""
-        self.faults.kill_at(point, nth)
+        if point:
+            self.faults.kill_at(point, nth)
         with pytest.raises(Crash):
             self.run(**options)
         self.faults.revive()
@@ -368,21 +403,6 @@ def conserved(report: Mapping[str, Any]) -> None:
                 assert f["planned"] == sum(f[k] for k in ONCE_PLANNED), f"planned: {where}"
                 assert f["written"] == sum(f[k] for k in ONCE_WRITTEN), f"written: {where}"
                 assert min(f.values()) >= 0, where
-
-
-def plan_lines(run: Any) -> list[str]:
-    """The plan as people read it: what is done where, each field's before, after and rule, and the reason."""
-    lines = []
-    for row in plans.load(run.ledger, "run = ?", (run.run_id,)):
-        lane = run.lanes[row.sid]
-        job = next(job for job in run.jobs if job.name == row.job)
-        names = {c.vendor: n for n, c in lane.mapping.fields.items()}
-        lines.append(f"{row.op} {lane.name}:{row.rid or '(new)'} — {row.body.get('reason', '')}")
-        for vendor, after in sorted(row.body.get("after", {}).items()):
-            rule = job.rules.rules.get(names.get(vendor, vendor))
-            before = "" if row.op == "create" else f"{row.body.get('before', {}).get(vendor)!r} → "
-            lines.append(f"    {vendor}: {before}{after!r}" + (f"   [{rule.name}]" if rule else ""))
-    return lines
 
 
 def _dead_process() -> int:

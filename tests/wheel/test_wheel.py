@@ -148,6 +148,12 @@ def test_two_folders_of_files_are_brought_into_agreement_and_stay_so(
     assert {path: path.read_bytes() for path in tmp_path.rglob("*.csv")} == before, "a second run is silent"
 
 
+def test_the_demo_needs_nothing_but_the_wheels(fresh: Path, alone: dict[str, str], tmp_path: Path) -> None:
+    said = ran(fresh / "smarksync", "demo", cwd=tmp_path, env={**alone, "TMPDIR": str(tmp_path)})
+    assert "Nothing written: the systems agree." in said
+    assert ran(fresh / "python", "-m", "smarksync", "--version", cwd=tmp_path, env=alone).startswith("smarksync ")
+
+
 def write(path: Path, *lines: str) -> None:
     path.parent.mkdir(exist_ok=True)
     path.write_text("\n".join(lines) + "\n", "utf-8")

@@ -21,6 +21,7 @@ from .intake import fingerprint, observe
 from .settle import changed_outcome, settle
 
 WRITERS = 4
+_DONE = {"create": "created", "update": "updated", "archive": "archived", "delete": "deleted"}
 
 
 def push(run: Run, job: JobRun) -> None:
@@ -174,13 +175,13 @@ def take_receipts(run: Run, job: JobRun, lane: Lane, pairs: Sequence[tuple[PlanR
     for row, receipt in pairs:
         if changed_outcome(receipt.result) and (receipt.id or row.rid):
             done.append((row, receipt))
-            written = {"create": "created", "update": "updated", "archive": "archived", "delete": "deleted"}[row.op]
-            job.count(lane.sid, written)
-            job.count(lane.sid, "written")
-            run.wrote += 0 if row.consent else 1
         else:
             refusals.take(run, job, lane, row, receipt)
     if done:
+        for op, count in Counter(row.op for row, _ in done).items():
+            job.count(lane.sid, _DONE[op], count)
+        job.count(lane.sid, "written", len(done))
+        run.wrote += sum(1 for row, _ in done if not row.consent)
         settle(run, done)
 
 

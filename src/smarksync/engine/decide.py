@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
 from smarksync.ledger import audit, conflicts, consent, entities, links, plans, quarantine, refs, states
 from smarksync.plan.build import Person, build, wanted_hash
+from smarksync.plan.edited import edited
 from smarksync.plan.first import first
 from smarksync.plan.rows import Outcome, Row
 from smarksync.plan.side import NAME_PARTS
@@ -28,11 +29,12 @@ def plan_job(run: Run, job: JobRun, *, consent_only: bool = False) -> int:
         plans.discard(ledger, job.name)
         _wake_parked(run, job)
     top = states.top(ledger)
+    doubts = plans.under_way(ledger)
     inherit = consent.anyone(ledger)
     done = 0
     for eids in _candidates(run, job, top):
         with ledger.tx():
-            _plan_chunk(run, job, eids, top, inherit, consent_only)
+            _plan_chunk(run, job, eids, top, inherit, consent_only, doubts)
         inherit = inherit or consent.anyone(ledger)
         done += len(eids)
         run.tell("plan", job.name, done)
@@ -63,17 +65,21 @@ def _candidates(run: Run, job: JobRun, top: int) -> Iterator[list[int]]:
         yield eids
 
 
-def _plan_chunk(run: Run, job: JobRun, eids: list[int], top: int, inherit: bool, consent_only: bool) -> None:
+def _plan_chunk(
+    run: Run, job: JobRun, eids: list[int], top: int, inherit: bool, consent_only: bool, doubts: bool
+) -> None:
     ledger = run.ledger
     people = load_people(run, eids, job.name)
     _provisional_fates(run, job, eids, {p.eid for p in people})
-    doubtful = load_people(run, eids, job.name, entities.PROVISIONAL)  # an opt-out waits for nobody's decision
+    certain = {p.eid for p in people}
+    others = [eid for eid in eids if eid not in certain]
+    doubtful = load_people(run, others, job.name, entities.PROVISIONAL)  # an opt-out waits for nobody's decision
     only_consent = {p.eid for p in doubtful}
     people += doubtful
     standing = consent.of_entities(ledger, [p.eid for p in people])
     held = quarantine.of_entities(ledger, job.name, [p.eid for p in people])
     asked = conflicts.of_entities(ledger, job.name, [p.eid for p in people])
-    busy = _under_way(run, [p.eid for p in people])
+    busy = plans.busy(ledger, eids) if doubts else set()
     concerned = inherit or consents.mapped(run)
     rows: list[tuple[int, Row]] = []
     changed_agreed: list[tuple[Person, Any]] = []
@@ -97,7 +103,7 @@ def _plan_chunk(run: Run, job: JobRun, eids: list[int], top: int, inherit: bool,
         if consent_only or person.eid in only_consent:
             rows += [(person.eid, row) for row in consent_rows]
             continue
-        outcome = first(person, job.rules) or build(person, job.rules)
+        outcome = first(person, job.rules) or edited(person, job.rules) or build(person, job.rules)
         removals.add(run, job, person, outcome)
         _questions(run, job, person, outcome, asked.get(person.eid, set()))
         outcome.rows = consent_rows + outcome.rows
@@ -127,11 +133,6 @@ def _provisional_fates(run: Run, job: JobRun, eids: list[int], live: set[int]) -
     for eid, (_, state, _) in entities.load(run.ledger, [e for e in eids if e not in live]).items():
         if state == entities.PROVISIONAL:
             job.fates[eid] = "quarantined"
-
-
-def _under_way(run: Run, eids: Iterable[int]) -> set[int]:
-    rows = run.ledger.rows("SELECT eid FROM plan WHERE status IN ('released', 'sending', 'unknown')")
-    return {row[0] for row in rows} & set(eids)
 
 
 def _questions(run: Run, job: JobRun, person: Person, outcome: Outcome, asked: set[str]) -> None:

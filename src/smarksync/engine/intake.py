@@ -172,7 +172,7 @@ class _Absorber:
         with ledger.tx():
             if records:
                 self._store(records)
-            streams.save_cursor(ledger, lane.sid, page.cursor)
+            streams.save_cursor(ledger, lane.sid, page.cursor, lane.mapping.version)
         self.seen += len(records)
         self.run.tell("pull", lane.name, lane.read, page.total)
 
@@ -257,6 +257,7 @@ def observe(
     parts = _key_parts(run, lane)
     unlinked: list[tuple[Record, bytes]] = []
     stored: list[links.News] = []
+    memos: list[tuple[int | None, bytes | None]] = []
     news: list[tuple[int, int | None, str | None, str]] = []
     new_keys: list[tuple[str, str, int]] = []
     for record, fp in rows:
@@ -283,9 +284,9 @@ def observe(
         moved = back or _moved(was, side.memo)
         if not moved and link.changed_at is not None:
             changed_at = link.changed_at  # a mere re-stamp is no edit
-        stored.append(
-            (fp, links.pack(side.memo), lane.moment or link.seen_at, changed_at, link.own_at, record.version, link.lid)
-        )
+        stored.append((fp, lane.moment or link.seen_at, changed_at, link.own_at, record.version, link.lid))
+        if was != side.memo:
+            memos.append((link.lid, links.pack(side.memo)))
         if moved:
             news.append((link.eid, lane.sid, record.id, run.run_id))
             if known == entities.PROVISIONAL:
@@ -295,6 +296,7 @@ def observe(
         elif not own:
             lane.unchanged += 1
     links.update(ledger, stored)
+    links.memorise(ledger, memos)
     states.changed(ledger, news)
     if new_keys:
         keys.add(ledger, new_keys)

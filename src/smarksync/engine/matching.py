@@ -209,7 +209,7 @@ class _Linker:
         self.run, self.entity, self.bodies = run, entity, bodies
         self.match = run.match.get(entity, [])
         self.next = int(run.ledger.value("SELECT seq FROM sqlite_sequence WHERE name = 'entities'") or 0) + 1
-        self.made: list[tuple[int, str, str, str, bytes, str]] = []
+        self.made: list[tuple[int, str, str, str, str, str]] = []
         self.links: list[Link] = []
         self.keys: list[tuple[str, str, int]] = []
         self.weak: list[tuple[str, str, int]] = []
@@ -253,7 +253,7 @@ class _Linker:
             self.name([group])
         eid, ref = self.next, self.refs[group[0].row]
         self.next += 1
-        self.made.append((eid, ref, self.entity, state, b"{}", self.run.run_id))
+        self.made.append((eid, ref, self.entity, state, "{}", self.run.run_id))
         agreed: dict[str, Any] = {"external_id": ref}
         self._place(eid, ref, agreed, group, [])
         return eid
@@ -330,7 +330,7 @@ def _doubt(
     for newcomer in group:
         if newcomer.eid is None:
             newcomer.eid = linker.create([newcomer], entities.PROVISIONAL)
-        else:
+        elif newcomer.row in linker.bodies:  # one that waits since an earlier run is no news
             linker.know([newcomer.eid])
             linker.join(newcomer.eid, [newcomer])
     linker.flush()
@@ -359,7 +359,7 @@ def _unsettle(run: Run, entity: str, candidates: list[int], news: list[Any]) -> 
     doubtful = []
     for eid in candidates:
         row = run.ledger.one("SELECT created_run, agreed FROM entities WHERE eid = ? AND state = 'live'", (eid,))
-        if row is None or row[0] != run.run_id or bytes(row[1]) != b"{}":
+        if row is None or row[0] != run.run_id or row[1] != "{}":
             continue
         entities.set_state(run.ledger, eid, entities.PROVISIONAL)
         doubtful.append(eid)

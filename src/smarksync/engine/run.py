@@ -64,7 +64,7 @@ def execute(
         code = report.exit_code(run)
         said = report.report(run, code, time.monotonic() - began, instant(started_at))
         runs.end(ledger, run.run_id, run.stamp(), code, {**said, "sentences": report.sentences(run)})
-        _forget_seen_changes(run)
+        _forget_seen_changes(run, config)
         lease.give_back(ledger)
         registry.finished(said)
         return Result(code, said, report.sentences(run), run, changes or [])
@@ -183,8 +183,10 @@ def _beat(run: Run) -> None:
     run.beat(force=True)
 
 
-def _forget_seen_changes(run: Run) -> None:
-    """The log keeps what some job has not seen yet."""
+def _forget_seen_changes(run: Run, config: Config) -> None:
+    """The log keeps what some job has not seen yet. A job that left the config begins anew if it comes back."""
+    if not run.options.dry_run:
+        states.forget_jobs(run.ledger, keep=list(config.jobs))
     low = run.ledger.value("SELECT min(seq) FROM marks")
     if low and not run.options.dry_run:
         known = {row[0] for row in run.ledger.rows("SELECT job FROM marks")}

@@ -17,6 +17,8 @@ from smarksync.plugin import Receipt, WriteResult
 
 from .context import Lane, Run, instant
 from .lookup import side_of
+from .notes import note
+from .settle_plain import settle_plain
 
 
 def settle_locally(run: Run, person: Person, values: Mapping[str, Any], taken: Mapping[str, Mapping[str, Any]]) -> None:
@@ -31,7 +33,7 @@ def settle_locally(run: Run, person: Person, values: Mapping[str, Any], taken: M
 
 def settle(run: Run, done: Iterable[tuple[PlanRow, Receipt]]) -> None:
     """Settles rows that were applied, in one transaction (the caller's)."""
-    done = list(done)
+    done = settle_plain(run, list(done))
     if not done:
         return
     ledger = run.ledger
@@ -62,7 +64,7 @@ def settle(run: Run, done: Iterable[tuple[PlanRow, Receipt]]) -> None:
             rekeyed.append((row, before_agreed, agreed))
         for side in sides:
             touched[(side.sid, side.rid)] = side
-        notes.append((row.eid, _note(run, row, receipt)))
+        notes.append((row.eid, note(run, row, receipt)))
         if row.eid in asked:
             conflicts.close(ledger, row.job, row.eid, row.body.get("fields", []))
     _rekey(run, rekeyed)
@@ -151,6 +153,9 @@ def _echo(
     stored = receipt.stored
     silent = []
     seen, pairs = target.memo.get("s") or {}, target.memo.get("p") or {}
+    consents = [codec.vendor for name in CONSENT_FIELDS if (codec := lane.mapping.fields.get(name)) is not None]
+    if stored == sent and not target.memo and not any(vendor in sent for vendor in consents):
+        sent = {}  # a new or settled record holds just what we sent: nothing to remember, field by field
     for vendor in sent:
         codec = codecs.get(vendor)
         if codec is None:
@@ -171,7 +176,7 @@ def _echo(
             target.keep_pair(vendor, raw, shown)
     if silent:
         target.await_echo(silent)
-    if stored is not None:
+    if stored is not None and sent:
         _unasked(target, stored, sent, codecs, after, lane, news, row, run)
     target.version = receipt.version or target.version
     target.seen_at = run.stamp()
@@ -262,26 +267,6 @@ def _strangers(run: Run, linked: Mapping[int, list[Link]], eids: set[int]) -> No
     ]
     if rows:
         links.remember(run.ledger, rows)
-
-
-def _note(run: Run, row: PlanRow, receipt: Receipt) -> dict[str, Any]:
-    """One audit row: creates store no before-image, everything else does."""
-    lane = run.lanes[row.sid]
-    body = row.body
-    note: dict[str, Any] = {
-        "op": row.op, "connection": lane.stream.connection, "object": lane.stream.object, "id": row.rid or receipt.id,
-        "job": row.job, "reason": body.get("reason", ""),
-    }  # fmt: skip
-    if row.op == "create":
-        note["result"] = str(receipt.result)
-        note["fields"] = {f: why for f, why in body.get("why", {}).items() if why.get("beaten")}
-    else:
-        values = body.get("values", {})
-        note["vendor"] = {
-            v: {"before": body.get("before", {}).get(v), "after": a} for v, a in body.get("after", {}).items()
-        }
-        note["fields"] = {f: {"after": values.get(f), **why} for f, why in body.get("why", {}).items()}
-    return note
 
 
 def changed_outcome(result: WriteResult) -> bool:

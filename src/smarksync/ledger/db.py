@@ -26,6 +26,7 @@ SETTINGS = {
     "cache_size": "-65536",  # KiB: 64 MiB
     "busy_timeout": "20000",
     "temp_store": "FILE",
+    "wal_autocheckpoint": "8000",  # pages, 32 MiB: a page that many rows touch is copied once, not at every 4 MiB
     "journal_size_limit": "67108864",
     "secure_delete": "FAST",
 }

@@ -18,7 +18,7 @@ def make_ref(workspace: str, connection: str, name: str, rid: str, nth: int = 0)
     return base64.b32encode(hashlib.blake2b(seed, digest_size=10).digest()).decode().lower()
 
 
-def add(ledger: Ledger, rows: Iterable[tuple[int, str, str, str, bytes, str]]) -> None:
+def add(ledger: Ledger, rows: Iterable[tuple[int, str, str, str, str, str]]) -> None:
     """New entities: (eid, ref, kind, state, agreed, run)."""
     ledger.many("INSERT INTO entities (eid, ref, kind, state, agreed, created_run) VALUES (?, ?, ?, ?, ?, ?)", rows)
 
@@ -47,9 +47,17 @@ def save_agreed(ledger: Ledger, rows: Iterable[tuple[int, dict[str, Any]]]) -> N
     ledger.many(
         "UPDATE entities SET agreed = ? WHERE eid = ?",
         (
-            (dumps({k: v for k, v in agreed.items() if v is not None and k != "external_id"}), eid)
+            (dumps({k: v for k, v in agreed.items() if v is not None and k != "external_id"}).decode(), eid)
             for eid, agreed in rows
         ),
+    )
+
+
+def change_agreed(ledger: Ledger, rows: Iterable[tuple[dict[str, Any], int]]) -> None:
+    """Stores (values, eid): only these values change; a null takes its name out."""
+    ledger.many(
+        "UPDATE entities SET agreed = json_patch(agreed, ?) WHERE eid = ?",
+        ((dumps(values).decode(), eid) for values, eid in rows),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from .db import Ledger, dumps, loads
+from .db import Ledger, among, dumps, loads
 
 #: live: takes part · gone: deleted there · filtered: outside `where` · waiting: unlinked, in quarantine
 LIVE, GONE, FILTERED, UNDONE = "live", "gone", "filtered", "undone"
@@ -32,17 +32,18 @@ class Link(NamedTuple):
         return loads(self.memo) if self.memo else {}
 
 
-COLUMNS = "sid, rid, eid, rank, state, fp, memo, seen_at, changed_at, own_at, version"
-_L = ", ".join(f"l.{c.strip()}" for c in COLUMNS.split(",")) + ", l.lid"
+_COLUMNS = ("sid", "rid", "eid", "rank", "state", "fp", "seen_at", "changed_at", "own_at", "version")
+_L = "l.sid, l.rid, l.eid, l.rank, l.state, l.fp, m.memo, l.seen_at, l.changed_at, l.own_at, l.version, l.lid"
+_FROM = "FROM json_each(?) j CROSS JOIN links l LEFT JOIN memos m ON m.lid = l.lid"
 _PUT = (
-    f"INSERT INTO links ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (sid, rid) DO UPDATE SET "
-    + ", ".join(f"{c} = excluded.{c}" for c in COLUMNS.split(", ")[2:])
+    f"INSERT INTO links ({', '.join(_COLUMNS)}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (sid, rid) DO UPDATE SET "
+    + ", ".join(f"{column} = excluded.{column}" for column in _COLUMNS[2:])
 )
 
 
 def of_records(ledger: Ledger, sid: int, rids: Sequence[str]) -> dict[str, Link]:
     """The links of these records of one stream."""
-    sql = f"SELECT {_L} FROM json_each(?) j CROSS JOIN links l WHERE l.sid = ? AND l.rid = j.value"
+    sql = f"SELECT {_L} {_FROM} WHERE l.sid = ? AND l.rid = j.value"
     return {row[1]: Link._make(row) for row in ledger.rows(sql, (dumps(list(rids)).decode(), sid))}
 
 
@@ -67,7 +68,7 @@ def fingerprints(ledger: Ledger, sid: int, rids: Sequence[str]) -> dict[str, byt
 def of_entities(ledger: Ledger, eids: Iterable[int]) -> dict[int, list[Link]]:
     """{eid: its links in every state}."""
     found: dict[int, list[Link]] = {}
-    sql = f"SELECT {_L} FROM json_each(?) j CROSS JOIN links l WHERE l.eid = j.value"
+    sql = f"SELECT {_L} {_FROM} WHERE l.eid = j.value"
     for row in ledger.rows(sql, (dumps(list(eids)).decode(),)):
         link = Link._make(row)
         if link.eid in found:
@@ -95,18 +96,34 @@ def occupied(ledger: Ledger, eids: Iterable[int]) -> dict[int, set[int]]:
 
 def put(ledger: Ledger, rows: Iterable[Link]) -> None:
     """Stores links whole."""
-    ledger.many(_PUT, (link[:11] for link in rows))
+    rows = list(rows)
+    ledger.many(_PUT, (link[:6] + link[7:11] for link in rows))
+    remember(ledger, ((link.memo, link.sid, link.rid) for link in rows))
 
 
-#: fingerprint, memo, seen_at, changed_at, own_at, version, lid
-News = tuple[bytes | None, bytes | None, str | None, str | None, str | None, str | None, int | None]
+#: fingerprint, seen_at, changed_at, own_at, version, lid
+News = tuple[bytes | None, str | None, str | None, str | None, str | None, int | None]
 
 
 def update(ledger: Ledger, rows: Iterable[News]) -> None:
     """What moves about a stored link that stays with its entity."""
-    ledger.many(
-        "UPDATE links SET fp = ?, memo = ?, seen_at = ?, changed_at = ?, own_at = ?, version = ? WHERE lid = ?", rows
-    )
+    ledger.many("UPDATE links SET fp = ?, seen_at = ?, changed_at = ?, own_at = ?, version = ? WHERE lid = ?", rows)
+
+
+def memorise(ledger: Ledger, rows: Iterable[tuple[int | None, bytes | None]]) -> None:
+    """The memos of stored links, by their number."""
+    kept: list[tuple[int | None, bytes | None]] = []
+    over: list[int] = []
+    for lid, memo in rows:
+        if memo is not None:
+            kept.append((lid, memo))
+        elif lid is not None:
+            over.append(lid)
+    if kept:
+        ledger.many("INSERT OR REPLACE INTO memos (lid, memo) VALUES (?, ?)", kept)
+    if over:
+        where, params = among("lid", over)
+        ledger.run(f"DELETE FROM memos WHERE {where}", params)
 
 
 def touch(ledger: Ledger, rows: Iterable[tuple[bytes, str | None, str | None, str | None, int, str]]) -> None:
@@ -116,7 +133,15 @@ def touch(ledger: Ledger, rows: Iterable[tuple[bytes, str | None, str | None, st
 
 def remember(ledger: Ledger, rows: Iterable[tuple[bytes | None, int, str]]) -> None:
     """Only the memo: (memo, sid, rid)."""
-    ledger.many("UPDATE links SET memo = ? WHERE sid = ? AND rid = ?", rows)
+    kept: list[tuple[bytes | None, int, str]] = []
+    over: list[tuple[int, str]] = []
+    for memo, sid, rid in rows:
+        if memo is None:
+            over.append((sid, rid))
+        else:
+            kept.append((memo, sid, rid))
+    ledger.many("INSERT OR REPLACE INTO memos (lid, memo) SELECT lid, ? FROM links WHERE sid = ? AND rid = ?", kept)
+    ledger.many("DELETE FROM memos WHERE lid = (SELECT lid FROM links WHERE sid = ? AND rid = ?)", over)
 
 
 def set_state(ledger: Ledger, sid: int, rid: str, state: str) -> None:

@@ -34,11 +34,11 @@ _INSERT = (
 
 def add(ledger: Ledger, run: str, job: str, rows: Iterable[tuple[int, Any]]) -> None:
     """Stores (eid, plan.rows.Row) with what the guards count."""
-    seq = int(ledger.value("SELECT seq FROM sqlite_sequence WHERE name = 'plan'") or 0)
+    last = int(ledger.value("SELECT seq FROM sqlite_sequence WHERE name = 'plan'") or 0)
     heads: list[tuple[Any, ...]] = []
     bodies: list[tuple[int, bytes]] = []
     marks: list[tuple[int, str, str]] = []
-    for seq, (eid, row) in enumerate(rows, seq + 1):
+    for seq, (eid, row) in enumerate(rows, last + 1):
         heads.append((seq, run, job, eid, row.sid, row.rid, row.op, row.consent, row.adopts, row.stamp))
         bodies.append((seq, dumps(row.body())))
         marks += [(seq, kind, field) for kind, field in row.marks]
@@ -64,6 +64,20 @@ def kinds(ledger: Ledger, job: str) -> set[tuple[int, str, int]]:
     return {(consent, op, sid) for consent, op, sid in ledger.rows(sql, (job,))}
 
 
+def under_way(ledger: Ledger) -> bool:
+    """Collects the entities with a write that is not settled yet, once a planning; whether there are any."""
+    ledger.run("CREATE TEMP TABLE IF NOT EXISTS busy (eid INTEGER PRIMARY KEY)")
+    ledger.run("DELETE FROM busy")
+    sql = "INSERT OR IGNORE INTO busy SELECT eid FROM plan WHERE status IN ('released', 'sending', 'unknown')"
+    return ledger.run(sql) > 0
+
+
+def busy(ledger: Ledger, eids: Iterable[int]) -> set[int]:
+    """Those of the entities that :func:`under_way` found."""
+    where, params = among("eid", eids)
+    return {row[0] for row in ledger.rows(f"SELECT eid FROM busy WHERE {where}", params)}
+
+
 def discard(ledger: Ledger, job: str) -> None:
     """Forgets what was planned and not released: the next planning computes it from state."""
     over = "SELECT seq FROM plan WHERE job = ? AND status IN ('planned', 'held', 'failed', 'stale')"
@@ -74,7 +88,8 @@ def discard(ledger: Ledger, job: str) -> None:
 
 def send(ledger: Ledger, seqs: Iterable[int], at: str) -> None:
     """The rows are about to be sent, at this time."""
-    ledger.many("UPDATE plan SET status = 'sending', sent_at = ? WHERE seq = ?", ((at, seq) for seq in seqs))
+    where, params = among("seq", seqs)
+    ledger.run(f"UPDATE plan SET status = 'sending', sent_at = ? WHERE {where}", (at, *params))
 
 
 def sent_times(ledger: Ledger, seqs: Iterable[int]) -> dict[int, str]:

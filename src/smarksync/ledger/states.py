@@ -104,3 +104,10 @@ def clear_due(ledger: Ledger, job: str, eids: Iterable[int], up_to: int) -> None
 def prune(ledger: Ledger, up_to: int) -> None:
     """Forgets changes that every job has seen."""
     ledger.run("DELETE FROM changes WHERE seq <= ?", (up_to,))
+
+
+def forget_jobs(ledger: Ledger, keep: list[str]) -> None:
+    """Marks and debts of jobs that are no longer in the config: they would hold the log back for ever."""
+    names = (dumps(keep).decode(),)
+    ledger.run("DELETE FROM due WHERE job NOT IN (SELECT value FROM json_each(?))", names)
+    ledger.run("DELETE FROM marks WHERE job NOT IN (SELECT value FROM json_each(?))", names)

@@ -53,9 +53,12 @@ def _stream(row: tuple[Any, ...]) -> Stream:
     return Stream(row[0], row[1], row[2], row[3], row[4], cursor, gone, row[7], row[8], row[9])
 
 
-def save_cursor(ledger: Ledger, sid: int, cursor: Any) -> None:
-    """How far the stream is read; in the transaction that stores the rows (T1)."""
-    ledger.run("UPDATE streams SET cursor = ? WHERE sid = ?", (dumps(cursor).decode(), sid))
+def save_cursor(ledger: Ledger, sid: int, cursor: Any, mapping: str) -> None:
+    """How far the stream is read with that mapping; in the transaction that stores the rows (T1).
+
+    A read that is cut short goes on from there; another mapping begins anew.
+    """
+    ledger.run("UPDATE streams SET cursor = ?, mapping = ? WHERE sid = ?", (dumps(cursor).decode(), mapping, sid))
 
 
 def save_gone_cursor(ledger: Ledger, sid: int, cursor: Any) -> None:

@@ -59,6 +59,11 @@ def comparable(canonical: Field, info: FieldInfo, stream: StreamSpec, transforme
     return key
 
 
+def means_itself(canonical: Field, info: FieldInfo, stream: StreamSpec, transformed: bool) -> bool:
+    """Whether texts of the field are compared letter by letter."""
+    return _spelling(canonical, info, stream, transformed) is text
+
+
 def _spelling(canonical: Field, info: FieldInfo, stream: StreamSpec, transformed: bool) -> Convert:
     if info.type is FieldType.CHOICES or (canonical.type == "set" and not transformed):
         return lambda raw: frozenset(listing(raw))
@@ -79,8 +84,11 @@ def _instants(stream: StreamSpec) -> Convert:
     return lambda raw: cut(instant_text(raw))
 
 
-def compile_agrees(outward: Convert, key: Convert, direct: bool) -> Agrees:
-    """(raw, wire) → bool. ``direct``: a wire value goes out as it is, so equal values agree at once."""
+def compile_agrees(outward: Convert, key: Convert, direct: bool, one_spelling: bool = False) -> Agrees:
+    """(raw, wire) → bool. ``direct``: a wire value goes out as it is, so equal values agree at once.
+
+    ``one_spelling``: a text means itself only, so that unequal texts need no second look.
+    """
     blank_is_null = key("") is None
 
     def compare(raw: Any, wire: Any) -> bool:
@@ -97,6 +105,8 @@ def compile_agrees(outward: Convert, key: Convert, direct: bool) -> Agrees:
                 return True
             if raw == "" and wire is None:  # systems that show "" for every empty field are common
                 return blank_is_null
+            if one_spelling and raw.__class__ is str and raw != "" and (wire is None or wire.__class__ is str):
+                return False
             return compare(raw, wire)
 
         return agrees

@@ -14,11 +14,11 @@ from smarksync.model import VERSION, Entity, Field, ValueProblem, converter
 from smarksync.plugin import FieldInfo, FieldType, StreamSpec, Transform
 
 from . import lint
-from .agreement import Agrees, comparable, compile_agrees, flag_agrees, instant_agrees, pair_agrees
+from .agreement import Agrees, comparable, compile_agrees, flag_agrees, instant_agrees, means_itself, pair_agrees
 from .choices import Remark, table_for
 from .compiled import CompiledField, CompiledMapping, Convert, Inactive
 from .inward import compile_inward, is_flag
-from .outward import compile_outward
+from .outward import compile_outward, is_identity
 from .references import References, as_reference
 from .spec import FieldMapping, ObjectMapping, Place
 from .transforms import TRANSFORMS, find
@@ -135,6 +135,7 @@ def _compile_field(
     inward = compile_inward(mapping, canonical, info, stream, table, chain, convert)
     send = outward or _refuse(mapping.name)
     direct = _direct(canonical, info, table is not None, bool(chain), mapping, stream)
+    as_it_is = is_identity(canonical, info, table, chain)
 
     inward_in = None
     if canonical.type == "phone" or canonical.of == "phone":
@@ -157,7 +158,7 @@ def _compile_field(
             identity=direct,
             inward=inward,
             outward=send,
-            agrees=_agrees(mapping, canonical, context, inward, outward, bool(chain), direct),
+            agrees=_agrees(mapping, canonical, context, inward, outward, bool(chain), direct, as_it_is),
             inward_in=inward_in,
             currency_vendor=mapping.currency,
             stream=stream,
@@ -174,6 +175,7 @@ def _agrees(
     outward: Convert | None,
     transformed: bool,
     direct: bool,
+    as_it_is: bool,
 ) -> Agrees:
     info, stream = context.live[mapping.vendor], context.stream
     key = comparable(canonical, info, stream, transformed)
@@ -185,7 +187,7 @@ def _agrees(
         return pair_agrees(outward, key, context.currency)
     if canonical.type == "instant" and info.type is FieldType.INSTANT and not transformed:
         return instant_agrees(outward, key, stream.resolution)
-    return compile_agrees(outward, key, direct)
+    return compile_agrees(outward, key, direct, as_it_is and means_itself(canonical, info, stream, transformed))
 
 
 def _agrees_inward(inward: Convert) -> Agrees:

@@ -85,9 +85,11 @@ class CompiledField:
             value = read(raw)
         except ValueProblem:
             return False
-        if value is ABSENT:
-            return False
-        return equal(self.field, value, wire, resolution=self.stream.resolution)
+        return value is not ABSENT and self.means(value, wire)
+
+    def means(self, value: Any, wire: Any) -> bool:
+        """Whether two wire values are one in canonical terms, as far as this stream can tell."""
+        return value == wire or equal(self.field, value, wire, resolution=self.stream.resolution)
 
     def is_fold(self, sent: Any, shown: Any) -> bool:
         """True when what the system shows is a declared folding of what it was sent. Never raises.

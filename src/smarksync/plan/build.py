@@ -319,9 +319,12 @@ def _explain(row: Row, decided: Mapping[str, Verdict], views: Mapping[str, list[
                 elif not row.whole:
                     row.won.setdefault(key, []).append(name)
         reasons.append(f"{name}: {verdict.how}" + (f" ({verdict.winner})" if verdict.winner else ""))
-    row.reason = (
-        "; ".join(reasons) if len(reasons) <= 4 else f"{len(reasons)} fields; " + "; ".join(reasons[:3]) + "; …"
-    )
+    row.reason = reason_of(reasons)
+
+
+def reason_of(reasons: list[str]) -> str:
+    """One line for a row: its fields' reasons, or how many and the first three."""
+    return "; ".join(reasons) if len(reasons) <= 4 else f"{len(reasons)} fields; " + "; ".join(reasons[:3]) + "; …"
 
 
 def _outward_problem(side: Side, vendor: str, problem: ValueProblem, value: Any) -> Problem:

@@ -59,6 +59,7 @@ class Codec(Protocol):
     @property
     def inward_in(self) -> Callable[[str], Callable[[Any], Any]] | None: ...
 
+    def means(self, value: Any, wire: Any) -> bool: ...
     def same(self, raw: Any, wire: Any, *, country: str | None = None) -> bool: ...
     def is_fold(self, sent: Any, shown: Any) -> bool: ...
     def raw(self, row: Mapping[str, Any]) -> Any: ...
@@ -164,10 +165,14 @@ class Side:
             return self._observed_name(field, raw, agreed)
         base = self.base(field, agreed)
         country = self._country(agreed) if codec.inward_in is not None else None
-        if base is not ABSENT and (self._kept(codec, raw) or codec.same(raw, base, country=country)):
+        # what is remembered as shown is known not to be outward(agreed): only another base is worth a look
+        known = base is not agreed.get(field)
+        if base is not ABSENT and (self._kept(codec, raw) or (known and codec.agrees(raw, base))):
             return base
         value = codec.inward_in(country)(raw) if country and codec.inward_in is not None else codec.inward(raw)
-        return base if value is ABSENT else value  # a vendor word that says nothing leaves what was agreed
+        if value is ABSENT:
+            return base  # a vendor word that says nothing leaves what was agreed
+        return base if base is not ABSENT and codec.means(value, base) else value
 
     def _country(self, agreed: Mapping[str, Any]) -> str | None:
         """The record's own country, by which a phone number without a prefix is read."""

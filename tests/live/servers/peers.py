@@ -16,7 +16,7 @@ HERE = Path(__file__).parent
 #: Where servers are installed and run: SMARKSYNC_PEERS, else `.peers` in the repository.
 HOME = Path(os.environ.get("SMARKSYNC_PEERS") or HERE.parents[2] / ".peers")
 #: Seconds: installing Ghost fetches some hundred packages.
-_INSTALL, _START = 1800, 300
+_INSTALL, _START = int(os.environ.get("SMARKSYNC_PEERS_PATIENCE") or 1800), 300
 
 
 class Unavailable(Exception):

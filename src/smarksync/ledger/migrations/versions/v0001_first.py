@@ -19,14 +19,17 @@ TABLES = (
         body BLOB NOT NULL)""",
     """CREATE TABLE entities (
         eid INTEGER PRIMARY KEY AUTOINCREMENT, ref TEXT NOT NULL UNIQUE, kind TEXT NOT NULL,
-        state TEXT NOT NULL DEFAULT 'live', into_eid INTEGER, agreed BLOB NOT NULL, created_run TEXT)""",
+        state TEXT NOT NULL DEFAULT 'live', into_eid INTEGER, agreed TEXT NOT NULL, created_run TEXT)""",
     "CREATE INDEX entities_into ON entities (into_eid) WHERE into_eid IS NOT NULL",
-    # entity <-> record. memo: what the side shows where it differs from what was agreed, with evidence; a new
-    # record's holds all of it, which a table WITHOUT ROWID would put on a page of its own
+    # every run asks for them, and they are few: without it an idle run would read every entity
+    "CREATE INDEX entities_provisional ON entities (eid) WHERE state = 'provisional'",
+    # entity <-> record
     """CREATE TABLE links (
         lid INTEGER PRIMARY KEY, sid INTEGER NOT NULL, rid TEXT NOT NULL, eid INTEGER, rank INTEGER NOT NULL DEFAULT 0,
-        state TEXT NOT NULL DEFAULT 'live', fp BLOB, memo BLOB, seen_at TEXT, changed_at TEXT, own_at TEXT,
-        version TEXT, UNIQUE (sid, rid))""",
+        state TEXT NOT NULL DEFAULT 'live', fp BLOB, seen_at TEXT, changed_at TEXT, own_at TEXT, version TEXT,
+        UNIQUE (sid, rid))""",
+    # what a linked record looks different in from what was agreed, with evidence: most have nothing, a new one all of it
+    "CREATE TABLE memos (lid INTEGER PRIMARY KEY, memo BLOB NOT NULL)",
     "CREATE INDEX links_eid ON links (eid)",
     # match keys; weak ones (former and secondary addresses) only propose
     """CREATE TABLE keys (
@@ -46,13 +49,12 @@ TABLES = (
     """CREATE TABLE consent (
         eid INTEGER NOT NULL, channel TEXT NOT NULL, status TEXT NOT NULL, at TEXT, source TEXT, basis TEXT,
         evidence INTEGER NOT NULL, PRIMARY KEY (eid, channel)) WITHOUT ROWID""",
-    # plan rows; once released they are the intents. Their status moves several times, so what a row says is kept apart
+    # plan rows; once released they are the intents. Their status moves several times, so what a row says is kept
+    # apart, and no index follows it: settled rows leave, and reading the small ones left is cheaper
     """CREATE TABLE plan (
         seq INTEGER PRIMARY KEY AUTOINCREMENT, run TEXT NOT NULL, job TEXT NOT NULL, eid INTEGER NOT NULL,
         sid INTEGER, rid TEXT, op TEXT NOT NULL, status TEXT NOT NULL, consent INTEGER NOT NULL DEFAULT 0,
         adopts INTEGER NOT NULL DEFAULT 0, stamp INTEGER NOT NULL DEFAULT 0, sent_at TEXT)""",
-    "CREATE INDEX plan_status ON plan (status, job, consent, op, sid)",
-    "CREATE INDEX plan_eid ON plan (eid)",
     "CREATE TABLE plan_bodies (seq INTEGER PRIMARY KEY, body BLOB NOT NULL)",
     """CREATE UNIQUE INDEX plan_one_create ON plan (eid, sid)
         WHERE op = 'create' AND status IN ('released', 'sending', 'unknown')""",

@@ -1,0 +1,138 @@
+"""The short ways decide what the long one decides: else a plain record and its neighbour would be treated apart."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from smarksync.mapping import CompiledMapping, FieldMapping, ObjectMapping, Place, compile_mapping
+from smarksync.model import ENTITIES
+from smarksync.plan.build import JobRules, Person, Target, build
+from smarksync.plan.edited import edited
+from smarksync.plan.first import first
+from smarksync.plan.reconcile import Rule, blank
+from smarksync.plan.side import Side
+from smarksync.plugin import Can, FieldInfo, FieldType, StreamSpec
+
+NAMES = ("email", "last_name", "job_title", "phone", "score", "country", "description", "owner")
+SYSTEMS = ("shop", "crm", "desk")
+
+
+def mapping(connection: str, names: tuple[str, ...], read_only: tuple[str, ...] = ()) -> CompiledMapping:
+    """Vendor fields are named as the canonical ones, in capitals; descriptions are short there."""
+    live = [
+        FieldInfo(
+            name.upper(),
+            FieldType.TEXT,
+            writable=name not in read_only,
+            max_length=12 if name == "description" else 200,
+        )
+        for name in names
+    ]
+    spec = StreamSpec("People", "lead", frozenset({Can.CREATE, Can.UPDATE}))
+    fields = {name: FieldMapping(name, name.upper(), place=Place("smarksync.yaml", 1)) for name in names}
+    return compile_mapping(connection, spec, ObjectMapping("lead", fields), live, ENTITIES["lead"], country="DE")
+
+
+MAPPINGS = (
+    mapping("shop", NAMES),
+    mapping("crm", NAMES[:-2], read_only=("score",)),
+    mapping("desk", ("email", "phone", "description")),
+)
+VALUES: dict[str, st.SearchStrategy[Any]] = {
+    "email": st.sampled_from([None, "ada@example.com", "ADA@example.com", "bob@example.com", "nobody"]),
+    "phone": st.sampled_from([None, "", "+442079460000", "+44 20 7946 0000", "020 7946 0000", "+442079460001"]),
+    "score": st.sampled_from([None, "", "10", "10.0", "11", "many"]),
+    "country": st.sampled_from([None, "DE", "Germany", "GB", "Atlantis"]),
+    "description": st.sampled_from([None, "", "short", "short ", "much too long for some"]),
+}
+TEXTS = st.sampled_from([None, "", "one", "One", "two"])
+
+
+def raws(one: CompiledMapping) -> st.SearchStrategy[dict[str, Any]]:
+    """A record of one system, as it may be read."""
+    return st.fixed_dictionaries({name.upper(): VALUES.get(name, TEXTS) for name in one.fields})
+
+
+@st.composite
+def rules(draw: st.DrawFn) -> JobRules:
+    """A job over the three systems."""
+    connections = st.sampled_from([None, None, None, *SYSTEMS])
+    found = {}
+    for name in draw(st.sets(st.sampled_from(NAMES), min_size=4)):
+        source, owner = draw(connections), draw(connections)
+        found[name] = Rule(
+            f"people.{name}", source, None if source else owner, draw(st.booleans()), clear=draw(st.booleans())
+        )
+    targets = {}
+    for sid, one in enumerate(MAPPINGS, 1):
+        if draw(st.booleans()):
+            targets[one.connection] = Target(sid, one.connection, one, lambda _values: True)
+    return JobRules("people", "lead", SYSTEMS, found, targets, equal=lambda _n, a, b: bool(a == b), skew=lambda _c: 2.0)
+
+
+def agreed_of(one: CompiledMapping, raw: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in one.inward_row(raw)[0].items() if not blank(value)}
+
+
+@st.composite
+def an_edit(draw: st.DrawFn) -> Person:
+    """A settled entity on two or three systems, one of which (or two, or none) was edited since."""
+    agreed = agreed_of(MAPPINGS[0], draw(raws(MAPPINGS[0])))
+    sides = []
+    for sid, one in enumerate(MAPPINGS[: draw(st.integers(2, 3))], 1):
+        shown = {c.vendor: v for n, c in one.fields.items() if (v := agreed.get(n)) is not None}
+        now = {**shown, **draw(raws(one))} if draw(st.integers(0, 2)) == 0 else shown
+        memo: dict[str, Any] = {}
+        if differs := one.differences(now, agreed):
+            memo = {"s": differs, "e": {v: [None, "2026-01-01T00:00:00.000000Z", "eve"] for v in differs}}
+        sides.append(Side(sid, f"r{sid}", 7, one, memo))
+    places = frozenset(side.connection for side in sides)
+    return Person(7, "ref7", agreed, sides, places)
+
+
+@given(an_edit(), rules())
+@settings(max_examples=400, deadline=None)
+def test_an_edit(person: Person, job: JobRules) -> None:
+    short = edited(person, job)
+    if short is not None:
+        assert short == build(person, job)
+
+
+def test_an_edit_is_plain() -> None:
+    """The control: the common case takes the short way."""
+    agreed = {"email": "ada@example.com", "job_title": "one"}
+    sides = [Side(1, "a", 7, MAPPINGS[0], {"s": {"JOB_TITLE": "two"}, "e": {}}), Side(2, "b", 7, MAPPINGS[1], {})]
+    job = JobRules(
+        "people", "lead", SYSTEMS, {n: Rule(n) for n in NAMES}, {}, lambda _n, a, b: bool(a == b), lambda _c: 2.0
+    )
+    outcome = edited(Person(7, "ref7", agreed, sides, frozenset(SYSTEMS[:2])), job)
+    assert outcome is not None
+    assert [(row.rid, row.after, row.before) for row in outcome.rows] == [
+        ("b", {"JOB_TITLE": "two"}, {"JOB_TITLE": "one"})
+    ]
+
+
+@given(raws(MAPPINGS[0]), rules())
+@settings(max_examples=300, deadline=None)
+def test_a_newcomer(raw: dict[str, Any], job: JobRules) -> None:
+    one = MAPPINGS[0]
+    person = Person(
+        7,
+        "ref7",
+        {"external_id": "ref7"},
+        [Side(1, "a", 7, one, {"n": 1, "s": one.differences(raw, {})})],
+        frozenset({"shop"}),
+    )
+    short = first(person, job)
+    if short is None:
+        return
+    long = build(person, job)
+    assert not long.problems and not long.questions
+    assert [(r.op, r.sid, r.after, r.whole, r.reason) for r in short.rows] == [
+        (r.op, r.sid, r.after, r.whole, r.reason) for r in long.rows
+    ]
+    for ours, theirs in zip(short.rows, long.rows, strict=True):
+        assert ours.values == {name: value for name, value in theirs.values.items() if not blank(value)}
