@@ -281,7 +281,7 @@ def test_mixed_answers_are_taken_by_ref(place: Path) -> None:
     assert go(w).exit_code == 3
     for rid, shown in w.systems["s"].rows("people").items():
         sql = "SELECT e.agreed FROM links l JOIN streams s ON s.sid = l.sid JOIN entities e ON e.eid = l.eid WHERE s.connection = 's' AND l.rid = ?"
-        assert shown["s_email"].encode() in w.sql(sql, (rid,))[0][0], f"{rid} is linked to somebody else"
+        assert shown["s_email"] in str(w.sql(sql, (rid,))[0][0]), f"{rid} is linked to somebody else"
     assert len(w.systems["s"].rows("people")) == 4
 
 
@@ -318,6 +318,29 @@ def test_news_reaches_sides_that_did_not_move(place: Path) -> None:
     edit(w, "m", ann, first_name="Bea")
     go(w)
     assert row(w, "g")["first_name"] == "Bea"
+
+
+def test_tags_of_both_sides_are_joined(place: Path) -> None:
+    rules = (NEWEST, ("tags", "{direction: both, merge: union}"))
+    w = world(place, Kind("m"), Kind("s"), rules=rules)
+    ann = insert(w, "m", email="ann@x.org")
+    go(w)
+    edit(w, "m", ann, tags=["a"])
+    edit(w, "s", "p1", tags=["b"])
+    go(w)
+    assert row(w, "m", ann)["tags"] == row(w, "s")["tags"] == ["a", "b"]
+
+
+def test_a_record_that_no_page_shows_yet_is_looked_for(place: Path) -> None:
+    """s indexes a minute late; a search finds the record that somebody made there just now, and no second one is made."""
+    w = world(place, Kind("m"), Kind("s", late=60.0))
+    go(w)
+    insert(w, "m", email="ann@x.org")
+    w.clock.advance(30)
+    insert(w, "s", email="ann@x.org")
+    w.run()
+    go(w)
+    assert len(w.systems["s"].rows("people")) == 1
 
 
 def test_a_limit_forgets_nothing(place: Path) -> None:
