@@ -49,7 +49,7 @@ MUTANTS = (
         ("engine/intake.py", "        return record.changed_by == OWN_USER  # a", "        return False  # a"),
         ("engine/settle.py", "target.changed_at = target.changed_at or lane.ours(receipt.changed_at)", "target.changed_at = lane.ours(receipt.changed_at)")), True),
     Mutant("a one-sided untick of an opt-out passed on", (
-        ("plan/consent.py", "evidence = BASIS_EVIDENCE.get(str(basis), 0) if name == \"email_opt_out\" else 0", "evidence = 2"),), True),
+        ("plan/consent.py", "evidence = BASIS_EVIDENCE.get(str(basis), 0) if name == \"email_opt_out\" else 0", "evidence, at = 2, at or now"),), True),
     Mutant("deletion inferred from an incomplete scan", (
         ("engine/departures.py", "        if lane.failed is not None:\n            continue\n", ""),), True),
     Mutant("receipts by position", ((
