@@ -33,11 +33,11 @@ class Mutant(NamedTuple):
 
 MUTANTS = (
     Mutant("base moved at T1", ((
-        "engine/intake.py", "        mark_stamp(side, record.fields, ref)\n",
+        "engine/observe.py", "        mark_stamp(side, record.fields, ref)\n",
         "        mark_stamp(side, record.fields, ref)\n        if not side.memo.get('n'):\n"
         "            side._put('b', {**(side.memo.get('b') or {}), **{n: side.observed(n, values) for n in side.dirty()}})\n"),), True),
     Mutant("the (sent, stored) pair kept after a foreign edit", (
-        ("engine/intake.py", "            side.drop_pair(vendor)\n", "            pass\n"),), True),
+        ("engine/observe.py", "            side.drop_pair(vendor)\n", "            pass\n"),), True),
     Mutant("inbox rows deleted whole instead of by sequence", (
         ("ledger/inbox.py", "DELETE FROM inbox WHERE seq <= ?\", (up_to,)", "DELETE FROM inbox WHERE seq <= ? OR 1\", (up_to,)"),), True),
     Mutant("what a job owes cleared by entity instead of by sequence", (
@@ -46,7 +46,7 @@ MUTANTS = (
         ("engine/recover.py", "\"job = ? AND sid = ? AND status = 'released'\"", "\"job = ? AND sid = ? AND status IN ('released', 'held')\""),
         ("engine/apply.py", "AND status = 'released' AND seq > ?", "AND status IN ('released', 'held') AND seq > ?")), True),
     Mutant("our own write taken as edit time", (
-        ("engine/intake.py", "        return record.changed_by == OWN_USER  # a", "        return False  # a"),
+        ("engine/observe.py", "        return record.changed_by == OWN_USER  # a", "        return False  # a"),
         ("engine/settle.py", "target.changed_at = target.changed_at or lane.ours(receipt.changed_at)", "target.changed_at = lane.ours(receipt.changed_at)")), True),
     Mutant("a one-sided untick of an opt-out passed on", (
         ("plan/consent.py", "evidence = BASIS_EVIDENCE.get(str(basis), 0) if name == \"email_opt_out\" else 0", "evidence, at = 2, at or now"),), True),
@@ -77,7 +77,7 @@ MUTANTS = (
     Mutant("deleted records created again", ((
         "engine/lookup.py", "for link in group if link.sid in run.connection_of)", "for link in group if link.sid in run.connection_of and link.state == 'live')"),)),
     Mutant("a guard holds opt-outs back", (("engine/release.py", "WHERE job = ? AND status = 'planned' AND consent = 1", "WHERE job = ? AND status = 'planned' AND consent = 2"),)),
-    Mutant("a corrected duplicate keeps its old key", (("engine/intake.py", "                keys.forget(ledger, link.eid)", "                pass"),)),
+    Mutant("a corrected duplicate keeps its old key", (("engine/observe.py", "                keys.forget(ledger, link.eid)", "                pass"),)),
     Mutant("former addresses link", (("ledger/keys.py", "UPDATE keys SET weak = 1 WHERE", "UPDATE keys SET weak = 0 WHERE"),)),
     Mutant("doubtful records miss opt-outs", (("engine/decide.py", "    people += doubtful\n", ""),)),
     Mutant("servers' clocks taken as ours", (("engine/context.py", " - self.ahead)", ")"),)),

@@ -278,7 +278,7 @@ def test_a_row_that_turns_up_behind_the_cursor_is_read_by_the_overlap(world: Any
     assert w.shows(late, "sales", last_name="Lovelace")
 
 
-EMPTIES = [None, "", 0, False, []]
+EMPTIES: list[Any] = [None, "", 0, False, []]
 
 
 @pytest.mark.parametrize("seen", EMPTIES, ids=repr)

@@ -17,7 +17,8 @@ from smarksync.plugin import Can, Op, Receipt, Write, WriteResult
 
 from . import refusals
 from .context import JobRun, Lane, Run, instant
-from .intake import fingerprint, observe
+from .intake import fingerprint
+from .observe import observe
 from .settle import changed_outcome, settle
 
 WRITERS = 4

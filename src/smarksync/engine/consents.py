@@ -8,11 +8,11 @@ from typing import Any
 from smarksync.ledger import consent, keys, states
 from smarksync.ledger.consent import Standing
 from smarksync.model.consent import Claim, Status, view
-from smarksync.plan.build import Person
 from smarksync.plan.consent import CHANNELS, ConsentOutcome, settle_consent
+from smarksync.plan.job import Person
 
 from .context import JobRun, Run
-from .intake import ADDRESSES
+from .observe import ADDRESSES
 
 
 def as_claim(row: Standing) -> Claim:

@@ -13,7 +13,7 @@ from smarksync.ledger import lease
 from smarksync.ledger.db import Ledger
 from smarksync.ledger.streams import Stream
 from smarksync.mapping import CompiledMapping
-from smarksync.plan.build import JobRules
+from smarksync.plan.job import JobRules
 from smarksync.plugin import Connector, ConnectorSpec, StreamSpec
 
 #: seconds between two signs of life

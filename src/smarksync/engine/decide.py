@@ -7,9 +7,11 @@ from datetime import timedelta
 from typing import Any
 
 from smarksync.ledger import audit, conflicts, consent, entities, links, plans, quarantine, refs, states
-from smarksync.plan.build import Person, build, wanted_hash
+from smarksync.plan.build import build
 from smarksync.plan.edited import edited
 from smarksync.plan.first import first
+from smarksync.plan.job import Person
+from smarksync.plan.reasons import wanted_hash
 from smarksync.plan.rows import Outcome, Row
 from smarksync.plan.side import NAME_PARTS
 
@@ -27,7 +29,6 @@ def plan_job(run: Run, job: JobRun, *, consent_only: bool = False) -> int:
     ledger = run.ledger
     with ledger.tx():
         plans.discard(ledger, job.name)
-        _wake_parked(run, job)
     top = states.top(ledger)
     doubts = plans.under_way(ledger)
     inherit = consent.anyone(ledger)
@@ -218,19 +219,6 @@ def _flips(run: Run, job: JobRun, person: Person, outcome: Outcome) -> None:
                 "INSERT INTO flips (eid, field, sid, value, at, theirs) VALUES (?, ?, ?, ?, ?, ?)",
                 (person.eid, field, sid, value, run.stamp(), wanted_hash({"v": theirs})),
             )
-
-
-def _wake_parked(run: Run, job: JobRun) -> None:
-    """A parked field takes part again once both writers have rested for seven days."""
-    rested = instant(run.now() - timedelta(days=FLIP_DAYS))
-    sql = "job = ? AND kind = 'flip' AND state = 'open' AND since < ?"
-    for parked in conflicts.listed(run.ledger, sql, (job.name, rested)):
-        sid = int(parked.body["sid"])
-        moved = "SELECT 1 FROM links WHERE eid = ? AND sid = ? AND changed_at >= ?"
-        if run.ledger.one(moved, (parked.eid, sid, rested)) is None:
-            conflicts.remove(run.ledger, parked.id)
-            run.ledger.run("DELETE FROM flips WHERE eid = ? AND field = ? AND sid = ?", (parked.eid, parked.field, sid))
-            states.changed(run.ledger, [(parked.eid, None, None, run.run_id)])
 
 
 def _without(outcome: Outcome, sid: int, field: str, run: Run) -> None:

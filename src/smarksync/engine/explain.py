@@ -12,8 +12,9 @@ from smarksync.config import Expression, Job
 from smarksync.ledger import audit, conflicts, consent, entities, links, plans, quarantine, states
 from smarksync.model import ABSENT
 from smarksync.model.consent import view
-from smarksync.plan.build import Person, own_values
+from smarksync.plan.build import own_values
 from smarksync.plan.consent import CHANNELS, settle_consent
+from smarksync.plan.job import Person
 from smarksync.plan.rows import Outcome, Row
 from smarksync.plan.side import Side
 
@@ -22,7 +23,7 @@ from .consents import as_claim
 from .context import JobRun, Run
 from .lookup import load_people, side_of
 from .offline import Desk
-from .prepare import scope_of
+from .rules import scope_of
 
 EVIDENCE = ("a bare flag", "a flag with its time and actor", "the person's own act", "double opt-in")
 _LINKS = {

@@ -10,7 +10,8 @@ from smarksync.ledger.db import Ledger
 from smarksync.ledger.links import Link
 from smarksync.mapping import CompiledMapping
 from smarksync.model import ABSENT
-from smarksync.plan.build import Person, own_values
+from smarksync.plan.build import own_values
+from smarksync.plan.job import Person
 from smarksync.plan.match import keys_of
 from smarksync.plan.side import NAME_PARTS, Side, columns, wire_of
 

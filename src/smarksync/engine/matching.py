@@ -9,13 +9,13 @@ from typing import Any
 from smarksync.ledger import entities, inbox, keys, links, plans, quarantine, states, streams
 from smarksync.ledger.links import Link
 from smarksync.model import ValueProblem
-from smarksync.plan.build import wanted_hash
 from smarksync.plan.match import ADDRESS, Match, Newcomer, keys_of, match
+from smarksync.plan.reasons import wanted_hash
 from smarksync.plan.side import Side, codecs_by_vendor
 
 from .context import Lane, Run
-from .intake import observe, wake_namesakes
 from .lookup import record_of, unite
+from .observe import observe, wake_namesakes
 from .stamps import mark_stamp
 
 CHUNK = 2000

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any
 
-import orjson
-
-from smarksync.config import Config, Job, read_settings, resolve_rules
+from smarksync.config import Config, Job, read_settings
 from smarksync.config.problems import Path
 from smarksync.errors import ConfigError, SystemFailure
 from smarksync.ledger import schemas, streams
@@ -25,16 +22,13 @@ from smarksync.mapping import (
     load_preset,
     object_mapping,
 )
-from smarksync.model import Entity, Moves, equal
-from smarksync.plan.build import JobRules, Target
-from smarksync.plan.reconcile import Rule, View
-from smarksync.plan.side import NAME_PARTS
 from smarksync.plugin import ConnectorSpec, FieldInfo, StreamSpec
 
 from . import named
 from .context import JobRun, Lane, Opened, Run
 from .references import ConnectionReferences
 from .registry import PluginBroken, Registry
+from .rules import compile_rules, rules_hash
 
 #: entities in the order in which they point at each other
 PARENTS = ("campaign", "account", "lead", "opportunity")
@@ -251,7 +245,7 @@ def _job(run: Run, config: Config, workshop: Workshop, job: Job) -> JobRun:
             mapped.setdefault(name, set()).update(lane.mapping.fields)
     match: list[Any] = [key[0] if len(key) == 1 else key for key in config.match_of(job.name)]
     run.match[job.entity] = match
-    rules = _rules(config, job, mapped, lanes, workshop, run)
+    rules = compile_rules(config, job, mapped, lanes, workshop.presets, run)
     compiled = JobRun(
         job.name,
         rules,
@@ -260,136 +254,10 @@ def _job(run: Run, config: Config, workshop: Workshop, job: Job) -> JobRun:
         dict(job.create),
         dict(job.deletes),
         config.guards_for(job.name),
-        _hash(job, config, lanes),
+        rules_hash(job, config, lanes),
     )
     compiled.failed = failed
     return compiled
-
-
-def _rules(
-    config: Config, job: Job, mapped: Mapping[str, set[str]], lanes: list[Lane], workshop: Workshop, run: Run
-) -> JobRules:
-    entity = config.schema_[job.entity]
-    found = resolve_rules(job, mapped, config.schema_, refs=_followed(config, job))
-    prefer = job.adopt.prefer
-    rules = {
-        name: Rule(
-            name=job.rule_name(name), source=rule.source, owner=rule.owner, restore=rule.enforce == "restore", merge=rule.merge,
-            tie=None if rule.tie == "ask" else rule.tie, clear=rule.blank == "clear", prefer=prefer,
-        )
-        for name, rule in found.items()
-    }  # fmt: skip
-    for name in sorted(_known_on_one_side(mapped, entity, rules)):
-        rules[name] = Rule(name=f"{job.name}.*")  # nobody to agree with: what the one side says is what is known
-    slow = {
-        name: field for name, field in entity.fields.items() if field.type in ("phone", "instant", "money", "decimal")
-    }
-    coarse = max((lane.spec.resolution for lane in lanes), default=None)
-
-    def same(name: str, a: Any, b: Any) -> bool:
-        if a == b:
-            return True
-        field = slow.get(name)
-        return field is not None and a is not None and b is not None and equal(field, a, b, resolution=coarse)
-
-    skew = max([config.defaults.skew.timedelta.total_seconds(), *(lane.resolution for lane in lanes)])
-    table = config.lifecycle.table()
-    moves = Moves.default() if table is None else Moves.from_config(table)
-    roles = {name: opened.role for name, opened in run.connections.items()}
-    special = {name: _lifecycle(moves, roles) for name, rule in rules.items() if rule.merge == "lifecycle"}
-    where = {name: _test(expression, job.entity, run) for name, expression in job.where.items()}
-    return JobRules(
-        name=job.name, entity=job.entity, connections=tuple(job.connections), rules=rules,
-        targets=_targets(job, lanes, workshop, run), equal=same, skew=lambda _c: skew, where=where, special=special,
-        subscribe=job.subscribe, regressions=_regressions,
-    )  # fmt: skip
-
-
-def _followed(config: Config, job: Job) -> set[str]:
-    """Entities whose references a job can follow: some job keeps them in agreement over the same connections."""
-    return {
-        other.entity
-        for other in config.jobs.values()
-        if other.kind == "sync" and set(other.connections) >= set(job.connections)
-    }
-
-
-def _known_on_one_side(mapped: Mapping[str, set[str]], entity: Entity, rules: Mapping[str, Rule]) -> set[str]:
-    """Fields that exactly one connection of the job maps: expressions see their values, and nothing is written."""
-    found = set()
-    for name, field in entity.fields.items():
-        sides = sum(name in names or ("full_name" in names and name in NAME_PARTS) for names in mapped.values())
-        ordinary = field.group == "ordinary" and field.ref is None
-        if name not in rules and ordinary and sides == 1:
-            found.add(name)
-    return found
-
-
-def _regressions(_field: str, before: Any, after: Any) -> bool:
-    from smarksync.model.lifecycle import rung
-
-    return before is not None and after is not None and rung(after) < rung(before)
-
-
-def _lifecycle(moves: Moves, roles: Mapping[str, str]) -> Callable[..., Any]:
-    def merge(agreed: Any, voices: Sequence[View]) -> tuple[Any, str | None, str]:
-        edits = [(roles.get(v.connection, "other"), v.observed) for v in voices if v.observed is not None]
-        value, report = moves.merge(agreed, edits, False)
-        winner = next((v.connection for v in voices if v.observed == value), None)
-        illegal = ", ".join(f"{who} may not move {agreed} to {to}" for who, to in report.illegal)
-        return value, winner, "lifecycle" + (f"; {illegal}" if illegal else "")
-
-    return merge
-
-
-def _test(expression: Any, entity: str, run: Run) -> Callable[[Mapping[str, Any]], Any]:
-    def test(values: Mapping[str, Any]) -> Any:
-        return expression.evaluate(scope_of(entity, values, run.now()))
-
-    return test
-
-
-def scope_of(entity: str, values: Mapping[str, Any], now: datetime) -> dict[str, Any]:
-    """What an expression of a sync job sees: one entity's values, and nothing of the others."""
-    scope: dict[str, Any] = {
-        "account": None, "activities": (), "definitions": {}, "persona": None, "opportunity": None, "lead": None,
-        "campaign": None, "now": now,
-    }  # fmt: skip
-    scope[entity] = values
-    return scope
-
-
-def _targets(job: Job, lanes: list[Lane], workshop: Workshop, run: Run) -> dict[str, Target]:
-    """Where new records go on each connection: the preset's stream, else the first that is mapped."""
-    targets: dict[str, Target] = {}
-    for name in job.connections:
-        mine = [lane for lane in lanes if lane.stream.connection == name]
-        if not mine:
-            continue
-        preset = workshop.presets[name]
-        wanted = preset.creates.get(job.entity) if preset else None
-        lane = next((one for one in mine if one.stream.object == wanted), mine[0])
-        expression = job.creates(name)
-        policy: Callable[[Mapping[str, Any]], Any] | None
-        if expression is None or expression.never:
-            policy = None
-        elif expression.always:
-            policy = _always
-        else:
-            policy = _test(expression, job.entity, run)
-        targets[name] = Target(lane.sid, name, lane.mapping, policy, lane.spec.subscribes_on_create)
-    return targets
-
-
-def _always(_values: Mapping[str, Any]) -> bool:
-    return True
-
-
-def _hash(job: Job, config: Config, lanes: Sequence[Lane]) -> str:
-    """Changes when what the job would decide about an unchanged entity could change."""
-    said = job.model_dump_json(exclude={"guards"}, by_alias=True, warnings=False)
-    seed = orjson.dumps([said, sorted(lane.mapping.version for lane in lanes), str(config.lifecycle.moves)])
-    return hashlib.blake2b(seed, digest_size=12).hexdigest()
 
 
 def _other_streams(run: Run, config: Config, workshop: Workshop) -> None:

@@ -17,9 +17,10 @@ from smarksync.plugin import Can, Receipt, Record, WriteResult
 
 from . import apply, refusals
 from .context import JobRun, Lane, Run
-from .intake import fingerprint, observe
+from .intake import fingerprint
 from .lookup import side_of
 from .matching import shows
+from .observe import observe
 from .settle import settle
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from smarksync.errors import SystemFailure
 from smarksync.ledger import conflicts, entities, inbox, keys, links, plans, quarantine, states
 from smarksync.ledger.plans import PlanRow
-from smarksync.plan.build import wanted_hash
+from smarksync.plan.reasons import wanted_hash
 from smarksync.plugin import Can, Receipt, Record, WriteResult
 
 from .context import JobRun, Lane, Run, instant

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from smarksync.ledger import links, streams
-from smarksync.plan.build import Person
+from smarksync.plan.job import Person
 from smarksync.plan.rows import Outcome, Row
 from smarksync.plan.side import Side
 

@@ -19,7 +19,8 @@ from smarksync.plugin import Can, Record
 
 from .changes import FORMAT, described
 from .context import JobRun, Lane, Run
-from .intake import fingerprint, observe
+from .intake import fingerprint
+from .observe import observe
 
 CHUNK = 500
 #: local rows need no release: matching has done them or not

@@ -9,8 +9,8 @@ from smarksync.ledger import audit, conflicts, entities, keys, links, plans, qua
 from smarksync.ledger.links import Link
 from smarksync.ledger.plans import PlanRow
 from smarksync.model import ABSENT, ValueProblem
-from smarksync.plan.build import Person
 from smarksync.plan.consent import CONSENT_FIELDS
+from smarksync.plan.job import Person
 from smarksync.plan.match import keys_of
 from smarksync.plan.side import Side, codecs_by_vendor, columns, wire_of
 from smarksync.plugin import Receipt, WriteResult

@@ -2,74 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from typing import Any
-
-import orjson
 
 from smarksync.model import ABSENT, ValueProblem
 from smarksync.model.names import split_full_name
 
+from .creates import add_creates
 from .evidence import Evidence
-from .reconcile import Rule, Verdict, View, blank, decide
+from .job import WAITS, JobRules, Person
+from .reasons import explain, hash_of, join_of
+from .reconcile import Verdict, View, blank, decide
 from .rows import Outcome, Problem, Question, Row
-from .side import NAME_PARTS, Side, Translation, columns, names_by_vendor
-
-#: the code of a reference to a record that is not there yet: the row waits for its parent
-WAITS = "SMK-PARENT"
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """Where a job creates on a connection: the stream, its mapping and the policy.
-
-    ``policy`` None = never; else it is asked with the agreed values and passes on True only.
-    ``subscribes`` says that the system mails new rows unless told otherwise.
-    """
-
-    sid: int
-    connection: str
-    mapping: Translation
-    policy: Callable[[Mapping[str, Any]], Any] | None
-    subscribes: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class JobRules:
-    """One job, compiled: pure functions and tables."""
-
-    name: str
-    entity: str
-    connections: tuple[str, ...]
-    rules: Mapping[str, Rule]
-    targets: Mapping[str, Target]
-    equal: Callable[[str, Any, Any], bool]
-    skew: Callable[[list[str]], float]
-    where: Mapping[str, Callable[[Mapping[str, Any]], Any]] = field(default_factory=dict)
-    special: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
-    subscribe: str = "opted_in"
-    regressions: Callable[[str, Any, Any], bool] = lambda _f, _b, _a: False
-
-
-@dataclass(slots=True)
-class Person:
-    """An entity with its sides in this run (any entity; most are people).
-
-    ``taken_places`` are connections where a link of any state exists, so that nothing is created there.
-    ``answers`` are people's decisions on open conflicts, ``asked`` the values by connection that they were asked
-    about; ``parked`` (field, sid) pairs that rest.
-    """
-
-    eid: int
-    ref: str
-    agreed: dict[str, Any]
-    sides: list[Side]
-    taken_places: frozenset[str] = frozenset()
-    answers: dict[str, Any] = field(default_factory=dict)
-    parked: frozenset[tuple[str, int]] = frozenset()
-    asked: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+from .side import NAME_PARTS, Side, columns
 
 
 def build(person: Person, job: JobRules) -> Outcome:
@@ -106,7 +51,7 @@ def build(person: Person, job: JobRules) -> Outcome:
     for index in range(len(sides)):
         _update(person, job, sides, index, decided, views, blocked, merged, outcome)
     _stamp(person, sides, outcome)
-    _creates(person, job, sides, verdicts, views, merged, outcome)
+    add_creates(person, job, sides, verdicts, views, merged, outcome)
     _settle_rest(person, sides, decided, views, outcome)
     return outcome
 
@@ -197,7 +142,7 @@ def _views(
             else:
                 outcome.problems.append(
                     Problem(side.sid, kind, problem.code, f"{where}, field {codec.vendor}: {problem.message}", codec.vendor,
-                            _hash(side.shown(codec, person.agreed)), {"direction": "in"})
+                            hash_of(side.shown(codec, person.agreed)), {"direction": "in"})
                 )  # fmt: skip
             continue
         base = side.base(name, person.agreed)
@@ -290,41 +235,8 @@ def _update(
         if index in verdict.put_back:
             outcome.put_back.append((name, side.sid, verdict.value, view.observed))
     if row.after:
-        _explain(row, decided, views, sides)
+        explain(row, decided, views, sides)
         outcome.rows.append(row)
-
-
-def join_of(values: Mapping[str, Any]) -> Any:
-    """First and last name as one text."""
-    from smarksync.model.names import join_name
-
-    return join_name(values.get("first_name"), values.get("last_name"))
-
-
-def _explain(row: Row, decided: Mapping[str, Verdict], views: Mapping[str, list[View]], sides: list[Side]) -> None:
-    """What becomes agreed with this row, and why."""
-    reasons = []
-    for name in row.fields:
-        verdict = decided[name]
-        row.values[name] = verdict.value
-        why = {"from": verdict.winner, "how": verdict.how, "at": verdict.at, "by": verdict.by, "beaten": verdict.beaten}
-        row.why[name] = {k: v for k, v in why.items() if v}
-        for view in views[name]:
-            if view.observed is ABSENT or view.side in verdict.left:
-                continue
-            if view.edited or view.new:
-                key = sides[view.side].key
-                if view.observed != verdict.value:
-                    row.taken.setdefault(key, {})[name] = view.observed
-                elif not row.whole:
-                    row.won.setdefault(key, []).append(name)
-        reasons.append(f"{name}: {verdict.how}" + (f" ({verdict.winner})" if verdict.winner else ""))
-    row.reason = reason_of(reasons)
-
-
-def reason_of(reasons: list[str]) -> str:
-    """One line for a row: its fields' reasons, or how many and the first three."""
-    return "; ".join(reasons) if len(reasons) <= 4 else f"{len(reasons)} fields; " + "; ".join(reasons[:3]) + "; …"
 
 
 def _outward_problem(side: Side, vendor: str, problem: ValueProblem, value: Any) -> Problem:
@@ -335,7 +247,7 @@ def _outward_problem(side: Side, vendor: str, problem: ValueProblem, value: Any)
         problem.code,
         f"{where}, field {vendor}: {problem.message}",
         vendor,
-        _hash(value),
+        hash_of(value),
         {"direction": "out"},
     )
 
@@ -353,101 +265,6 @@ def _stamp(person: Person, sides: list[Side], outcome: Outcome) -> None:
             outcome.rows.append(row)
         row.after[codec.vendor] = person.ref
         row.before[codec.vendor] = lacks[0]
-
-
-def _creates(
-    person: Person, job: JobRules, sides: list[Side], verdicts: Mapping[str, Verdict],
-    views: Mapping[str, list[View]], merged: dict[str, Any], outcome: Outcome,
-) -> None:  # fmt: skip
-    """New records on connections where the entity has none."""
-    for connection, target in job.targets.items():
-        if connection in person.taken_places or target.policy is None:
-            continue
-        if target.policy(merged) is not True:
-            continue
-        row = _create_row(person, job, target, verdicts, merged, outcome)
-        if row is None:
-            continue
-        row.whole = not (outcome.questions or outcome.problems or outcome.left or outcome.held)
-        decided = {n: v for n, v in verdicts.items() if v.conflict is None}
-        row.fields = [n for n in decided if n in job.rules]
-        if row.whole:
-            row.won = {side.key: [] for side in sides}
-        _explain(row, decided, views, sides)
-        row.reason = "new from " + ", ".join(sorted({s.connection for s in sides}))
-        outcome.rows.append(row)
-
-
-def _create_row(
-    person: Person,
-    job: JobRules,
-    target: Target,
-    verdicts: Mapping[str, Verdict],
-    merged: Mapping[str, Any],
-    outcome: Outcome,
-) -> Row | None:
-    """The fields of a create, or None with the problem noted."""
-    row = Row("create", target.sid, None, {})
-    faults: list[Problem] = []
-    for name, codec in target.mapping.fields.items():
-        if not codec.write:
-            continue
-        if name == "external_id":
-            row.after[codec.vendor] = person.ref
-            continue
-        value = _outgoing(name, target, job, verdicts, merged)
-        if blank(value) and not _claims(name):
-            if codec.required:
-                faults.append(_missing(target, codec))
-            continue
-        try:
-            raw = codec.outward(value)
-        except ValueProblem as problem:
-            if problem.code == WAITS:
-                outcome.waits = f"{name}: {problem.message}"
-                return None
-            faults.append(Problem(target.sid, "value", problem.code, f"{target.connection}:{target.mapping.stream} (new), "
-                                  f"field {codec.vendor}: {problem.message}", codec.vendor, _hash(value), {"direction": "out"}))  # fmt: skip
-            continue
-        row.after.update({vendor: part for vendor, part in columns(codec, raw).items() if part is not None})
-    if faults:
-        outcome.problems.extend(faults)
-        return None
-    return row
-
-
-def _claims(name: str) -> bool:
-    return name in ("email_opt_out", "phone_opt_out")
-
-
-def _outgoing(
-    name: str, target: Target, job: JobRules, verdicts: Mapping[str, Verdict], merged: Mapping[str, Any]
-) -> Any:
-    """The value a create carries: consent by its own rule, names joined, one-way fields left out."""
-    if name == "email_opt_out":
-        standing = merged.get(name)
-        if target.subscribes and standing is None:
-            return None if job.subscribe == "not_opted_out" else True
-        return standing
-    if name == "full_name":
-        if any((v := verdicts.get(part)) is not None and v.conflict for part in NAME_PARTS):
-            return None
-        return join_of(merged)
-    rule = job.rules.get(name)
-    if rule is None:
-        return merged.get(name) if _claims(name) or name.startswith("consent_") else None
-    if rule.source == target.connection:
-        return None
-    verdict = verdicts.get(name)
-    return None if verdict is not None and verdict.conflict else merged.get(name)
-
-
-def _missing(target: Target, codec: Any) -> Problem:
-    return Problem(
-        target.sid, "required", "SMK-REQUIRED",
-        f"{target.connection}:{target.mapping.stream} needs {codec.vendor} to create a record, and no side has a value for "
-        f"{codec.name}", codec.vendor, "missing", {"direction": "out"},
-    )  # fmt: skip
 
 
 def _settle_rest(
@@ -479,15 +296,3 @@ def _settle_rest(
                 "beaten": verdict.beaten,
             }
             outcome.local_why[name] = {k: v for k, v in why.items() if v}
-
-
-def _hash(value: Any) -> str:
-    return hashlib.blake2b(orjson.dumps(value, option=orjson.OPT_SORT_KEYS, default=str), digest_size=8).hexdigest()
-
-
-def wanted_hash(after: Mapping[str, Any]) -> str:
-    """What was wanted of a record, as a short hash: a refusal is retried only when it changes."""
-    return _hash(after)
-
-
-__all__ = ["JobRules", "Person", "Target", "build", "names_by_vendor", "own_values", "wanted_hash"]

@@ -141,7 +141,9 @@ def _views(
                 "how": "put back: no act of the person's own" if refused else "consent",
             }
         }
-        row.reason = "an opt-out reaches every record" if value else "the person opted in"
+        row.reason = "the person opted in"
+        if value:
+            row.reason = row.why[name]["how"] if refused else "an opt-out reaches every record"
         outcome.rows.append(row)
 
 

@@ -11,10 +11,11 @@ from typing import Any
 
 from smarksync.model import ABSENT, ValueProblem
 
-from .build import JobRules, Person, names_by_vendor, reason_of
+from .job import JobRules, Person
+from .reasons import reason_of
 from .reconcile import Rule, blank
 from .rows import Outcome, Row
-from .side import Side
+from .side import Side, names_by_vendor
 
 _PLAIN = {"s", "e"}
 #: guards count what is done to these: build names it

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .build import JobRules, Person, Target
 from .consent import CONSENT_FIELDS
+from .job import JobRules, Person, Target
 from .reconcile import blank
 from .rows import Outcome, Row
 from .side import Side

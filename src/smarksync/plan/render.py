@@ -15,6 +15,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from html import escape
 from typing import Any
 
+from .consent import CONSENT_FIELDS
+from .side import NAME_PARTS
+
 Change = Mapping[str, Any]
 #: rows that an HTML page or a table shows one by one; the groups count all of them
 MOST_HTML, MOST_TEXT = 2000, 200
@@ -31,15 +34,14 @@ def change_of(
     fields = {}
     for vendor, value in after.items():
         name = canonical.get(vendor, vendor)
-        part = (
-            name if name in why or name in rules else next((p for p in ("first_name", "last_name") if p in why), name)
-        )
+        part = name if name != "full_name" else next((p for p in NAME_PARTS if p in why), name)
         source = why.get(part, {}).get("from")
         if source is None and op == "create" and len(origin) == 1 and name != "external_id":
             source = next(iter(origin))
+        own = consent or name == "external_id" or name in CONSENT_FIELDS  # these stand outside "*"
         fields[vendor] = {
             "before": before.get(vendor), "after": value, "from": source,
-            "rule": rules.get(part, f"{job}.{name}" if consent or name == "external_id" else f"{job}.*"),
+            "rule": rules.get(part, f"{job}.{name}" if own else f"{job}.*"),
         }  # fmt: skip
     return {
         "op": op, "connection": connection, "object": obj, "id": rid, "entity": entity, "fields": fields,

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 from smarksync.mapping import CompiledMapping, FieldMapping, ObjectMapping, Place, compile_mapping
 from smarksync.model import ENTITIES
-from smarksync.plan.build import JobRules, Person, Target, build
+from smarksync.plan.build import build
 from smarksync.plan.edited import edited
 from smarksync.plan.first import first
+from smarksync.plan.job import JobRules, Person, Target
 from smarksync.plan.reconcile import Rule, blank
 from smarksync.plan.side import Side
 from smarksync.plugin import Can, FieldInfo, FieldType, StreamSpec

@@ -1,0 +1,200 @@
+"""What a look at a linked record changes in what we remember of it: differences, with evidence of when they were made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from smarksync.ledger import consent, entities, keys, links, states, streams
+from smarksync.model import ABSENT, ValueProblem
+from smarksync.plan.match import ADDRESS, keys_of
+from smarksync.plan.side import Side, codecs_by_vendor, same_stored, wire_of
+from smarksync.plugin import OWN_USER, Record
+
+from .context import Lane, Run, instant
+from .stamps import mark_stamp
+
+ADDRESSES = ("email", ADDRESS)
+
+
+def observe(
+    run: Run, lane: Lane, rows: Sequence[tuple[Record, bytes]], own: bool = False
+) -> list[tuple[Record, bytes]]:
+    """Lays changed rows over what their links remember; returns those that are not linked to anyone.
+
+    Within a transaction. ``own`` says that the rows are re-reads before a write, not part of the pull.
+    """
+    ledger = run.ledger
+    found = links.of_records(ledger, lane.sid, [r.id for r, _ in rows])
+    agreed = entities.load(ledger, sorted({link.eid for link in found.values() if link.eid is not None}))
+    parts = _key_parts(run, lane)
+    unlinked: list[tuple[Record, bytes]] = []
+    stored: list[links.News] = []
+    memos: list[tuple[int | None, bytes | None]] = []
+    news: list[tuple[int, int | None, str | None, str]] = []
+    new_keys: list[tuple[str, str, int]] = []
+    for record, fp in rows:
+        link = found.get(record.id)
+        if link is None or link.eid is None or link.state == links.FILTERED:
+            unlinked.append((record, fp))
+            continue
+        ref, known, values = agreed[link.eid]
+        values["external_id"] = ref
+        changed_at = lane.ours(record.changed_at)
+        if link.changed_at is not None and _is_ours(record, link.own_at):
+            changed_at = link.changed_at  # our own write makes no record newer than another
+        side = Side(
+            lane.sid, record.id, link.eid, lane.mapping, link.memory(), rank=link.rank, state=link.state,
+            seen_at=link.seen_at, changed_at=changed_at, own_at=link.own_at,
+        )  # fmt: skip
+        was = side.memo.copy()
+        look(side, record, values, lane, after=link.seen_at)
+        mark_stamp(side, record.fields, ref)
+        back = link.state == links.GONE
+        if back:  # it was away and is back: a person restored it
+            links.set_state(ledger, lane.sid, record.id, links.LIVE)
+            streams.add_live(ledger, lane.sid, 1)
+        moved = back or _moved(was, side.memo)
+        if not moved and link.changed_at is not None:
+            changed_at = link.changed_at  # a mere re-stamp is no edit
+        stored.append((fp, lane.moment or link.seen_at, changed_at, link.own_at, record.version, link.lid))
+        if was != side.memo:
+            memos.append((link.lid, links.pack(side.memo)))
+        if moved:
+            news.append((link.eid, lane.sid, record.id, run.run_id))
+            if known == entities.PROVISIONAL:
+                keys.forget(ledger, link.eid)  # nothing was ever agreed: a key it no longer shows holds nobody up
+            if known == entities.PROVISIONAL or not parts.isdisjoint(side.dirty()):
+                new_keys += _keys(run, lane, side, values, link.eid, parts)
+        elif not own:
+            lane.unchanged += 1
+    links.update(ledger, stored)
+    links.memorise(ledger, memos)
+    states.changed(ledger, news)
+    if new_keys:
+        keys.add(ledger, new_keys)
+        wake_namesakes(run, new_keys)
+    return unlinked
+
+
+def wake_namesakes(run: Run, held: Iterable[tuple[str, str, int]]) -> None:
+    """Everybody else with one of the addresses is looked at again, once anybody has said anything about consent."""
+    if not consent.anyone(run.ledger):
+        return
+    owner = {(ADDRESS if kind == "email" else kind, value): eid for kind, value, eid in held if kind in ADDRESSES}
+    found = keys.holders(run.ledger, [(kind, value) for _, value in owner for kind in ADDRESSES])
+    news = [
+        (eid, None, None, run.run_id)
+        for (_, value), group in found.items()
+        for eid, _ in group
+        if eid != owner[(ADDRESS, value)]
+    ]
+    states.changed(run.ledger, news)
+
+
+def _moved(was: dict[str, Any], now: dict[str, Any]) -> bool:
+    """Whether anything but evidence and waiting marks changed."""
+    return any(was.get(k) != now.get(k) for k in ("n", "s", "b", "a", "p", "x"))
+
+
+def _key_parts(run: Run, lane: Lane) -> set[str]:
+    """The fields that match keys are made of."""
+    match = run.match.get(lane.stream.entity, [])
+    return {"last_name"} | {p for a in match for p in ([a] if isinstance(a, str) else a)}
+
+
+def _keys(
+    run: Run, lane: Lane, side: Side, agreed: Mapping[str, Any], eid: int, parts: set[str]
+) -> list[tuple[str, str, int]]:
+    """The match keys that the row shows now."""
+    values: dict[str, Any] = {}
+    for name in parts:
+        try:
+            shown = side.observed(name, agreed)
+        except ValueProblem:
+            continue
+        if shown is not ABSENT:
+            values[name] = shown
+    return [(kind, value, eid) for kind, value in keys_of(run.match.get(lane.stream.entity, []), values)]
+
+
+def look(side: Side, record: Record, agreed: Mapping[str, Any], lane: Lane, after: str | None) -> None:
+    """Replaces what the side shows by what the record shows, with evidence for what moved."""
+    memo = side.memo
+    mapping = lane.mapping
+    differs = mapping.differences(record.fields, agreed)
+    if not memo:  # the common case: settled, and edited now
+        if differs:
+            known = _evidence(side, record, lane, after)
+            memo["s"] = differs
+            memo["e"] = {vendor: _from_history(record, vendor, lane) or known for vendor in differs}
+        return
+    old_seen = dict(memo.get("s") or {})
+    seen = {v: raw for v, raw in old_seen.items() if v not in record.fields}
+    seen.update(differs)
+    _resolve_echo(side, record, agreed, seen)
+    pairs = memo.get("p")
+    if pairs:
+        codecs = codecs_by_vendor(mapping)
+        for vendor in [v for v in pairs if v in record.fields and v in codecs]:
+            if not same_stored(pairs[vendor][1], codecs[vendor].raw(record.fields)):
+                side.drop_pair(vendor)
+    unread = [v for v in memo.get("u") or () if v not in record.fields]
+    side._put("u", unread)
+    evidence = dict(memo.get("e") or {})
+    moved = [v for v, raw in seen.items() if v in record.fields and (v not in old_seen or old_seen[v] != raw)]
+    if moved:
+        known = _evidence(side, record, lane, after)
+        for vendor in moved:
+            evidence[vendor] = _from_history(record, vendor, lane) or known
+    side._put("e", {v: e for v, e in evidence.items() if v in seen})
+    side._put("s", seen)
+
+
+def _evidence(side: Side, record: Record, lane: Lane, after: str | None) -> list[Any]:
+    """(previous observation, record time]; a version that our own write made is no evidence of an edit."""
+    lower = lane.ours(lane.stream.observed_at) or after
+    at = lane.ours(record.changed_at)
+    if at is None:
+        return [lower, lane.moment, record.changed_by]
+    if _is_ours(record, side.own_at):
+        return [lower, None, None]
+    if lower is not None and at <= lower:
+        return [lower, None, record.changed_by]
+    return [lower, at, record.changed_by]
+
+
+def _is_ours(record: Record, own_at: str | None) -> bool:
+    """Whether the version was made by our own write."""
+    if record.changed_by is not None:
+        return record.changed_by == OWN_USER  # a coarse stamp may be shared with a person's edit; a name is not
+    return own_at is not None and record.changed_at is not None and instant(record.changed_at) == own_at
+
+
+def _from_history(record: Record, vendor: str, lane: Lane) -> list[Any] | None:
+    past = (record.history or {}).get(vendor)
+    if not past:
+        return None
+    at = lane.ours(past[0].at)
+    return [at, at, past[0].by]
+
+
+def _resolve_echo(side: Side, record: Record, agreed: Mapping[str, Any], seen: dict[str, Any]) -> None:
+    """The first look at a field whose stored value our write was not told."""
+    waiting = [v for v in side.memo.get("w") or () if v in record.fields]
+    if not waiting:
+        return
+    codecs = codecs_by_vendor(side.mapping)
+    for vendor in waiting:
+        if vendor not in seen or vendor not in codecs:
+            continue
+        codec = codecs[vendor]
+        base = side.base(codec.name, agreed) if codec.name != "full_name" else wire_of(codec, agreed)
+        try:
+            sent = codec.outward(base)
+        except ValueProblem:
+            continue
+        shown = codec.raw(seen)
+        if codec.is_fold(sent, shown) or record.changed_by == OWN_USER:
+            side.keep_pair(vendor, sent, shown)
+    side.heard_echo(waiting)

@@ -1,0 +1,109 @@
+"""New records: where an entity has none, and the job's policy asks for one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from smarksync.model import ValueProblem
+
+from .job import WAITS, JobRules, Person, Target
+from .reasons import explain, hash_of, join_of
+from .reconcile import Verdict, View, blank
+from .rows import Outcome, Problem, Row
+from .side import NAME_PARTS, Side, columns
+
+
+def add_creates(
+    person: Person, job: JobRules, sides: list[Side], verdicts: Mapping[str, Verdict],
+    views: Mapping[str, list[View]], merged: dict[str, Any], outcome: Outcome,
+) -> None:  # fmt: skip
+    """New records on connections where the entity has none."""
+    for connection, target in job.targets.items():
+        if connection in person.taken_places or target.policy is None:
+            continue
+        if target.policy(merged) is not True:
+            continue
+        row = _create_row(person, job, target, verdicts, merged, outcome)
+        if row is None:
+            continue
+        row.whole = not (outcome.questions or outcome.problems or outcome.left or outcome.held)
+        decided = {n: v for n, v in verdicts.items() if v.conflict is None}
+        row.fields = [n for n in decided if n in job.rules]
+        if row.whole:
+            row.won = {side.key: [] for side in sides}
+        explain(row, decided, views, sides)
+        row.reason = "new from " + ", ".join(sorted({s.connection for s in sides}))
+        outcome.rows.append(row)
+
+
+def _create_row(
+    person: Person,
+    job: JobRules,
+    target: Target,
+    verdicts: Mapping[str, Verdict],
+    merged: Mapping[str, Any],
+    outcome: Outcome,
+) -> Row | None:
+    """The fields of a create, or None with the problem noted."""
+    row = Row("create", target.sid, None, {})
+    faults: list[Problem] = []
+    for name, codec in target.mapping.fields.items():
+        if not codec.write:
+            continue
+        if name == "external_id":
+            row.after[codec.vendor] = person.ref
+            continue
+        value = _outgoing(name, target, job, verdicts, merged)
+        if blank(value) and not _claims(name):
+            if codec.required:
+                faults.append(_missing(target, codec))
+            continue
+        try:
+            raw = codec.outward(value)
+        except ValueProblem as problem:
+            if problem.code == WAITS:
+                outcome.waits = f"{name}: {problem.message}"
+                return None
+            faults.append(Problem(target.sid, "value", problem.code, f"{target.connection}:{target.mapping.stream} (new), "
+                                  f"field {codec.vendor}: {problem.message}", codec.vendor, hash_of(value), {"direction": "out"}))  # fmt: skip
+            continue
+        row.after.update({vendor: part for vendor, part in columns(codec, raw).items() if part is not None})
+    if faults:
+        outcome.problems.extend(faults)
+        return None
+    return row
+
+
+def _claims(name: str) -> bool:
+    return name in ("email_opt_out", "phone_opt_out")
+
+
+def _outgoing(
+    name: str, target: Target, job: JobRules, verdicts: Mapping[str, Verdict], merged: Mapping[str, Any]
+) -> Any:
+    """The value a create carries: consent by its own rule, names joined, one-way fields left out."""
+    if name == "email_opt_out":
+        standing = merged.get(name)
+        if target.subscribes and standing is None:
+            return None if job.subscribe == "not_opted_out" else True
+        return standing
+    if name == "full_name":
+        if any((v := verdicts.get(part)) is not None and v.conflict for part in NAME_PARTS):
+            return None
+        return join_of(merged)
+    rule = job.rules.get(name)
+    if rule is None:
+        return merged.get(name) if _claims(name) or name.startswith("consent_") else None
+    if rule.source == target.connection:
+        return None
+    verdict = verdicts.get(name)
+    return None if verdict is not None and verdict.conflict else merged.get(name)
+
+
+def _missing(target: Target, codec: Any) -> Problem:
+    return Problem(
+        target.sid, "required", "SMK-REQUIRED",
+        f"{target.connection}:{target.mapping.stream} needs {codec.vendor} to create a record, and no side has a value for "
+        f"{codec.name}", codec.vendor, "missing", {"direction": "out"},
+    )  # fmt: skip

@@ -1,0 +1,64 @@
+"""What a decision rests on: a job's rules as pure functions and tables, and an entity with its sides."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from .reconcile import Rule
+from .side import Side, Translation
+
+#: the code of a reference to a record that is not there yet: the row waits for its parent
+WAITS = "SMK-PARENT"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where a job creates on a connection: the stream, its mapping and the policy.
+
+    ``policy`` None = never; else it is asked with the agreed values and passes on True only.
+    ``subscribes`` says that the system mails new rows unless told otherwise.
+    """
+
+    sid: int
+    connection: str
+    mapping: Translation
+    policy: Callable[[Mapping[str, Any]], Any] | None
+    subscribes: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class JobRules:
+    """One job, compiled: pure functions and tables."""
+
+    name: str
+    entity: str
+    connections: tuple[str, ...]
+    rules: Mapping[str, Rule]
+    targets: Mapping[str, Target]
+    equal: Callable[[str, Any, Any], bool]
+    skew: Callable[[list[str]], float]
+    where: Mapping[str, Callable[[Mapping[str, Any]], Any]] = field(default_factory=dict)
+    special: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
+    subscribe: str = "opted_in"
+    regressions: Callable[[str, Any, Any], bool] = lambda _f, _b, _a: False
+
+
+@dataclass(slots=True)
+class Person:
+    """An entity with its sides in this run (any entity; most are people).
+
+    ``taken_places`` are connections where a link of any state exists, so that nothing is created there.
+    ``answers`` are people's decisions on open conflicts, ``asked`` the values by connection that they were asked
+    about; ``parked`` (field, sid) pairs that rest.
+    """
+
+    eid: int
+    ref: str
+    agreed: dict[str, Any]
+    sides: list[Side]
+    taken_places: frozenset[str] = frozenset()
+    answers: dict[str, Any] = field(default_factory=dict)
+    parked: frozenset[tuple[str, int]] = frozenset()
+    asked: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
