@@ -298,6 +298,51 @@ def test_a_lost_answer_makes_no_second_record(place: Path) -> None:
         assert len(w.systems["s"].rows("people")) == 1
 
 
+def test_a_create_found_again_is_ours(place: Path) -> None:
+    """The answer was lost and m keeps lower case: that is no second opinion about the company, and nobody is asked."""
+    w = world(place, Kind("m", lowers=frozenset({"company"})), Kind("s"))
+    insert(w, "s", email="ann@x.org", company="Acme")
+    w.faults.lose("receipt", system="m")
+    go(w)
+    assert go(w).exit_code == 0
+    assert row(w, "s")["company"] == "Acme" and not w.questions()
+
+
+def test_news_reaches_sides_that_did_not_move(place: Path) -> None:
+    """owner m, differences left: m's new value goes to g, which stood at the agreed one, also beside a first meeting."""
+    rules = (("*", "{direction: both, owner: m, enforce: leave}"),)
+    w = world(place, Kind("m"), Kind("g"), Kind("s", streams=("people", "contacts")), rules=rules)
+    ann = insert(w, "m", email="ann@x.org", first_name="Ann")
+    go(w)
+    w.systems["s"].convert("people", "p1", "contacts")
+    edit(w, "m", ann, first_name="Bea")
+    go(w)
+    assert row(w, "g")["first_name"] == "Bea"
+
+
+def test_tags_of_both_sides_are_joined(place: Path) -> None:
+    rules = (NEWEST, ("tags", "{direction: both, merge: union}"))
+    w = world(place, Kind("m"), Kind("s"), rules=rules)
+    ann = insert(w, "m", email="ann@x.org")
+    go(w)
+    edit(w, "m", ann, tags=["a"])
+    edit(w, "s", "p1", tags=["b"])
+    go(w)
+    assert row(w, "m", ann)["tags"] == row(w, "s")["tags"] == ["a", "b"]
+
+
+def test_a_record_that_no_page_shows_yet_is_looked_for(place: Path) -> None:
+    """s indexes a minute late; a search finds the record that somebody made there just now, and no second one is made."""
+    w = world(place, Kind("m"), Kind("s", late=60.0))
+    go(w)
+    insert(w, "m", email="ann@x.org")
+    w.clock.advance(30)
+    insert(w, "s", email="ann@x.org")
+    w.run()
+    go(w)
+    assert len(w.systems["s"].rows("people")) == 1
+
+
 def test_a_limit_forgets_nothing(place: Path) -> None:
     w = world(place, Kind("m"), Kind("s"))
     for name in ("ann", "bea", "cyd"):

@@ -9,14 +9,17 @@ from __future__ import annotations
 from datetime import datetime
 
 from smarksync.errors import SystemFailure
-from smarksync.ledger import links, plans
+from smarksync.ledger import entities, links, plans
 from smarksync.ledger.plans import PlanRow
+from smarksync.model import ABSENT
 from smarksync.plan.side import codecs_by_vendor
 from smarksync.plugin import Can, Receipt, Record, WriteResult
 
 from . import apply, refusals
 from .context import JobRun, Lane, Run
 from .intake import fingerprint
+from .lookup import side_of
+from .matching import shows
 from .observe import observe
 from .settle import settle
 
@@ -90,7 +93,8 @@ def after_match(run: Run) -> None:
         certain = [row.seq for row in missing if lane.failed is None and _can_tell(lane, row)]
         certain = _long_enough(run, lane, certain)
         with run.ledger.tx():
-            plans.remove(run.ledger, [row.seq for row in found])
+            for row in found:
+                _found(run, lane, row)
             plans.set_status(run.ledger, certain, "released")
 
 
@@ -108,6 +112,22 @@ def _long_enough(run: Run, lane: Lane, seqs: list[int]) -> list[int]:
         return seqs
     sent = plans.sent_times(run.ledger, seqs)
     return [seq for seq in seqs if seq not in sent or run.now() - datetime.fromisoformat(sent[seq]) >= late]
+
+
+def _found(run: Run, lane: Lane, row: PlanRow) -> None:
+    """A create whose answer was lost is there: as we sent it, it is settled; edited meanwhile, it is decided anew."""
+    ref, _, agreed = entities.load(run.ledger, [row.eid])[row.eid]
+    agreed["external_id"] = ref
+    for link in links.of_entities(run.ledger, [row.eid]).get(row.eid, []):
+        if link.sid != lane.sid or link.state != links.LIVE:
+            continue
+        side = side_of(run, link)
+        raw = {c.vendor: side.shown(c, agreed) for c in lane.mapping.fields.values() if c.read}
+        raw = {vendor: value for vendor, value in raw.items() if value is not ABSENT}
+        if shows(lane, raw, row.body.get("after", {})):
+            settle(run, [(row, Receipt(str(row.seq), WriteResult.CREATED, link.rid, link.version, raw))])
+            return
+    plans.remove(run.ledger, [row.seq])
 
 
 def resend(run: Run, job: JobRun) -> None:

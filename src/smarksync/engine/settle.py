@@ -99,7 +99,7 @@ def _settle_write(
     won, taken, whole = body.get("won", {}), body.get("taken", {}), body.get("whole", False)
     fields = body.get("fields", [])
     for side in sides:
-        if side is target and not whole:
+        if side is target and (not whole or row.op == "create"):
             continue
         # a side that an earlier row of this decision has written stands at the new value: what it showed before is over
         losers = {f: v for f, v in taken.get(side.key, {}).items() if side.base(f, before) != after.get(f)}
@@ -118,6 +118,10 @@ def _settle_write(
             target._put("a", sorted(_unwritten(lane, body, fields)))
         sides.append(target)
         live[row.sid] = live.get(row.sid, 0) + 1
+    elif row.op == "create":  # its answer was lost, and the record was found: it is ours, not one to be adopted
+        target.memo = {}
+        if not whole:
+            target._put("a", sorted(_unwritten(lane, body, fields)))
     elif not whole:
         target.rebase(before, after, fields, {f: after.get(f) for f in fields})
     fresh.add((target.sid, target.rid))

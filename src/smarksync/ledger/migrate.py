@@ -17,7 +17,7 @@ def upgrade(path: str) -> None:
     """Runs the missing migrations in one transaction: all of them, or none."""
     logging.getLogger("alembic").setLevel(logging.WARNING)
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
     engine = create_engine(URL.create("sqlite", database=path))
     # the driver begins no transaction for CREATE TABLE: without these two, a death in between leaves half the tables
     event.listen(engine, "connect", lambda raw, _record: setattr(raw, "isolation_level", None))

@@ -200,7 +200,7 @@ def _adopt(rule: Rule, agreed: Any, views: Sequence[View], equal: Equal, skew: f
     left: dict[int, str] = {}
     if rule.source is not None:
         for view in known:
-            if view.connection != rule.source and not equal(view.observed, agreed):
+            if view.connection != rule.source and (view.new or view.edited) and not equal(view.observed, agreed):
                 left[view.side] = f"one way: only {rule.source} may change it"
         filled = [v for v in filled if v.connection == rule.source]
         if not filled:
@@ -215,7 +215,8 @@ def _adopt(rule: Rule, agreed: Any, views: Sequence[View], equal: Equal, skew: f
         owners = [v for v in filled if v.connection == rule.owner]
         if owners and not rule.restore:
             for view in filled:
-                if view.connection != rule.owner and not equal(view.observed, owners[0].observed):
+                moved = view.new or view.edited  # a side that stands at what was agreed gets the news
+                if moved and view.connection != rule.owner and not equal(view.observed, owners[0].observed):
                     left[view.side] = f"owned by {rule.owner}; differences are left (enforce: leave)"
         filled = owners or filled
     if all(equal(filled[0].observed, v.observed) for v in filled[1:]):
