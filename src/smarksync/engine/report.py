@@ -119,7 +119,19 @@ def sentences(run: Run) -> list[str]:
             said.append(_of(lane.name, lane.failed))
     said += [job.stop_text for job in run.jobs if job.stop_text]
     said += [str(error) for error in run.refused.values()]
-    return [*said, *run.notes]
+    return [*said, *_left(run), *run.notes]
+
+
+def _left(run: Run) -> list[str]:
+    """What was seen and deliberately not passed on: deletes that the policy keeps, consent that was put back."""
+    return [
+        f"{job.name}: {count} {'record' if count == 1 else 'records'} of {connection}: {reason}"
+        if what == "record"
+        else f"{job.name}: {connection}, {what}: {count} {'change' if count == 1 else 'changes'} {reason}"
+        for job in run.jobs
+        for (connection, what, reason), count in sorted(job.left.items())
+        if what == "record" or what.startswith("consent")
+    ]
 
 
 def _of(name: str, error: Exception) -> str:
