@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from hashlib import blake2b
@@ -23,6 +24,8 @@ from smarksync.plugin import Page, Record, TellsTime
 from .context import Lane, Run, instant
 from .observe import observe
 
+#: seconds that an ending run waits for its readers
+LEAVE_AFTER = 5.0
 _SORTED = orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS
 
 
@@ -115,7 +118,8 @@ def _pull_side_by_side(run: Run, work: dict[str, list[Lane]]) -> None:
                     raise item
     finally:
         stop.set()
-        while any(t.is_alive() for t in threads):
+        patience = time.monotonic() + LEAVE_AFTER  # a reader that waits for its network must not hold up a Ctrl-C
+        while any(t.is_alive() for t in threads) and time.monotonic() < patience:
             try:
                 pages.get(timeout=0.05)
             except queue.Empty:
