@@ -13,7 +13,7 @@ from smarksync.ledger import entities, links, plans
 from smarksync.ledger.plans import PlanRow
 from smarksync.model import ValueProblem, blank
 from smarksync.plan.side import codecs_by_vendor
-from smarksync.plugin import Can, Op, Receipt, Write, WriteResult
+from smarksync.plugin import Can, Op, Receipt, Record, Write, WriteResult
 
 from . import refusals
 from .context import JobRun, Lane, Run, instant
@@ -206,12 +206,11 @@ def _seen_too_long_ago(run: Run, lane: Lane, rows: Iterable[PlanRow]) -> set[str
 def reread(run: Run, job: JobRun, lane: Lane, rows: list[PlanRow], old: set[str]) -> list[PlanRow]:
     """Reads targets again by id; one that changed where we would write goes back to be decided anew."""
     ids = sorted(old)
-    found = {}
+    found: dict[str, Record] = {}
     for start in range(0, len(ids), 100):
         part = ids[start : start + 100]
         try:
-            for record in lane.connector.fetch(lane.stream.object, part, fields=lane.mapping.vendor_fields):  # type: ignore[attr-defined]
-                found[record.id] = record
+            found.update((record.id, record) for record in lane.fetch(part))
         except SystemFailure as error:
             error.connection = lane.stream.connection
             run.connections[lane.stream.connection].failed = error

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from smarksync.errors import ConfigError
 from smarksync.ledger import lease
@@ -14,7 +14,7 @@ from smarksync.ledger.db import Ledger
 from smarksync.ledger.streams import Stream
 from smarksync.mapping import CompiledMapping
 from smarksync.plan.job import JobRules
-from smarksync.plugin import Connector, ConnectorSpec, StreamSpec
+from smarksync.plugin import Connector, ConnectorSpec, Fetches, Record, StreamSpec
 
 #: seconds between two signs of life
 BEAT = 10.0
@@ -65,6 +65,10 @@ class Lane:
     def sid(self) -> int:
         """The stream's number in the ledger."""
         return self.stream.sid
+
+    def fetch(self, ids: Sequence[str]) -> Iterator[Record]:
+        """The rows of those ids that exist, with the mapped fields; for streams that can fetch."""
+        return cast(Fetches, self.connector).fetch(self.stream.object, ids, fields=self.mapping.vendor_fields)
 
     @property
     def name(self) -> str:

@@ -261,8 +261,7 @@ def _settle_local(run: Run, job: JobRun, settled: list[tuple[Person, Outcome]]) 
 
 
 def _store_memos(run: Run, people: list[Person]) -> None:
-    seen: set[int] = set()
-    people = [p for p in people if not (p.eid in seen or seen.add(p.eid))]  # type: ignore[func-returns-value]
+    people = list({p.eid: p for p in people}.values())
     if not people:
         return
     entities.save_agreed(run.ledger, ((p.eid, p.agreed) for p in people))

@@ -90,7 +90,7 @@ def _confirm(run: Run, lane: Lane, ids: list[str]) -> None:
                 take(run, lane, gone)
         return
     if Can.FETCH in lane.spec.can and isinstance(lane.connector, Fetches):
-        there = {r.id for r in lane.connector.fetch(lane.stream.object, ids, fields=lane.mapping.vendor_fields)}
+        there = {r.id for r in lane.fetch(ids)}
         left = [i for i in ids if i not in there]
     with run.ledger.tx():
         for rid in left:
@@ -174,7 +174,7 @@ def fetch_wanted(run: Run) -> None:
     for sid, ids in run.wanted.items():
         lane = run.lanes[sid]
         try:
-            found = list(lane.connector.fetch(lane.stream.object, ids, fields=lane.mapping.vendor_fields))  # type: ignore[attr-defined]
+            found = list(lane.fetch(ids))
         except SystemFailure as error:
             error.connection = lane.stream.connection
             lane.failed = error

@@ -37,7 +37,7 @@ def before_pull(run: Run) -> None:
 def _look(run: Run, lane: Lane, rows: list[PlanRow]) -> None:
     ids = sorted({row.rid for row in rows if row.rid})
     try:
-        found = {r.id: r for r in lane.connector.fetch(lane.stream.object, ids, fields=lane.mapping.vendor_fields)}  # type: ignore[attr-defined]
+        found = {r.id: r for r in lane.fetch(ids)}
     except SystemFailure as error:
         error.connection = lane.stream.connection
         run.connections[lane.stream.connection].failed = error

@@ -91,7 +91,7 @@ def look_up_duplicates(run: Run, job: JobRun, lane: Lane, pairs: Sequence[tuple[
     if not ids or Can.FETCH not in lane.spec.can:
         return
     try:
-        found = list(lane.connector.fetch(lane.stream.object, ids, fields=lane.mapping.vendor_fields))  # type: ignore[attr-defined]
+        found = list(lane.fetch(ids))
     except SystemFailure as error:
         error.connection = lane.stream.connection
         run.connections[lane.stream.connection].failed = error

@@ -153,7 +153,7 @@ def _records(change: Change) -> Iterable[str]:
 
 
 def _observe(run: Run, lane: Lane, ids: list[str]) -> None:
-    found: list[Record] = list(lane.connector.fetch(lane.stream.object, ids, fields=lane.mapping.vendor_fields))  # type: ignore[attr-defined]
+    found: list[Record] = list(lane.fetch(ids))
     version = lane.mapping.version.encode()[:64]
     known = links.fingerprints(run.ledger, lane.sid, [r.id for r in found])
     prints = [(record, fingerprint(record.fields, version)) for record in found]
