@@ -18,7 +18,7 @@ import orjson
 from smarksync.errors import LeaseLost, LedgerError
 
 #: the newest migration; a ledger that names a later one was written by a newer SmarkSync
-HEAD = "0001"
+HEAD = "0002"
 SETTINGS = {
     "journal_mode": "WAL",
     "synchronous": "NORMAL",

@@ -120,6 +120,8 @@ class ConnectorSpec:
     preset: str | None = None
     #: for connectors whose streams depend on the settings (files): the real streams, no I/O beyond a listing
     discover: Callable[[Any], tuple[StreamSpec, ...]] | None = None
+    #: ``module:Class`` of the plugin's simulator (:class:`smarksync.simulator.Simulator`), imported only when asked for
+    simulator: str | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
 
     def stream(self, name: str) -> StreamSpec | None:

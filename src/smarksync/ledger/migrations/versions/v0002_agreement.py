@@ -1,0 +1,59 @@
+"""Facts and cases: what happened to a lead, who was in which campaign, and every hand-off with its moves.
+
+Instants in these tables are integers, microseconds since 1970 in UTC: reports sort and subtract millions of them.
+"""
+
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+
+TABLES = (
+    # what happened, once per source record. `eid` stays empty while the person is not linked yet: `of_sid`/`of_rid`
+    # say whom the source named. `attempt`: a sales attempt as schema.md defines it. `body`: the other canonical fields
+    """CREATE TABLE activities (
+        aid INTEGER PRIMARY KEY, sid INTEGER NOT NULL, rid TEXT NOT NULL, eid INTEGER, of_sid INTEGER, of_rid TEXT,
+        type TEXT NOT NULL, at INTEGER NOT NULL, actor TEXT NOT NULL, attempt INTEGER NOT NULL DEFAULT 0,
+        body BLOB NOT NULL, UNIQUE (sid, rid))""",
+    "CREATE INDEX activities_eid ON activities (eid, at)",
+    "CREATE INDEX activities_waiting ON activities (of_sid, of_rid) WHERE eid IS NULL",
+    # who is in which campaign or list: one row per pair and side
+    """CREATE TABLE memberships (
+        mid INTEGER PRIMARY KEY, sid INTEGER NOT NULL, rid TEXT NOT NULL, campaign INTEGER, eid INTEGER,
+        of_sid INTEGER, of_rid TEXT, status TEXT NOT NULL, at INTEGER, body BLOB NOT NULL, UNIQUE (sid, rid))""",
+    "CREATE INDEX memberships_eid ON memberships (eid)",
+    "CREATE INDEX memberships_campaign ON memberships (campaign, eid)",
+    # one passage of one lead from marketing to sales; a projection of its moves, so that it can be asked quickly
+    """CREATE TABLE cases (
+        cid INTEGER PRIMARY KEY AUTOINCREMENT, job TEXT NOT NULL, eid INTEGER NOT NULL, product TEXT NOT NULL DEFAULT '',
+        cycle INTEGER NOT NULL, state TEXT NOT NULL, opened_at INTEGER NOT NULL, offered_at INTEGER, due_at INTEGER,
+        closed_at INTEGER, definition TEXT NOT NULL, owner TEXT, into_cid INTEGER, revision INTEGER NOT NULL,
+        body BLOB NOT NULL)""",
+    "CREATE UNIQUE INDEX cases_one_open ON cases (eid, product) WHERE closed_at IS NULL",
+    "CREATE INDEX cases_eid ON cases (eid)",
+    "CREATE INDEX cases_opened ON cases (opened_at)",
+    # append-only. `at` is the event's own time, `entered_at` ours: a late signal is entered with its own time
+    """CREATE TABLE case_moves (
+        mid INTEGER PRIMARY KEY AUTOINCREMENT, cid INTEGER NOT NULL, state TEXT NOT NULL, at INTEGER NOT NULL,
+        entered_at INTEGER NOT NULL, actor TEXT NOT NULL, source TEXT NOT NULL, run TEXT NOT NULL, reason TEXT,
+        skipped INTEGER NOT NULL DEFAULT 0, body BLOB NOT NULL)""",
+    "CREATE INDEX case_moves_cid ON case_moves (cid, at)",
+    # every rung that a lead reached, with who moved it
+    """CREATE TABLE stages (
+        eid INTEGER NOT NULL, stage TEXT NOT NULL, at INTEGER NOT NULL, who TEXT NOT NULL,
+        PRIMARY KEY (eid, at, stage)) WITHOUT ROWID""",
+    # whose turn it is in a round robin
+    "CREATE TABLE rotations (rule TEXT PRIMARY KEY, position INTEGER NOT NULL) WITHOUT ROWID",
+    # what was told about a promise, so that nobody hears it twice
+    """CREATE TABLE notices (
+        cid INTEGER NOT NULL, promise TEXT NOT NULL, status TEXT NOT NULL, at INTEGER NOT NULL,
+        PRIMARY KEY (cid, promise, status)) WITHOUT ROWID""",
+    # the agreement as it stood, per version, for the change log between versions
+    "CREATE TABLE agreements (hash TEXT PRIMARY KEY, version TEXT, at INTEGER NOT NULL, body TEXT NOT NULL) WITHOUT ROWID",
+)
+
+
+def upgrade() -> None:
+    """Creates them all."""
+    for statement in TABLES:
+        op.execute(statement)
