@@ -66,9 +66,7 @@ def agreed_of(ledger: Ledger, kind: str, chunk: int = 5_000) -> Iterator[tuple[i
 
 def names(ledger: Ledger, kind: str) -> dict[str, str]:
     """{entity id: what people call it}: the name, else the address, else the id itself."""
-    return {
-        ref: str(agreed.get("name") or agreed.get("email") or ref) for _, ref, agreed in agreed_of(ledger, kind)
-    }
+    return {ref: str(agreed.get("name") or agreed.get("email") or ref) for _, ref, agreed in agreed_of(ledger, kind)}
 
 
 def what_happened(ledger: Ledger, eids: Iterable[int]) -> dict[int, list[tuple[int, str]]]:

@@ -14,14 +14,14 @@ August), :data:`PRODUCTS` (deal sizes). Times are microseconds UTC; office hours
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from smarksync.simulator.people import Company, Person, people
+from smarksync.simulator.people import Person, people
 
 #: leads by month, against an average of 1
 SEASON = (0.9, 1.0, 1.2, 1.05, 1.0, 0.95, 0.75, 0.6, 1.15, 1.25, 1.15, 0.7)
@@ -222,7 +222,7 @@ def _cycle(team: Team, dice: random.Random, one: Life, since: int, cycle: int, i
     if last is None:
         return -1  # nobody ever called: it is still offered, and the clocks tell
     decided = office(last, dice.expovariate(1 / 3))
-    if spoke and dice.random() < min(0.92, 0.66 * interest ** 0.4):
+    if spoke and dice.random() < min(0.92, 0.66 * interest**0.4):
         return _sales(team, dice, one, case, decided, interest)
     weights = (4 if interest < 0.6 else 1, 2, 3, 4 if interest < 0.6 else 2, 0 if spoke else 5, 1, 1)
     reason = dice.choices(REJECTIONS, weights)[0]
@@ -249,7 +249,8 @@ def _attempts(dice: random.Random, one: Life, rep: int, offered: int) -> tuple[b
     for nth in range(5):
         if dice.random() > who.diligence ** (0.3 if nth == 0 else 1):
             break
-        result = dice.choices(("connected", "no_answer", "left_message"), (45, 38, 17))[0]
+        late = at - offered > DAY  # who is called late has cooled down
+        result = dice.choices(("connected", "no_answer", "left_message"), (24 if late and nth == 0 else 45, 38, 17))[0]
         _act(one, at, dice.choices(("call", "email"), (4, 1))[0], "sales", rep=rep, result=result)
         last = at
         if result == "connected":
@@ -276,13 +277,22 @@ def _sales(team: Team, dice: random.Random, one: Life, case: Case, accepted: int
     case.moves += [Move("sql", sql, "sales"), Move("opportunity", opened, "sales")]
     one.stages += [("sql", sql, "sales"), ("opportunity", opened, "sales")]
     one.lead["lifecycle"] = "opportunity"
-    won = dice.random() < min(0.6, 0.27 * interest ** 0.5)
+    won = dice.random() < min(0.6, 0.27 * interest**0.5)
     closed = opened + int(dice.lognormvariate(3.5, 0.5) * DAY)
     size = PRODUCTS[case.product][1]
     amount = Decimal(int(dice.lognormvariate(0, 0.45) * size)).quantize(Decimal("0.01"))
     currency = dice.choices(("EUR", "USD", "CHF"), (92, 5, 3))[0]
     lost = None if won else dice.choice(LOSSES)
-    one.deal = Deal(opened, closed, "won" if won else "lost", amount, currency, "Closed Won" if won else "Closed Lost", lost, case.rep)
+    one.deal = Deal(
+        opened,
+        closed,
+        "won" if won else "lost",
+        amount,
+        currency,
+        "Closed Won" if won else "Closed Lost",
+        lost,
+        case.rep,
+    )
     case.moves.append(Move("won" if won else "lost", closed, "sales", lost))
     one.stages.append(("customer" if won else "lost", closed, "sales"))
     one.lead["lifecycle"] = "customer" if won else "lost"
@@ -335,4 +345,18 @@ def _micros(moment: datetime) -> int:
     return int(moment.timestamp() * SECOND)
 
 
-__all__ = ["CAMPAIGNS", "PRODUCTS", "REPS", "Campaign", "Case", "Deal", "Life", "Move", "Rep", "Team", "life", "lives", "office"]
+__all__ = [
+    "CAMPAIGNS",
+    "PRODUCTS",
+    "REPS",
+    "Campaign",
+    "Case",
+    "Deal",
+    "Life",
+    "Move",
+    "Rep",
+    "Team",
+    "life",
+    "lives",
+    "office",
+]

@@ -31,7 +31,10 @@ class HandOffs:
         self.offered = 0
         self.states: Counter[str] = Counter()
         self.reasons: dict[str, Counter[str]] = {"rejected": Counter(), "recycled": Counter(), "lost": Counter()}
-        self._tally: dict[str, dict[tuple[str, str], list[int]]] = {"accepted": defaultdict(_pair), "won": defaultdict(_pair)}
+        self._tally: dict[str, dict[tuple[str, str], list[int]]] = {
+            "accepted": defaultdict(_pair),
+            "won": defaultdict(_pair),
+        }
         self._totals: dict[str, list[int]] = {"accepted": [0, 0], "won": [0, 0]}
         condition = "offered_at >= ? AND offered_at < ?"
         for chunk in cases.every(ledger, condition, (period.start, period.end)):
@@ -86,7 +89,9 @@ class HandOffs:
                     "attribute": name, "value": value, "with": share(one.with_it), "without": share(one.without),
                     "lift": one.value, "low": one.low, "high": one.high, "small": one.small, "clear": one.clear,
                 })  # fmt: skip
-            told[goal] = sorted(rows, key=lambda r: (not r["clear"], r["small"], -(r["lift"] or 0), r["attribute"], r["value"]))
+            told[goal] = sorted(
+                rows, key=lambda r: (not r["clear"], r["small"], -(r["lift"] or 0), r["attribute"], r["value"])
+            )
         return told
 
     def told(self) -> dict[str, Any]:
