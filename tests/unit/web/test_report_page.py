@@ -136,7 +136,10 @@ def test_the_export_has_every_campaign_and_month(found):
     rows = list(csv.DictReader(io.StringIO(csv_text(found))))
     campaigns = {row["value"] for row in rows if row["section"] == "funnel" and row["dimension"] == "campaign"}
     assert campaigns == {row["value"] for row in found["funnel"]["by"]["campaign"]}
-    assert sum(int(r["number"]) for r in rows if r["section"] == "months" and r["figure"] == "lead") == found["funnel"]["whole"]["counts"]["lead"]
+    assert (
+        sum(int(r["number"]) for r in rows if r["section"] == "months" and r["figure"] == "lead")
+        == found["funnel"]["whole"]["counts"]["lead"]
+    )
 
 
 def test_deals_in_a_currency_without_a_rate_are_named_on_the_page(found):
@@ -146,8 +149,12 @@ def test_deals_in_a_currency_without_a_rate_are_named_on_the_page(found):
 
 def test_a_deal_without_a_named_person_falls_back_to_its_accounts_people(tmp_path):
     def spoil(ledger):
-        ledger.run("UPDATE entities SET agreed = json_remove(json_set(agreed, '$.account', 'acc'), '$.leads', '$.primary_lead') WHERE kind = 'opportunity'")
-        ledger.run("UPDATE entities SET agreed = json_set(agreed, '$.account', 'acc') WHERE kind = 'lead' AND json_extract(agreed, '$.lifecycle') = 'customer'")
+        ledger.run(
+            "UPDATE entities SET agreed = json_remove(json_set(agreed, '$.account', 'acc'), '$.leads', '$.primary_lead') WHERE kind = 'opportunity'"
+        )
+        ledger.run(
+            "UPDATE entities SET agreed = json_set(agreed, '$.account', 'acc') WHERE kind = 'lead' AND json_extract(agreed, '$.lifecycle') = 'customer'"
+        )
         entities.add(ledger, [(10**6, "acc", "account", entities.LIVE, dumps({"name": "Acme"}).decode(), "x")])
 
     found = figures(tmp_path, 600, spoil)
