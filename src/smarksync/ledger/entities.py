@@ -91,6 +91,11 @@ def join(ledger: Ledger, loser: int, survivor: int) -> None:
         room.give(ledger, loser, survivor)
 
 
+def survivor(ledger: Ledger, eid: int) -> int:
+    """The entity that it was joined into, or itself."""
+    return int(ledger.value("SELECT COALESCE(into_eid, eid) FROM entities WHERE eid = ?", (eid,)) or eid)
+
+
 def aliases(ledger: Ledger, eid: int) -> list[int]:
     """Entities that were joined into this one."""
     return [row[0] for row in ledger.rows("SELECT eid FROM entities WHERE into_eid = ?", (eid,))]
