@@ -7,6 +7,7 @@ upper one since, whenever that was. Young periods therefore look worse than they
 from __future__ import annotations
 
 from array import array
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -80,9 +81,12 @@ class Row(NamedTuple):
 class Funnel:
     """Adds journeys up, by several dimensions at once; memory grows with groups and with steps made, not with leads."""
 
-    def __init__(self, dimensions: Sequence[str], start: int, end: int) -> None:
+    def __init__(self, dimensions: Sequence[str], start: int, end: int, months: Sequence[int] = ()) -> None:
+        """``months``: the first moment of each month of the period, for the figures by month."""
         self.dimensions = tuple(dimensions)
         self.start, self.end = start, end
+        self._starts = list(months)
+        self.months = [[0] * len(RUNGS) for _ in months]
         self._all = Group()
         self._customers: dict[tuple[str, str | None] | None, int] = {}
         self._groups: dict[tuple[str, str | None], Group] = {}
@@ -92,6 +96,10 @@ class Funnel:
         inside = [at is not None and self.start <= at < self.end for at in journey.reached]
         if not any(inside):
             return
+        if self._starts:
+            for rank, at in enumerate(journey.reached):
+                if at is not None and inside[rank]:
+                    self.months[bisect_right(self._starts, at) - 1][rank] += 1
         became = inside[0] and journey.reached[-1] is not None
         self._count(self._all, journey, inside)
         if became:

@@ -7,7 +7,7 @@ from datetime import datetime
 from fractions import Fraction
 from typing import Any
 
-from smarksync.alignment.funnel import Funnel, Journey, first_reached
+from smarksync.alignment.funnel import RUNGS, Funnel, Journey, first_reached
 from smarksync.alignment.intervals import Share
 from smarksync.config import Config
 from smarksync.ledger import reading
@@ -50,7 +50,7 @@ def funnel(
     ledger: Ledger, period: Period, dimensions: Mapping[str, Group], won: Mapping[int, Fraction]
 ) -> tuple[Funnel, dict[int, int]]:
     """The funnel, and {lead: when it became a lead} of those with a sale. ``won``: what each lead's sales brought."""
-    counted = Funnel(tuple(dimensions), period.start, period.end)
+    counted = Funnel(tuple(dimensions), period.start, period.end, [start for _, start in period.months()])
     became: dict[int, int] = {}
     for chunk in reading.leads(ledger):
         for row in chunk:
@@ -65,9 +65,13 @@ def funnel(
     return counted, became
 
 
-def told(counted: Funnel) -> dict[str, Any]:
+def told(counted: Funnel, period: Period) -> dict[str, Any]:
     """The funnel as plain data."""
     return {
+        "months": [
+            {"month": label, **dict(zip(RUNGS, counts, strict=True))}
+            for (label, _), counts in zip(period.months(), counted.months, strict=True)
+        ],
         "whole": _row(counted.whole()),
         "by": {name: [_row(row) for row in counted.rows(name)] for name in counted.dimensions},
     }
