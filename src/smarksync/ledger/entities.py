@@ -20,7 +20,7 @@ def make_ref(workspace: str, connection: str, name: str, rid: str, nth: int = 0)
 
 def add(ledger: Ledger, rows: Iterable[tuple[int, str, str, str, str, str]]) -> None:
     """New entities: (eid, ref, kind, state, agreed, run)."""
-    ledger.many("INSERT INTO entities (eid, ref, kind, state, agreed, created_run) VALUES (?, ?, ?, ?, ?, ?)", rows)
+    ledger.add("INSERT INTO entities (eid, ref, kind, state, agreed, created_run) VALUES (?, ?, ?, ?, ?, ?)", rows)
 
 
 def taken(ledger: Ledger, ref: str) -> bool:

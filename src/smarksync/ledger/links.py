@@ -97,7 +97,7 @@ def occupied(ledger: Ledger, eids: Iterable[int]) -> dict[int, set[int]]:
 def put(ledger: Ledger, rows: Iterable[Link]) -> None:
     """Stores links whole."""
     rows = list(rows)
-    ledger.many(_PUT, (link[:6] + link[7:11] for link in rows))
+    ledger.add(_PUT, [link[:6] + link[7:11] for link in rows])
     remember(ledger, ((link.memo, link.sid, link.rid) for link in rows))
 
 
@@ -120,7 +120,7 @@ def memorise(ledger: Ledger, rows: Iterable[tuple[int | None, bytes | None]]) ->
         elif lid is not None:
             over.append(lid)
     if kept:
-        ledger.many("INSERT OR REPLACE INTO memos (lid, memo) VALUES (?, ?)", kept)
+        ledger.add("INSERT OR REPLACE INTO memos (lid, memo) VALUES (?, ?)", kept)
     if over:
         where, params = among("lid", over)
         ledger.run(f"DELETE FROM memos WHERE {where}", params)

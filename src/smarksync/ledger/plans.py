@@ -42,8 +42,8 @@ def add(ledger: Ledger, run: str, job: str, rows: Iterable[tuple[int, Any]]) -> 
         heads.append((seq, run, job, eid, row.sid, row.rid, row.op, row.consent, row.adopts, row.stamp))
         bodies.append((seq, dumps(row.body())))
         marks += [(seq, kind, field) for kind, field in row.marks]
-    ledger.many(_INSERT, heads)
-    ledger.many("INSERT INTO plan_bodies (seq, body) VALUES (?, ?)", bodies)
+    ledger.add(_INSERT, heads)
+    ledger.add("INSERT INTO plan_bodies (seq, body) VALUES (?, ?)", bodies)
     if marks:
         ledger.many("INSERT OR IGNORE INTO plan_marks (seq, kind, field) VALUES (?, ?, ?)", marks)
 
