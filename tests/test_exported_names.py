@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from smarksync import plugin, testing
+from smarksync import plugin, simulator, testing
 from smarksync.plugin import hookspecs
 
 PLUGIN = {
@@ -26,6 +26,12 @@ TESTING = {
     "EVERYTHING", "MEMORY", "START", "SYSTEMS", "Call", "Clock", "CountingSink", "Crash", "FaultPlan",
     "GeneratedRows", "MemoryConnector", "MemoryPlugin", "MemorySettings", "MemoryStream", "MemorySystem",
     "PlainConnector", "Refused", "calls_of", "register_memory", "registered", "text_fields",
+}  # fmt: skip
+
+SIMULATOR = {
+    "Answer", "BadBody", "Call", "Campaign", "Colleague", "Company", "Deal", "Fault", "Faults", "Person", "Query",
+    "Refused", "Request", "Simulator", "Window", "campaigns", "colleagues", "companies", "deals", "in_vendor", "people",
+    "route", "spelled",
 }  # fmt: skip
 
 HOOKS = {
@@ -65,7 +71,8 @@ RECORDS = {
 
 SPECS = {
     "ConnectorSpec": (
-        "name", "streams", "settings", "open", "contract", "role", "docs_url", "preset", "discover", "extra",
+        "name", "streams", "settings", "open", "contract", "role", "docs_url", "preset", "discover", "simulator",
+        "extra",
     ),
     "StreamSpec": (
         "name", "entity", "can", "natural_keys", "max_batch", "overlap", "resolution", "writes_serially",
@@ -92,7 +99,11 @@ WORDS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("module", "names"), [(plugin, PLUGIN), (testing, TESTING)], ids=["plugin", "testing"])
+@pytest.mark.parametrize(
+    ("module", "names"),
+    [(plugin, PLUGIN), (simulator, SIMULATOR), (testing, TESTING)],
+    ids=["plugin", "simulator", "testing"],
+)
 def test_names(module: Any, names: set[str]) -> None:
     assert set(module.__all__) == names
     assert [name for name in names if not hasattr(module, name)] == []

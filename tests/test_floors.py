@@ -7,6 +7,7 @@ pure decision, and a plugin that reaches behind the contract breaks with the nex
 from __future__ import annotations
 
 import ast
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -150,3 +151,22 @@ def test_plugins_stay_within_the_contract(plugin: str) -> None:
                 continue
             strangers.append(f"{place(file, line)}: {module}")
     assert not strangers, "plugins import smarksync.plugin, .model, .kit and .simulator only:\n" + "\n".join(strangers)
+
+
+def test_simulators_stand_on_the_standard_library() -> None:
+    """So that `smarksync simulate` and a plugin's tests need nothing that the vendor's own server would not."""
+    strangers = []
+    files = [*CORE.glob("simulator/*.py"), *(ROOT / "plugins").glob("*/src/*/simulator*.py"),
+             *(ROOT / "plugins").glob("*/src/*/simulator/*.py")]  # fmt: skip
+    for file in sorted(files):
+        for line, module, _ in imports(
+            file, ("smarksync", "simulator") if CORE in file.parents else ("smarksync_x", "y")
+        ):
+            top = module.split(".")[0]
+            if (
+                top not in sys.stdlib_module_names
+                and not module.startswith("smarksync.simulator")
+                and top != "smarksync_x"
+            ):
+                strangers.append(f"{place(file, line)}: {module}")
+    assert not strangers, "\n".join(strangers)

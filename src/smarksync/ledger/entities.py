@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from . import activities, memberships, stages
 from .db import Ledger, among, dumps, loads
 
 LIVE, ALIAS, PROVISIONAL, FORGOTTEN = "live", "alias", "provisional", "forgotten"
@@ -73,7 +74,10 @@ def by_refs(ledger: Ledger, refs: Sequence[str]) -> dict[str, int]:
 
 
 def join(ledger: Ledger, loser: int, survivor: int) -> None:
-    """Makes one entity of two: the loser becomes an alias everywhere. (Links and keys move with it.)"""
+    """Makes one entity of two: the loser becomes an alias everywhere. (Links, keys and facts move with it.)
+
+    Hand-off cases stay with the alias until the hand-off job joins them: only one of them may go on.
+    """
     ledger.run("UPDATE entities SET state = ?, into_eid = ? WHERE eid = ?", (ALIAS, survivor, loser))
     ledger.run("UPDATE entities SET into_eid = ? WHERE into_eid = ?", (survivor, loser))
     ledger.run("UPDATE OR IGNORE keys SET eid = ? WHERE eid = ?", (survivor, loser))
@@ -83,6 +87,8 @@ def join(ledger: Ledger, loser: int, survivor: int) -> None:
     ledger.run("DELETE FROM due WHERE eid = ?", (loser,))
     ledger.run("DELETE FROM quarantine WHERE eid = ?", (loser,))
     ledger.run("DELETE FROM conflicts WHERE eid = ?", (loser,))
+    for room in (activities, memberships, stages):
+        room.give(ledger, loser, survivor)
 
 
 def aliases(ledger: Ledger, eid: int) -> list[int]:

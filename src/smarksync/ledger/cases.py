@@ -1,0 +1,161 @@
+"""Hand-off cases and their moves. The moves are the truth, append-only; a case is what they come to.
+
+Instants are microseconds since 1970 in UTC (``model.moments``). ``alignment.handoff`` decides the moves, this
+room keeps them; ``alignment.handoff.replay`` makes the same case of the moves alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+from .db import Ledger, dumps, loads
+
+#: states in which a case is still somebody's turn; all others close it
+OPEN = ("qualified", "offered", "accepted", "working", "sql", "opportunity")
+CLOSED = ("rejected", "won", "lost", "recycled", "merged", "withdrawn")
+#: a move that leaves the state where it is: a re-qualification, another owner, a remark
+NOTE = "note"
+
+
+class Case(NamedTuple):
+    """One passage of one lead. ``owner`` is an owner's entity id; ``body`` what the moves said last, by name.
+
+    ``revision`` counts the moves. ``definition`` is ``name@version``. ``into_cid`` is the case that went on when
+    leads merged. ``due_at``: the first attempt is due, None when no promise says.
+    """
+
+    cid: int
+    job: str
+    eid: int
+    product: str
+    cycle: int
+    state: str
+    opened_at: int
+    offered_at: int | None
+    due_at: int | None
+    closed_at: int | None
+    definition: str
+    owner: str | None
+    into_cid: int | None
+    revision: int
+    body: dict[str, Any]
+
+    @property
+    def open(self) -> bool:
+        """Whether somebody still has it."""
+        return self.closed_at is None
+
+
+class Move(NamedTuple):
+    """One move. ``at`` is the event's own time, ``entered_at`` ours. ``actor``: marketing, sales, rule, person.
+
+    ``source`` is the record that told (``connection:object:id``) or a rule; ``skipped`` marks a rung that was
+    jumped over and filled in. ``mid`` 0 = not stored yet.
+    """
+
+    mid: int
+    cid: int
+    state: str
+    at: int
+    entered_at: int
+    actor: str
+    source: str
+    run: str
+    reason: str | None = None
+    skipped: bool = False
+    body: dict[str, Any] = {}  # noqa: RUF012  a NamedTuple's default, never written to
+
+
+_CASE = ", ".join(Case._fields)
+_MOVE = ", ".join(Move._fields)
+
+
+def next_cid(ledger: Ledger) -> int:
+    """The number that the next new case gets."""
+    return int(ledger.value("SELECT seq FROM sqlite_sequence WHERE name = 'cases'") or 0) + 1
+
+
+def put(ledger: Ledger, rows: Iterable[Case]) -> None:
+    """Stores cases as they stand after their moves; new ones and known ones."""
+    changed = ", ".join(f"{name} = excluded.{name}" for name in Case._fields[1:])
+    marks = ", ".join("?" * len(Case._fields))
+    # closed ones first: of two merged cases the one must close before the other may take its place
+    ordered = sorted(rows, key=lambda case: (case.closed_at is None, case.cid))
+    ledger.many(
+        f"INSERT INTO cases ({_CASE}) VALUES ({marks}) ON CONFLICT (cid) DO UPDATE SET {changed}",
+        ((*case[:-1], dumps(case.body)) for case in ordered),
+    )
+
+
+def add_moves(ledger: Ledger, moves: Iterable[Move]) -> None:
+    """Appends moves."""
+    ledger.many(
+        f"INSERT INTO case_moves ({_MOVE}) VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        ((*move[1:9], int(move.skipped), dumps(move.body)) for move in moves),
+    )
+
+
+def get(ledger: Ledger, cid: int) -> Case | None:
+    """One case."""
+    row = ledger.one(f"SELECT {_CASE} FROM cases WHERE cid = ?", (cid,))
+    return _case(row) if row else None
+
+
+def of_entities(ledger: Ledger, eids: Iterable[int]) -> dict[int, list[Case]]:
+    """{eid: its cases, oldest first}."""
+    columns = ", ".join(f"c.{name}" for name in Case._fields)
+    sql = f"SELECT {columns} FROM json_each(?) j CROSS JOIN cases c WHERE c.eid = j.value ORDER BY c.cid"
+    found: dict[int, list[Case]] = {}
+    for row in ledger.rows(sql, (dumps(list(eids)).decode(),)):
+        found.setdefault(row[2], []).append(_case(row))
+    return found
+
+
+def open_eids(ledger: Ledger, last: int, limit: int, job: str | None = None) -> list[int]:
+    """Entities with an open case, by id after ``last``."""
+    sql = (
+        "SELECT DISTINCT eid FROM cases WHERE closed_at IS NULL AND eid > ? AND (? IS NULL OR job = ?) "
+        "ORDER BY eid LIMIT ?"
+    )
+    return [row[0] for row in ledger.rows(sql, (last, job, job, limit))]
+
+
+def open_by_owner(ledger: Ledger) -> dict[str, int]:
+    """{owner: how many open cases they have}, for the capacity of a round robin."""
+    sql = "SELECT owner, count(*) FROM cases WHERE closed_at IS NULL AND owner IS NOT NULL GROUP BY owner"
+    return dict(ledger.rows(sql))
+
+
+def every(
+    ledger: Ledger, where: str = "1", params: Sequence[Any] = (), *, chunk: int = 2_000
+) -> Iterator[list[tuple[Case, list[Move]]]]:
+    """All cases that meet a condition, with their moves in the order of events, in chunks by case number."""
+    last = 0
+    while True:
+        sql = f"SELECT {_CASE} FROM cases WHERE cid > ? AND ({where}) ORDER BY cid LIMIT ?"
+        found = [_case(row) for row in ledger.rows(sql, (last, *params, chunk))]
+        if not found:
+            return
+        last = found[-1].cid
+        made = moves_of(ledger, [case.cid for case in found])
+        yield [(case, made.get(case.cid, [])) for case in found]
+
+
+def moves(ledger: Ledger, cid: int) -> list[Move]:
+    """The moves of one case in the order of events."""
+    return moves_of(ledger, [cid]).get(cid, [])
+
+
+def moves_of(ledger: Ledger, cids: Iterable[int]) -> dict[int, list[Move]]:
+    """{case: its moves, in the order of events}."""
+    columns = ", ".join(f"m.{name}" for name in Move._fields)
+    sql = f"SELECT {columns} FROM json_each(?) j CROSS JOIN case_moves m WHERE m.cid = j.value ORDER BY m.at, m.mid"
+    found: dict[int, list[Move]] = {}
+    for row in ledger.rows(sql, (dumps(list(cids)).decode(),)):
+        found.setdefault(row[1], []).append(Move._make((*row[:9], bool(row[9]), loads(row[10]))))
+    return found
+
+
+def _case(row: tuple[Any, ...]) -> Case:
+    return Case._make((*row[:-1], loads(row[-1])))

@@ -1,0 +1,54 @@
+"""Every rung of the lifecycle that a lead reached, when, and who moved it. Instants in microseconds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from .db import Ledger, dumps
+
+
+class Stage(NamedTuple):
+    """A rung reached. ``who``: marketing, sales, rule, person; ``skipped`` for a rung that was jumped over."""
+
+    eid: int
+    stage: str
+    at: int
+    who: str
+
+
+def put(ledger: Ledger, rows: Iterable[Stage]) -> None:
+    """Stores rungs reached; the same again is the same."""
+    ledger.many("INSERT OR IGNORE INTO stages (eid, stage, at, who) VALUES (?, ?, ?, ?)", rows)
+
+
+def of(ledger: Ledger, eids: Iterable[int]) -> dict[int, list[Stage]]:
+    """{eid: the rungs it reached, in order of time}."""
+    sql = (
+        "SELECT s.eid, s.stage, s.at, s.who FROM json_each(?) j CROSS JOIN stages s WHERE s.eid = j.value "
+        "ORDER BY s.eid, s.at"
+    )
+    found: dict[int, list[Stage]] = {}
+    for row in ledger.rows(sql, (dumps(list(eids)).decode(),)):
+        found.setdefault(row[0], []).append(Stage._make(row))
+    return found
+
+
+def every(ledger: Ledger, chunk: int = 5_000) -> Iterator[list[Stage]]:
+    """All of them by entity and time, in chunks that never cut an entity in two."""
+    last = 0
+    while True:
+        eids = [
+            r[0]
+            for r in ledger.rows("SELECT DISTINCT eid FROM stages WHERE eid > ? ORDER BY eid LIMIT ?", (last, chunk))
+        ]
+        if not eids:
+            return
+        last = eids[-1]
+        yield [stage for group in of(ledger, eids).values() for stage in group]
+
+
+def give(ledger: Ledger, loser: int, survivor: int) -> None:
+    """Two people are one."""
+    ledger.run("UPDATE OR IGNORE stages SET eid = ? WHERE eid = ?", (survivor, loser))
+    ledger.run("DELETE FROM stages WHERE eid = ?", (loser,))
