@@ -42,13 +42,19 @@ def settle_first(run: Run, done: Sequence[Pair]) -> list[Pair]:
         if source is None or row.sid != sid or receipt.id in known or ids[receipt.id] > 1 or row.eid in asked:
             continue
         lid, from_sid, rid, state, fp = source
-        if state != links.LIVE or (fp.hex() if fp else None) != alone["seen"] or f"{from_sid}:{rid}" not in row.body["won"]:
+        if (
+            state != links.LIVE
+            or (fp.hex() if fp else None) != alone["seen"]
+            or f"{from_sid}:{rid}" not in row.body["won"]
+        ):
             continue
         own_at = changed_at = None
         if receipt.changed_at is not None:
             own_at, changed_at = instant(receipt.changed_at), run.lanes[sid].ours(receipt.changed_at)
         # without a fingerprint a written record is looked at once more
-        new.append(Link(sid, str(receipt.id), row.eid, 0, links.LIVE, None, None, now, changed_at, own_at, receipt.version))
+        new.append(
+            Link(sid, str(receipt.id), row.eid, 0, links.LIVE, None, None, now, changed_at, own_at, receipt.version)
+        )
         memos.append((lid, links.pack(alone["memo"])))
         settled.append((row, receipt))
     if not settled:

@@ -28,7 +28,8 @@ class PlanRow(NamedTuple):
     @property
     def values(self) -> dict[str, Any]:
         """The canonical values that become agreed when the row is settled."""
-        return loads(self.agreed) if self.agreed else self.body.get("values", {})
+        values: dict[str, Any] = loads(self.agreed) if self.agreed else {}
+        return values
 
 
 _COLUMNS = "seq, run, job, eid, sid, rid, op, status, consent, adopts, stamp"
