@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from .judge import STATUSES, Facts, Verdict, judge
 from .periods import Period, Periods
@@ -23,6 +23,15 @@ OF_CASE = {"mql": "qualified", "sal": "accepted", "sql": "sql", "opportunity": "
 #: how many cases a line names at most, the worst first
 NAMED = 200
 Segments = tuple[tuple[str, str], ...]
+
+
+class Spanning(Protocol):
+    """Anything from ``start`` up to, not including, ``end``, in microseconds."""
+
+    @property
+    def start(self) -> int: ...
+    @property
+    def end(self) -> int: ...
 
 
 class Line(NamedTuple):
@@ -126,7 +135,7 @@ class Scorecard:
 
     # -- the lines ------------------------------------------------------------------------------------------------
 
-    def lines(self, within: Period | None = None) -> list[Line]:
+    def lines(self, within: Spanning | None = None) -> list[Line]:
         """Every promise in every segment and period, in the order of the agreement.
 
         ``within``: only periods that lie in it or that it lies in; None = all, from the oldest that has anything (or

@@ -11,7 +11,6 @@ from smarksync.alignment.clock import PLAIN
 from smarksync.alignment.contradictions import contradictions
 from smarksync.alignment.document import version_of
 from smarksync.alignment.judge import Verdict
-from smarksync.alignment.periods import Period, Periods
 from smarksync.alignment.sla import Line, Scorecard
 from smarksync.alignment.terms import Terms
 from smarksync.config import Config
@@ -19,7 +18,9 @@ from smarksync.errors import UsageError
 from smarksync.ledger.db import Ledger, dumps
 from smarksync.model.moments import SECOND, micros, wire
 
+from .figures.period import parse
 from .promises import measure
+from .targets import plan_of
 
 _OPEN = ("on_track", "at_risk")
 
@@ -27,7 +28,7 @@ _OPEN = ("on_track", "at_risk")
 def check(config: Config, ledger: Ledger, now: datetime, period: str | None = None) -> dict[str, Any]:
     """How the promises stand: in the periods of now with everything that is still open, or in one named period."""
     terms, at = _terms(config), micros(now)
-    wanted = _period(terms, period) if period else None
+    wanted = parse(period, config.time_zone, now) if period else None
     card, budget = Scorecard(terms, at), _budget(terms)
     since = None if wanted is None else wanted.start
     for one in measure(config, ledger, terms, card, since=since, until=wanted.end if wanted else None):
@@ -37,16 +38,14 @@ def check(config: Config, ledger: Ledger, now: datetime, period: str | None = No
     lines = card.lines(wanted)
     if wanted is None:
         lines = [line for line in lines if line.period.start <= at < line.period.end or line.status in _OPEN]
-    return {**_head(config, terms, now), **_body(ledger, card, lines), "delay": _legs(budget)}
+    return {**_head(config, ledger, terms, now), **_body(ledger, card, lines), "delay": _legs(budget)}
 
 
-def backtest(config: Config, ledger: Ledger, now: datetime, since: str | None, until: str | None) -> dict[str, Any]:
-    """How the promises would have stood in every period of the ledger's history, had they been made then."""
+def backtest(config: Config, ledger: Ledger, now: datetime, period: str | None = None) -> dict[str, Any]:
+    """How the promises would have stood in every month (quarter, year) of the ledger's history, or of a period of it."""
     terms, at = _terms(config), micros(now)
-    first = _period(terms, since).start if since else None
-    last = _period(terms, until).end if until else None
-    if first is not None and last is not None and first >= last:
-        raise UsageError("`--since` lies after `--until`.", hint="Name the earlier period first.")
+    wanted = parse(period, config.time_zone, now) if period else None
+    first, last = (wanted.start, wanted.end) if wanted else (None, None)
     card, budget = Scorecard(terms, at, since=first, until=last), _budget(terms)
     for one in measure(config, ledger, terms, card, since=first, until=last):
         budget.add(one, at)
@@ -58,7 +57,7 @@ def backtest(config: Config, ledger: Ledger, now: datetime, since: str | None, u
         )
         told["open" if line.status in _OPEN else line.status] += 1
     return {
-        **_head(config, terms, now),
+        **_head(config, ledger, terms, now),
         "summary": list(kept.values()),
         **_body(ledger, card, lines),
         "delay": _legs(budget),
@@ -75,20 +74,13 @@ def _terms(config: Config) -> Terms:
     return terms
 
 
-def _period(terms: Terms, text: str) -> Period:
-    found = Periods(terms.time_zone).named(text)
-    if found is None:
-        raise UsageError(f"{text!r} is no period.", hint="Write a month, a quarter or a year: 2026-11, 2026-Q4, 2026.")
-    return found
-
-
 def _budget(terms: Terms) -> DelayBudget:
     timers = [term.timer for term in terms.first_attempts if term.timer is not None]
     return DelayBudget(timers[0].clock if timers else PLAIN)
 
 
-def _head(config: Config, terms: Terms, now: datetime) -> dict[str, Any]:
-    problems, warnings = contradictions(config, terms, now)
+def _head(config: Config, ledger: Ledger, terms: Terms, now: datetime) -> dict[str, Any]:
+    problems, warnings = contradictions(config, terms, now, plan_of(config, ledger, now))
     version, digest = version_of(config)
     return {
         "agreement": {"version": version, "hash": digest}, "now": wire(micros(now)),
