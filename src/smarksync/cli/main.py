@@ -37,6 +37,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "agreement": ("agreement", "The document that the two teams sign, as Markdown, HTML or JSON."),
     "goals": ("goals", "From the year's revenue back to leads; plan against actual; forecast."),
     "connectors": ("connectors", "Installed connectors and what each can do."),
+    "conformance": ("conformance", "Test a connector against the plugin contract."),
+    "simulate": ("simulate", "Play one vendor's system on this machine, for rehearsing a config."),
     "schema": ("schema", "JSON Schema of the config, for editors."),
 }
 #: global options, accepted before and after the command; True = takes a value
