@@ -32,6 +32,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "explain": ("explain", "One person across all systems, and why they are as they are."),
     "conflicts": ("conflicts", "Questions about values and people: list, show, resolve."),
     "quarantine": ("quarantine", "Records that cannot go on: list, show, retry, release, ignore."),
+    "report": ("report", "Funnel, reasons, good leads, attribution and pipeline of a period, as a page or a table."),
     "connectors": ("connectors", "Installed connectors and what each can do."),
     "schema": ("schema", "JSON Schema of the config, for editors."),
 }
