@@ -155,7 +155,9 @@ def _fetched(api: Api, fields: Sequence[str], touched: Mapping[int, Touched]) ->
 def _consistent(shown: Record, history: Mapping[str, Sequence[Past]]) -> dict[str, Sequence[Past]]:
     """Histories that end in what the lead shows; feeds tell values as text."""
     return {
-        name: tuple(past._replace(value=shown.fields[name] if place == 0 else past.value) for place, past in enumerate(pasts))
+        name: tuple(
+            past._replace(value=shown.fields[name] if place == 0 else past.value) for place, past in enumerate(pasts)
+        )
         for name, pasts in history.items()
         if name in shown.fields and _same(pasts[0].value, shown.fields[name])
     }
@@ -193,9 +195,7 @@ def merged(types: Types, rows: Iterable[Row]) -> list[Gone]:
     return found
 
 
-def merges_since(
-    api: Api, types: Types, token: str, until: datetime | None
-) -> Iterator[tuple[list[Gone], str]]:
+def merges_since(api: Api, types: Types, token: str, until: datetime | None) -> Iterator[tuple[list[Gone], str]]:
     """Merges from a token on, as (merges, token behind them)."""
     number = types.id_of(_MERGE)
     if number is None:

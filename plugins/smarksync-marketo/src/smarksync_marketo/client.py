@@ -229,7 +229,9 @@ def _json(response: Response) -> Any:
 
 def _length(params: Mapping[str, Any]) -> int:
     """What the query comes to at most when it is encoded (an address: @ and , take three characters)."""
-    return sum(len(str(value)) + 2 * sum(c in ",@+:/ " for c in str(value)) + len(name) for name, value in params.items())
+    return sum(
+        len(str(value)) + 2 * sum(c in ",@+:/ " for c in str(value)) + len(name) for name, value in params.items()
+    )
 
 
 def instant(text: Any) -> datetime | None:

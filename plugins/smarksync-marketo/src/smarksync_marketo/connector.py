@@ -26,6 +26,7 @@ from .changes import Types
 from .client import PAGE, Api, Row, error, rows_of
 from .fields import create_fields, describe_leads, leads_by, record
 from .leads import Leads
+from .members import Enroller
 from .objects import (
     ASSET_FIELDS,
     OBJECTS,
@@ -51,6 +52,7 @@ class Marketo:
         self._described: dict[str, Sequence[FieldInfo]] = {}
         self._leads = Leads(self._api, settings, self._types, self._infos)
         self._writer = Writer(self._api, settings, self._infos)
+        self._enroller = Enroller(self._api, settings, self._infos)
 
     def check(self) -> CheckReport:
         """Token, permissions and today's calls, by calls that write nothing."""
@@ -65,7 +67,9 @@ class Marketo:
         warnings = []
         feed = self._api.get("/rest/v1/activities/types.json", kind="schema", tolerate=("603",))
         if error(feed)[0] == "603":
-            problems.append("The API user's role may not read activities (Read-Only Activity): changes cannot be found.")
+            problems.append(
+                "The API user's role may not read activities (Read-Only Activity): changes cannot be found."
+            )
         if used is None:
             warnings.append("Today's number of calls cannot be asked for (Read-Only Usage is missing).")
         elif used > self._settings.daily_quota * 9 // 10:
@@ -158,15 +162,15 @@ class Marketo:
                 yield record(row, fields)
 
     def write(self, stream: str, batch: Sequence[Write]) -> Iterator[Receipt]:
-        """Full batches, one call at a time; see writes.py."""
+        """Full batches, one call at a time; see writes.py and members.py."""
         if stream == "leads":
             return self._writer.leads(batch)
         if stream == "companies":
             return self._writer.companies(batch)
         if stream in ("lists", "programs"):
-            return self._writer.members(stream, batch)
+            return self._enroller.members(stream, batch)
         if stream == "activities":
-            return self._writer.activities(batch, self._own_type())
+            return self._enroller.activities(batch, self._own_type())
         raise Invalid(f"Marketo's {stream} are read only here.")
 
     def close(self) -> None:

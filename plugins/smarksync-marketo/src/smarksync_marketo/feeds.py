@@ -32,7 +32,7 @@ class Seen(NamedTuple):
 
 def token_for(api: Api, since: datetime) -> str:
     """A token that begins at that time."""
-    body = api.get("/rest/v1/activities/pagingtoken.json", {"sinceDatetime": stamp(since)})
+    body = api.get("/rest/v1/activities/pagingtoken.json", {"sinceDatetime": stamp(since)}, kind="schema")
     return str(body["nextPageToken"])
 
 
@@ -59,9 +59,7 @@ def _kept(marks: Marks, until: datetime, look_back: timedelta) -> list[Sequence[
     return list(marks[old[-1] :] if old else marks)
 
 
-def feed(
-    api: Api, path: str, params: Mapping[str, Any], token: str, until: datetime | None
-) -> Iterator[Seen]:
+def feed(api: Api, path: str, params: Mapping[str, Any], token: str, until: datetime | None) -> Iterator[Seen]:
     """The pages of a feed from a token on, up to ``until``."""
     before = token
     for rows, following, more in api.pages(path, {**params, "batchSize": PAGE}, token=token):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from smarksync.kit.counts import Kind as CallKind
 from smarksync.plugin import FieldInfo, FieldType, Invalid, PermissionDenied, Record
 
 from .client import PAGE, Api, Row, error, instant, rows_of
@@ -182,12 +183,17 @@ def csv_reader(infos: Mapping[str, FieldInfo], header: Sequence[str]) -> Callabl
 
 
 def leads_by(
-    api: Api, key: str, values: Sequence[str], fields: Sequence[str], *, kind: str = "reread"
+    api: Api, key: str, values: Sequence[str], fields: Sequence[str], *, kind: CallKind = "reread"
 ) -> list[Row]:
     """Every lead whose ``key`` is one of ``values`` (at most 300). More than 1,000 matches are refused (1003): then
     the values are asked for in halves."""
     asked = list(dict.fromkeys((*ALWAYS, *fields)))
-    params: dict[str, Any] = {"filterType": key, "filterValues": ",".join(values), "fields": ",".join(asked), "batchSize": PAGE}
+    params: dict[str, Any] = {
+        "filterType": key,
+        "filterValues": ",".join(values),
+        "fields": ",".join(asked),
+        "batchSize": PAGE,
+    }
     found: list[Row] = []
     token: str | None = None
     while True:

@@ -55,7 +55,7 @@ class Leads:
 
     def _plan(self, end: datetime) -> dict[str, Any]:
         """By id or by bulk extract, whichever is asked for or cheaper."""
-        there = extent(self._api)
+        there = extent(self._api, end)
         plan: dict[str, Any] = {"next": there.low, "high": there.high}
         if not there.high or self._settings.bulk == "never":
             return plan
@@ -107,9 +107,7 @@ class Leads:
         infos = self._infos()
         scores = any(name in infos and infos[name].type is FieldType.INT for name in fields if name != "id")
         merges: list[Gone] = []
-        for records, (changes, others), more, told in changed_leads(
-            self._api, self._types, fields, began, end, scores
-        ):
+        for records, (changes, others), more, told in changed_leads(self._api, self._types, fields, began, end, scores):
             merges += told
             if more:
                 # half a feed is no bookmark for a look back, only a place to go on from
@@ -131,21 +129,25 @@ class Leads:
             yield (), {"v": V, "deleted": marks, "merged": marks}
             return
         merged_marks, deleted_marks = place["merged"], place["deleted"]
+        followed: set[str] = set()  # the deleted ones may be told as merged, too
         began = start(merged_marks, end, self._look_back)
         if self._told is not None and self._told[0] == began:
-            _, merges, following = self._told
-            yield tuple(merges), {**place, "merged": following}
-            merged_marks = following
+            merged_marks = self._told[2]
+            followed.update(gone.id for gone in self._told[1])
+            yield tuple(self._told[1]), {**place, "merged": merged_marks}
         else:
             token = began
-            for group, token in merges_since(self._api, self._types, began, end):
-                yield tuple(group), place
+            for merges, following in merges_since(self._api, self._types, began, end):
+                token = following
+                followed.update(gone.id for gone in merges)
+                yield tuple(merges), place
             # the read's own bookmarks, when it has got as far: from then on both go together again
             merged_marks = self._told[2] if self._told else moved(merged_marks, end, self._look_back, token)
             yield (), {**place, "merged": merged_marks}
         token = start(deleted_marks, end, self._look_back)
-        for group, token in deleted_since(self._api, token, end):
-            yield tuple(group), {**place, "merged": merged_marks}
+        for deletes, behind in deleted_since(self._api, token, end):
+            token = behind
+            yield tuple(gone for gone in deletes if gone.id not in followed), {**place, "merged": merged_marks}
         yield (), {"v": V, "merged": merged_marks, "deleted": moved(deleted_marks, end, self._look_back, token)}
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from smarksync.kit.counts import Kind as CallKind
 from smarksync.plugin import Cursor, FieldInfo, FieldType, Page, Record
 
 from .client import PAGE, Api, Row, error, instant, rows_of
@@ -75,7 +76,7 @@ def describe_object(api: Api, stream: str) -> list[FieldInfo]:
 
 
 def found_objects(
-    api: Api, stream: str, key: str, values: Sequence[str], fields: Sequence[str], *, kind: str = "reread"
+    api: Api, stream: str, key: str, values: Sequence[str], fields: Sequence[str], *, kind: CallKind = "reread"
 ) -> Iterator[Record]:
     """Rows whose ``key`` is one of ``values``."""
     path, own = OBJECTS[stream]
