@@ -52,6 +52,7 @@ def funnel(
     """The funnel, and {lead: when it became a lead} of those with a sale. ``won``: what each lead's sales brought."""
     counted = Funnel(tuple(dimensions), period.start, period.end, [start for _, start in period.months()])
     became: dict[int, int] = {}
+    nothing = Fraction(0)
     for chunk in reading.leads(ledger):
         for row in chunk:
             # a system without a lifecycle still has leads: they are leads since we know them
@@ -61,7 +62,7 @@ def funnel(
             if row.eid in won:
                 became[row.eid] = reached[0]
             named = {name: of(row) for name, of in dimensions.items()}
-            counted.add(Journey(named, reached, won.get(row.eid, Fraction(0))))
+            counted.add(Journey(named, reached, won.get(row.eid, nothing)))
     return counted, became
 
 
