@@ -20,7 +20,7 @@ from smarksync.kit.response import Response
 from smarksync.plugin import FieldInfo, Malformed, Record, Throttled, Transient
 
 from .client import Api, error, rows_of, stamp
-from .fields import ALWAYS, csv_reader, record
+from .fields import ALWAYS, csv_reader, record, there_by
 
 WINDOW = timedelta(days=31)
 #: Seconds between two looks at a job: its status is renewed that often.
@@ -73,7 +73,7 @@ def by_bulk(
         if header is not None:
             read = csv_reader(infos, header)
             for line in lines:
-                page.append(record(read(line), fields))
+                page += [record(row, fields) for row in there_by([read(line)], last)]
                 if len(page) >= _PAGE:
                     yield page, window[0], True
                     page = []

@@ -7,6 +7,7 @@ score are whole numbers. A row names no field that is empty: one that was asked 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from smarksync.kit.counts import Kind as CallKind
@@ -149,6 +150,11 @@ def reason(row: Row) -> tuple[str, str]:
     entries = row.get("reasons") or row.get("errors") or ()
     first = entries[0] if isinstance(entries, Sequence) and entries and isinstance(entries[0], Mapping) else {}
     return str(first.get("code", "")), str(first.get("message", ""))
+
+
+def there_by(rows: Sequence[Row], until: datetime) -> list[Row]:
+    """Leads that were there at that time: later ones are told by the feeds of the next run."""
+    return [row for row in rows if (made := instant(row.get("createdAt"))) is None or made <= until]
 
 
 def record(row: Row, fields: Sequence[str]) -> Record:

@@ -48,7 +48,7 @@ class Leads:
         if "load" not in place:
             # the bookmark comes first: what changes while we load is told by the next run
             self._fresh = first_marks(self._api, end - self._look_back)
-            place = {"v": V, "marks": self._fresh, "load": self._plan(end)}
+            place = {"v": V, "marks": self._fresh, "until": end.isoformat(), "load": self._plan(end)}
         yield from self._load(place, fields)
 
     # --- the first load ---------------------------------------------------------------------------------
@@ -82,6 +82,7 @@ class Leads:
 
     def _load(self, place: Cursor, fields: Sequence[str]) -> Iterator[Page]:
         plan = dict(place["load"])
+        until = datetime.fromisoformat(place["until"])
         done = {"v": V, "changes": place["marks"], "others": place["marks"]}
         if not plan["high"]:
             yield Page([], done, False)
@@ -96,7 +97,7 @@ class Leads:
             except bulk.NoBulk as why:
                 self._api.log.warning("marketo.no_bulk", reason=str(why))
                 del plan["bulk"]
-        for records, following, more in by_ids(self._api, fields, plan["next"], plan["high"]):
+        for records, following, more in by_ids(self._api, fields, plan["next"], plan["high"], until):
             here = {**place, "load": {"next": following, "high": plan["high"]}}
             yield Page(records, here if more else done, more)
 

@@ -15,7 +15,7 @@ from smarksync.plugin import Record
 
 from .client import PAGE, Api, error, rows_of
 from .feeds import token_for
-from .fields import leads_by, record
+from .fields import leads_by, record, there_by
 
 #: Empty calls in a row that end the way.
 _EMPTY = 3
@@ -68,7 +68,9 @@ def _named(api: Api, until: datetime) -> list[int]:
     return found
 
 
-def by_ids(api: Api, fields: Sequence[str], first: int, high: int) -> Iterator[tuple[list[Record], int, bool]]:
+def by_ids(
+    api: Api, fields: Sequence[str], first: int, high: int, until: datetime
+) -> Iterator[tuple[list[Record], int, bool]]:
     """Leads by id from ``first`` on, as (records, next id, more)."""
     empty = 0
     while True:
@@ -76,7 +78,7 @@ def by_ids(api: Api, fields: Sequence[str], first: int, high: int) -> Iterator[t
         first += PAGE
         empty = 0 if rows or first <= high else empty + 1
         more = first <= high or empty < _EMPTY
-        yield [record(row, fields) for row in rows], first, more
+        yield [record(row, fields) for row in there_by(rows, until)], first, more
         if not more:
             return
 

@@ -145,6 +145,10 @@ class World:
         )
         return number
 
+    def skip_ids(self, many: int) -> None:
+        """So many ids are given to nobody."""
+        self._lead += many
+
     def edit(
         self, lead: int, *, api: str | None = None, source: str = "User Interface", reason: str = "", **fields: Any
     ) -> None:
