@@ -65,16 +65,21 @@ def segments_of(terms: Terms, case: Case, lead: Mapping[str, Any], now: datetime
 
 
 def measure(
-    config: Config, ledger: Ledger, terms: Terms, card: Scorecard, *, since: int | None = None, until: int | None = None
-) -> Iterator[Facts]:
-    """Judges all cases whose clocks may have started between ``since`` and ``until``; yields each of them."""
+    config: Config, ledger: Ledger, terms: Terms, card: Scorecard, *, since: int | None = None, until: int | None = None,
+    stages: bool = True,
+) -> Iterator[Facts]:  # fmt: skip
+    """Judges all cases whose clocks may have started between ``since`` and ``until``; yields each of them.
+
+    ``stages``: also count the leads that no case tells of, for volumes: a pass over all leads.
+    """
     # a case may be offered, and sold, long after it was opened: those that ended before `since` cannot count in it
     where, params = "opened_at < ? AND (closed_at IS NULL OR closed_at >= ?)", (until or card.now + 1, since or 0)
     for chunk in facts(config, ledger, terms, card.now, where, params):
         for one in chunk:
             card.add(one)
             yield one
-    if words := {str(t.promise.of) for t in terms.promises if t.promise.promise == "volume"}:
+    words = {str(t.promise.of) for t in terms.promises if t.promise.promise == "volume"}
+    if words and stages:
         _stages(ledger, terms, card, words, card.now)
 
 
