@@ -14,7 +14,8 @@ class Row:
     ``after`` and ``before`` are vendor values by vendor field. ``values`` are the canonical values that
     become agreed when the row is settled; ``taken`` the bases to move then, by side key and field (values
     that were beaten), ``won`` the fields whose base becomes the new value; ``whole`` says that every field of the entity is settled with it (a create). ``why`` gives winner,
-    rule, time and beaten values by field.
+    rule, time and beaten values by field. ``alone`` says of a create that nothing but its one source is concerned: the
+    fingerprint that the source showed, and what stays remembered of it (see first.py).
     """
 
     op: str
@@ -29,16 +30,17 @@ class Row:
     why: dict[str, dict[str, Any]] = part(default_factory=dict)
     reason: str = ""
     whole: bool = False
+    alone: dict[str, Any] | None = None
     consent: bool = False
     adopts: bool = False
     stamp: bool = False
     marks: list[tuple[str, str]] = part(default_factory=list)
 
     def body(self) -> dict[str, Any]:
-        """The JSON part of the stored row; empty parts left out."""
+        """The JSON part of the stored row; empty parts left out. ``values`` are kept beside it, ready to be agreed."""
         parts = {
-            "after": self.after, "before": self.before, "fields": self.fields, "values": self.values,
-            "taken": self.taken, "won": self.won, "why": self.why, "reason": self.reason, "whole": self.whole,
+            "after": self.after, "before": self.before, "fields": self.fields, "taken": self.taken, "won": self.won,
+            "why": self.why, "reason": self.reason, "whole": self.whole, "alone": self.alone,
         }  # fmt: skip
         return {name: value for name, value in parts.items() if value}
 
