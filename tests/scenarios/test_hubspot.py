@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 import smarksync_hubspot
-from hubspot_account import Account
-from smarksync_hubspot.simulator import Quirks
+from smarksync_hubspot.simulator import HubSpotSimulator, Quirks
 
 from smarksync.config import load
 from smarksync.engine.check import check
@@ -71,33 +70,32 @@ class OneClock(Clock):
 class Pair:
     """The two systems, and runs between them."""
 
-    def __init__(self, hub: Account, root: Path) -> None:
-        self.hub, self.sim = hub, hub.sim
-        self.root = root
+    def __init__(self, sim: HubSpotSimulator, clock: ManualClock, root: Path) -> None:
+        self.sim, self.clock, self.root = sim, clock, root
         fields = (
             *text_fields("Email", "FirstName", "LastName", "Phone", "Company", "Stage", "Key"),
             FieldInfo("OptOut", FieldType.BOOL),
         )
         leads = MemoryStream("leads", entity="lead", fields=fields, external_id="Key")
-        self.crm = MemorySystem("crm", [leads], OneClock(hub.clock))
+        self.crm = MemorySystem("crm", [leads], OneClock(clock))
         self.file = root / "smarksync.yaml"
         self.file.write_text(CONFIG.format(url=self.sim.url, token=self.sim.access_token))
         self.registry = Registry([MemoryPlugin(), smarksync_hubspot])
 
     def session(self, name: str, settings: Any) -> OpenSession:
-        return OpenSession(name, root=str(self.root), clock=self.hub.clock)
+        return OpenSession(name, root=str(self.root), clock=self.clock)
 
     def run(self, *allow: str) -> dict[str, dict[str, int]]:
         """One run, five minutes later: the counts of each side."""
         before = len(self.sim.calls)
         options = Options(threads=False, allow=allow)
         result = execute(
-            load(self.file), options, registry=self.registry, make_session=self.session, now=self.hub.clock.now
+            load(self.file), options, registry=self.registry, make_session=self.session, now=self.clock.now
         )
         result.run.ledger.close()
         assert result.exit_code == 0, result.sentences
         self.calls = self.sim.calls[before:]
-        self.hub.clock.move(300)
+        self.clock.move(300)
         return {
             name: {fate: number for fate, number in counts.items() if number}
             for job in result.report["jobs"]
@@ -125,14 +123,17 @@ class Pair:
         rows = self.crm.stores["leads"].rows.items()
         rid = next(rid for rid, row in rows if row.now and str(row.now.fields["Email"]).lower() == email)
         self.crm.edit("leads", rid, **values)
-        self.hub.clock.move(10)
+        self.clock.move(10)
 
 
 @pytest.fixture
-def pair(account: Callable[..., Account], tmp_path: Path) -> Iterator[Pair]:
-    pair = Pair(account(Quirks(index_lag=3, lexicographic_ids=True, empty_pages=3), people=60), tmp_path)
-    with registered(pair.crm):
-        yield pair
+def pair(tmp_path: Path) -> Iterator[Pair]:
+    clock = ManualClock(datetime(2026, 11, 22, 8, tzinfo=UTC))
+    with HubSpotSimulator(now=clock.now, people=60, quirks=Quirks(index_lag=3, empty_pages=3)) as sim:
+        pair = Pair(sim, clock, tmp_path)
+        with registered(pair.crm):
+            yield pair
+        assert sim.problems == []
 
 
 def somebody(pair: Pair, place: int = 0) -> str:
@@ -141,11 +142,11 @@ def somebody(pair: Pair, place: int = 0) -> str:
 
 
 def test_a_pair_comes_into_agreement_and_stays_there(pair: Pair) -> None:
-    checked = check(load(pair.file), pair.registry, pair.session, None, pair.hub.clock.now, fix=True)
+    checked = check(load(pair.file), pair.registry, pair.session, None, pair.clock.now, fix=True)
     assert checked["ok"], checked
     made = next(one["fixed"] for one in checked["connections"] if one["name"] == "marketing")
     assert any("smarksync_id was made (string, unique)" in said for said in made)
-    again = check(load(pair.file), pair.registry, pair.session, None, pair.hub.clock.now, fix=True)
+    again = check(load(pair.file), pair.registry, pair.session, None, pair.clock.now, fix=True)
     assert all(not one["fixed"] for one in again["connections"])
 
     contacts = len(pair.sim.rows())
@@ -166,7 +167,7 @@ def test_a_pair_comes_into_agreement_and_stays_there(pair: Pair) -> None:
 
 
 def begun(pair: Pair) -> None:
-    check(load(pair.file), pair.registry, pair.session, None, pair.hub.clock.now, fix=True)
+    check(load(pair.file), pair.registry, pair.session, None, pair.clock.now, fix=True)
     pair.run("first_run")
     pair.settled()
 
@@ -187,7 +188,7 @@ def test_people_made_on_either_side_are_made_on_the_other_once(pair: Pair) -> No
     before = len(pair.sim.rows())
     pair.sim.create(email="neu@acme.example", lastname="Neu")
     pair.crm.insert("leads", Email="Alt@acme.example", FirstName="Al", LastName="T", Company="Acme")
-    pair.hub.clock.move(10)
+    pair.clock.move(10)
     pair.run()
     made = pair.sim.contact("alt@acme.example")
     assert made.properties["smarksync_id"] == pair.lead("alt@acme.example")["Key"]
@@ -201,7 +202,7 @@ def test_opt_outs_reach_the_other_side_and_are_never_taken_back(pair: Pair) -> N
     one, two = somebody(pair), somebody(pair, 1)
     pair.edit(one, OptOut=True)
     pair.sim.opt_out(two)
-    pair.hub.clock.move(10)
+    pair.clock.move(10)
     pair.run()
     assert pair.sim.contact(one).properties["hs_email_optout"] == "true"
     assert pair.lead(two)["OptOut"] is True
@@ -221,7 +222,7 @@ def test_a_stage_that_sales_takes_back_goes_back(pair: Pair) -> None:
     begun(pair)
     one = somebody(pair)
     pair.sim.edit("contacts", pair.sim.contact(one).id, lifecyclestage="marketingqualifiedlead")
-    pair.hub.clock.move(10)
+    pair.clock.move(10)
     pair.run()
     assert pair.lead(one)["Stage"] == "mql"
     pair.edit(one, Stage="recycled")
@@ -238,7 +239,7 @@ def test_a_merge_is_followed_to_its_new_record(pair: Pair) -> None:
     email, leads = str(one.properties["email"]), len(pair.leads())
     remains = pair.sim.merge("contacts", one.id, two.id)
     assert remains not in (one.id, two.id)
-    pair.hub.clock.move(10)
+    pair.clock.move(10)
     pair.run()
     pair.settled()
     pair.edit(email, Company="Merged Ltd")
@@ -252,7 +253,7 @@ def test_what_people_delete_is_archived_on_the_other_side(pair: Pair) -> None:
     one = somebody(pair)
     leads = len(pair.leads())
     pair.sim.archive("contacts", pair.sim.contact(one).id)
-    pair.hub.clock.move(10)
+    pair.clock.move(10)
     pair.run()
     assert len(pair.leads()) == leads - 1
     pair.settled()
