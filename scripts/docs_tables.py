@@ -42,6 +42,7 @@ SECTIONS: Mapping[str, type[BaseModel]] = {
     "rule": config_jobs.FieldRule,
     "adopt": config_jobs.Adopt,
     "list": config_jobs.ListRule,
+    "rate": shape.CurrencyRate,
     "defaults": shape.Defaults,
     "persona": agreed.Persona,
     "definition": agreed.Definition,

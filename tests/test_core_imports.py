@@ -15,7 +15,7 @@ import pytest
 HEAVY = {
     "sqlalchemy", "alembic", "mako", "httpx", "httpcore", "anyio", "pydantic", "pydantic_core", "tenacity",
     "pyrate_limiter", "jwt", "cryptography", "ruamel", "phonenumbers", "email_validator", "dns", "publicsuffixlist",
-    "babel", "psycopg", "keyring", "vcr", "pytest", "hypothesis",
+    "babel", "holidays", "dateutil", "psycopg", "keyring", "vcr", "pytest", "hypothesis",
 }  # fmt: skip
 #: libraries that nothing here may ever load
 NEVER = {"pandas", "numpy", "matplotlib", "IPython"}
@@ -77,4 +77,4 @@ def test_listing_a_plugin_opens_no_network_library(plugin: str) -> None:
 
 def test_a_run_loads_no_test_library() -> None:
     modules = loaded("import smarksync.engine.run, smarksync.config, smarksync.kit.session")
-    assert libraries(modules) & (NEVER | {"pytest", "hypothesis", "vcr", "babel", "keyring"}) == set()
+    assert libraries(modules) & (NEVER | {"pytest", "hypothesis", "vcr", "babel", "holidays", "keyring"}) == set()

@@ -57,7 +57,9 @@ def test_every_list_has_its_own_shape(crm: Crm) -> None:
     assert shown.fields == {"account": account, "contacts": [contact], "amount": "10.50", "stage_kind": "open"}
     (task,) = crm.read("tasks", "title", "account").values()
     assert task.fields == {"title": "Call", "account": account}
-    assert by_email(crm.read("users", "email")) == {"admin@example.test"}
+    users = crm.read("users", "email", "name", "is_active")
+    assert by_email(users) == {"admin@example.test"}
+    assert [user.fields["is_active"] for user in users.values()] == [True]
     assert crm.connector._api.row(stream_named("accounts"), account)
 
 

@@ -20,7 +20,7 @@ from .guards import GuardLimit, Guards, handoffs_flow, limits
 from .jobs import KINDS, Job
 from .problems import Path, Place, Problem, shown
 from .section import Section
-from .values import Also, Currency, Duration, Identifier, Name, PlainDuration, TimeZone, wrong
+from .values import Also, Currency, Day, Duration, Identifier, Name, PlainDuration, TimeZone, wrong
 
 __all__ = ["Config", "ConnectionConfig", "ConnectionMapping", "FieldMapping", "MappingConfig"]
 
@@ -131,6 +131,13 @@ class Channel(Section):
     on: list[Literal["failed", "recovered", "guard", "quarantine", "late"]] = Field(default_factory=list)
 
 
+class CurrencyRate(Section):
+    """What one unit of a currency is worth in the config's ``currency``, and on which day; for reports alone."""
+
+    rate: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    date: Day
+
+
 class Logging(Section):
     """How we speak; None = the command line's choice."""
 
@@ -161,6 +168,7 @@ class Config(Section):
     include: list[str] = Field(default_factory=list)
     time_zone: TimeZone = "UTC"
     currency: Currency | None = None
+    rates: dict[Currency, CurrencyRate] = Field(default_factory=dict)
     defaults: Defaults = Defaults()
     connections: Annotated[dict[Name, ConnectionConfig], Field(min_length=1)]
     mappings: dict[str, Annotated[ConnectionMapping, BeforeValidator(_object_maps), Also({"const": "preset"})]] = Field(

@@ -19,8 +19,9 @@ from smarksync.ledger.db import Ledger
 from smarksync.mapping import CompiledMapping, ObjectMapping
 from smarksync.plugin import FieldInfo, Fixes, StreamSpec
 
-from . import definitions, named
+from . import definitions, named, observed
 from .context import Opened
+from .owners import KIND
 from .prepare import Workshop
 from .registry import Registry
 
@@ -147,6 +148,10 @@ class _Checker:
             try:
                 self._object(one, opened, obj)
             except SystemFailure as error:
+                if isinstance(error, PermissionDenied) and self.workshop.written[one.name][obj].entity == KIND:
+                    hint = "Records keep the owners that they have until it may be read."
+                    one.warn("permissions", f"{one.name}:{obj}: {error.message}", hint)
+                    continue
                 self.unseen.add(one.name)
                 _system(one, error, obj)
         left = getattr(getattr(opened.session, "counts", None), "budget_left", None)
@@ -160,6 +165,8 @@ class _Checker:
         """The streams that the jobs need; without jobs, everything that is mapped."""
         written = self.workshop.written[connection]
         wanted = {job.entity for job in self.config.jobs.values() if connection in job.connections}
+        if any(observed.names_owners(self.config, written, entity) for entity in wanted):
+            wanted.add(KIND)
         own = set(self.config.mapping_of(connection).objects)
         return [obj for obj, m in written.items() if obj in own or m.entity in wanted or not self.config.jobs]
 
@@ -187,6 +194,14 @@ class _Checker:
             if warning not in inactive:
                 one.warn("mapping", warning)
         self._inactive(one, opened, obj, compiled, spec, live)
+        known = self.config.schema_[mapping.entity].fields
+        for name in mapping.fields:
+            if name in known and known[name].ref == KIND and KIND not in self._entities(one.name):
+                one.warn("mapping", f"{one.name}.{obj}: {name} stays as it is on every side: {one.name} lists no owners.",
+                         "Where it has a list of its users, map it with `entity: owner` and their `email`.")  # fmt: skip
+
+    def _entities(self, connection: str) -> set[str]:
+        return {mapping.entity for mapping in self.workshop.written[connection].values()}
 
     def _inactive(
         self, one: Checked, opened: Opened, obj: str, compiled: CompiledMapping, spec: StreamSpec,
@@ -261,7 +276,10 @@ class _Checker:
             if any(c in self.unseen or c not in self.workshop.written for c in job.connections) or job.kind != "sync":
                 continue
             lacking = {m.named.field for m in named.lacking(self.names, self.mappings)}
+            fields = self.config.schema_[job.entity].fields
             for name in useless_rules(job, mapped):
+                if name in fields and fields[name].ref == KIND:
+                    continue  # said where the owners are not listed
                 if name not in lacking and job.entity in {m.entity for m in self.mappings}:
                     found.append(Finding("failure", "mapping", f"{job.place('fields', name)}: the rule for {name} does nothing: fewer than "
                                          f"two of the job's connections map it.", "Map it on both sides, or leave the rule out.", "the config", 2))  # fmt: skip

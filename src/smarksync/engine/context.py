@@ -16,6 +16,8 @@ from smarksync.mapping import CompiledMapping
 from smarksync.plan.job import JobRules
 from smarksync.plugin import Connector, ConnectorSpec, Fetches, Record, StreamSpec
 
+from .owners import Owners
+
 #: seconds between two signs of life
 BEAT = 10.0
 
@@ -113,6 +115,8 @@ class JobRun:
     fates: dict[int, str] = field(default_factory=dict)  # only of entities that were not simply settled
     outside: set[tuple[int, int]] = field(default_factory=set)  # (entity, stream) of records that left `where`
     left: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    facts: bool = False  # it only learns what its lanes show (engine/observed.py)
+    observes: tuple[Lane, ...] = ()  # lanes that are read for it, and never written
 
     def count(self, sid: int, what: str, by: int = 1) -> None:
         """Adds to a figure of a lane."""
@@ -149,6 +153,8 @@ class Run:
     mappings: dict[int, CompiledMapping] = field(default_factory=dict)  # of every stream, opened or not
     connection_of: dict[int, str] = field(default_factory=dict)  # by sid, of every stream ever used
     jobs: list[JobRun] = field(default_factory=list)
+    observed: list[JobRun] = field(default_factory=list)  # entities that are read and never written
+    owners: Owners = field(init=False)  # colleagues, by the ids of each system
     refused: dict[str, ConfigError] = field(
         default_factory=dict
     )  # jobs that cannot run, with the reason: the others do
@@ -167,6 +173,9 @@ class Run:
     progress: Callable[[str, str, int, int | None], None] | None = None  # stage, lane, done, total
     log: Any = None
     review: Review | None = None  # `apply`: only rows that a person has seen are released
+
+    def __post_init__(self) -> None:
+        self.owners = Owners(self.ledger)
 
     def stamp(self) -> str:
         """Our own clock, as text."""

@@ -45,7 +45,7 @@ def plan_job(run: Run, job: JobRun, *, consent_only: bool = False) -> int:
 def _candidates(run: Run, job: JobRun, top: int) -> Iterator[list[int]]:
     """Entities by id: those that changed or are due — or all, when the rules themselves changed."""
     ledger = run.ledger
-    if run.options.only is not None:
+    if run.options.only is not None and not job.facts:
         eids = refs.find(ledger, run.options.only)
         if eids:
             yield eids
@@ -81,7 +81,7 @@ def _plan_chunk(
     held = quarantine.of_entities(ledger, job.name, [p.eid for p in people])
     asked = conflicts.of_entities(ledger, job.name, [p.eid for p in people])
     busy = plans.busy(ledger, eids) if doubts else set()
-    concerned = inherit or consents.mapped(run)
+    concerned = not job.facts and (inherit or consents.mapped(run))
     rows: list[tuple[int, Row]] = []
     changed_agreed: list[tuple[Person, Any]] = []
     settled: list[tuple[Person, Outcome]] = []
@@ -105,6 +105,8 @@ def _plan_chunk(
             rows += [(person.eid, row) for row in consent_rows]
             continue
         outcome = first(person, job.rules) or edited(person, job.rules) or build(person, job.rules)
+        if job.facts:
+            outcome.problems, outcome.questions = [], []  # nobody is asked about what is only read
         removals.add(run, job, person, outcome)
         _questions(run, job, person, outcome, asked.get(person.eid, set()))
         outcome.rows = consent_rows + outcome.rows
@@ -126,7 +128,7 @@ def _plan_chunk(
     plans.add(ledger, run.run_id, job.name, rows)
     for _, row in rows:
         job.count(row.sid, "planned")
-    if run.options.only is None and not consent_only:
+    if (run.options.only is None or job.facts) and not consent_only:
         states.clear_due(ledger, job.name, eids, top)
 
 

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from smarksync.ledger import entities, inbox, keys, links, plans, quarantine, states, streams
 from smarksync.ledger.links import Link
 from smarksync.model import ValueProblem
-from smarksync.plan.match import ADDRESS, Match, Newcomer, keys_of, match
+from smarksync.plan.match import ADDRESS, Match, Newcomer, keys_of, match, parts_of
 from smarksync.plan.reasons import wanted_hash
 from smarksync.plan.side import Side, codecs_by_vendor
 
 from .context import Lane, Run
 from .lookup import record_of, unite
 from .observe import observe, wake_namesakes
+from .owners import KIND
 from .stamps import mark_stamp
 
 CHUNK = 2000
@@ -111,7 +113,7 @@ def _key_fields(run: Run, lane: Lane) -> tuple[str, ...] | None:
         return None
     names = {"external_id", "email", "last_name", "other_emails"}
     for alternative in run.match.get(lane.stream.entity, []):
-        names.update([alternative] if isinstance(alternative, str) else alternative)
+        names.update(parts_of(alternative))
     if "first_name" in names or "last_name" in names:
         names.add("full_name")
     return tuple(sorted(names))
@@ -194,12 +196,17 @@ def _carry_out(
         linker.join(eid, group)
     linker.flush()
     for kind, group, candidates, key in found.doubts:
+        if entity == KIND:  # several colleagues with one address: each stays its own side's, and nobody is asked
+            for newcomer in group:
+                linker.create([replace(newcomer, values={**newcomer.values, "email": None})])
+            continue
         _doubt(run, entity, kind, group, candidates, key, linker)
     linker.flush()
     states.changed(run.ledger, linker.news)
-    wake_namesakes(
-        run, ((ADDRESS, str(n.values["email"]).casefold(), e) for n, e in linker.placed if n.values.get("email"))
-    )
+    if entity != KIND:
+        wake_namesakes(
+            run, ((ADDRESS, str(n.values["email"]).casefold(), e) for n, e in linker.placed if n.values.get("email"))
+        )
 
 
 class _Linker:

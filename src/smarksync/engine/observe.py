@@ -7,7 +7,8 @@ from typing import Any
 
 from smarksync.ledger import consent, entities, keys, links, states, streams
 from smarksync.model import ABSENT, ValueProblem
-from smarksync.plan.match import ADDRESS, keys_of
+from smarksync.plan.job import LEFT
+from smarksync.plan.match import ADDRESS, keys_of, parts_of
 from smarksync.plan.side import Side, codecs_by_vendor, same_stored, wire_of
 from smarksync.plugin import OWN_USER, Record
 
@@ -100,7 +101,7 @@ def _moved(was: dict[str, Any], now: dict[str, Any]) -> bool:
 def _key_parts(run: Run, lane: Lane) -> set[str]:
     """The fields that match keys are made of."""
     match = run.match.get(lane.stream.entity, [])
-    return {"last_name"} | {p for a in match for p in ([a] if isinstance(a, str) else a)}
+    return {"last_name"} | {part for alternative in match for part in parts_of(alternative)}
 
 
 def _keys(
@@ -192,7 +193,9 @@ def _resolve_echo(side: Side, record: Record, agreed: Mapping[str, Any], seen: d
         base = side.base(codec.name, agreed) if codec.name != "full_name" else wire_of(codec, agreed)
         try:
             sent = codec.outward(base)
-        except ValueProblem:
+        except ValueProblem as problem:
+            if problem.code == LEFT:  # it was not sent: the system named an owner by itself
+                side.take_own(codec, codec.raw(seen), agreed)
             continue
         shown = codec.raw(seen)
         if codec.is_fold(sent, shown) or record.changed_by == OWN_USER:

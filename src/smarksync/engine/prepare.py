@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import Any
 
 from smarksync.config import Config, Job, read_settings
 from smarksync.config.problems import Path
-from smarksync.errors import ConfigError, SystemFailure
+from smarksync.errors import ConfigError, PermissionDenied, SystemFailure
 from smarksync.ledger import schemas, streams
 from smarksync.ledger.db import Ledger
 from smarksync.mapping import (
@@ -24,8 +25,9 @@ from smarksync.mapping import (
 )
 from smarksync.plugin import ConnectorSpec, FieldInfo, StreamSpec
 
-from . import named
+from . import named, observed
 from .context import JobRun, Lane, Opened, Run
+from .owners import KIND, Owners
 from .references import ConnectionReferences
 from .registry import PluginBroken, Registry
 from .rules import compile_rules, rules_hash
@@ -106,6 +108,7 @@ class Workshop:
             make_session,
             now,
         )
+        self.owners = Owners(ledger)
         self.presets: dict[str, Preset | None] = {}
         self.written: dict[str, dict[str, ObjectMapping]] = {}
         self.specs: dict[str, dict[str, StreamSpec]] = {}
@@ -144,6 +147,9 @@ class Workshop:
         mapping = self.written[opened.name][obj]
         spec = self.specs[opened.name].get(obj) or StreamSpec(obj, mapping.entity)
         compiled = self.compile(opened.name, spec, mapping, live)
+        if mapping.entity == KIND:
+            compiled = observed.read_only(compiled)
+            self.owners.mappings[stream.sid] = compiled
         preset = self.presets[opened.name]
         order = list((preset.primary.get(mapping.entity) if preset else None) or self.written[opened.name])
         rank = order.index(obj) if obj in order else len(order)
@@ -159,11 +165,20 @@ class Workshop:
                 FieldInfo(vendor) for one in mapping.fields.values() for vendor in (one.vendor, one.currency) if vendor
             ]
         entities = self.config.schema_
+        mapping = self._without_owners(connection, mapping)
         return compile_mapping(
             connection, spec, mapping, live, entities[mapping.entity], country=self.config.defaults.country,
             currency=self.config.currency, transforms=catalogue(self.registry.transforms()),
-            references=ConnectionReferences(self.ledger, connection),
+            references=ConnectionReferences(self.ledger, connection, self.owners),
         )  # fmt: skip
+
+    def _without_owners(self, connection: str, mapping: ObjectMapping) -> ObjectMapping:
+        """A connection that does not list its owners cannot say who they are: fields that name one are left out."""
+        fields = self.config.schema_[mapping.entity].fields
+        if any(one.entity == KIND for one in self.written.get(connection, {}).values()):
+            return mapping
+        kept = {name: one for name, one in mapping.fields.items() if name not in fields or fields[name].ref != KIND}
+        return mapping if len(kept) == len(mapping.fields) else replace(mapping, fields=kept)
 
     def _describe(self, opened: Opened, obj: str, sid: int) -> Sequence[FieldInfo] | None:
         if opened.failed is None:
@@ -180,6 +195,7 @@ class Workshop:
 
 def open_connections(run: Run, workshop: Workshop, jobs: Sequence[Job]) -> list[str]:
     """Opens what the jobs name, without any I/O; returns each (connection, object) that they may touch, for leases."""
+    config = workshop.config
     names: set[str] = set()
     for job in jobs:
         try:
@@ -190,18 +206,25 @@ def open_connections(run: Run, workshop: Workshop, jobs: Sequence[Job]) -> list[
             run.refused[job.name] = broken
             continue
         for name in job.connections:
+            names |= {f"{name}:{obj}" for obj in observed.objects(workshop.written[name], job.entity)}
+        for one in observed.wanted(config, workshop.written, job):
             names |= {
-                f"{name}:{obj}" for obj, mapping in workshop.written[name].items() if mapping.entity == job.entity
+                f"{name}:{obj}"
+                for name in one.connections
+                for obj in observed.objects(workshop.written[name], one.entity)
             }
     return sorted(names)
 
 
 def open_run(run: Run, config: Config, workshop: Workshop, jobs: Sequence[Job]) -> None:
     """Lanes of the opened connections, mappings of every stream, and the jobs' rules."""
+    run.owners = workshop.owners
     for job in jobs:
         if job.name in run.refused:
             continue
         _add_job(run, config, workshop, job)
+    for compiled in run.jobs:  # when it is known what the jobs read by themselves
+        _observe(run, config, workshop, config.jobs[compiled.name], compiled)
     if run.refused and not run.jobs:
         raise next(iter(run.refused.values()))
     kinds = Counter(job.entity for job in config.jobs.values() if job.kind == "sync")
@@ -220,6 +243,39 @@ def _add_job(run: Run, config: Config, workshop: Workshop, job: Job) -> None:
         run.refused[job.name] = named.refusal(job.name, lacking)
     else:
         run.jobs.append(compiled)
+
+
+def _observe(run: Run, config: Config, workshop: Workshop, job: Job, compiled: JobRun) -> None:
+    """The lanes that the job needs to know and never writes; those that a job keeps in agreement are read anyway."""
+    for one in observed.wanted(config, workshop.written, job):
+        known = {lane.name: lane for lane in run.lanes.values()}
+        mine = [lane for j in run.observed if j.rules.entity == one.entity for lane in j.lanes]
+        for name in one.connections:
+            for obj in observed.objects(workshop.written[name], one.entity):
+                lane = known.get(f"{name}:{obj}") or _observed_lane(run, workshop, name, obj)
+                if lane is None:
+                    continue
+                run.lanes[lane.sid], run.mappings[lane.sid] = lane, lane.mapping
+                compiled.observes += (lane,)
+                if lane not in mine and not any(lane in j.lanes for j in run.jobs):
+                    mine.append(lane)
+        run.observed = [j for j in run.observed if j.rules.entity != one.entity]
+        if mine:
+            run.observed.append(observed.job_of(config, one.entity, mine))
+            run.match.setdefault(one.entity, run.observed[-1].match)
+
+
+def _observed_lane(run: Run, workshop: Workshop, name: str, obj: str) -> Lane | None:
+    """Where the account may not list them, nothing is observed; the job goes on without."""
+    opened = run.connections[name]
+    was = opened.failed
+    lane = workshop.lane(opened, obj)
+    if was is None and isinstance(opened.failed, PermissionDenied):
+        run.notes.append(f"{name}:{obj} may not be read with these credentials; what was known of it stays.")
+        opened.failed, lane = None, None
+    if lane is not None:
+        lane.mapping = observed.read_only(lane.mapping)
+    return lane
 
 
 def _job(run: Run, config: Config, workshop: Workshop, job: Job) -> JobRun:
@@ -282,5 +338,7 @@ def _other_streams(run: Run, config: Config, workshop: Workshop) -> None:
                 continue
             found = next((s for s in available if s.name == stream.object), StreamSpec(stream.object, mapping.entity))
             run.mappings[stream.sid] = workshop.compile(stream.connection, found, mapping, live)
+            if mapping.entity == KIND:
+                workshop.owners.mappings[stream.sid] = run.mappings[stream.sid]
         except ConfigError as error:
             run.notes.append(f"{stream.connection}:{stream.object} is left as it is: {error.message}")

@@ -74,6 +74,8 @@ def report(run: Run, exit_code: int, seconds: float, started_at: str) -> dict[st
         sides: dict[str, dict[str, Any]] = {}
         for lane in job.lanes:
             sides.setdefault(lane.stream.connection, {})[lane.stream.object] = figures(run, job, lane)
+        for lane in job.observes:
+            sides.setdefault(lane.stream.connection, {}).setdefault(lane.stream.object, figures(run, job, lane))
         jobs.append({"job": job.name, "sides": sides, "stopped_by": job.stopped_by})
     jobs += [{"job": name, "sides": {}, "stopped_by": None} for name in run.refused]
     calls = {}
@@ -130,7 +132,7 @@ def _left(run: Run) -> list[str]:
         else f"{job.name}: {connection}, {what}: {count} {'change' if count == 1 else 'changes'} {reason}"
         for job in run.jobs
         for (connection, what, reason), count in sorted(job.left.items())
-        if what == "record" or what.startswith("consent")
+        if what == "record" or what.startswith("consent") or reason.startswith("left ")
     ]
 
 

@@ -17,6 +17,7 @@ from smarksync.plan.reconcile import Rule, View
 from smarksync.plan.side import NAME_PARTS
 
 from .context import Lane, Run
+from .owners import KIND
 
 
 def compile_rules(
@@ -28,7 +29,8 @@ def compile_rules(
     run: Run,
 ) -> JobRules:
     entity = config.schema_[job.entity]
-    found = resolve_rules(job, mapped, config.schema_, refs=_followed(config, job))
+    refs = _followed(config, job) | {KIND}  # owners are matched wherever they are listed
+    found = resolve_rules(job, mapped, config.schema_, refs=refs)
     prefer = job.adopt.prefer
     rules = {
         name: Rule(

@@ -18,7 +18,7 @@ from smarksync.errors import SmarkSyncError, SystemFailure
 from smarksync.ledger import lease, runs, states
 from smarksync.ledger.db import Ledger
 
-from . import apply, collector, decide, departures, intake, matching, parking, recover, release, report
+from . import apply, collector, decide, departures, intake, matching, observed, parking, recover, release, report
 from .context import JobRun, Options, Review, Run, instant
 from .prepare import OpenSessionFactory, Workshop, chosen_jobs, open_connections, open_run
 from .registry import Registry
@@ -100,6 +100,7 @@ def _work(run: Run) -> None:
     departures.fetch_wanted(run)
     matching.match_inbox(run)
     run.read_seq = states.top(run.ledger)
+    observed.learn(run)
     recover.after_match(run)
     parking.wake(run)
     for job in run.jobs:
@@ -186,11 +187,14 @@ def _beat(run: Run) -> None:
 def _forget_seen_changes(run: Run, config: Config) -> None:
     """The log keeps what some job has not seen yet. A job that left the config begins anew if it comes back."""
     if not run.options.dry_run:
-        states.forget_jobs(run.ledger, keep=list(config.jobs))
+        watched = [job.name for job in run.observed]
+        if {job.name for job in run.jobs} < set(config.jobs):  # a job that did not run may observe more
+            watched += [row[0] for row in run.ledger.rows("SELECT job FROM marks WHERE job LIKE 'observed:%'")]
+        states.forget_jobs(run.ledger, keep=[*config.jobs, *watched])
     low = run.ledger.value("SELECT min(seq) FROM marks")
     if low and not run.options.dry_run:
         known = {row[0] for row in run.ledger.rows("SELECT job FROM marks")}
-        if known >= {job.name for job in run.jobs}:
+        if known >= {job.name for job in (*run.jobs, *run.observed)}:
             states.prune(run.ledger, int(low))
     for job in run.jobs:
         if job.stopped_by is None:

@@ -11,7 +11,7 @@ from smarksync.ledger.plans import PlanRow
 from smarksync.model import ABSENT, ValueProblem
 from smarksync.plan.consent import CONSENT_FIELDS
 from smarksync.plan.job import Person
-from smarksync.plan.match import keys_of
+from smarksync.plan.match import keys_of, parts_of
 from smarksync.plan.side import Side, codecs_by_vendor, columns, wire_of
 from smarksync.plugin import Receipt, WriteResult
 
@@ -126,6 +126,8 @@ def _settle_write(
         target.rebase(before, after, fields, {f: after.get(f) for f in fields})
     fresh.add((target.sid, target.rid))
     target.eid = row.eid
+    if row.op == "create" and "owner" in fields:
+        _own_choice(lane, target, receipt, body.get("after", {}), after)
     _echo(run, lane, target, receipt, body.get("after", {}), after, news, row)
     return after
 
@@ -142,6 +144,18 @@ def _unwritten(lane: Lane, body: Mapping[str, Any], fields: list[str]) -> set[st
         names |= {"first_name", "last_name"}
     consents = {"email_opt_out", "phone_opt_out", "consent_at", "consent_source", "consent_basis"}
     return names - set(fields) - consents
+
+
+def _own_choice(lane: Lane, target: Side, receipt: Receipt, sent: Mapping[str, Any], after: Mapping[str, Any]) -> None:
+    """An owner whom the system does not know was not sent: the one that it names by itself is nobody's edit."""
+    codec = lane.mapping.fields.get("owner")
+    if codec is None or codec.vendor in sent or after.get("owner") is None:
+        return
+    if receipt.stored is not None and codec.vendor in receipt.stored:
+        target.show(codec, receipt.stored[codec.vendor], after)
+        target.take_own(codec, receipt.stored[codec.vendor], after)
+    else:
+        target.await_echo([codec.vendor])
 
 
 def _echo(
@@ -245,7 +259,7 @@ def rekey(run: Run, changed: Iterable[tuple[str, int, Mapping[str, Any], Mapping
     former: list[tuple[str, str, int]] = []
     for kind, eid, before, after in changed:
         match = run.match.get(kind, [])
-        names = {part for one in match for part in ([one] if isinstance(one, str) else one)} | {"email", "last_name"}
+        names = {part for one in match for part in parts_of(one)} | {"email", "last_name"}
         if all(before.get(name) == after.get(name) for name in names):
             continue
         old, new = set(keys_of(match, before)), set(keys_of(match, after))

@@ -16,6 +16,7 @@ from smarksync.ledger.links import Link
 from smarksync.ledger.plans import PlanRow
 from smarksync.mapping import CompiledMapping
 from smarksync.plan.consent import CONSENT_FIELDS
+from smarksync.plan.match import parts_of
 from smarksync.plugin import Receipt
 
 from .context import Run, instant
@@ -62,7 +63,7 @@ def settle_plain(run: Run, done: Sequence[Pair]) -> list[Pair]:
 
 def _special(run: Run) -> set[str]:
     """Fields that settle has more to do for: match keys follow them, names may be one text, consent has its rules."""
-    parts = {p for match in run.match.values() for a in match for p in ([a] if isinstance(a, str) else a)}
+    parts = {part for match in run.match.values() for alternative in match for part in parts_of(alternative)}
     return {*parts, "email", "first_name", "last_name", *CONSENT_FIELDS}
 
 

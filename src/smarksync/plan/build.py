@@ -10,11 +10,14 @@ from smarksync.model.names import split_full_name
 
 from .creates import add_creates
 from .evidence import Evidence
-from .job import WAITS, JobRules, Person
+from .job import LEFT, WAITS, JobRules, Person
 from .reasons import explain, hash_of, join_of
 from .reconcile import Verdict, View, blank, decide
 from .rows import Outcome, Problem, Question, Row
 from .side import NAME_PARTS, Side, columns
+
+#: how the reason begins when a side keeps what it has because it cannot hold what is agreed
+AS_IT_IS = "left as it is"
 
 
 def build(person: Person, job: JobRules) -> Outcome:
@@ -40,6 +43,11 @@ def build(person: Person, job: JobRules) -> Outcome:
         )  # fmt: skip
         verdicts[name] = verdict
         outcome.examined.append(name)
+        if verdict.conflict is not None and not _tellable(sides, views[name], name):
+            verdict = verdicts[name] = Verdict(
+                person.agreed.get(name),
+                left={v.side: f"{AS_IT_IS}: nobody else has a user for its owner" for v in views[name]},
+            )
         if verdict.conflict is not None:
             outcome.questions.append(_question(name, verdict, views[name]))
         for index, reason in verdict.left.items():
@@ -54,6 +62,22 @@ def build(person: Person, job: JobRules) -> Outcome:
     add_creates(person, job, sides, verdicts, views, merged, outcome)
     _settle_rest(person, sides, decided, views, outcome)
     return outcome
+
+
+def _tellable(sides: list[Side], views: list[View], name: str) -> bool:
+    """Whether the value of any side can be written to another: between owners whom nobody else knows there is no question."""
+    codecs = [side.codec(name) for side in sides]
+    for view in views:
+        for index, codec in enumerate(codecs):
+            if codec is None or index == view.side or view.observed is ABSENT:
+                continue
+            try:
+                codec.outward(view.observed)
+            except ValueProblem as problem:
+                if problem.code == LEFT:
+                    continue
+            return True
+    return False
 
 
 def _names_told_apart(
@@ -214,6 +238,9 @@ def _update(
             if problem.code == WAITS:
                 outcome.waits = f"{name}: {problem.message}"
                 outcome.held.add(name)
+                continue
+            if problem.code == LEFT:
+                outcome.left.append((side.sid, name, f"{AS_IT_IS}: {problem.message}"))
                 continue
             outcome.problems.append(_outward_problem(side, codec.vendor, problem, verdict.value))
             outcome.held.add(name)

@@ -7,7 +7,7 @@ from typing import Any
 
 from smarksync.model import ValueProblem
 
-from .job import WAITS, JobRules, Person, Target
+from .job import LEFT, WAITS, JobRules, Person, Target
 from .reasons import explain, hash_of, join_of
 from .reconcile import Verdict, View, blank
 from .rows import Outcome, Problem, Row
@@ -65,6 +65,9 @@ def _create_row(
             if problem.code == WAITS:
                 outcome.waits = f"{name}: {problem.message}"
                 return None
+            if problem.code == LEFT:  # the system names an owner by itself
+                outcome.left.append((target.sid, name, f"left to the system: {problem.message}"))
+                continue
             faults.append(Problem(target.sid, "value", problem.code, f"{target.connection}:{target.mapping.stream} (new), "
                                   f"field {codec.vendor}: {problem.message}", codec.vendor, hash_of(value), {"direction": "out"}))  # fmt: skip
             continue

@@ -11,6 +11,8 @@ from .side import Side, Translation
 
 #: the code of a reference to a record that is not there yet: the row waits for its parent
 WAITS = "SMK-PARENT"
+#: the code of an owner who has no counterpart on a side: the field is left as it is there
+LEFT = "SMK-OWNER"
 
 
 @dataclass(frozen=True, slots=True)

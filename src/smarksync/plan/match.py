@@ -17,6 +17,8 @@ from smarksync.model.roles import is_role_address
 Row = tuple[int, str]  # sid, rid
 #: an address that links nobody (a role's, or `match` does not name e-mail): opt-outs still belong to it
 ADDRESS = "address"
+#: colleagues meet by their address, in an index of their own: a colleague may be somebody's lead, too
+OWNER = "owner.email"
 
 
 @dataclass(slots=True)
@@ -40,7 +42,10 @@ class Match:
 
 def key_values(alternative: str | Sequence[str], values: Mapping[str, Any]) -> str | None:
     """The key of a row for one alternative, or None when a part is missing or too weak to match by."""
-    parts = [alternative] if isinstance(alternative, str) else list(alternative)
+    if alternative == OWNER:
+        email = values.get("email")  # who has left keeps no place for who came after
+        return str(email).casefold() if email and values.get("active") is not False else None
+    parts = parts_of(alternative)
     found = [values.get(p) for p in parts]
     if any(v is None or v == "" or isinstance(v, (list, bool)) for v in found):
         return None
@@ -55,6 +60,13 @@ def role_key(values: Mapping[str, Any]) -> str | None:
     if email and last and is_role_address(str(email)):
         return f"{str(email).casefold()}\x1f{str(last).casefold()}"
     return None
+
+
+def parts_of(alternative: str | Sequence[str]) -> list[str]:
+    """The fields that an alternative is made of."""
+    if alternative == OWNER:
+        return ["email", "active"]
+    return [alternative] if isinstance(alternative, str) else list(alternative)
 
 
 def kind_of(alternative: str | Sequence[str]) -> str:
@@ -74,7 +86,7 @@ def keys_of(match: Sequence[str | Sequence[str]], values: Mapping[str, Any]) -> 
             if role is not None:
                 found.append(("email|last_name", role))
     address = values.get("email")
-    if address and not any(kind == "email" for kind, _ in found):
+    if address and OWNER not in match and not any(kind == "email" for kind, _ in found):
         found.append((ADDRESS, str(address).casefold()))
     return found
 

@@ -290,6 +290,12 @@ class Side:
         unread = [v for v in self.memo.get("u") or () if v != codec.vendor]
         self._put("u", unread)
 
+    def take_own(self, codec: Codec, raw: Any, agreed: Mapping[str, Any]) -> None:
+        """The side shows ``raw`` by its own choice where we had nothing to send: no edit, and owed what is agreed."""
+        value = codec.inward(raw)
+        if value != agreed.get(codec.name):
+            self._put("b", {**(self.memo.get("b") or {}), codec.name: value})
+
     def keep_pair(self, vendor: str, sent: Any, stored: Any) -> None:
         """Remembers that the side keeps ``stored`` where we sent ``sent``."""
         self._put("p", {**(self.memo.get("p") or {}), vendor: [sent, stored]})

@@ -375,7 +375,7 @@ class MemorySystem:
                     raise Refused("Another row has this value.", "SMK-DUPLICATE", info.name, others)
 
     def _blank(self, decl: MemoryStream) -> dict[str, Any]:
-        return dict.fromkeys((info.name for info in decl.fields), None)
+        return {**dict.fromkeys((info.name for info in decl.fields), None), **decl.defaults}
 
     def _new_id(self, decl: MemoryStream) -> str:
         while True:

@@ -59,6 +59,7 @@ class MemoryStream:
     late_find: bool = False
     truncates: bool = True  # cut at max_length; otherwise refused with SMK-TOO-LONG
     folds: Mapping[str, Mapping[Any, Any]] = field(default_factory=dict)
+    defaults: Mapping[str, Any] = field(default_factory=dict)  # what the vendor puts into a new row by itself
     lowers: frozenset[str] = frozenset()  # fields kept in lower case
     strips: bool = False  # outer white space is dropped
     echo: str = "all"

@@ -1,0 +1,90 @@
+"""The agreement made ready to be measured: every promise with its timer, and when a first attempt is due."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal
+
+from smarksync.config.agreement import Agreement, Promise
+
+from .calendars import BusinessCalendar
+from .clock import Pause, Timer, timer
+
+if TYPE_CHECKING:
+    from smarksync.config import Config
+
+#: promises about each single case; the others are about all cases of a period together
+PER_CASE = frozenset(("first_attempt", "attempts", "decision"))
+PERIODS = ("month", "quarter", "year")
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """One promise. ``by`` made it; ``segments`` are what it is told apart by, ``period`` what it is judged by."""
+
+    promise: Promise
+    by: Literal["marketing", "sales"]
+    segments: tuple[str, ...]
+    period: str
+    timer: Timer | None
+
+    @property
+    def id(self) -> str:
+        """The name of yours."""
+        return self.promise.id
+
+    @property
+    def starts(self) -> str:
+        """The state of a case that starts the clock."""
+        return self.promise.from_ if self.promise.promise == "first_attempt" else "offered"
+
+
+class Terms:
+    """The agreement of a config. Calendars are computed when they are first asked, and then kept."""
+
+    def __init__(self, agreement: Agreement, time_zone: str) -> None:
+        self.agreement = agreement
+        self.time_zone = time_zone
+        self.calendars = {n: BusinessCalendar.of(c, time_zone) for n, c in agreement.calendars.items()}
+        self.promises = tuple(
+            self._term(promise, by)
+            for by, promises in (("marketing", agreement.marketing), ("sales", agreement.sales))
+            for promise in promises
+        )
+
+    @classmethod
+    def of(cls, config: Config) -> Terms | None:
+        """None when the config has no agreement."""
+        return None if config.agreement is None else cls(config.agreement, config.time_zone)
+
+    def _term(self, promise: Promise, by: str) -> Term:
+        calendar = self.calendars[promise.calendar] if promise.calendar else None
+        segments = tuple(cut for cut in promise.per if cut not in PERIODS)
+        period = next((cut for cut in promise.per if cut in PERIODS), "month")
+        who: Literal["marketing", "sales"] = "marketing" if by == "marketing" else "sales"
+        return Term(promise, who, segments, period, timer(promise.within, calendar) if promise.within else None)
+
+    @cached_property
+    def first_attempts(self) -> tuple[Term, ...]:
+        """The promises of a first attempt."""
+        return tuple(term for term in self.promises if term.promise.promise == "first_attempt")
+
+    def due(self, reached: Mapping[str, int], pauses: Iterable[Pause] = ()) -> int | None:
+        """When the first attempt is due: the earliest over all promises; None when none is running.
+
+        ``reached``: case state → when it was reached, microseconds. A promise whose starting state was not reached
+        does not run yet.
+        """
+        stops = list(pauses)
+        found = [
+            due
+            for term in self.first_attempts
+            if term.timer is not None and term.starts in reached
+            if (due := term.timer.due(reached[term.starts], stops)) is not None
+        ]
+        return min(found, default=None)
+
+
+__all__ = ["PERIODS", "PER_CASE", "Term", "Terms"]
