@@ -23,7 +23,7 @@ PLUGIN = {
 }  # fmt: skip
 
 TESTING = {
-    "EVERYTHING", "MEMORY", "START", "SYSTEMS", "Call", "Clock", "CountingSink", "Crash", "FaultPlan",
+    "EVERYTHING", "MEMORY", "START", "SYSTEMS", "Call", "Clock", "ConnectorContract", "CountingSink", "Crash", "FaultPlan",
     "GeneratedRows", "MemoryConnector", "MemoryPlugin", "MemorySettings", "MemoryStream", "MemorySystem",
     "PlainConnector", "Refused", "calls_of", "register_memory", "registered", "text_fields",
 }  # fmt: skip

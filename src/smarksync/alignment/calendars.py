@@ -61,6 +61,9 @@ class Days(Clock):
             return 0
         return table.days_before[i] + table.weights[i] * (min(at, table.ends[i]) - table.starts[i])
 
+    def worked(self, start: int, end: int) -> int:
+        return self.calendar.hours.worked(start, end)
+
     def reach(self, shows: Measure) -> int | None:
         return self.calendar.reach(shows, lambda table: table.days_after, _in_days)
 

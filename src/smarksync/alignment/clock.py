@@ -59,6 +59,10 @@ class Clock:
                 total -= self.gone(min(b, end)) - self.gone(max(a, start))
         return total
 
+    def worked(self, start: int, end: int) -> int:
+        """Time between two instants that this clock counts at all, in microseconds."""
+        return int(self.elapsed(start, end))
+
     def add(self, start: int, amount: int, pauses: Iterable[Pause] = ()) -> int | None:
         """The first instant at which ``amount`` has gone by since ``start``; None when that never comes."""
         at = start
@@ -88,6 +92,11 @@ class Timer:
     def due(self, start: int, pauses: Iterable[Pause] = ()) -> int | None:
         """When the time is used up; None when the calendar never gets there."""
         return self.clock.add(start, self.amount, pauses)
+
+    def left(self, start: int, now: int, pauses: Iterable[Pause] = ()) -> int | None:
+        """Microseconds that are still to be worked until it is due; 0 when none is left, None when it never is."""
+        due = self.due(start, pauses)
+        return None if due is None else self.clock.worked(max(start, now), due)
 
     def used(self, start: int, end: int, pauses: Iterable[Pause] = ()) -> float:
         """The share of the time that is used up; more than 1 is late."""

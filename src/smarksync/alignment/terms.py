@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from smarksync.config.agreement import Agreement, Promise
 
 from .calendars import BusinessCalendar
 from .clock import Pause, Timer, timer
+from .periods import PERIODS
 
 if TYPE_CHECKING:
     from smarksync.config import Config
 
 #: promises about each single case; the others are about all cases of a period together
 PER_CASE = frozenset(("first_attempt", "attempts", "decision"))
-PERIODS = ("month", "quarter", "year")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +71,10 @@ class Terms:
         """The promises of a first attempt."""
         return tuple(term for term in self.promises if term.promise.promise == "first_attempt")
 
+    def segments(self, scope: Mapping[str, Any]) -> dict[str, str | None]:
+        """The value of every segment for a lead, as text; None when it has none. ``scope``: see Expression.evaluate."""
+        return {name: _text(one.of.evaluate(scope)) for name, one in self.agreement.segments.items()}
+
     def due(self, reached: Mapping[str, int], pauses: Iterable[Pause] = ()) -> int | None:
         """When the first attempt is due: the earliest over all promises; None when none is running.
 
@@ -85,6 +89,12 @@ class Terms:
             if (due := term.timer.due(reached[term.starts], stops)) is not None
         ]
         return min(found, default=None)
+
+
+def _text(value: Any) -> str | None:
+    if value is None or isinstance(value, str):
+        return value or None
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 __all__ = ["PERIODS", "PER_CASE", "Term", "Terms"]

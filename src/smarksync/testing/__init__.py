@@ -1,6 +1,7 @@
-"""What tests of the core and of plugins build on: a simulated system, faults, a clock."""
+"""What tests of the core and of plugins build on: the conformance kit, a simulated system, faults, a clock."""
 
 from .clock import START, Clock
+from .contract import ConnectorContract
 from .faults import Call, Crash, FaultPlan
 from .memory import MemorySystem, calls_of
 from .memory_connector import (
@@ -23,6 +24,7 @@ __all__ = [
     "SYSTEMS",
     "Call",
     "Clock",
+    "ConnectorContract",
     "CountingSink",
     "Crash",
     "FaultPlan",

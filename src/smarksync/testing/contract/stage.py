@@ -1,0 +1,400 @@
+"""One system, opened for one clause: how to start it, how to make things happen on it, how to ask the connector.
+
+Every hook has a default that works through the connector itself, or says that it has none: the clauses that need it
+are then left out, with that reason. A simulator may offer the same hooks as methods named ``contract_seed``,
+``contract_edit`` and so on; they are used where the suite has none of its own.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from datetime import datetime
+from importlib import import_module
+from pathlib import Path
+from typing import Any, ClassVar
+
+from smarksync.errors import SystemFailure
+from smarksync.kit.budget import Budgets
+from smarksync.kit.clock import Clock, ManualClock, SystemClock
+from smarksync.kit.http import httpx
+from smarksync.kit.session import MemoryTokens, OpenSession
+from smarksync.kit.settings import HttpSettings
+from smarksync.plugin import (
+    Can,
+    Connector,
+    ConnectorSpec,
+    Cursor,
+    FieldInfo,
+    Op,
+    Page,
+    Receipt,
+    Record,
+    StreamSpec,
+    TellsTime,
+    Write,
+    WriteResult,
+)
+
+from .clause import Failed, NotTested
+from .rows import example, plain_fields
+from .tap import Answer, Tap
+
+#: More pages than any clause makes: a read that goes on behind them does not end.
+PAGES = 400
+
+
+class Lines:
+    """A log that keeps its lines, as text."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def info(self, event: str, **facts: Any) -> None:
+        """One line."""
+        self.lines.append(f"{event} {facts}")
+
+    warning = info
+
+
+class KeptTokens(MemoryTokens):
+    """Tokens that tell the tap when one is saved."""
+
+    def __init__(self, tap: Tap) -> None:
+        super().__init__()
+        self._tap = tap
+
+    def set(self, name: str, value: str) -> None:
+        """Stores the token."""
+        super().set(name, value)
+        self._tap.saved(value)
+
+
+class Stage:
+    """What a suite says of its connector, its hooks, and what clauses do with an opened one.
+
+    ``streams``: the objects to ask (default: those that can be created, else the first). ``fields``: two or more plain
+    text fields of an object that may be empty (default: from preset and live schema). ``page_rows``: how many rows fill
+    more than one page of a read. ``limit``: what the system answers at its limit, ``expired``: to a token that is no
+    longer good. ``real_time``: the system has a clock of its own, so passing time means waiting.
+    """
+
+    spec: ClassVar[ConnectorSpec]
+    settings: ClassVar[Mapping[str, Any]] = {}
+    streams: ClassVar[Sequence[str]] = ()
+    fields: ClassVar[Mapping[str, Sequence[str]]] = {}
+    page_rows: ClassVar[int] = 0
+    real_time: ClassVar[bool] = False
+    #: what is the same in every value that a suite makes up: tells two suites on one live system apart
+    label: ClassVar[str] = "kit"
+    cassettes: ClassVar[str | None] = None
+    expired: ClassVar[Answer] = Answer(401, {"message": "The credentials are no longer good."})
+
+    clock: Clock
+    tap: Tap
+    session: OpenSession
+    connector: Any
+    simulator: Any = None
+
+    # --- what a suite may replace: the system -----------------------------------------------------------------
+
+    def start(self) -> Mapping[str, Any]:
+        """Starts a fresh system and gives the connector's settings for it; ``self.stack`` ends it again.
+
+        By default the plugin's own simulator, without any people in it; else the suite's ``settings``.
+        """
+        if self.settings:
+            return self.settings
+        if self.spec.simulator is None:
+            raise NotTested("hook", f"{self.spec.name} brings no simulator: give `settings` or `start`")
+        module, _, name = self.spec.simulator.partition(":")
+        kind = getattr(import_module(module), name)
+        self.simulator = self.stack.enter_context(kind(people=0, now=self.clock.now))
+        return dict(self.simulator.settings)
+
+    def transport(self) -> httpx.BaseTransport | None:
+        """What stands for the network (a system inside this process); None = the network itself."""
+        return None
+
+    def limit(self, seconds: int) -> Answer:
+        """What the system answers when its limit is reached."""
+        return Answer(429, {"message": "Too many requests."}, {"Retry-After": str(seconds)})
+
+    # --- what a suite may replace: things that happen on the system ---------------------------------------------
+
+    def example(self, stream: str, n: int) -> Mapping[str, Any]:
+        """The fields of a row that the system takes, vendor names and values; another one for every ``n``."""
+        return example(self.describe(stream), self.texts(stream), self.stream(stream), n, self.label)
+
+    def refused(self, stream: str, n: int) -> Iterator[Mapping[str, Any]]:
+        """Rows that the system may refuse; the first that it does is used."""
+        good = dict(self.example(stream, n))
+        infos = {info.name: info for info in self.describe(stream)}
+        required = [name for name in good if infos.get(name) and infos[name].required]
+        for name in required:
+            yield {key: value for key, value in good.items() if key != name}
+        for info in infos.values():
+            if info.writable and info.choices and not info.custom:
+                yield {**good, info.name: "surely-no-choice"}
+            if info.writable and info.max_length and info.name in good and isinstance(good[info.name], str):
+                yield {**good, info.name: str(good[info.name]) + "x" * info.max_length}
+        yield {**good, "surely_no_field": "x"}
+
+    def seed(self, stream: str, rows: Sequence[Mapping[str, Any]]) -> list[str]:
+        """Somebody enters rows; their ids, in order."""
+        if hook := self._of_simulator("seed"):
+            return list(hook(stream, rows))
+        return self.create(stream, rows)
+
+    def edit(self, stream: str, id: str, fields: Mapping[str, Any]) -> None:
+        """Somebody else changes a row."""
+        if hook := self._of_simulator("edit"):
+            hook(stream, id, fields)
+            return
+        self.update(stream, id, fields)
+
+    def delete(self, stream: str, id: str) -> None:
+        """Somebody else deletes a row."""
+        if hook := self._of_simulator("delete"):
+            hook(stream, id)
+            return
+        op = next((op for op in (Op.DELETE, Op.ARCHIVE) if Can(op.value) in self.stream(stream).can), None)
+        if op is None:
+            raise self.lacks("delete", "it cannot delete rows itself")
+        self.settled(self.write(stream, [Write("d1", op, {}, id)]))
+
+    def merge(self, stream: str, winner: str, loser: str) -> str:
+        """Somebody merges two rows; the id of the one that stays."""
+        if hook := self._of_simulator("merge"):
+            return hook(stream, winner, loser) or winner
+        raise self.lacks("merge")
+
+    def convert(self, stream: str, id: str) -> tuple[str, str]:
+        """Somebody converts a row to one of another stream: that stream and the new id."""
+        if hook := self._of_simulator("convert"):
+            found: tuple[str, str] = hook(stream, id)
+            return found
+        raise self.lacks("convert")
+
+    def empty_pages(self, stream: str) -> None:
+        """From now on reads contain a page without rows, and more behind it."""
+        if hook := self._of_simulator("empty_pages"):
+            hook(stream)
+            return
+        raise self.lacks("empty_pages")
+
+    def late(self, stream: str, row: Mapping[str, Any]) -> str:
+        """A row that was changed before the last read began, and that reads show only from now on; its id."""
+        if hook := self._of_simulator("late"):
+            return str(hook(stream, row))
+        raise self.lacks("late")
+
+    def same_time(self, stream: str, rows: Sequence[Mapping[str, Any]]) -> list[str]:
+        """Rows that all carry one time."""
+        if hook := self._of_simulator("same_time"):
+            return list(hook(stream, rows))
+        if self.real_time:
+            raise self.lacks("same_time")
+        return self.seed(stream, rows)  # the clock stands still
+
+    def pass_time(self, seconds: float) -> None:
+        """Time goes by, for both sides."""
+        if isinstance(self.clock, ManualClock):
+            self.clock.move(seconds)
+        else:
+            self.clock.sleep(min(seconds, 2.0))
+
+    # --- an opened connector --------------------------------------------------------------------------------------
+
+    @contextmanager
+    def opened(self) -> Iterator[None]:
+        """Starts the system and opens the connector on it; ends both."""
+        with ExitStack() as stack:
+            self.stack = stack
+            self.clock = self.make_clock()
+            self.log = Lines()
+            self._schema: dict[str, Sequence[FieldInfo]] = {}
+            self._numbers = 0
+            self.given = dict(self.start())
+            self.tap = Tap(self.transport(), self.clock.monotonic)
+            stack.callback(self.tap.close)
+            self.tokens = KeptTokens(self.tap)
+            self.connector = self.open()
+            yield
+
+    def make_clock(self) -> Clock:
+        """Our own clock: one that tests move, unless the system has a real one."""
+        return SystemClock() if self.real_time else ManualClock()
+
+    @property
+    def root(self) -> Path:
+        """A folder of this clause's own."""
+        if not hasattr(self, "_root"):
+            self._root = Path(self.stack.enter_context(tempfile.TemporaryDirectory(prefix="smarksync-contract-")))
+        return self._root
+
+    def open(self, **other: Any) -> Any:
+        """Another connector on the same system, with other settings where named."""
+        self.session = OpenSession(
+            "contract",
+            root=str(self.root),
+            tokens=self.tokens,
+            log=self.log,
+            clock=self.clock,
+            budgets=Budgets(clock=self.clock),
+            transport=self.tap,
+        )
+        self.stack.callback(self.session.close)
+        connector: Connector = self.spec.open(self.spec.settings.model_validate({**self.given, **other}), self.session)
+        return connector
+
+    @property
+    def speaks_http(self) -> bool:
+        """Whether the connector takes a client from its session."""
+        return issubclass(self.spec.settings, HttpSettings)
+
+    def all_streams(self) -> Sequence[StreamSpec]:
+        """The streams that the connector has on this system."""
+        if self.spec.discover is None:
+            return self.spec.streams
+        settings = self.spec.settings.model_validate(self.given)
+        try:
+            return self.spec.discover(settings, str(self.root))  # type: ignore[call-arg]  # files: paths are relative
+        except TypeError:
+            return self.spec.discover(settings)
+
+    def asked_streams(self) -> Sequence[StreamSpec]:
+        """The streams that clauses are asked of."""
+        there = self.all_streams()
+        if self.streams:
+            return [one for one in there if one.name in self.streams]
+        return [one for one in there if Can.CREATE in one.can] or list(there[:1])
+
+    def stream(self, name: str) -> StreamSpec:
+        """What the connector declares of a stream."""
+        return next(one for one in self.all_streams() if one.name == name)
+
+    def describe(self, stream: str) -> Sequence[FieldInfo]:
+        """The live schema, asked once."""
+        if stream not in self._schema:
+            self._schema[stream] = tuple(self.connector.describe(stream))
+        return self._schema[stream]
+
+    def texts(self, stream: str) -> Sequence[str]:
+        """Plain text fields that may be empty: those of the suite, else found in preset and schema."""
+        names = self.fields.get(stream) or plain_fields(self.describe(stream), self.stream(stream), self.spec.preset)
+        if len(names) < 2:
+            raise NotTested("hook", f"{stream} has no two plain text fields that may be empty: name them in `fields`")
+        return names
+
+    def rows(self, stream: str, count: int) -> list[Mapping[str, Any]]:
+        """So many new rows."""
+        first = self._numbers + 1
+        self._numbers += count
+        return [self.example(stream, n) for n in range(first, first + count)]
+
+    def seeded(self, stream: str, count: int) -> list[str]:
+        """Somebody enters so many rows; their ids."""
+        return self.seed(stream, self.rows(stream, count))
+
+    def asked(self, stream: str) -> tuple[str, ...]:
+        """The names of the fields that an example has."""
+        return tuple(self.example(stream, 1))
+
+    # --- asking it -------------------------------------------------------------------------------------------------
+
+    def pages(
+        self,
+        stream: str,
+        *,
+        cursor: Cursor | None = None,
+        until: datetime | None = None,
+        fields: Sequence[str] | None = None,
+        connector: Any = None,
+    ) -> list[Page]:
+        """A whole read, page by page. Fails when it does not end."""
+        names = self.asked(stream) if fields is None else tuple(fields)
+        found: list[Page] = []
+        for page in (connector or self.connector).read(stream, cursor=cursor, until=until, fields=names):
+            found.append(page)
+            if len(found) > PAGES:
+                raise Failed(f"A read of {stream} does not end: page {PAGES} still says that there is more.")
+        return found
+
+    def records(self, stream: str, **how: Any) -> list[Record]:
+        """The rows of a whole read."""
+        return [record for page in self.pages(stream, **how) for record in page.records]
+
+    def ids(self, stream: str, **how: Any) -> set[str]:
+        """The ids of a whole read."""
+        return {record.id for record in self.records(stream, **how)}
+
+    def last_cursor(self, stream: str) -> Cursor | None:
+        """The cursor after a whole read."""
+        pages = self.pages(stream)
+        return pages[-1].cursor if pages else None
+
+    def values(self, stream: str, id: str, names: Sequence[str]) -> Mapping[str, Any]:
+        """What a row shows of these fields now; fails when it is not shown."""
+        for record in self.records(stream, fields=names):
+            if record.id == id:
+                return record.fields
+        raise Failed(f"{stream} {id} was written, and a full read does not show it.")
+
+    def write(self, stream: str, batch: Sequence[Write]) -> list[Receipt]:
+        """Every receipt of a batch."""
+        return list(self.connector.write(stream, list(batch)))
+
+    def create(self, stream: str, rows: Sequence[Mapping[str, Any]]) -> list[str]:
+        """Creates rows through the connector, in batches that it takes; their ids."""
+        size = max(1, self.stream(stream).max_batch)
+        if Can.CREATE not in self.stream(stream).can:
+            raise self.lacks("seed", f"rows of {stream} cannot be created through the connector")
+        ids: list[str] = []
+        for start in range(0, len(rows), size):
+            part = rows[start : start + size]
+            batch = [Write(f"s{n}", Op.CREATE, row, key=self.key()) for n, row in enumerate(part)]
+            told = {receipt.ref: receipt for receipt in self.write(stream, batch)}
+            self.settled(list(told.values()))
+            missing = [write.ref for write in batch if write.ref not in told]
+            if missing:
+                raise Failed(f"No receipt for {len(missing)} of {len(batch)} created rows of {stream}.")
+            ids += [str(told[write.ref].id) for write in batch]
+        return ids
+
+    def update(self, stream: str, id: str, fields: Mapping[str, Any]) -> None:
+        """Changes a row through the connector."""
+        if Can.UPDATE not in self.stream(stream).can:
+            raise self.lacks("edit", f"rows of {stream} cannot be changed through the connector")
+        self.settled(self.write(stream, [Write("u1", Op.UPDATE, fields, id)]))
+
+    def settled(self, receipts: Sequence[Receipt]) -> None:
+        """Fails unless all of them are done."""
+        for one in receipts:
+            if one.result not in (WriteResult.CREATED, WriteResult.UPDATED, WriteResult.UNCHANGED):
+                raise Failed(f"An ordinary write was answered {one.result}: {one.code} {one.message}")
+
+    def key(self) -> str:
+        """Another entity id."""
+        self._keys = getattr(self, "_keys", 0) + 1
+        return f"{self.label}-key-{self._keys:05}"
+
+    def server_now(self) -> datetime:
+        """The system's time, as well as the connector knows it."""
+        return self.connector.server_time() if isinstance(self.connector, TellsTime) else self.clock.now()
+
+    def failure(self, call: Any) -> SystemFailure | None:
+        """The SystemFailure that a call ends with, or None."""
+        try:
+            call()
+        except SystemFailure as error:
+            return error
+        return None
+
+    def lacks(self, hook: str, why: str = "") -> NotTested:
+        """What to raise where a hook has no default."""
+        return NotTested("hook", f"no hook `{hook}`" + (f" ({why})" if why else ""))
+
+    def _of_simulator(self, name: str) -> Any:
+        return getattr(self.simulator, f"contract_{name}", None)
