@@ -47,7 +47,7 @@ class Seen(NamedTuple):
     converted: int | None = None
 
 
-def signals(case: Case, scope: Mapping[str, Any], seen: Seen, own: Mapping[str, Expression]) -> list[Signal]:
+def signals(case: Case, scope: Mapping[str, Any], seen: Seen, own: Mapping[Any, Expression]) -> list[Signal]:
     """Everything that speaks for a move of the case. An expression of the config stands in for the default of its state."""
     lead = scope["lead"]
     found: list[Signal] = []
@@ -109,16 +109,26 @@ def _of_sale(state: str, case: Case, seen: Seen, reached: set[str]) -> list[Sign
     kind = sale.values.get("stage_kind")
     body: dict[str, Any] = {"opportunity": sale.ref, "inferred": True if sale.inferred else None}
     if state == "opportunity":
-        at = sale.created if case.open else sale.changed  # one that is open again reopened when it changed
+        at = min(sale.created, _closed(sale)) if case.open else sale.changed  # one that is open again reopened then
         return [Signal("opportunity", at, "sales", sale.source, None, body)] if kind in ("open", "won", "lost") and (
             case.open or kind == "open") else []  # fmt: skip
     if kind != state:
         return []
-    closed = sale.values.get("closed_at")
-    at = micros(closed) if closed else sale.changed
     return [
-        Signal(state, at, "sales", sale.source, sale.values.get(f"{'loss' if state == 'lost' else 'won'}_reason"), body)
+        Signal(
+            state,
+            _closed(sale),
+            "sales",
+            sale.source,
+            sale.values.get(f"{'loss' if state == 'lost' else 'won'}_reason"),
+            body,
+        )
     ]
+
+
+def _closed(sale: Sale) -> int:
+    at = sale.values.get("closed_at")
+    return micros(at) if at else sale.changed
 
 
 def _closing(state: str, at: int, source: str, lead: Mapping[str, Any]) -> Signal:

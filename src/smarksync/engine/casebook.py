@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from smarksync.alignment import handoff
+from smarksync.config import Job
 from smarksync.ledger import activities, audit, cases, plans, rotations, stages
 from smarksync.ledger.activities import Activity
 from smarksync.ledger.cases import NOTE, Case, Move
@@ -23,6 +24,7 @@ from smarksync.plugin import Receipt
 
 from .context import Run
 from .notes import note
+from .queues import label
 
 Pair = tuple[PlanRow, Receipt]
 
@@ -53,7 +55,9 @@ def _enter(run: Run, told: dict[str, Any], record: str, *, task: bool) -> None:
             body = {**body, "task": record}
         elif state == "offered":
             body = {**body, "record": record}
-        moves.append(Move(0, told["cid"], state, at, micros(run.now()), actor, source or record, run.run_id, reason, False, body))
+        moves.append(
+            Move(0, told["cid"], state, at, micros(run.now()), actor, source or record, run.run_id, reason, False, body)
+        )
     new = [move for move in moves if not _known(have, move)]
     if new:
         enter(run, have, new)
@@ -73,6 +77,14 @@ def enter(run: Run, have: Sequence[Move], new: Sequence[Move]) -> Case:
         cases.add_moves(run.ledger, new)
     case = handoff.replay([*have, *new])
     cases.put(run.ledger, [case])
+    for move in new:
+        word = move.body.get("lifecycle")
+        if word and not move.body.get("refused"):
+            at = case.body["at"].get(case.state, move.at)
+            stages.put(
+                run.ledger,
+                [Stage(case.eid, word, case.opened_at if word == "mql" else at, "rule" if word == "mql" else "sales")],
+            )
     return case
 
 

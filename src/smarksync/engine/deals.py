@@ -16,6 +16,8 @@ from .scopes import account_values
 #: the mark on the change log; no job of a config can be called so
 MARK = "observed:sales"
 CHUNK = 500
+#: the tie that says since when we know an opportunity, in microseconds
+SINCE = "since"
 
 
 def refresh(run: Run) -> None:
@@ -41,12 +43,15 @@ def _tie(run: Run, eids: Sequence[int]) -> None:
     named |= {str(values["account"]) for values in found.values() if values.get("account")}
     refs = entities.by_refs(run.ledger, sorted(named))
     concerned: set[int] = set()
+    changed = {eid: _changed(run, eid)[1] for eid in eids}
     for eid, values in found.items():
+        before = ties.of(run.ledger, eid)
         wanted = [("lead", refs[ref]) for ref in _people(values) if ref in refs]
+        wanted += [one for one in before if one[0] == SINCE] or [(SINCE, changed[eid])]
         account = refs.get(str(values.get("account")))
         if account is not None:
             wanted.append(("account", account))
-        concerned |= {b for kind, b in ties.of(run.ledger, eid) if kind == "lead"} | {b for kind, b in wanted if kind == "lead"}
+        concerned |= {b for kind, b in before if kind == "lead"} | {b for kind, b in wanted if kind == "lead"}
         ties.put(run.ledger, eid, wanted)
         if account is not None and not any(kind == "lead" for kind, _ in wanted):
             concerned.update(_employed(run, account))
@@ -86,7 +91,11 @@ def sales_of(run: Run, wanted: Iterable[Case], employers: Mapping[int, tuple[int
     for case in wanted:
         mine = [known[opp] for opp in by_role.get(case.eid, ()) if opp in known]
         account = employers.get(case.eid, (0, False))[0]
-        through = [known[opp]._replace(inferred=True) for opp in by_account.get(account, ()) if opp in anonymous and opp in known]
+        through = [
+            known[opp]._replace(inferred=True)
+            for opp in by_account.get(account, ())
+            if opp in anonymous and opp in known
+        ]
         sale = _of_case(case, mine) or _of_case(case, through)
         if sale is not None:
             found[case.cid] = sale
@@ -103,11 +112,14 @@ def _of_case(case: Case, sales: Sequence[Sale]) -> Sale | None:
 
 
 def _sale(run: Run, eid: int, values: Mapping[str, Any]) -> Sale:
-    group = [link for link in links.of_entities(run.ledger, [eid]).get(eid, []) if link.state == links.LIVE]
-    source, changed = str(values["external_id"]), run.stamp()
-    for link in group:
-        if link.sid in run.lanes:
-            source, changed = f"{run.lanes[link.sid].name}:{link.rid}", link.changed_at or changed
-            break
-    created = values.get("created_at") or changed
-    return Sale(str(values["external_id"]), values, source, False, micros(created), micros(changed))
+    source, changed = _changed(run, eid)
+    created = min([b for kind, b in ties.of(run.ledger, eid) if kind == SINCE], default=changed)
+    return Sale(str(values["external_id"]), values, source or str(values["external_id"]), False, created, changed)
+
+
+def _changed(run: Run, eid: int) -> tuple[str, int]:
+    """Its record, and when that changed last: at first sight about when it was made, which no job keeps."""
+    for link in links.of_entities(run.ledger, [eid]).get(eid, []):
+        if link.state == links.LIVE and link.sid in run.lanes:
+            return f"{run.lanes[link.sid].name}:{link.rid}", micros(link.changed_at or run.now())
+    return "", micros(run.now())

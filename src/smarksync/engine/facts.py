@@ -99,7 +99,9 @@ def _activity(run: Run, lane: Lane, record: Record, first: int | None, whom: Map
 def _actor(kind: str) -> str:
     if kind in ATTEMPT_TYPES:
         return "sales"
-    return "marketing" if kind in _BY_MARKETING else "lead" if kind not in ("note", "other", "email_bounced") else "system"
+    return (
+        "marketing" if kind in _BY_MARKETING else "lead" if kind not in ("note", "other", "email_bounced") else "system"
+    )
 
 
 def _membership(run: Run, lane: Lane, record: Record, first: int | None, whom: Mapping[str, int]) -> Membership:

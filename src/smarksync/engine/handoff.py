@@ -39,7 +39,7 @@ class Handoff:
         self.terms = Terms.of(config)
         own = [job.when, *job.signals.values(), *job.where.values(), *(rule.when for rule in config.routing)]
         self.needs = qualify.reach(config, [*own, self.passages.product]) | {"activities"}
-        self.sells = any(stream.entity == "opportunity" for stream in (lane.stream for lane in run.lanes.values()))
+        self.sells = False  # whether sales shows us its opportunities
         self.desk = route.Desk(config.routing, lambda _o: None, lambda _r: None, {}, {})
         self.scopes: Scopes | None = None
         self.passed: dict[str, int] = {}
@@ -50,7 +50,9 @@ class Handoff:
         with ledger.tx():
             plans.discard(ledger, job.name)
             self._join(run)
-        deals.refresh(run)
+        self.sells = any(lane.stream.entity == "opportunity" for lane in run.lanes.values())
+        if self.sells:
+            deals.refresh(run)
         top = states.top(ledger)
         self.scopes = Scopes(run, self.config, self.needs)
         self.desk = self._desk(run)
@@ -94,7 +96,13 @@ class Handoff:
         settled: list[tuple[Person, Outcome]] = []
         for person in people:
             case = current.get(person.eid)
-            one = Passage(person, scopes[person.eid], case, moves.get(case.cid, []) if case else [], sales.get(case.cid) if case else None)
+            one = Passage(
+                person,
+                scopes[person.eid],
+                case,
+                moves.get(case.cid, []) if case else [],
+                sales.get(case.cid) if case else None,
+            )
             if one.sale is not None:
                 one.scope["opportunity"] = one.sale.values
             self.passages.listen(job, one, tried.get(person.eid, ()))
@@ -137,13 +145,23 @@ class Handoff:
         if one.scope["persona"] and not person.agreed.get("persona") and self.config.personas:
             wanted["persona"] = one.scope["persona"]
         if case is None:
-            return [self._settle(run, job, person, offers.rows(person, self.rooms.update, wanted, job.name, "scores"), held)] if wanted else []
+            return (
+                [
+                    self._settle(
+                        run, job, person, offers.rows(person, self.rooms.update, wanted, job.name, "scores"), held
+                    )
+                ]
+                if wanted
+                else []
+            )
         if case.state == "qualified":
             return self._offer(run, job, one, case, wanted, held)
         word, legal = offers.moved(case, self.lifecycle.legal, person.agreed.get("lifecycle"))
         if word is not None and legal:
             wanted["lifecycle"] = word
-        outcome = offers.rows(person, self.rooms.update, {**wanted, **offers.shown(case)}, job.name, f"case {case.state}")
+        outcome = offers.rows(
+            person, self.rooms.update, {**wanted, **offers.shown(case)}, job.name, f"case {case.state}"
+        )
         outcome = self._settle(run, job, person, outcome, held)
         if word is not None:
             self._moved(one, job, outcome, word, legal)
@@ -154,7 +172,13 @@ class Handoff:
         """The lifecycle follows the case: with the rows that carry it, at once when nothing is to be written."""
         carriers = [row for row in outcome.rows if "lifecycle" in row.fields]
         if not legal:
-            job.left[(str(self.job.to), "lifecycle", f"left as it is: no move from {one.person.agreed.get('lifecycle')} to {word}")] += 1
+            job.left[
+                (
+                    str(self.job.to),
+                    "lifecycle",
+                    f"left as it is: no move from {one.person.agreed.get('lifecycle')} to {word}",
+                )
+            ] += 1
             self.passages.note(one, {"lifecycle": word, "refused": True}, "the lifecycle has no such move")
         elif not carriers:
             self.passages.note(one, {"lifecycle": word}, "lifecycle")
@@ -164,7 +188,9 @@ class Handoff:
             row.case = {"cid": one.case.cid, "moves": [["note", at, "rule", "", "lifecycle", {"lifecycle": word}]]}
 
     # -- the offer -------------------------------------------------------------------------------
-    def _offer(self, run: Run, job: JobRun, one: Passage, case: Case, wanted: dict[str, Any], held: list[Any]) -> list[Outcome]:
+    def _offer(
+        self, run: Run, job: JobRun, one: Passage, case: Case, wanted: dict[str, Any], held: list[Any]
+    ) -> list[Outcome]:
         person, to = one.person, str(self.job.to)
         now = micros(run.now())
         version = case.definition
@@ -172,7 +198,9 @@ class Handoff:
         waiting = {**wanted, **offers.shown(case)}
         if target is None and to in person.taken_places:
             job.left[(to, "handoff", "left as it is: the record that sales had was deleted there")] += 1
-            return [self._settle(run, job, person, offers.rows(person, self.rooms.update, waiting, job.name, version), held)]
+            return [
+                self._settle(run, job, person, offers.rows(person, self.rooms.update, waiting, job.name, version), held)
+            ]
         routed = self.desk.route(one.scope) if self.config.routing else None
         due = self.terms.due({"qualified": case.opened_at, "offered": now}) if self.terms else None
         text = offers.note(case, one.scope, version, self.rooms.note_length)
@@ -222,9 +250,17 @@ class Handoff:
         record = f"{target.connection}:{target.stream}:{target.rid}"
         return Move(0, case.cid, state, at, at, actor, record, run.run_id, reason, False, {**body, "record": record})
 
-    def _task(self, one: Passage, case: Case, outcome: Outcome, owner: str | None, due: int | None, offered_at: int | None) -> None:
+    def _task(
+        self, one: Passage, case: Case, outcome: Outcome, owner: str | None, due: int | None, offered_at: int | None
+    ) -> None:
         lane = self.rooms.task
-        if lane is None or offered_at is None or not case.open or case.body.get("task") or case.state not in ("qualified", "offered"):
+        if (
+            lane is None
+            or offered_at is None
+            or not case.open
+            or case.body.get("task")
+            or case.state not in ("qualified", "offered")
+        ):
             return
         row = offers.task(one.person, case, lane, owner, due, offered_at)
         if row is not None:
@@ -247,15 +283,22 @@ class Handoff:
 
     # -- before planning -------------------------------------------------------------------------
     def _desk(self, run: Run) -> route.Desk:
-        seats = {one.ref: route.Seat(one.ref, one.name or one.email or one.record, one.active) for one in run.owners.of(str(self.job.to))}
+        seats = {
+            one.ref: route.Seat(one.ref, one.name or one.email or one.record, one.active)
+            for one in run.owners.of(str(self.job.to))
+        }
         by_email = {one.email: one.ref for one in run.owners.of(str(self.job.to)) if one.email and one.kind != "queue"}
-        by_queue = {(one.name or "").casefold(): one.ref for one in run.owners.of(str(self.job.to)) if one.kind == "queue"}
+        by_queue = {
+            (one.name or "").casefold(): one.ref for one in run.owners.of(str(self.job.to)) if one.kind == "queue"
+        }
 
         def find(owner: Owner) -> route.Seat | None:
             ref = by_queue.get(owner.name.casefold()) if owner.kind == "queue" else by_email.get(owner.name)
             return seats.get(ref) if ref else None
 
-        return route.Desk(self.config.routing, find, seats.get, cases.open_by_owner(run.ledger), rotations.positions(run.ledger))
+        return route.Desk(
+            self.config.routing, find, seats.get, cases.open_by_owner(run.ledger), rotations.positions(run.ledger)
+        )
 
     def _join(self, run: Run) -> None:
         """Cases of leads that were joined: of two open ones the earlier offered goes on, with its clock."""
@@ -264,9 +307,34 @@ class Handoff:
         for cid, survivor in run.ledger.rows(sql, (self.job.name,)):
             mine = cases.moves(run.ledger, cid)
             case = handoff.replay(mine)
-            rival = next((c for c in cases.of_entities(run.ledger, [survivor]).get(survivor, []) if c.open and c.product == case.product), None)
+            rival = next(
+                (
+                    c
+                    for c in cases.of_entities(run.ledger, [survivor]).get(survivor, [])
+                    if c.open and c.product == case.product
+                ),
+                None,
+            )
             if rival is None or not case.open:
-                casebook.enter(run, mine, [Move(0, cid, cases.NOTE, now, now, "rule", "merge", run.run_id, "leads merged", False, {"eid": survivor})])
+                casebook.enter(
+                    run,
+                    mine,
+                    [
+                        Move(
+                            0,
+                            cid,
+                            cases.NOTE,
+                            now,
+                            now,
+                            "rule",
+                            "merge",
+                            run.run_id,
+                            "leads merged",
+                            False,
+                            {"eid": survivor},
+                        )
+                    ],
+                )
                 continue
             theirs = cases.moves(run.ledger, rival.cid)
             first, second = handoff.merged(theirs, mine, eid=survivor, at=now, run=run.run_id)
@@ -277,4 +345,3 @@ class Handoff:
     def report(self, run: Run) -> dict[str, Any]:
         """MQL conservation, the missing by name, and who was passed over."""
         return {**casebook.conservation(run, self.job), "passed_over": dict(sorted(self.passed.items()))}
-

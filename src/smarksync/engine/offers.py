@@ -89,10 +89,14 @@ def create(person: Person, rules: JobRules, connection: str, wanted: Mapping[str
 def task(person: Person, case: Case, lane: Lane, owner: str | None, due: int | None, offered_at: int) -> Row | None:
     """The first call as a task of its own; whom it is for is filled in when the record is there."""
     lead = person.agreed
-    who = " ".join(str(lead[n]) for n in ("first_name", "last_name") if lead.get(n)) or str(lead.get("email") or "a lead")
+    who = " ".join(str(lead[n]) for n in ("first_name", "last_name") if lead.get(n)) or str(
+        lead.get("email") or "a lead"
+    )
     at = f" ({lead['company']})" if lead.get("company") else ""
     score = case.body.get("score")
-    subject = f"First call: {who}{at}, {case.definition.split('@')[0]}" + (f", score {score}" if score is not None else "")
+    subject = f"First call: {who}{at}, {case.definition.split('@')[0]}" + (
+        f", score {score}" if score is not None else ""
+    )
     values: dict[str, Any] = {
         "type": "task", "at": wire(due if due is not None else offered_at), "subject": f"{subject[:240]} {mark(person.ref, case)}",
         "owner": owner, "direction": "outbound", "automated": False, "result": "planned", "actor": "sales",
@@ -142,7 +146,9 @@ def note(case: Case, scope: LeadScope, version: str, length: int) -> str:
 def _score(lead: Mapping[str, Any]) -> str | None:
     if lead.get("score") is None:
         return None
-    parts = [f"{name} {lead[f'{name}_score']}" for name in ("fit", "engagement") if lead.get(f"{name}_score") is not None]
+    parts = [
+        f"{name} {lead[f'{name}_score']}" for name in ("fit", "engagement") if lead.get(f"{name}_score") is not None
+    ]
     return f"{lead['score']}" + (f" ({', '.join(parts)})" if parts else "")
 
 

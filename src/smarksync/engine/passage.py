@@ -75,11 +75,13 @@ class Passages:
             return
         now = micros(self.run.now())
         seen = self._seen(one, attempts)
-        if case.offered_at is not None and seen is not None:
+        for _ in range(2):  # accepting makes an earlier attempt count
+            if case.offered_at is None or seen is None:
+                break
             signals = outcomes.signals(case, one.scope, seen, self.job.signals)
-            self._enter(one, handoff.advance(one.moves, signals, entered_at=now, run=self.run.run_id))
-        case = one.case
-        assert case is not None
+            new = handoff.advance(one.moves, signals, entered_at=now, run=self.run.run_id)
+            self._enter(one, new)
+            case = one.case or case
         owner = (one.sale.values.get("owner") if one.sale else None) or one.person.agreed.get("owner")
         if case.open and case.offered_at is not None and owner and owner != case.owner and case.state != "qualified":
             what = "the opportunity changed hands" if one.sale and one.sale.values.get("owner") else "another owner"
@@ -95,7 +97,9 @@ class Passages:
         assert one.case is not None and one.case.offered_at is not None
         offered = one.case.body.get("record", "")
         moved = any(s.state == "moved" and f"{s.connection}:{s.stream}:{s.rid}" == offered for s in sides)
-        return Seen(source, changed, [a for a in attempts if a[0] >= one.case.offered_at], one.sale, changed if moved else None)
+        return Seen(
+            source, changed, [a for a in attempts if a[0] >= one.case.offered_at], one.sale, changed if moved else None
+        )
 
     # -- qualification ---------------------------------------------------------------------------
     def qualify(self, one: Passage) -> None:
@@ -171,7 +175,10 @@ class Passages:
     def _note(self, one: Passage, body: Mapping[str, Any], reason: str, actor: str = "rule") -> None:
         assert one.case is not None
         now = micros(self.run.now())
-        self._enter(one, [Move(0, one.case.cid, NOTE, now, now, actor, self.version(), self.run.run_id, reason, False, dict(body))])
+        self._enter(
+            one,
+            [Move(0, one.case.cid, NOTE, now, now, actor, self.version(), self.run.run_id, reason, False, dict(body))],
+        )
 
     def note(self, one: Passage, body: Mapping[str, Any], reason: str) -> None:
         """A remark of our own on the case."""

@@ -33,7 +33,9 @@ class Scopes:
         self._makers = qualify.makers(config)
         self._now = run.now()
 
-    def of(self, people: Sequence[Person], opportunities: Mapping[int, Mapping[str, Any]] | None = None) -> dict[int, LeadScope]:
+    def of(
+        self, people: Sequence[Person], opportunities: Mapping[int, Mapping[str, Any]] | None = None
+    ) -> dict[int, LeadScope]:
         """{eid: scope}. The lead's computed scores stand in for what a system shows."""
         eids = [person.eid for person in people]
         found = self.activities(eids) if "activities" in self.needs else {}
@@ -42,14 +44,33 @@ class Scopes:
         scopes: dict[int, LeadScope] = {}
         for person in people:
             account, inferred = employers.get(person.eid, (0, False))
-            given = {
+            given: dict[str, Any] = {
                 "lead": person.agreed, "now": self._now, "activities": found.get(person.eid, ()),
                 "account": known.get(account), "opportunity": (opportunities or {}).get(person.eid),
             }  # fmt: skip
             if inferred and given["account"] is not None:
                 given["account"] = {**given["account"], "inferred": True}
+            given["lead"] = self._reasons(person, given["lead"])
             scopes[person.eid] = self._scored(LeadScope(given, self._makers))
         return scopes
+
+    def _reasons(self, person: Person, lead: dict[str, Any]) -> dict[str, Any]:
+        """Why sales turned a lead down stands on its own record: no job keeps that in agreement."""
+        for side in person.sides:
+            opened = self.run.connections.get(side.connection)
+            if (
+                opened is None
+                or opened.role == "marketing"
+                or side.state != "live"
+                or "rejection_reason" not in side.mapping.fields
+            ):
+                continue
+            try:
+                reason = side.observed("rejection_reason", {})
+            except ValueProblem:
+                continue
+            return {**lead, "rejection_reason": None if reason is ABSENT else reason}
+        return lead
 
     def _scored(self, scope: LeadScope) -> LeadScope:
         if self.scoring:

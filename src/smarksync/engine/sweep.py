@@ -12,7 +12,11 @@ from .context import JobRun, Run
 def candidates(run: Run, job: JobRun, top: int, *, daily: bool) -> Iterator[list[int]]:
     """Leads by id, in chunks."""
     key, today = f"swept:{job.name}", run.stamp()[:10]
-    if run.options.only is not None or not daily or run.ledger.value("SELECT value FROM meta WHERE key = ?", (key,)) == today:
+    if (
+        run.options.only is not None
+        or not daily
+        or run.ledger.value("SELECT value FROM meta WHERE key = ?", (key,)) == today
+    ):
         yield from decide._candidates(run, job, top)
         return
     last = 0
@@ -23,6 +27,7 @@ def candidates(run: Run, job: JobRun, top: int, *, daily: bool) -> Iterator[list
             break
         last = eids[-1]
         yield eids
-    run.ledger.run("INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value", (key, today))
-
-
+    run.ledger.run(
+        "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+        (key, today),
+    )
