@@ -116,7 +116,7 @@ class Office:
     def colleague(self, email: str, *, kind: str = "user", active: bool = True, systems: str = "sales") -> str:
         """Somebody in sales; the id there."""
         row = {"email": email if "@" in email else None, "name": email.split("@")[0], "kind": kind, "active": active}
-        return [self.systems[system].insert("users", row) for system in systems.split()][0]
+        return next(self.systems[system].insert("users", row) for system in systems.split())
 
     def team(self) -> None:
         """Anna, Ben, and the queue for what nobody else takes."""

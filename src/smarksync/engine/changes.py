@@ -157,9 +157,9 @@ def _similar(run: Run, job: JobRun) -> int:
         (job.rules.entity,),
     )
     planned = "run = ? AND job = ? AND status = 'held' AND op = 'create'"
-    with_name = "json_extract(CAST(body AS TEXT), '$.values.last_name') IS NOT NULL"
+    with_name = "json_extract(b.agreed, '$.last_name') IS NOT NULL"
     run.ledger.run(
-        f"INSERT OR IGNORE INTO names SELECT {name.format('body', 'values.')}, eid FROM plan JOIN plan_bodies USING (seq) WHERE {planned} AND {with_name}",
+        f"INSERT OR IGNORE INTO names SELECT {name.format('b.agreed', '')}, eid FROM plan JOIN plan_bodies b USING (seq) WHERE {planned} AND {with_name}",
         (run.run_id, job.name),
     )
     sql = (

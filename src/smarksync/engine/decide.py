@@ -109,7 +109,11 @@ def _plan_chunk(
             outcome.problems, outcome.questions = [], []  # nobody is asked about what is only read
         removals.add(run, job, person, outcome)
         _questions(run, job, person, outcome, asked.get(person.eid, set()))
-        outcome.rows = consent_rows + outcome.rows
+        if consent_rows:
+            outcome.rows = consent_rows + outcome.rows
+        if len(outcome.rows) > 1:
+            for row in outcome.rows:
+                row.alone = None  # what one of them settles is what the other finds
         _problems(run, job, person, outcome, held.get(person.eid, []))
         _flips(run, job, person, outcome)
         if outcome.waits:

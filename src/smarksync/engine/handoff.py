@@ -268,7 +268,7 @@ class Handoff:
             outcome.rows.append(row)
 
     def _told(self, job: JobRun, routed: route.Routed) -> None:
-        for text in routed.passed if routed.fallback or not routed.owner else routed.passed:
+        for text in routed.passed:
             self.passed[text] = self.passed.get(text, 0) + 1
         if routed.fallback or not routed.owner:
             self.passed[routed.how] = self.passed.get(routed.how, 0) + 1

@@ -22,7 +22,7 @@ def note(run: Run, row: PlanRow, receipt: Receipt) -> dict[str, Any]:
         note["result"] = str(receipt.result)
         note["fields"] = {f: why for f, why in body.get("why", {}).items() if why.get("beaten")}
     else:
-        values = body.get("values", {})
+        values = row.values
         note["vendor"] = {
             v: {"before": body.get("before", {}).get(v), "after": a} for v, a in body.get("after", {}).items()
         }

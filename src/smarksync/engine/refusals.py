@@ -214,7 +214,7 @@ def _drop(run: Run, job: JobRun, lane: Lane, rows: Sequence[PlanRow]) -> None:
 
 def _keep_key(run: Run, row: PlanRow) -> None:
     """The found row must meet this entity when it is matched."""
-    email = row.body.get("values", {}).get("email")
+    email = row.values.get("email")
     if email:
         keys.add(run.ledger, [("email", str(email).casefold(), row.eid)])
 

@@ -19,6 +19,7 @@ from . import casebook
 from .context import Lane, Run, instant
 from .lookup import side_of
 from .notes import note
+from .settle_first import settle_first
 from .settle_plain import settle_plain
 
 
@@ -34,7 +35,7 @@ def settle_locally(run: Run, person: Person, values: Mapping[str, Any], taken: M
 
 def settle(run: Run, done: Iterable[tuple[PlanRow, Receipt]]) -> None:
     """Settles rows that were applied, in one transaction (the caller's)."""
-    done = settle_plain(run, casebook.settle(run, list(done)))
+    done = settle_first(run, settle_plain(run, casebook.settle(run, list(done))))
     if not done:
         return
     ledger = run.ledger
@@ -92,7 +93,7 @@ def _settle_write(
     news: list[Any], fresh: set[tuple[int, str]],
 ) -> dict[str, Any]:  # fmt: skip
     body = row.body
-    values = body.get("values", {})
+    values = row.values
     after = {**before, **values}
     lane = run.lanes[row.sid]
     rid = row.rid or str(receipt.id)
@@ -242,7 +243,7 @@ def _settle_removal(run: Run, row: PlanRow, sides: list[Side], live: dict[int, i
 
 def _rekey(run: Run, changed: list[tuple[PlanRow, Mapping[str, Any], Mapping[str, Any]]]) -> None:
     """The keys of what was written; a new person's came in with the rows that it was made of."""
-    rekey(run, ((run.lanes[row.sid].stream.entity, row.eid, before, {**before, **row.body.get("values", {})})
+    rekey(run, ((run.lanes[row.sid].stream.entity, row.eid, before, {**before, **row.values})
                 for row, before, _ in changed if row.op != "create"))  # fmt: skip
 
 

@@ -72,6 +72,7 @@ def _is_plain(row: PlanRow, receipt: Receipt, special: set[str]) -> bool:
     return (
         row.op == "update"
         and not row.consent
+        and row.agreed is not None
         and not body.get("whole")
         and not body.get("taken")
         and receipt.stored is not None
@@ -97,7 +98,7 @@ def _after(mapping: CompiledMapping | None, mover: Link, row: PlanRow) -> dict[s
     if mapping is None or not _EDIT.issuperset(memo):
         return None
     seen = dict(memo.get("s") or {})
-    for name, value in row.body["values"].items():
+    for name, value in row.values.items():
         codec = mapping.fields.get(name)
         if codec is None or codec.currency_vendor is not None or codec.vendor not in seen:
             return None
@@ -116,7 +117,7 @@ def _store(
     ledger = run.ledger
     links.update(ledger, written)
     links.memorise(ledger, memos)
-    entities.change_agreed(ledger, ((row.body["values"], row.eid) for row, _ in settled))
+    entities.change_agreed(ledger, [(row.agreed, row.eid) for row, _ in settled])
     audit.add(ledger, run.run_id, run.stamp(), [(row.eid, note(run, row, receipt)) for row, receipt in settled])
     quarantine.taken(ledger, settled[0][0].job, [(row.eid, row.sid) for row, _ in settled])
     plans.remove(ledger, [row.seq for row, _ in settled])

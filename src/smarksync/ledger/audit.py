@@ -10,8 +10,8 @@ from .db import Ledger, dumps, loads
 
 def add(ledger: Ledger, run: str, at: str, rows: Iterable[tuple[int, dict[str, Any]]]) -> None:
     """(eid, body): body has op, connection, object, id, fields {field: {before, after, from, …}}."""
-    ledger.many(
-        "INSERT INTO audit (run, eid, at, body) VALUES (?, ?, ?, ?)", ((run, eid, at, dumps(b)) for eid, b in rows)
+    ledger.add(
+        "INSERT INTO audit (run, eid, at, body) VALUES (?, ?, ?, ?)", [(run, eid, at, dumps(b)) for eid, b in rows]
     )
 
 

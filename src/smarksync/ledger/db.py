@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cache
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +33,16 @@ SETTINGS = {
     "journal_size_limit": "67108864",
     "secure_delete": "FAST",
 }
+
+
+#: rows of one INSERT; with eleven columns still below the 999 parameters that any SQLite takes
+AT_ONCE = 50
+
+
+@cache
+def _wide(sql: str) -> str:
+    """The statement with its one group of values written fifty times."""
+    return re.sub(r"(?<=VALUES )\([^)]*\)", lambda group: ", ".join([group[0]] * AT_ONCE), sql, count=1)
 
 
 def dumps(value: Any) -> bytes:
@@ -101,6 +114,18 @@ class Ledger:
         """One statement for many rows."""
         with self._explained("written"):
             self._con.executemany(sql, rows)
+
+    def add(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
+        """``INSERT … VALUES (?, …)`` for many rows, fifty to a statement: half the cost of one statement a row."""
+        rows = rows if isinstance(rows, list) else list(rows)
+        whole = len(rows) - len(rows) % AT_ONCE
+        with self._explained("written"):
+            if whole:
+                wide = _wide(sql)
+                for start in range(0, whole, AT_ONCE):
+                    self._con.execute(wide, list(chain.from_iterable(rows[start : start + AT_ONCE])))
+            if whole < len(rows):
+                self._con.executemany(sql, rows[whole:] if whole else rows)
 
     # -- transactions ----------------------------------------------------------------------------
     @contextlib.contextmanager

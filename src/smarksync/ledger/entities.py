@@ -21,7 +21,7 @@ def make_ref(workspace: str, connection: str, name: str, rid: str, nth: int = 0)
 
 def add(ledger: Ledger, rows: Iterable[tuple[int, str, str, str, str, str]]) -> None:
     """New entities: (eid, ref, kind, state, agreed, run)."""
-    ledger.many("INSERT INTO entities (eid, ref, kind, state, agreed, created_run) VALUES (?, ?, ?, ?, ?, ?)", rows)
+    ledger.add("INSERT INTO entities (eid, ref, kind, state, agreed, created_run) VALUES (?, ?, ?, ?, ?, ?)", rows)
 
 
 def taken(ledger: Ledger, ref: str) -> bool:
@@ -54,12 +54,14 @@ def save_agreed(ledger: Ledger, rows: Iterable[tuple[int, dict[str, Any]]]) -> N
     )
 
 
-def change_agreed(ledger: Ledger, rows: Iterable[tuple[dict[str, Any], int]]) -> None:
-    """Stores (values, eid): only these values change; a null takes its name out."""
-    ledger.many(
-        "UPDATE entities SET agreed = json_patch(agreed, ?) WHERE eid = ?",
-        ((dumps(values).decode(), eid) for values, eid in rows),
-    )
+def agree(ledger: Ledger, rows: Iterable[tuple[str, int]]) -> None:
+    """Stores (values as JSON without nulls, eid)."""
+    ledger.many("UPDATE entities SET agreed = ? WHERE eid = ?", rows)
+
+
+def change_agreed(ledger: Ledger, rows: Iterable[tuple[str | None, int]]) -> None:
+    """Stores (values as JSON, eid): only these values change; a null takes its name out."""
+    ledger.many("UPDATE entities SET agreed = json_patch(agreed, ?) WHERE eid = ?", rows)
 
 
 def set_state(ledger: Ledger, eid: int, state: str) -> None:
@@ -89,6 +91,11 @@ def join(ledger: Ledger, loser: int, survivor: int) -> None:
     ledger.run("DELETE FROM conflicts WHERE eid = ?", (loser,))
     for room in (activities, memberships, stages, ties):
         room.give(ledger, loser, survivor)
+
+
+def survivor(ledger: Ledger, eid: int) -> int:
+    """The entity that it was joined into, or itself."""
+    return int(ledger.value("SELECT COALESCE(into_eid, eid) FROM entities WHERE eid = ?", (eid,)) or eid)
 
 
 def aliases(ledger: Ledger, eid: int) -> list[int]:

@@ -10,8 +10,8 @@ from .db import Ledger, dumps, loads
 
 def add(ledger: Ledger, rows: Iterable[tuple[int, str, bytes, dict[str, Any]]]) -> None:
     """Stores (sid, rid, fingerprint, body); body holds fields, changed_at, version, by."""
-    ledger.many(
-        "INSERT INTO inbox (sid, rid, fp, body) VALUES (?, ?, ?, ?)", ((s, r, f, dumps(b)) for s, r, f, b in rows)
+    ledger.add(
+        "INSERT INTO inbox (sid, rid, fp, body) VALUES (?, ?, ?, ?)", [(s, r, f, dumps(b)) for s, r, f, b in rows]
     )
 
 

@@ -9,7 +9,7 @@ from .db import Ledger, dumps
 
 def add(ledger: Ledger, rows: Iterable[tuple[str, str, int]]) -> None:
     """(kind, value, eid), strong; a former key that returns is strong again."""
-    ledger.many(
+    ledger.add(
         "INSERT INTO keys (kind, value, eid, weak) VALUES (?, ?, ?, 0) ON CONFLICT (kind, value, eid) DO UPDATE SET weak = 0 "
         "WHERE weak <> 0",
         rows,

@@ -35,6 +35,7 @@ class Link(NamedTuple):
 _COLUMNS = ("sid", "rid", "eid", "rank", "state", "fp", "seen_at", "changed_at", "own_at", "version")
 _L = "l.sid, l.rid, l.eid, l.rank, l.state, l.fp, m.memo, l.seen_at, l.changed_at, l.own_at, l.version, l.lid"
 _FROM = "FROM json_each(?) j CROSS JOIN links l LEFT JOIN memos m ON m.lid = l.lid"
+_PLACE = f"INSERT INTO links (lid, {', '.join(_COLUMNS)}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _PUT = (
     f"INSERT INTO links ({', '.join(_COLUMNS)}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (sid, rid) DO UPDATE SET "
     + ", ".join(f"{column} = excluded.{column}" for column in _COLUMNS[2:])
@@ -97,8 +98,38 @@ def occupied(ledger: Ledger, eids: Iterable[int]) -> dict[int, set[int]]:
 def put(ledger: Ledger, rows: Iterable[Link]) -> None:
     """Stores links whole."""
     rows = list(rows)
-    ledger.many(_PUT, (link[:6] + link[7:11] for link in rows))
+    ledger.add(_PUT, [link[:6] + link[7:11] for link in rows])
     remember(ledger, ((link.memo, link.sid, link.rid) for link in rows))
+
+
+def only(ledger: Ledger, eids: Iterable[int]) -> dict[int, tuple[int, int, str, str, bytes | None]]:
+    """{eid: (lid, sid, rid, state, fingerprint)} of entities that have one link, whatever its state."""
+    where, params = among("eid", eids)
+    sql = f"SELECT eid, lid, sid, rid, state, fp FROM links WHERE {where} ORDER BY eid"
+    found: dict[int, tuple[int, int, str, str, bytes | None]] = {}
+    several: set[int] = set()
+    for row in ledger.rows(sql, params):
+        if row[0] in found:
+            several.add(row[0])
+        found[row[0]] = row[1:]
+    for eid in several:
+        del found[eid]
+    return found
+
+
+def known(ledger: Ledger, sid: int, rids: Iterable[str]) -> set[str]:
+    """Those of these records that have a link."""
+    sql = "SELECT l.rid FROM json_each(?) j CROSS JOIN links l WHERE l.sid = ? AND l.rid = j.value"
+    return {row[0] for row in ledger.rows(sql, (dumps(list(rids)).decode(), sid))}
+
+
+def place(ledger: Ledger, rows: Sequence[Link]) -> None:
+    """Links of records that have none; cheaper than :func:`put`, which looks first."""
+    last = int(ledger.value("SELECT max(lid) FROM links") or 0)
+    ledger.add(_PLACE, [(lid, *link[:6], *link[7:11]) for lid, link in enumerate(rows, last + 1)])
+    memos = [(lid, link.memo) for lid, link in enumerate(rows, last + 1) if link.memo is not None]
+    if memos:
+        ledger.add("INSERT INTO memos (lid, memo) VALUES (?, ?)", memos)
 
 
 #: fingerprint, seen_at, changed_at, own_at, version, lid
@@ -120,7 +151,7 @@ def memorise(ledger: Ledger, rows: Iterable[tuple[int | None, bytes | None]]) ->
         elif lid is not None:
             over.append(lid)
     if kept:
-        ledger.many("INSERT OR REPLACE INTO memos (lid, memo) VALUES (?, ?)", kept)
+        ledger.add("INSERT OR REPLACE INTO memos (lid, memo) VALUES (?, ?)", kept)
     if over:
         where, params = among("lid", over)
         ledger.run(f"DELETE FROM memos WHERE {where}", params)

@@ -23,6 +23,13 @@ class PlanRow(NamedTuple):
     adopts: int
     stamp: int
     body: dict[str, Any]
+    agreed: str | None
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """The canonical values that become agreed when the row is settled."""
+        values: dict[str, Any] = loads(self.agreed) if self.agreed else {}
+        return values
 
 
 _COLUMNS = "seq, run, job, eid, sid, rid, op, status, consent, adopts, stamp"
@@ -36,14 +43,14 @@ def add(ledger: Ledger, run: str, job: str, rows: Iterable[tuple[int, Any]]) -> 
     """Stores (eid, plan.rows.Row) with what the guards count."""
     last = int(ledger.value("SELECT seq FROM sqlite_sequence WHERE name = 'plan'") or 0)
     heads: list[tuple[Any, ...]] = []
-    bodies: list[tuple[int, bytes]] = []
+    bodies: list[tuple[int, bytes, str | None]] = []
     marks: list[tuple[int, str, str]] = []
     for seq, (eid, row) in enumerate(rows, last + 1):
         heads.append((seq, run, job, eid, row.sid, row.rid, row.op, row.consent, row.adopts, row.stamp))
-        bodies.append((seq, dumps(row.body())))
+        bodies.append((seq, dumps(row.body()), dumps(row.values).decode() if row.values else None))
         marks += [(seq, kind, field) for kind, field in row.marks]
-    ledger.many(_INSERT, heads)
-    ledger.many("INSERT INTO plan_bodies (seq, body) VALUES (?, ?)", bodies)
+    ledger.add(_INSERT, heads)
+    ledger.add("INSERT INTO plan_bodies (seq, body, agreed) VALUES (?, ?, ?)", bodies)
     if marks:
         ledger.many("INSERT OR IGNORE INTO plan_marks (seq, kind, field) VALUES (?, ?, ?)", marks)
 
@@ -52,10 +59,10 @@ def load(ledger: Ledger, where: str, params: Sequence[Any] = (), limit: int = -1
     """Rows by a condition, in order."""
     columns = ", ".join(f"p.{name}" for name in _COLUMNS.split(", "))
     sql = (
-        f"SELECT {columns}, b.body FROM (SELECT {_COLUMNS} FROM plan WHERE {where} ORDER BY seq LIMIT ?) p "
+        f"SELECT {columns}, b.body, b.agreed FROM (SELECT {_COLUMNS} FROM plan WHERE {where} ORDER BY seq LIMIT ?) p "
         "CROSS JOIN plan_bodies b WHERE b.seq = p.seq"
     )
-    return [PlanRow._make((*row[:11], loads(row[11]))) for row in sorted(ledger.rows(sql, (*params, limit)))]
+    return [PlanRow._make((*row[:11], loads(row[11]), row[12])) for row in sorted(ledger.rows(sql, (*params, limit)))]
 
 
 def kinds(ledger: Ledger, job: str) -> set[tuple[int, str, int]]:

@@ -9,7 +9,7 @@ from .db import Ledger, dumps
 
 def changed(ledger: Ledger, rows: Iterable[tuple[int, int | None, str | None, str]]) -> None:
     """(eid, sid, rid, run): something about the entity is new."""
-    ledger.many("INSERT INTO changes (eid, sid, rid, run) VALUES (?, ?, ?, ?)", rows)
+    ledger.add("INSERT INTO changes (eid, sid, rid, run) VALUES (?, ?, ?, ?)", rows)
 
 
 def top(ledger: Ledger) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -11,6 +12,7 @@ import orjson
 
 from smarksync.errors import ConfigError
 from smarksync.model import VERSION, Entity, Field, ValueProblem, converter
+from smarksync.model.convert import parse_text
 from smarksync.plugin import FieldInfo, FieldType, StreamSpec, Transform
 
 from . import lint
@@ -162,6 +164,8 @@ def _compile_field(
             inward_in=inward_in,
             currency_vendor=mapping.currency,
             stream=stream,
+            reads_text=convert is parse_text and table is None and not chain and info.type in TEXTUAL,
+            sends_text=as_it_is and outward is not None and write and not canonical.ref,
         ),
         remarks,
     )
@@ -277,13 +281,26 @@ def _assemble(
         external_id=fields.get("external_id"),
         derived=tuple(name for name, field in fields.items() if field.field.group == "derived"),
         country=context.country,
-        _direct=tuple((field.vendor, field.name, field.agrees) for field in direct),
+        _direct=tuple((field.vendor, field.name) for field in direct),
+        _agrees={field.name: field.agrees for field in direct},
         _compared=tuple((field.vendor, field.name, field.agrees) for field in single if not field.identity),
         _pairs=tuple(field for field in shared if field.currency_vendor is not None),
         _full_name=fields.get("full_name"),
-        _readable=tuple((f.vendor, f.name, f.inward) for f in one_by_one if f.read and f not in phones),
+        _texts=tuple((f.vendor, f.name, f.inward) for f in one_by_one if f.read and f.reads_text),
+        _readable=tuple(
+            (f.vendor, f.name, f.inward) for f in one_by_one if f.read and not f.reads_text and f not in phones
+        ),
         _phones=phones,
+        _sent_as_is={f.name: (f.vendor, f.max_length or sys.maxsize) for f in single if _as_is(f, fields)},
+        _required=tuple(f for f in fields.values() if f.required and f.write),
+        _compares=frozenset(vendor for f in fields.values() if f.field.group != "system" for vendor in f.vendors),
+        _telling=frozenset(f.vendor for f in direct if f.field.type not in ("bool", "set")),
     )
+
+
+def _as_is(field: CompiledField, fields: Mapping[str, CompiledField]) -> bool:
+    """Whether the field's texts are sent as they are; a part of a name moves the full name with it, where there is one."""
+    return field.sends_text and ("full_name" not in fields or field.name not in ("first_name", "last_name"))
 
 
 def _version(mapping: ObjectMapping, entity: Entity, fields: Mapping[str, CompiledField], context: _Context) -> str:

@@ -60,6 +60,9 @@ class CompiledField:
     inward_in: Callable[[str], Convert] | None
     currency_vendor: str | None
     stream: StreamSpec
+    #: a plain text comes in as itself without outer white space, and goes out as it is
+    reads_text: bool = False
+    sends_text: bool = False
 
     @property
     def vendors(self) -> tuple[str, ...]:
@@ -132,13 +135,21 @@ class CompiledMapping:
     external_id: CompiledField | None
     derived: tuple[str, ...]
     country: str | None
-    #: prepared for the hot loops: (vendor, canonical, agrees) of fields where equality is agreement, then the others
-    _direct: tuple[tuple[str, str, Agrees], ...]
+    #: prepared for the hot loops: (vendor, canonical) of fields where equality is agreement, then the others
+    _direct: tuple[tuple[str, str], ...]
     _compared: tuple[tuple[str, str, Agrees], ...]
+    _agrees: Mapping[str, Agrees]
     _pairs: tuple[CompiledField, ...]
     _full_name: CompiledField | None
+    _texts: tuple[tuple[str, str, Convert], ...]
     _readable: tuple[tuple[str, str, Convert], ...]
     _phones: tuple[CompiledField, ...]
+    #: canonical → (vendor, most characters) of texts that go out as they are
+    _sent_as_is: Mapping[str, tuple[str, int]]
+    _required: tuple[CompiledField, ...]
+    #: vendor fields that are compared at all, and those whose every value that is not blank says something
+    _compares: frozenset[str]
+    _telling: frozenset[str]
 
     @property
     def refs(self) -> tuple[CompiledField, ...]:
@@ -151,11 +162,12 @@ class CompiledMapping:
         Fields of the group "system" (external id, created and updated) are per side and never compared. A full name
         is compared with the agreed names joined. Money in two fields shows both when either differs.
         """
-        found: dict[str, Any] = {}
         get, want = raw.get, agreed.get
-        for vendor, name, agrees in self._direct:
+        unequal = [pair for pair in self._direct if get(pair[0], _MISSING) != want(pair[1])]
+        found: dict[str, Any] = {}
+        for vendor, name in unequal:
             value = get(vendor, _MISSING)
-            if value != want(name) and value is not _MISSING and not agrees(value, want(name)):
+            if value is not _MISSING and not self._agrees[name](value, want(name)):
                 found[vendor] = value
         for vendor, name, agrees in self._compared:
             value = get(vendor, _MISSING)
@@ -174,6 +186,15 @@ class CompiledMapping:
                     found[self._full_name.vendor] = value
         return found
 
+    def told(self, raw: Mapping[str, Any]) -> dict[str, Any]:
+        """What :meth:`differences` finds while nothing is agreed: ``raw`` without blanks and without what is per side."""
+        telling, compares = self._telling, self._compares
+        found = {name: value for name, value in raw.items() if value is not None and value != "" and name in telling}
+        if len(found) == len(raw):
+            return found
+        rest = {n: value for n, value in raw.items() if value is not None and n not in found and n in compares}
+        return {**found, **self.differences(rest, {})} if rest else found
+
     def inward_row(
         self, raw: Mapping[str, Any], *, country: str | None = None
     ) -> tuple[dict[str, Any], list[FieldProblem]]:
@@ -185,8 +206,16 @@ class CompiledMapping:
         """
         values: dict[str, Any] = {}
         problems: list[FieldProblem] = []
-        for vendor, name, inward in self._readable:
-            value = raw.get(vendor, _MISSING)
+        get = raw.get
+        rest: list[tuple[str, str, Convert]] = []
+        for field in self._texts:
+            value = get(field[0])
+            if value.__class__ is str and value.isascii() and value:
+                values[field[1]] = value.strip()
+            else:
+                rest.append(field)
+        for vendor, name, inward in (*rest, *self._readable) if rest else self._readable:
+            value = get(vendor, _MISSING)
             if value is _MISSING:
                 continue
             try:
@@ -196,14 +225,14 @@ class CompiledMapping:
                 continue
             if wire is not ABSENT:
                 values[name] = wire
-        for field in self._pairs:
-            if field.read:
-                self._take(field, field.raw(raw), field.inward, values, problems)
+        for pair in self._pairs:
+            if pair.read:
+                self._take(pair, pair.raw(raw), pair.inward, values, problems)
         if self._phones:
             country = values.get("country") or country or self.country
-            for field in self._phones:
-                localised = field.inward_in(country) if country and field.inward_in else field.inward
-                self._take(field, field.raw(raw), localised, values, problems)
+            for phone in self._phones:
+                localised = phone.inward_in(country) if country and phone.inward_in else phone.inward
+                self._take(phone, phone.raw(raw), localised, values, problems)
         return values, problems
 
     @staticmethod
@@ -228,9 +257,15 @@ class CompiledMapping:
         """
         row: dict[str, Any] = {}
         problems: list[FieldProblem] = []
-        fields = self.fields
+        fields, as_is = self.fields, self._sent_as_is
         name_changed = False
         for name in names:
+            plain = as_is.get(name)
+            if plain is not None:
+                value = values.get(name)
+                if value.__class__ is str and 0 < len(value) <= plain[1]:
+                    row[plain[0]] = value
+                    continue
             if name == "first_name" or name == "last_name" or name == "full_name":
                 name_changed = True
             field = fields.get(name)
@@ -262,6 +297,6 @@ class CompiledMapping:
             FieldProblem(
                 field.name, "SMK-REQUIRED", f"{field.vendor} is required for new records and {field.name} is empty"
             )
-            for field in self.fields.values()
-            if field.required and field.write and row.get(field.vendor) in (None, "", [])
+            for field in self._required
+            if row.get(field.vendor) in (None, "", [])
         ]

@@ -7,13 +7,13 @@ rules field by field. Anything that is not plain is left to build.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from .consent import CONSENT_FIELDS
 from .job import JobRules, Person, Target
 from .reconcile import blank
 from .rows import Outcome, Row
-from .side import Side
+from .side import Side, names_by_vendor
 
 _PLAIN = {"n", "s", "e", "x"}
 _KNOWN = frozenset({"external_id", *CONSENT_FIELDS})
@@ -32,19 +32,36 @@ def first(person: Person, job: JobRules) -> Outcome | None:
     if "x" in memo or side.name_field is not None:
         return None
     values, problems = side.mapping.inward_row(memo.get("s") or {})
-    if problems:
+    ways = _ways(job, side.connection)
+    if problems or not ways.barred.isdisjoint(values):
         return None
-    rules = job.rules
-    decided: dict[str, Any] = {}
-    for name, value in values.items():
-        rule = rules.get(name)
-        if rule is None:
-            continue
-        if rule.source is not None and rule.source != side.connection:
-            return None
-        if not blank(value):
-            decided[name] = value
+    names = ways.open
+    decided = {name: value for name, value in values.items() if name in names and not blank(value)}
     return _outcome(person, job, side, decided)
+
+
+class _Ways(NamedTuple):
+    """Of one connection in a job: the fields that it may change and that may be written to it; the others."""
+
+    open: frozenset[str]
+    barred: frozenset[str]  # another connection's word counts there
+    sent: frozenset[str]
+
+
+_WAYS: dict[tuple[int, str], tuple[JobRules, _Ways]] = {}
+
+
+def _ways(job: JobRules, connection: str) -> _Ways:
+    """Made once a job: a first load asks it for every record."""
+    found = _WAYS.get((id(job), connection))
+    if found is None or found[0] is not job:
+        rules = job.rules
+        barred = frozenset(n for n, rule in rules.items() if rule.source not in (None, connection))
+        sent = frozenset(n for n, rule in rules.items() if rule.source != connection)
+        if len(_WAYS) > 256:
+            _WAYS.clear()
+        found = _WAYS[(id(job), connection)] = (job, _Ways(frozenset(rules) - barred, barred, sent))
+    return found[1]
 
 
 def _outcome(person: Person, job: JobRules, side: Side, decided: dict[str, Any]) -> Outcome | None:
@@ -59,6 +76,8 @@ def _outcome(person: Person, job: JobRules, side: Side, decided: dict[str, Any])
         row = Row("create", target.sid, None, after, values=decided, reason=f"new from {side.connection}", whole=True)
         row.won = {side.key: []}
         outcome.rows.append(row)
+    if len(outcome.rows) == 1 and len(person.agreed) == 1:  # our id, and nothing besides
+        outcome.rows[0].alone = {"seen": side.fp.hex() if side.fp else None, "memo": _left(side, decided)}
     if not outcome.rows:
         outcome.local_values, outcome.local_whole = decided, True
         outcome.local_fields = list(decided)
@@ -68,8 +87,8 @@ def _outcome(person: Person, job: JobRules, side: Side, decided: dict[str, Any])
 
 def _create(person: Person, job: JobRules, target: Target, merged: Mapping[str, Any]) -> dict[str, Any] | None:
     mapping = target.mapping
-    rules = job.rules
-    names = [n for n in merged if (rule := rules.get(n)) is not None and rule.source != target.connection]
+    sent = _ways(job, target.connection).sent
+    names = [n for n in merged if n in sent]
     if mapping.fields.get("full_name") is not None:
         return None
     for name in CONSENT_FIELDS:
@@ -81,4 +100,15 @@ def _create(person: Person, job: JobRules, target: Target, merged: Mapping[str, 
     codec = mapping.fields.get("external_id")
     if codec is not None and codec.write:
         after[codec.vendor] = person.ref
-    return {vendor: raw for vendor, raw in after.items() if raw is not None}
+    return after if None not in after.values() else {vendor: raw for vendor, raw in after.items() if raw is not None}
+
+
+def _left(side: Side, decided: Mapping[str, Any]) -> dict[str, Any]:
+    """What the source still has to remember once ``decided`` is agreed: values that look different from it."""
+    seen = side.memo.get("s") or {}
+    names = names_by_vendor(side.mapping)
+    if all(decided.get(names[vendor][0]) == raw and len(names[vendor]) == 1 for vendor, raw in seen.items()):
+        return {}
+    settled = Side(side.sid, side.rid, side.eid, side.mapping, dict(side.memo))
+    settled.settle_whole(decided)
+    return settled.memo

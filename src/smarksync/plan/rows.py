@@ -14,7 +14,8 @@ class Row:
     ``after`` and ``before`` are vendor values by vendor field. ``values`` are the canonical values that
     become agreed when the row is settled; ``taken`` the bases to move then, by side key and field (values
     that were beaten), ``won`` the fields whose base becomes the new value; ``whole`` says that every field of the entity is settled with it (a create). ``why`` gives winner,
-    rule, time and beaten values by field.
+    rule, time and beaten values by field. ``alone`` says of a create that nothing but its one source is concerned: the
+    fingerprint that the source showed, and what stays remembered of it (see first.py).
     """
 
     op: str
@@ -29,6 +30,7 @@ class Row:
     why: dict[str, dict[str, Any]] = part(default_factory=dict)
     reason: str = ""
     whole: bool = False
+    alone: dict[str, Any] | None = None
     consent: bool = False
     adopts: bool = False
     stamp: bool = False
@@ -37,11 +39,11 @@ class Row:
     task: dict[str, Any] = part(default_factory=dict)  # it is the task of a case, with these canonical values
 
     def body(self) -> dict[str, Any]:
-        """The JSON part of the stored row; empty parts left out."""
+        """The JSON part of the stored row; empty parts left out. ``values`` are kept beside it, ready to be agreed."""
         parts = {
-            "after": self.after, "before": self.before, "fields": self.fields, "values": self.values,
-            "taken": self.taken, "won": self.won, "why": self.why, "reason": self.reason, "whole": self.whole,
-            "case": self.case, "task": self.task,
+            "after": self.after, "before": self.before, "fields": self.fields, "taken": self.taken, "won": self.won,
+            "why": self.why, "reason": self.reason, "whole": self.whole, "alone": self.alone, "case": self.case,
+            "task": self.task,
         }  # fmt: skip
         return {name: value for name, value in parts.items() if value}
 

@@ -16,7 +16,7 @@ import pytest
 from .conftest import Workspace
 
 Until = Callable[[subprocess.Popen[str], str], Sequence[str]]
-COUNT = 500
+COUNT = 1000
 
 
 def complete(workspace: Workspace, count: int = COUNT) -> None:

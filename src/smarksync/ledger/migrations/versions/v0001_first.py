@@ -55,7 +55,8 @@ TABLES = (
         seq INTEGER PRIMARY KEY AUTOINCREMENT, run TEXT NOT NULL, job TEXT NOT NULL, eid INTEGER NOT NULL,
         sid INTEGER, rid TEXT, op TEXT NOT NULL, status TEXT NOT NULL, consent INTEGER NOT NULL DEFAULT 0,
         adopts INTEGER NOT NULL DEFAULT 0, stamp INTEGER NOT NULL DEFAULT 0, sent_at TEXT)""",
-    "CREATE TABLE plan_bodies (seq INTEGER PRIMARY KEY, body BLOB NOT NULL)",
+    # `agreed`: the canonical values that become agreed with the row, as entities keep them
+    "CREATE TABLE plan_bodies (seq INTEGER PRIMARY KEY, body BLOB NOT NULL, agreed TEXT)",
     """CREATE UNIQUE INDEX plan_one_create ON plan (eid, sid)
         WHERE op = 'create' AND status IN ('released', 'sending', 'unknown')""",
     # what a guard counts and the row's own columns do not say: blanks, owner changes, lifecycle regressions
