@@ -6,8 +6,9 @@ have arrived is taken out again, so that the next run tells it; one that may hav
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from statistics import median
 from urllib.parse import parse_qsl, urlsplit
 
@@ -74,7 +75,7 @@ def _happened(run: Run, config: Config, exit_code: int) -> Iterator[Message]:
     events = list(_events(run, exit_code))
     for name, channel in config.notify.items():
         for event, key, text in events:
-            if event in channel.on:
+            if event in channel.on and (event != "quarantine" or _more(run.ledger, f"{name}|", key)):
                 entered = notices.new(run.ledger, [Notice(0, f"{name}|{key}", event, now)])
                 if entered:
                     yield Message(name, event, text, tuple(entered))
@@ -87,7 +88,7 @@ def _events(run: Run, exit_code: int) -> Iterator[tuple[str, str, str]]:
     past = [one for one in runs.listed(ledger, 60) if not one["dry_run"] and one["run_id"] != run.run_id]
     past = [one for one in past if one["exit_code"] is not None and set(one["jobs"]) >= set(jobs)]
     begun = [micros(one["started_at"]) for one in past]
-    usual = median([a - b for a, b in zip(begun, begun[1:], strict=False)]) if len(begun) > 4 else None
+    usual = median([a - b for a, b in pairwise(begun)]) if len(begun) > 4 else None
     started = ledger.value("SELECT started_at FROM runs WHERE run = ?", (run.run_id,))
     if usual is not None and started and (gap := micros(started) - begun[0]) > max(GAPS * usual, AT_LEAST):
         text = f"The run of {', '.join(jobs)} came late: {gap // (60 * SECOND)} minutes after the last one, usually {usual / 60 / SECOND:.0f}."
@@ -132,6 +133,17 @@ def _waiting(run: Run, jobs: Sequence[str]) -> Iterator[tuple[str, str, str]]:
         yield "quarantine", f"waits {' '.join(newest)}", f"After run {run.run_id}: {', '.join(said)}."
 
 
+def _more(ledger: Ledger, channel: str, key: str) -> bool:
+    """Whether something waits that was not there when the channel last heard of what waits."""
+    told = ledger.rows("SELECT promise FROM notices WHERE cid = 0 AND status = 'quarantine'")
+    before = [_ids(name.removeprefix(channel)) for (name,) in told if name.startswith(channel)]
+    return not any(all(a <= b for a, b in zip(_ids(key), one, strict=True)) for one in before)
+
+
+def _ids(key: str) -> list[int]:
+    return [int(word) for word in key.split()[1:]]
+
+
 def _send(run: Run, config: Config, message: Message, make_session: OpenSessionFactory) -> str | None:
     """None when it arrived, or may have."""
     url = config.notify[message.channel].url.get_secret_value()
@@ -155,9 +167,4 @@ def _send(run: Run, config: Config, message: Message, make_session: OpenSessionF
     return None
 
 
-def undone(ledger: Ledger, told: Iterable[Told]) -> None:
-    """Takes back notices that a run decided on and did not live to send."""
-    notices.forget(ledger, (one.notice for one in told))
-
-
-__all__ = ["FAILED", "Message", "after_run", "undone"]
+__all__ = ["FAILED", "Message", "after_run"]

@@ -6,23 +6,27 @@ is old news when it is first seen (a year of history on the first run) is entere
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+from smarksync.alignment import qualify
 from smarksync.alignment.judge import Verdict, judge
+from smarksync.alignment.qualify import LeadScope
 from smarksync.alignment.sla import Line, Scorecard
 from smarksync.alignment.terms import PER_CASE, Terms
-from smarksync.config import Config
-from smarksync.ledger import activities, cases, entities, notices, pauses
+from smarksync.config import Config, Expression
+from smarksync.ledger import cases, entities, notices, pauses
+from smarksync.ledger.cases import Case
 from smarksync.ledger.notices import Notice
-from smarksync.model.moments import DAY, SECOND, micros, moment, wire
+from smarksync.model.moments import DAY, SECOND, micros, moment
 
 from . import signing
 from .context import Run
+from .lookup import load_people
 from .promises import facts, measure
-from .rules import scope_of
+from .scopes import Scopes
 
 #: what was settled longer ago than this is no news
 FRESH = 3 * DAY
@@ -56,12 +60,15 @@ def stand_still(run: Run, config: Config) -> None:
     wanted = config.agreement.pause if config.agreement else {}
     for chunk in cases.every(ledger, "closed_at IS NULL") if wanted else ():
         found = [case for case, _ in chunk]
-        scopes = _scopes(run, config, found, frozenset().union(*(expression.names for expression in wanted.values())))
+        scopes = _scopes(run, config, found, wanted.values())
         running = pauses.running(ledger, [case.cid for case in found])
         begun: list[tuple[int, str, int]] = []
         over: list[tuple[int, str, int]] = []
         for case in found:
-            true = {reason for reason, expression in wanted.items() if expression.passes(scopes[case.eid])}
+            scope = scopes.get(case.eid)
+            if scope is None:  # the lead is nobody's now: erased, or being joined with another
+                continue
+            true = {reason for reason, expression in wanted.items() if expression.passes(scope)}
             have = running.get(case.cid, set())
             begun += [(case.cid, reason, now) for reason in sorted(true - have)]
             over += [(case.cid, reason, now) for reason in sorted(have - true)]
@@ -71,25 +78,13 @@ def stand_still(run: Run, config: Config) -> None:
     pauses.end_of_closed(ledger)
 
 
-def _scopes(
-    run: Run, config: Config, found: Sequence[cases.Case], names: frozenset[str]
-) -> dict[int, Mapping[str, Any]]:
-    """What a pause sees: the lead, its account and its activities as they are agreed."""
-    eids = sorted({case.eid for case in found})
-    known = entities.load(run.ledger, eids)
-    since = micros(run.now() - config.defaults.activity_window.timedelta)
-    done = activities.of(run.ledger, eids, since) if "activities" in names else {}
-    refs = {str(ref) for _, _, lead in known.values() if (ref := lead.get("account"))} if "account" in names else set()
-    numbers = entities.by_refs(run.ledger, sorted(refs))
-    accounts = entities.load(run.ledger, numbers.values())
-    scopes: dict[int, Mapping[str, Any]] = {}
-    for eid in eids:
-        lead = known.get(eid, ("", "", {}))[2]
-        account = accounts.get(numbers.get(str(lead.get("account")), 0))
-        scopes[eid] = {
-            **scope_of("lead", lead, run.now()), "account": account[2] if account else None,
-            "activities": [{**one.canonical(), "at": wire(one.at)} for one in done.get(eid, ())],
-        }  # fmt: skip
+def _scopes(run: Run, config: Config, found: Sequence[Case], wanted: Iterable[Expression]) -> dict[int, LeadScope]:
+    """What a pause sees, by lead."""
+    maker = Scopes(run, config, qualify.reach(config, wanted))
+    scopes: dict[int, LeadScope] = {}
+    for job in sorted({case.job for case in found}):
+        eids = sorted({case.eid for case in found if case.job == job})
+        scopes |= maker.of(load_people(run, eids, job))
     return scopes
 
 
@@ -133,7 +128,7 @@ def _of_periods(run: Run, config: Config, terms: Terms) -> list[Told]:
         return []
     card = Scorecard(terms, now)
     since = min(card.periods.of(now - FRESH, term.period).start for term in rest)
-    for _ in measure(config, run.ledger, terms, card, since=since, stages=False):
+    for _ in measure(config, run.ledger, terms, card, since=since, all_leads=False):
         pass
     lines = [line for line in card.lines() if line.kind not in PER_CASE and line.status in ("at_risk", "breached")]
     lines = [line for line in lines if line.period.end > now - FRESH]
