@@ -153,10 +153,6 @@ class Client:
         """The server's clock now, by the ``Date`` of its last answer (never ahead of it); None before the first."""
         return self._wire.server_time()
 
-    def wait(self, seconds: float) -> None:
-        """Lets time pass by the session's clock, for vendors whose jobs must be asked whether they are done."""
-        self._clock.sleep(seconds)
-
     def close(self) -> None:
         """Lets go of the connections; may be called twice."""
         self._wire.close()

@@ -213,14 +213,16 @@ class SalesforceSimulator(Bulk):
     def contract_delete(self, stream: str, record_id: str) -> None:
         self.delete(stream, record_id)
 
-    def contract_merge(self, stream: str, winner: str, loser: str) -> str | None:
+    def contract_merge(self, stream: str, winner: str, loser: str) -> str:
         if stream not in ("Lead", "Contact", "Account"):
-            return None
+            raise NotImplementedError
         self.merge(stream, winner, loser)
         return winner
 
-    def contract_convert(self, stream: str, record_id: str) -> tuple[str, str] | None:
-        return ("Contact", self.convert(record_id)[0]) if stream == "Lead" else None
+    def contract_convert(self, stream: str, record_id: str) -> tuple[str, str]:
+        if stream != "Lead":
+            raise NotImplementedError
+        return "Contact", self.convert(record_id)[0]
 
     def contract_same_time(self, stream: str, rows: Sequence[Mapping[str, Any]]) -> list[str]:
         return self.contract_seed(stream, rows)  # the clock stands still in a clause
