@@ -5,7 +5,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 p
 VENV := .venv
 BIN := $(VENV)/bin
 PLUGINS := $(sort $(wildcard plugins/smarksync-*))
-EXTRAS := keyring,record,quality,test,dev
+EXTRAS := keyring,record,quality,web,test,dev
 EDITABLE := -e '.[$(EXTRAS)]' $(foreach p,$(PLUGINS),-e ./$(p))
 PIP := $(BIN)/python -m pip
 

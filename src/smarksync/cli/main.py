@@ -33,6 +33,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "conflicts": ("conflicts", "Questions about values and people: list, show, resolve."),
     "quarantine": ("quarantine", "Records that cannot go on: list, show, retry, release, ignore."),
     "report": ("report", "Funnel, reasons, good leads, attribution and pipeline of a period, as a page or a table."),
+    "dashboard": ("dashboard", "Scorecard, funnel, hand-offs, leads and queues in a browser, on this machine only."),
     "connectors": ("connectors", "Installed connectors and what each can do."),
     "conformance": ("conformance", "Test a connector against the plugin contract."),
     "simulate": ("simulate", "Play one vendor's system on this machine, for rehearsing a config."),

@@ -50,3 +50,18 @@ def called(word: str | None) -> str:
     if word is None:
         return "(not known)"
     return CALLED.get(word, word.replace("_", " "))
+
+
+def when(moment: str | None) -> str:
+    """``2026-11-22 08:15 UTC``; – for never."""
+    return "–" if not moment else f"{moment[:10]} {moment[11:16]} UTC"
+
+
+def shown(value: Any, most: int = 80) -> str:
+    """A value of a record."""
+    if value is None:
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    text = ", ".join("–" if v is None else str(v) for v in value) if isinstance(value, (list, tuple)) else " ".join(str(value).split())
+    return text if len(text) <= most else text[: most - 1] + "…"
