@@ -183,4 +183,4 @@ def charge(term: Term, facts: Facts, start: int, end: int) -> str:
     return "system" if ours > clock.elapsed(max(ready, start), end, pauses) else "sales"
 
 
-__all__ = ["STATUSES", "Facts", "Verdict", "charge", "judge"]
+__all__ = ["ENDS", "STATUSES", "Facts", "Verdict", "charge", "judge"]

@@ -36,7 +36,8 @@ def dashboard(
         from smarksync.web.guard import new_token
     except ModuleNotFoundError as error:
         raise ConfigError(
-            f"The dashboard needs {error.name}, which is not installed.", hint="Install it: pip install 'smarksync[web]'"
+            f"The dashboard needs {error.name}, which is not installed.",
+            hint="Install it: pip install 'smarksync[web]'",
         ) from None
     settings: Globals = ctx.obj
     config = settings.load()
@@ -55,6 +56,8 @@ def dashboard(
         ) from None
     settings.out.line(f"Open http://{HOST}:{listening.getsockname()[1]}/?token={token}")
     settings.out.line("It is yours alone: whoever has the link sees your people. Ctrl-C stops it.")
-    server = uvicorn.Server(uvicorn.Config(app_, log_level="error", access_log=False, lifespan="off", server_header=False))
+    server = uvicorn.Server(
+        uvicorn.Config(app_, log_level="error", access_log=False, lifespan="off", server_header=False)
+    )
     server.run(sockets=[listening])
     return 0

@@ -90,7 +90,13 @@ class Dashboard:
             (called(leg["from"]), called(leg["to"]), leg["by"], number(leg["count"]), lasting(leg["median_seconds"]), lasting(leg["nine_of_ten_seconds"]))
             for leg in legs
         ]  # fmt: skip
-        return self._page("home.html", "Scorecard", card=card, delay=delay, over=queries.overview(self.config, self.ledger, self.now()))
+        return self._page(
+            "home.html",
+            "Scorecard",
+            card=card,
+            delay=delay,
+            over=queries.overview(self.config, self.ledger, self.now()),
+        )
 
     def funnel(self, request: Request) -> Response:
         """The report of a period."""
@@ -103,14 +109,23 @@ class Dashboard:
         """The report as `smarksync report` writes it."""
         found = self.counting.get(*self.figures(request.query_params.get("period") or None), self.ledger)
         if found.value is None:
-            return self._page("funnel.html", "Funnel", found=found, view=None, period=request.query_params.get("period") or "")
+            return self._page(
+                "funnel.html", "Funnel", found=found, view=None, period=request.query_params.get("period") or ""
+            )
         return HTMLResponse(report_page(found.value))
 
     def handoffs(self, request: Request) -> Response:
         """Open hand-offs with their clocks."""
         asked = request.query_params
         page = int(asked["page"]) if asked.get("page", "").isascii() and asked.get("page", "").isdigit() else 1
-        found = queries.handoffs(self.config, self.ledger, self.now(), state=asked.get("state", ""), owner=asked.get("owner", ""), page=min(page, 10**6))
+        found = queries.handoffs(
+            self.config,
+            self.ledger,
+            self.now(),
+            state=asked.get("state", ""),
+            owner=asked.get("owner", ""),
+            page=min(page, 10**6),
+        )
         return self._page("handoffs.html", "Hand-offs", found=found)
 
     def leads(self, request: Request) -> Response:
@@ -119,7 +134,9 @@ class Dashboard:
         found = queries.search(self.ledger, text)
         if len(found) == 1:
             return RedirectResponse(f"/leads/{quote(found[0]['ref'])}", 303)
-        return self._page("leads.html", "Leads", q=text, found=found, latest=[] if text else queries.latest(self.ledger))
+        return self._page(
+            "leads.html", "Leads", q=text, found=found, latest=[] if text else queries.latest(self.ledger)
+        )
 
     def lead(self, request: Request) -> Response:
         """One lead's timeline."""
@@ -188,7 +205,9 @@ class Dashboard:
     def problem(self, error: Exception, code: int) -> Response:
         """What went wrong, with what to do."""
         hint = getattr(error, "hint", None) or ""
-        return self._page("problem.html", "That did not work", code, text=getattr(error, "message", str(error)), hint=hint)
+        return self._page(
+            "problem.html", "That did not work", code, text=getattr(error, "message", str(error)), hint=hint
+        )
 
     def shows(self, make: Callable[[Request], Response]) -> Callable[[Request], Any]:
         """A page in a worker thread; what it cannot find ends in a page that says so."""
@@ -208,7 +227,9 @@ class Dashboard:
             body = (await request.body())[:FORM].decode("utf-8", "replace")
             form = {name: values[-1] for name, values in parse_qs(body, keep_blank_values=True).items()}
             if form.get("key") != self._form:
-                return await run_in_threadpool(self.problem, UsageError("This form is not of this dashboard.", hint="Open the page again."), 403)
+                return await run_in_threadpool(
+                    self.problem, UsageError("This form is not of this dashboard.", hint="Open the page again."), 403
+                )
             number = int(request.path_params["number"])
             return await run_in_threadpool(self._guarded, lambda: act(number, form), 409)
 
@@ -228,7 +249,9 @@ def _static(text: str, kind: str) -> Callable[[Request], Any]:
     return endpoint
 
 
-def create_app(config: Config, registry: Registry, token: str, now: Callable[[], datetime]) -> tuple[Starlette, Dashboard]:
+def create_app(
+    config: Config, registry: Registry, token: str, now: Callable[[], datetime]
+) -> tuple[Starlette, Dashboard]:
     """The app, and the dashboard behind it."""
     board = Dashboard(config, registry, token, now)
     pages: dict[str, Callable[[Request], Response]] = {

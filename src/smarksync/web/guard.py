@@ -58,7 +58,11 @@ class Guard(BaseHTTPMiddleware):
         return response
 
     def _refused(self, request: Request) -> Response | None:
-        host = request.headers.get("host", "").rsplit(":", 1)[0] if request.headers.get("host", "").count(":") else request.headers.get("host", "")
+        host = (
+            request.headers.get("host", "").rsplit(":", 1)[0]
+            if request.headers.get("host", "").count(":")
+            else request.headers.get("host", "")
+        )
         if host not in _NAMES:  # a name of somebody else's that leads to this machine (DNS rebinding)
             return PlainTextResponse("This dashboard answers to 127.0.0.1 and localhost only.\n", 421)
         known = request.cookies.get(COOKIE, "")

@@ -27,7 +27,8 @@ RANK = ("breached", "at_risk", "on_track", "met", "excused")
 def badges(ledger: Ledger) -> dict[str, int]:
     """What waits for people, for the navigation."""
     return {
-        name: int(ledger.value(f"SELECT count(*) FROM {name} WHERE state = 'open'")) for name in ("conflicts", "quarantine")
+        name: int(ledger.value(f"SELECT count(*) FROM {name} WHERE state = 'open'"))
+        for name in ("conflicts", "quarantine")
     }
 
 
@@ -75,7 +76,9 @@ def _clocks(config: Config, ledger: Ledger, now: datetime, ids: list[int]) -> di
     at = micros(now)
     for chunk in promises.facts(config, ledger, terms, at, f"cid IN ({marks})", ids):
         for facts in chunk:
-            said = [judge(term, facts, at, config.agreement.at_risk) for term in terms.promises if term.timer is not None]
+            said = [
+                judge(term, facts, at, config.agreement.at_risk) for term in terms.promises if term.timer is not None
+            ]
             found[facts.cid] = sorted((one for one in said if one is not None), key=lambda one: RANK.index(one.status))
     return found
 
@@ -111,7 +114,12 @@ def search(ledger: Ledger, text: str) -> list[dict[str, Any]]:
         return []
     people = entities.load(ledger, [one.eid for one in found if one.eid is not None])
     return [
-        {"ref": ref, "who": _name(agreed) or label(ledger, eid, agreed), "company": agreed.get("company"), "state": state}
+        {
+            "ref": ref,
+            "who": _name(agreed) or label(ledger, eid, agreed),
+            "company": agreed.get("company"),
+            "state": state,
+        }
         for eid, (ref, state, agreed) in people.items()
     ]
 
@@ -152,12 +160,20 @@ def _events(
     for act in activities.of(ledger, [eid]).get(eid, [])[:MOST]:
         body = act.body
         about = body.get("subject") or body.get("asset") or campaigns.get(body.get("campaign", ""))
-        parts = [str(part) for part in (about, owners.get(body.get("owner", "")), body.get("result")) if part and part != "none"]
-        found.append({"at": wire(act.at), "kind": act.actor, "what": act.type.replace("_", " "), "detail": ", ".join(parts)})
+        parts = [
+            str(part)
+            for part in (about, owners.get(body.get("owner", "")), body.get("result"))
+            if part and part != "none"
+        ]
+        found.append(
+            {"at": wire(act.at), "kind": act.actor, "what": act.type.replace("_", " "), "detail": ", ".join(parts)}
+        )
     products = {case.cid: case.product for case in mine}
     for cid, moves in cases.moves_of(ledger, products).items():
         for move in moves:
-            detail = ", ".join(part for part in (products[cid], move.reason, "skipped" if move.skipped else None) if part)
+            detail = ", ".join(
+                part for part in (products[cid], move.reason, "skipped" if move.skipped else None) if part
+            )
             found.append({"at": wire(move.at), "kind": "hand-off", "what": move.state, "detail": detail})
     for entry in audit:
         found.append({"at": entry["at"], "kind": "sync", "what": entry["what"], "detail": f"run {entry['run']}"})

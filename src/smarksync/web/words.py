@@ -63,5 +63,9 @@ def shown(value: Any, most: int = 80) -> str:
         return "–"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    text = ", ".join("–" if v is None else str(v) for v in value) if isinstance(value, (list, tuple)) else " ".join(str(value).split())
+    text = (
+        ", ".join("–" if v is None else str(v) for v in value)
+        if isinstance(value, (list, tuple))
+        else " ".join(str(value).split())
+    )
     return text if len(text) <= most else text[: most - 1] + "…"
