@@ -11,6 +11,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qs, quote
+from zoneinfo import ZoneInfo
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -199,7 +200,8 @@ class Dashboard:
     # -- the way of a request --------------------------------------------------------------------
     def _page(self, template: str, title: str, code: int = 200, **values: Any) -> Response:
         text = render(template, title=title, workspace=self.config.workspace, badges=queries.badges(self.ledger),
-                      form_key=self._form, now=self.now(), **values)  # fmt: skip
+                      form_key=self._form, time_zone=self.config.time_zone,
+                      now=self.now().astimezone(ZoneInfo(self.config.time_zone)), **values)  # fmt: skip
         return HTMLResponse(text, code)
 
     def problem(self, error: Exception, code: int) -> Response:

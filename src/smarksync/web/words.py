@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
+
+from jinja2 import pass_context
+from jinja2.runtime import Context
 
 DAY, HOUR = 86_400, 3_600
 #: what words of the ledger are called in front of people
@@ -52,9 +57,13 @@ def called(word: str | None) -> str:
     return CALLED.get(word, word.replace("_", " "))
 
 
-def when(moment: str | None) -> str:
-    """``2026-11-22 08:15 UTC``; – for never."""
-    return "–" if not moment else f"{moment[:10]} {moment[11:16]} UTC"
+@pass_context
+def when(context: Context, moment: str | None) -> str:
+    """``2026-11-22 08:15 CET``: in the page's time zone; – for never."""
+    if not moment:
+        return "–"
+    zone = ZoneInfo(context.get("time_zone") or "UTC")
+    return f"{datetime.fromisoformat(moment).astimezone(zone):%Y-%m-%d %H:%M %Z}"
 
 
 def shown(value: Any, most: int = 80) -> str:
