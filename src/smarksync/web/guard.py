@@ -35,7 +35,7 @@ def policy() -> str:
     """The content security policy: nothing from elsewhere, no inline script; the report's one inline style by its hash."""
     digest = base64.b64encode(hashlib.sha256(style().encode()).digest()).decode()
     return (
-        f"default-src 'none'; style-src 'self' 'sha256-{digest}'; script-src 'self'; connect-src 'self'; img-src 'self'; "
+        f"default-src 'none'; style-src 'self' 'sha256-{digest}'; script-src 'self'; connect-src 'self'; img-src 'self' data:; "
         "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
     )
 
@@ -47,7 +47,7 @@ class Guard(BaseHTTPMiddleware):
         super().__init__(app)
         self._token = token
         self._headers = {
-            "Content-Security-Policy": policy(), "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer",
+            "Content-Security-Policy": policy(), "X-Content-Type-Options": "nosniff", "Referrer-Policy": "same-origin",
             "Cache-Control": "no-store", "X-Frame-Options": "DENY",
         }  # fmt: skip
 
