@@ -135,7 +135,9 @@ def as_data(config: Config, versions: Sequence[Version], body: Mapping[str, Any]
     name, digest = version_of(config)
     return {
         "version": name, "hash": digest, "printed_on": today.isoformat(), "terms": dict(body),
-        "versions": [{**version._asdict(), "changes": list(version.changes)} for version in versions],
+        "versions": [
+            {"version": one.name, "hash": one.hash, "day": one.day, "changes": list(one.changes)} for one in versions
+        ],
     }  # fmt: skip
 
 

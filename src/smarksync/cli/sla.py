@@ -79,12 +79,21 @@ def backtest(
         return _code(out, found)
     _head(out, found)
     out.line()
-    rows = [(s["promise"], s["by"], s["met"], s["breached"], s["open"], s["excused"]) for s in found["summary"]]
-    out.table(("promise", "by", "met", "breached", "open", "nothing to judge"), rows, right=(2, 3, 4, 5))
+    rows = [
+        (s["promise"], s["by"], s["met"], s["breached"], s["open"], s["excused"], _kept(s)) for s in found["summary"]
+    ]
+    out.table(
+        ("promise", "by", "met", "breached", "open", "nothing to judge", "single cases kept"), rows, right=range(2, 7)
+    )
     _promises(out, found["promises"], cases=0)
     _delay(out, found["delay"])
     _outside(out, found)
     return _code(out, found)
+
+
+def _kept(one: Mapping[str, Any]) -> str:
+    total = one["cases_settled"]
+    return f"{one['cases_kept']:,} of {total:,} ({one['cases_kept'] / total:.0%})" if total else ""
 
 
 def _code(out: Output, found: Mapping[str, Any]) -> int:

@@ -52,10 +52,12 @@ def backtest(config: Config, ledger: Ledger, now: datetime, period: str | None =
     lines = card.lines()
     kept: dict[str, dict[str, Any]] = {}
     for line in lines:
-        told = kept.setdefault(
-            line.promise, {"promise": line.promise, "by": line.by, "met": 0, "breached": 0, "open": 0, "excused": 0}
-        )
+        told = kept.setdefault(line.promise, {
+            "promise": line.promise, "by": line.by, "met": 0, "breached": 0, "open": 0, "excused": 0, "cases_kept": 0, "cases_settled": 0,
+        })  # fmt: skip
         told["open" if line.status in _OPEN else line.status] += 1
+        told["cases_kept"] += line.counts.get("met", 0)
+        told["cases_settled"] += line.counts.get("met", 0) + line.counts.get("breached", 0)
     return {
         **_head(config, ledger, terms, now),
         "summary": list(kept.values()),

@@ -38,6 +38,9 @@ TABLES = (
         entered_at INTEGER NOT NULL, actor TEXT NOT NULL, source TEXT NOT NULL, run TEXT NOT NULL, reason TEXT,
         skipped INTEGER NOT NULL DEFAULT 0, body BLOB NOT NULL)""",
     "CREATE INDEX case_moves_cid ON case_moves (cid, at)",
+    # which sale is whose: an opportunity and the leads it names, or its account. Reverse questions are as quick
+    "CREATE TABLE ties (a INTEGER NOT NULL, kind TEXT NOT NULL, b INTEGER NOT NULL, PRIMARY KEY (a, kind, b)) WITHOUT ROWID",
+    "CREATE INDEX ties_b ON ties (b, kind)",
     # every rung that a lead reached, with who moved it
     """CREATE TABLE stages (
         eid INTEGER NOT NULL, stage TEXT NOT NULL, at INTEGER NOT NULL, who TEXT NOT NULL,
