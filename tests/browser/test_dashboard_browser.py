@@ -44,7 +44,9 @@ def test_on_a_telephone_only_tables_scroll_sideways(visit, request, state):
 
 def test_in_the_dark_the_page_is_dark_and_the_text_light(visit, full):
     page = visit(full, color_scheme="dark").go("/")
-    back, ink = page.evaluate("[getComputedStyle(document.body).backgroundColor, getComputedStyle(document.body).color]")
+    back, ink = page.evaluate(
+        "[getComputedStyle(document.body).backgroundColor, getComputedStyle(document.body).color]"
+    )
     picture(page, "dark-home")
     assert sum(map(int, back[4:-1].split(","))) < 150 < 450 < sum(map(int, ink[4:-1].split(",")))
 
@@ -83,7 +85,9 @@ def test_a_lead_is_found_without_a_mouse_and_the_focus_is_always_seen(visit, ful
     person = visit(full)
     page = person.go("/leads")
     page.locator("#q").focus()
-    eid, ref = full.ledger.one("SELECT e.eid, e.ref FROM entities e JOIN cases c ON c.eid = e.eid WHERE c.state = 'won' LIMIT 1")
+    _, ref = full.ledger.one(
+        "SELECT e.eid, e.ref FROM entities e JOIN cases c ON c.eid = e.eid WHERE c.state = 'won' LIMIT 1"
+    )
     page.keyboard.type(ref)
     page.keyboard.press("Enter")
     page.wait_for_url("**/leads/" + ref)
@@ -97,8 +101,13 @@ def test_a_lead_is_found_without_a_mouse_and_the_focus_is_always_seen(visit, ful
 
 def test_a_conflict_is_answered_by_keyboard_and_the_answer_is_kept(visit, full):
     eid = full.ledger.value("SELECT eid FROM entities WHERE kind = 'lead' LIMIT 1")
-    body = {"question": "Which phone is right?", "values": {"marketing": {"value": "+4930111"}, "sales": {"value": "+4930222"}}}
-    conflicts.put(full.ledger, job="people", eid=eid, field="phone", kind="field", body=body, run="r", now="2026-10-14T09:00:00Z")
+    body = {
+        "question": "Which phone is right?",
+        "values": {"marketing": {"value": "+4930111"}, "sales": {"value": "+4930222"}},
+    }
+    conflicts.put(
+        full.ledger, job="people", eid=eid, field="phone", kind="field", body=body, run="r", now="2026-10-14T09:00:00Z"
+    )
     person = visit(full)
     page = person.go("/conflicts")
     page.get_by_role("button", name="sales: +4930222").focus()
@@ -140,5 +149,7 @@ def test_the_report_reads_well_on_paper(visit, full):
 
 def test_charts_draw_what_their_tables_say(visit, full):
     page = visit(full).go("/funnel")
-    widths = page.evaluate("[...document.querySelector('svg.chart').querySelectorAll('rect')].map(r => +r.getAttribute('width'))")
+    widths = page.evaluate(
+        "[...document.querySelector('svg.chart').querySelectorAll('rect')].map(r => +r.getAttribute('width'))"
+    )
     assert widths == sorted(widths, reverse=True) and widths[0] > 10 * widths[-1]

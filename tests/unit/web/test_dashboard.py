@@ -102,8 +102,13 @@ def shared(tmp_path_factory):
 
 def ask(place, field="phone"):
     eid = place.ledger.value("SELECT eid FROM entities WHERE kind = 'lead' LIMIT 1")
-    body = {"question": "Which phone is right?", "values": {"marketing": {"value": "+4930111"}, "sales": {"value": "+4930222"}}}
-    conflicts.put(place.ledger, job="people", eid=eid, field=field, kind="field", body=body, run="r", now="2026-10-14T09:00:00Z")
+    body = {
+        "question": "Which phone is right?",
+        "values": {"marketing": {"value": "+4930111"}, "sales": {"value": "+4930222"}},
+    }
+    conflicts.put(
+        place.ledger, job="people", eid=eid, field=field, kind="field", body=body, run="r", now="2026-10-14T09:00:00Z"
+    )
     return place.ledger.value("SELECT max(id) FROM conflicts")
 
 
@@ -132,7 +137,10 @@ def test_another_name_for_this_machine_is_refused(shared):
 
 def test_pages_forbid_scripts_and_frames_of_others(shared):
     headers = shared.client.get("/").headers
-    assert "default-src 'none'" in headers["content-security-policy"] and "unsafe" not in headers["content-security-policy"]
+    assert (
+        "default-src 'none'" in headers["content-security-policy"]
+        and "unsafe" not in headers["content-security-policy"]
+    )
     assert headers["cache-control"] == "no-store" and headers["x-content-type-options"] == "nosniff"
 
 
@@ -165,7 +173,9 @@ def test_open_hand_offs_are_counted_and_the_first_is_the_one_that_has_waited_lon
     assert re.search(r'href="/leads/(\w+)"', shared.text("/handoffs"))[1] == ref
 
 
-@pytest.mark.parametrize("asked", ["page=999999999", "page=-1", "page=x", "page=²", "state='; DROP TABLE cases", "owner=nobody"])
+@pytest.mark.parametrize(
+    "asked", ["page=999999999", "page=-1", "page=x", "page=²", "state='; DROP TABLE cases", "owner=nobody"]
+)
 def test_odd_questions_get_a_page_and_no_error(shared, asked):
     shared.text(f"/handoffs?{asked}")
     assert shared.ledger.value("SELECT count(*) FROM cases") > 0
@@ -189,7 +199,9 @@ def test_nobody_of_that_name(shared):
 
 
 def test_a_name_that_looks_like_markup_stays_a_name(place):
-    place.ledger.run("UPDATE entities SET agreed = json_set(agreed, '$.first_name', '<b onclick=x>') WHERE kind = 'lead'")
+    place.ledger.run(
+        "UPDATE entities SET agreed = json_set(agreed, '$.first_name', '<b onclick=x>') WHERE kind = 'lead'"
+    )
     text = place.text("/handoffs")
     assert "<b onclick" not in text and "&lt;b onclick" in text
 
