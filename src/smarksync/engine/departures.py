@@ -6,6 +6,7 @@ from smarksync.errors import SystemFailure
 from smarksync.ledger import entities, keys, links, quarantine, states, streams
 from smarksync.plugin import Can, Explains, Fetches, Gone, Sweeps, TellsGone
 
+from . import facts
 from .context import Lane, Run
 from .conversions import bring_along, expect, lane_of, note, promote, want
 from .lookup import unite
@@ -16,7 +17,7 @@ BATCH = 500
 def notice(run: Run) -> None:
     """Asks every lane what left since the last run; a failure fails the lane."""
     for lane in list(run.lanes.values()):
-        if lane.failed is not None:
+        if lane.failed is not None or facts.are(lane):
             continue
         try:
             if Can.GONE in lane.spec.can and isinstance(lane.connector, TellsGone):
