@@ -28,7 +28,7 @@ class SharedBucket(SQLiteBucket):
         with self.lock:
             self.conn.execute("BEGIN IMMEDIATE")
             try:
-                item.timestamp = self.now()  # we may have waited for the other process
+                item.timestamp = time.time_ns() // 1_000_000  # we may have waited for the other process
                 super().leak(item.timestamp)
                 if not self.conn.in_transaction:
                     self.conn.execute("BEGIN IMMEDIATE")
