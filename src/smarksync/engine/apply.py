@@ -130,7 +130,10 @@ def _send(run: Run, job: JobRun, lane: Lane, op: Op, batches: list[list[PlanRow]
 
 def _write(lane: Lane, op: Op, row: PlanRow, ref: str | None) -> Write:
     conditional = row.body.get("version") if Can.CONDITIONAL in lane.spec.can else None
-    return Write(str(row.seq), op, row.body.get("after", {}), row.rid, ref if op is Op.CREATE else None, conditional)
+    key = (
+        row.body.get("task", {}).get("key", ref) if op is Op.CREATE else None
+    )  # a person has one record, and many tasks
+    return Write(str(row.seq), op, row.body.get("after", {}), row.rid, key, conditional)
 
 
 def _call(lane: Lane, writes: Sequence[Write]) -> tuple[list[Receipt], SystemFailure | None]:

@@ -96,6 +96,7 @@ def _tasks(run: Run, done: Sequence[Pair]) -> None:
         rid = str(row.rid or receipt.id)
         values = dict(row.body["task"])
         at = values.pop("at", None)
+        values.pop("key", None)
         moment = micros(at) if at else micros(run.now())
         rows.append(Activity(0, lane.sid, rid, row.eid, None, None, "task", moment, "sales", False, values))
         notes.append((row.eid, note(run, row, receipt)))

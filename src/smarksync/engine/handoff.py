@@ -344,4 +344,4 @@ class Handoff:
     # -- the report ------------------------------------------------------------------------------
     def report(self, run: Run) -> dict[str, Any]:
         """MQL conservation, the missing by name, and who was passed over."""
-        return {**casebook.conservation(run, self.job), "passed_over": dict(sorted(self.passed.items()))}
+        return {"handoffs": {**casebook.conservation(run, self.job), "passed_over": dict(sorted(self.passed.items()))}}

@@ -112,7 +112,8 @@ def task(person: Person, case: Case, lane: Lane, owner: str | None, due: int | N
             continue  # an owner without a user there, a word that its tasks do not have: the task is still worth having
     if not after:
         return None
-    told = {"subject": values["subject"], "at": values["at"], "result": "planned", "owner": owner}
+    key = f"{person.ref}:{case.product}:{case.cycle}"
+    told = {"key": key, "subject": values["subject"], "at": values["at"], "result": "planned", "owner": owner}
     return Row("create", lane.sid, None, after, reason="the first call, as the hand-off promises", stamp=True,
                task={k: v for k, v in told.items() if v is not None})  # fmt: skip
 
