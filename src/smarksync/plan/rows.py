@@ -94,5 +94,8 @@ class Outcome:
     held: set[str] = part(default_factory=set)  # fields with a write that a problem stopped
     filtered: bool = False
     outside: set[int] = part(default_factory=set)  # streams whose record left `where`
+    refused: set[tuple[int, str]] = part(
+        default_factory=set
+    )  # streams and vendor fields with a value still not taken there
     waits: str = ""  # for a parent that is not there yet
     examined: list[str] = part(default_factory=list)  # fields looked at: their open questions may close

@@ -47,10 +47,14 @@ TABLES = (
         PRIMARY KEY (eid, at, stage)) WITHOUT ROWID""",
     # whose turn it is in a round robin
     "CREATE TABLE rotations (rule TEXT PRIMARY KEY, position INTEGER NOT NULL) WITHOUT ROWID",
-    # what was told about a promise, so that nobody hears it twice
+    # what was told about a promise, so that nobody hears it twice; case 0: of a segment and period, named in `promise`
     """CREATE TABLE notices (
         cid INTEGER NOT NULL, promise TEXT NOT NULL, status TEXT NOT NULL, at INTEGER NOT NULL,
         PRIMARY KEY (cid, promise, status)) WITHOUT ROWID""",
+    # when a clock of a case stood still; one that still does has no end
+    """CREATE TABLE pauses (
+        cid INTEGER NOT NULL, reason TEXT NOT NULL, from_at INTEGER NOT NULL, to_at INTEGER,
+        PRIMARY KEY (cid, reason, from_at)) WITHOUT ROWID""",
     # owners, campaigns and opportunities are few among a million leads, and reports ask for them alone
     "CREATE INDEX entities_others ON entities (kind, eid) WHERE kind <> 'lead'",
     # the agreement as it stood, per version, for the change log between versions
