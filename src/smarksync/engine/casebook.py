@@ -14,7 +14,7 @@ from typing import Any
 
 from smarksync.alignment import handoff
 from smarksync.config import Job
-from smarksync.ledger import activities, audit, cases, plans, rotations, stages
+from smarksync.ledger import activities, audit, cases, plans, rotations, stages, states
 from smarksync.ledger.activities import Activity
 from smarksync.ledger.cases import NOTE, Case, Move
 from smarksync.ledger.plans import PlanRow
@@ -60,7 +60,9 @@ def _enter(run: Run, told: dict[str, Any], record: str, *, task: bool) -> None:
         )
     new = [move for move in moves if not _known(have, move)]
     if new:
-        enter(run, have, new)
+        case = enter(run, have, new)
+        if any(move.state == "offered" for move in new):  # what rests on the offer is planned when it stands
+            states.changed(ledger, [(case.eid, None, None, run.run_id)])
         if told.get("turn"):
             rotations.advance(ledger, {told["turn"][0]: told["turn"][1]})
 

@@ -72,13 +72,14 @@ def create(person: Person, rules: JobRules, connection: str, wanted: Mapping[str
     if target is None:
         return outcome
     merged = {**person.agreed, **{name: value for name, value in wanted.items() if name in rules.rules}}
-    row = creates._create_row(person, rules, target, {}, merged, outcome)
+    held: set[str] = set()
+    row = creates._create_row(person, rules, target, {}, merged, outcome, held)
     if row is None:
         return outcome
     names = {n for n in target.mapping.fields if n in rules.rules}
     if "full_name" in target.mapping.fields:
         names |= {"first_name", "last_name"}
-    row.fields = sorted(names)
+    row.fields = sorted(names - held)
     row.values = {name: merged.get(name) for name in row.fields if merged.get(name) != person.agreed.get(name)}
     row.why = {name: {"from": "rule", "how": f"{job}: {why}"} for name in row.values}
     row.reason = why
