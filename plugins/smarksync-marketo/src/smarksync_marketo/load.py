@@ -49,11 +49,11 @@ def extent(api: Api, until: datetime) -> Extent:
         high = max(above)
     while low > PAGE and (below := _existing(api, _spread(max(1, low // 4), low - 1))):
         low = min(below)
-    empty = 0
-    while low > 1 and empty < _EMPTY:
-        first = max(1, low - PAGE)
-        empty = 0 if _existing(api, range(first, low)) else empty + 1
-        low = first
+    down, empty = low, 0
+    while down > 1 and empty < _EMPTY:
+        nearer = _existing(api, range(max(1, down - PAGE), down))
+        down, empty = max(1, down - PAGE), 0 if nearer else empty + 1
+        low = min(nearer, default=low)
     return Extent(low, high)
 
 
@@ -89,5 +89,6 @@ def _existing(api: Api, ids: Iterable[int]) -> list[int]:
 
 
 def _spread(low: int, high: int) -> list[int]:
+    # the nearest are left out: walking finds them, and finding them here would move on by one each time
     step = max(1, (high - low + 1) // PAGE)
-    return list(range(low, high + 1, step))[:PAGE]
+    return list(range(low + step - 1, high + 1, step))[:PAGE]

@@ -96,6 +96,8 @@ class Sender:
         elif len(rows) == 1 or _about_all(code, words):
             for write in rows:
                 result, ours = _CODES.get(code, (WriteResult.REJECTED, "SMK-INVALID"))
+                if result is not WriteResult.RETRY:  # a whole call speaks of what it asks for, not of one row
+                    result, ours = WriteResult.REJECTED, ours if ours == "SMK-PERMISSION" else "SMK-INVALID"
                 yield self._refused(write, result, ours, code, words)
             refused.extend([code] * len(rows))
         else:
@@ -155,7 +157,7 @@ class Sender:
 
 def _about_all(code: str, words: str) -> bool:
     """Refusals that every row of the request would get alone, too: an unknown field, a list or program that is gone."""
-    return code in ("1006", "610", "1025", "1026", "1011", "709") or "lookup" in words.lower()
+    return code in ("1006", "610", "1013", "1025", "1026", "1011", "709") or "lookup" in words.lower()
 
 
 def by_op(batch: Sequence[Write]) -> list[tuple[Op, list[Write]]]:

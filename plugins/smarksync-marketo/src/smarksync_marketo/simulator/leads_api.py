@@ -141,7 +141,7 @@ class LeadsApi(Base):
             return _skipped("1002", f"Missing value for required parameter '{lookup}'")
         found = [] if action == "createDuplicate" else self._matching(lookup, [str(value).strip().lower()])
         twin = f"{lookup}={str(value).lower()}"
-        if twin in self._twins and action == "createOrUpdate":
+        if found and twin in self._twins and action == "createOrUpdate":
             self._twins.discard(twin)
             found = []
         values = {name: _stored(self.world.lead_fields[name], raw) for name, raw in row.items() if name != "id"}
