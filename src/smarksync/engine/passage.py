@@ -60,6 +60,13 @@ class Passages:
         """The value of the agreement's segment ``product``; empty without one."""
         return str((self.product.evaluate(scope) if self.product is not None else None) or "")
 
+    def segments_of(self, scope: LeadScope) -> dict[str, str | None] | None:
+        """The value of every segment of the agreement, as it stood when the lead qualified."""
+        if self.config.agreement is None or not self.config.agreement.segments:
+            return None
+        found = {name: one.of.evaluate(scope) for name, one in self.config.agreement.segments.items()}
+        return {name: None if value is None else str(value) for name, value in found.items()}
+
     def newest(self, known: Sequence[Case], scope: LeadScope) -> Case | None:
         """The open case of the lead's product, else its last one."""
         product = self.product_of(scope)
@@ -118,6 +125,7 @@ class Passages:
         now, lead = micros(self.run.now()), one.scope["lead"]
         said = {name: lead.get(name) for name in ("score", "fit_score", "engagement_score", "journey")}
         said["persona"] = one.scope["persona"]
+        said["segments"] = self.segments_of(one.scope)
         cid = cases.next_cid(self.run.ledger)
         first = handoff.opened(
             cid=cid, job=self.job.name, eid=one.person.eid, product=self.product_of(one.scope),
