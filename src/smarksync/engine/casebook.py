@@ -55,7 +55,12 @@ def _enter(run: Run, told: dict[str, Any], record: str, *, task: bool) -> None:
             body = {**body, "task": record}
         elif state == "offered":
             settled = micros(run.now())
-            body = {**body, "record": record, "written_at": settled, "assigned_at": settled if body.get("owner") else None}
+            body = {
+                **body,
+                "record": record,
+                "written_at": settled,
+                "assigned_at": settled if body.get("owner") else None,
+            }
         moves.append(
             Move(0, told["cid"], state, at, micros(run.now()), actor, source or record, run.run_id, reason, False, body)
         )

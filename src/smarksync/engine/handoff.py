@@ -37,9 +37,9 @@ class Handoff:
         self.lifecycle = Moves.default() if table is None else Moves.from_config(table)
         self.passages = Passages(run, config, job, self.lifecycle)
         self.terms = Terms.of(config)
-        own = [job.when, *job.signals.values(), *job.where.values(), *(rule.when for rule in config.routing)]
-        cuts = [one.of for one in config.agreement.segments.values()] if config.agreement else []
-        self.needs = qualify.reach(config, [*own, *cuts]) | {"activities"}
+        cuts = [segment.of for segment in config.agreement.segments.values()] if config.agreement else []
+        own = [job.when, *cuts, *job.signals.values(), *job.where.values(), *(rule.when for rule in config.routing)]
+        self.needs = qualify.reach(config, own) | {"activities"}
         self.sells = False  # whether sales shows us its opportunities
         self.desk = route.Desk(config.routing, lambda _o: None, lambda _r: None, {}, {})
         self.scopes: Scopes | None = None
@@ -215,8 +215,7 @@ class Handoff:
             full["lifecycle"] = word
         why = f"hand-off: {version}" + (f"; {routed.how}" if routed is not None and routed.owner else "")
         body = {"owner": owner, "due_at": due, "note": text, "lifecycle": "mql", "route": routed.how if routed else None,
-                "passed": list(routed.passed) if routed and routed.passed else None,
-                "complete": self._complete(one)}  # fmt: skip
+                "passed": list(routed.passed) if routed and routed.passed else None}  # fmt: skip
         offered = [["offered", now, "rule", "", None, {k: v for k, v in body.items() if v is not None}]]
         carry = {"cid": case.cid, "moves": offered, "turn": list(routed.turn) if routed and routed.turn else None}
         outcome = offers.rows(person, self.rooms.update, full, job.name, why)
@@ -246,12 +245,6 @@ class Handoff:
                     row.case = {"cid": case.cid, "moves": [], "needs": "offered"}
         self._task(one, case, outcome, owner, due, now)
         return [outcome]
-
-    def _complete(self, one: Passage) -> list[str] | None:
-        """Those of the fields that marketing promised which the lead has as it is offered."""
-        promises = self.config.agreement.marketing if self.config.agreement else ()
-        names = sorted({name for promise in promises for name in promise.fields or ()})
-        return [name for name in names if qualify.valid(name, one.scope["lead"].get(name))] if names else None
 
     def _move(self, run: Run, case: Case, told: list[Any], target: Any) -> Move:
         state, at, actor, _, reason, body = told

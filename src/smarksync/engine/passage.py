@@ -11,6 +11,7 @@ from smarksync.alignment.handoff import Signal
 from smarksync.alignment.outcomes import Sale, Seen
 from smarksync.alignment.qualify import LeadScope
 from smarksync.alignment.route import Routed
+from smarksync.alignment.terms import Terms
 from smarksync.config import Config, Job
 from smarksync.ledger import cases
 from smarksync.ledger.cases import NOTE, Case, Move
@@ -49,6 +50,7 @@ class Passages:
         self.named = min(self.when.definitions) if self.when.definitions else None
         segment = config.agreement.segments.get("product") if config.agreement else None
         self.product = segment.of if segment else None
+        self.terms = Terms.of(config)
 
     def version(self) -> str:
         """What makes an MQL, by its name and version."""
@@ -59,13 +61,6 @@ class Passages:
     def product_of(self, scope: LeadScope) -> str:
         """The value of the agreement's segment ``product``; empty without one."""
         return str((self.product.evaluate(scope) if self.product is not None else None) or "")
-
-    def segments_of(self, scope: LeadScope) -> dict[str, str | None] | None:
-        """The value of every segment of the agreement, as it stood when the lead qualified."""
-        if self.config.agreement is None or not self.config.agreement.segments:
-            return None
-        found = {name: one.of.evaluate(scope) for name, one in self.config.agreement.segments.items()}
-        return {name: None if value is None else str(value) for name, value in found.items()}
 
     def newest(self, known: Sequence[Case], scope: LeadScope) -> Case | None:
         """The open case of the lead's product, else its last one."""
@@ -125,7 +120,8 @@ class Passages:
         now, lead = micros(self.run.now()), one.scope["lead"]
         said = {name: lead.get(name) for name in ("score", "fit_score", "engagement_score", "journey")}
         said["persona"] = one.scope["persona"]
-        said["segments"] = self.segments_of(one.scope)
+        if self.terms is not None:
+            said |= self.terms.at_opening(one.scope)
         cid = cases.next_cid(self.run.ledger)
         first = handoff.opened(
             cid=cid, job=self.job.name, eid=one.person.eid, product=self.product_of(one.scope),
