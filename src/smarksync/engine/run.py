@@ -18,7 +18,21 @@ from smarksync.errors import SmarkSyncError, SystemFailure
 from smarksync.ledger import lease, runs, states
 from smarksync.ledger.db import Ledger
 
-from . import apply, collector, decide, departures, facts, intake, matching, observed, parking, recover, release, report
+from . import (
+    apply,
+    collector,
+    decide,
+    departures,
+    facts,
+    intake,
+    matching,
+    observed,
+    parking,
+    recover,
+    release,
+    report,
+    sweep,
+)
 from .context import JobRun, Options, Review, Run, instant
 from .prepare import OpenSessionFactory, Workshop, chosen_jobs, open_connections, open_run
 from .registry import Registry
@@ -65,6 +79,8 @@ def execute(
         said = report.report(run, code, time.monotonic() - began, instant(started_at))
         runs.end(ledger, run.run_id, run.stamp(), code, {**said, "sentences": report.sentences(run)})
         _forget_seen_changes(run, config)
+        if not options.dry_run:
+            sweep.sweep(run, config)
         lease.give_back(ledger)
         registry.finished(said)
         return Result(code, said, report.sentences(run), run, changes or [])
