@@ -283,6 +283,10 @@ class Handoff:
         return outcome
 
     # -- before planning -------------------------------------------------------------------------
+    def desk_now(self, run: Run) -> route.Desk:
+        """Routing as it stands, to ask: turns taken of it are remembered by nobody else."""
+        return self._desk(run)
+
     def _desk(self, run: Run) -> route.Desk:
         seats = {
             one.ref: route.Seat(one.ref, one.name or one.email or one.record, one.active)
@@ -345,4 +349,4 @@ class Handoff:
     # -- the report ------------------------------------------------------------------------------
     def report(self, run: Run) -> dict[str, Any]:
         """MQL conservation, the missing by name, and who was passed over."""
-        return {**casebook.conservation(run, self.job), "passed_over": dict(sorted(self.passed.items()))}
+        return {"handoffs": {**casebook.conservation(run, self.job), "passed_over": dict(sorted(self.passed.items()))}}
