@@ -272,6 +272,11 @@ class SalesforceSimulator(Bulk):
             stamp = normal_time((self.now() - timedelta(seconds=behind)).isoformat())
             self.store.update(name, record_id, values, by=self.person, stamp=stamp)
 
+    def use_up_a_request(self) -> None:
+        """Another integration uses up one of the day's requests."""
+        with self.lock:
+            self._day.take(self.now())
+
     def expire_sessions(self) -> None:
         """Every token is dead at once."""
         with self.lock:
