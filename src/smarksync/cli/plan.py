@@ -152,7 +152,11 @@ def _json(head: Mapping[str, Any], changes: Iterable[Mapping[str, Any]]) -> Iter
 
 
 def _forecast_facts(forecast: Mapping[str, Any]) -> list[tuple[str, str]]:
-    calls = ", ".join(f"{name} {kinds['write']:,}" for name, kinds in forecast["calls"].items()) or "none"
+    calls = ", ".join(
+        f"{name} {kinds['write']:,}" + (f" of {kinds['left_today']:,} left today" if "left_today" in kinds else "")
+        for name, kinds in forecast["calls"].items()
+    )
+    calls = calls or "none"
     found = forecast["duplicates"]
     facts = [("Write calls", calls)]
     if found["similar_name"]:
