@@ -353,9 +353,9 @@ def test_nothing_behind_until_is_told_and_nothing_is_lost(marketo: Make) -> None
 def test_changed_at_is_the_activitys_since_updated_at_knows_standard_fields_only(marketo: Make) -> None:
     m, cursor, _ = started(marketo(people=50, own_fields=True))
     number = min(m.world.leads)
-    m.world.edit(number, smarkSyncJourney="awareness_early")
+    m.world.edit(number, smarkSyncPersona="executive")
     at = m.sim.now().replace(microsecond=0)
-    rows, _ = m.read(cursor, fields=(*FIELDS, "smarkSyncJourney"))
+    rows, _ = m.read(cursor, fields=(*FIELDS, "smarkSyncPersona"))
     assert rows[str(number)].changed_at == at
     assert m.world.leads[number]["updatedAt"] < at
 
