@@ -198,7 +198,9 @@ def test_limits_answer_200_and_costly_answers_cost(caller: Caller) -> None:
     sim.use_up(sim.quirks.daily)
     assert code(caller.get("/rest/v1/stats/usage.json")) == "607"
     caller.m.clock.move(86_400)
-    assert Caller(caller.m).get("/rest/v1/stats/usage.json")["success"] is True
+    tomorrow = Caller(caller.m)
+    assert tomorrow.get("/rest/v1/stats/usage.json")["success"] is True
+    tomorrow.http.close()
 
 
 def test_merge_keeps_the_winners_values_and_takes_at_most_25(caller: Caller) -> None:

@@ -37,8 +37,9 @@ class Handoff:
         self.lifecycle = Moves.default() if table is None else Moves.from_config(table)
         self.passages = Passages(run, config, job, self.lifecycle)
         self.terms = Terms.of(config)
-        own = [job.when, *job.signals.values(), *job.where.values(), *(rule.when for rule in config.routing)]
-        self.needs = qualify.reach(config, [*own, self.passages.product]) | {"activities"}
+        cuts = [segment.of for segment in config.agreement.segments.values()] if config.agreement else []
+        own = [job.when, *cuts, *job.signals.values(), *job.where.values(), *(rule.when for rule in config.routing)]
+        self.needs = qualify.reach(config, own) | {"activities"}
         self.sells = False  # whether sales shows us its opportunities
         self.desk = route.Desk(config.routing, lambda _o: None, lambda _r: None, {}, {})
         self.scopes: Scopes | None = None

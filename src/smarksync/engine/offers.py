@@ -72,10 +72,11 @@ def create(person: Person, rules: JobRules, connection: str, wanted: Mapping[str
     if target is None:
         return outcome
     merged = {**person.agreed, **{name: value for name, value in wanted.items() if name in rules.rules}}
-    row = creates._create_row(person, rules, target, {}, merged, outcome)
+    held: set[str] = set()
+    row = creates._create_row(person, rules, target, {}, merged, outcome, held)
     if row is None:
         return outcome
-    names = {n for n in target.mapping.fields if n in rules.rules}
+    names = {n for n in target.mapping.fields if n in rules.rules and n not in held}
     if "full_name" in target.mapping.fields:
         names |= {"first_name", "last_name"}
     row.fields = sorted(names)

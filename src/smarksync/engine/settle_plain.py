@@ -17,7 +17,7 @@ from smarksync.ledger.plans import PlanRow
 from smarksync.mapping import CompiledMapping
 from smarksync.plan.consent import CONSENT_FIELDS
 from smarksync.plan.match import parts_of
-from smarksync.plugin import Receipt
+from smarksync.plugin import Can, Receipt
 
 from .context import Run, instant
 from .notes import note
@@ -54,8 +54,9 @@ def settle_plain(run: Run, done: Sequence[Pair]) -> list[Pair]:
         if receipt.changed_at is not None:
             own_at = instant(receipt.changed_at)
             changed_at = changed_at or run.lanes[row.sid].ours(receipt.changed_at)
+        version = receipt.version or (None if Can.CONDITIONAL in run.lanes[row.sid].spec.can else target.version)
         # without a fingerprint a written record is looked at once more
-        written.append((None, run.stamp(), changed_at, own_at, receipt.version or target.version, target.lid))
+        written.append((None, run.stamp(), changed_at, own_at, version, target.lid))
         memos.append((mover.lid, links.pack(memo)))
     _store(run, settled, written, memos)
     return rest

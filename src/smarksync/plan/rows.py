@@ -35,7 +35,9 @@ class Row:
     adopts: bool = False
     stamp: bool = False
     marks: list[tuple[str, str]] = part(default_factory=list)
-    case: dict[str, Any] = part(default_factory=dict)  # what a hand-off case is told when it is settled (engine/casebook.py)
+    case: dict[str, Any] = part(
+        default_factory=dict
+    )  # what a hand-off case is told when it is settled (engine/casebook.py)
     task: dict[str, Any] = part(default_factory=dict)  # it is the task of a case, with these canonical values
 
     def body(self) -> dict[str, Any]:

@@ -20,6 +20,8 @@ GONE = "SMK-GONE"
 PERMISSION = "SMK-PERMISSION"
 
 _EXISTING = re.compile(r"Existing ID:\s*(\d+)")
+#: another unique property says it in words only: who holds the value stands before them (seen in the wild)
+_HELD = re.compile(r"(?:(\d+) )?already has that value")
 #: what is wrong with the property and not with a value: every row that has it is refused alike
 _OF_THE_PROPERTY = ("PROPERTY_DOESNT_EXIST", "READ_ONLY_VALUE")
 # the message embeds a list of JSON objects as text; names and codes in it are safe to repeat, values are not
@@ -52,6 +54,8 @@ def refusal(error: Json, sent: Any = None) -> Refusal:
         ids = [str(one) for one in named] if isinstance(named, list) else []
         ids += [one for one in _EXISTING.findall(message) if one not in ids]
         return Refusal(DUPLICATE, modest(_EXISTING.sub("", message).rstrip(". ")), field, tuple(ids))
+    if held := _HELD.search(message):
+        return Refusal(DUPLICATE, "another record has that value", field, (held[1],) if held[1] else ())
     if category == "OBJECT_NOT_FOUND":
         return Refusal(GONE, "the record is not there any more")
     if category in ("RATE_LIMITS", "RATE_LIMIT"):

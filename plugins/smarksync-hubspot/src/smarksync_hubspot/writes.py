@@ -290,15 +290,20 @@ class _Batch:
             if not wanted:
                 continue
             links = Links(self._api, self._kind)
-            lost: str | None = None
+            doubt, refused = None, None
             try:
                 links.write(link, wanted)
-            except (Unknown, Invalid) as problem:
-                lost = problem.message
+            except Unknown as problem:
+                doubt = problem.message
+            except Invalid as problem:
+                refused = problem.message
             for row, receipt in found:
                 if receipt is None or receipt.id not in wanted:
                     continue
-                self._associated(row, receipt, name, lost or links.refused.get(receipt.id))
+                if doubt is not None:
+                    self._done[row.ref] = self._half(row, doubt)
+                else:
+                    self._associated(row, receipt, name, refused or links.refused.get(receipt.id))
 
     def _associated(self, row: Write, receipt: Receipt, name: str, problem: str | None) -> None:
         """An association that failed refuses an update; a create stands, and the next read shows what it lacks."""

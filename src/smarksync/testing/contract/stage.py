@@ -94,6 +94,8 @@ class Stage:
     cassettes: ClassVar[str | None] = None
     expired: ClassVar[Answer] = Answer(401, {"message": "The credentials are no longer good."})
 
+    #: the name of the clause that this system is opened for
+    clause: str = ""
     clock: Clock
     tap: Tap
     session: OpenSession
@@ -177,16 +179,19 @@ class Stage:
             self.settled(self.write(stream, [Write(f"d{n}", op, {}, id) for n, id in enumerate(part)]))
 
     def merge(self, stream: str, winner: str, loser: str) -> str:
-        """Somebody merges two rows; the id of the one that stays."""
+        """Somebody merges two rows; the id of the one that stays. NotImplementedError: rows of that stream cannot be."""
         if hook := self._of_simulator("merge"):
-            return hook(stream, winner, loser) or winner
+            with suppress(NotImplementedError):
+                return hook(stream, winner, loser) or winner
         raise self.lacks("merge")
 
     def convert(self, stream: str, id: str) -> tuple[str, str]:
-        """Somebody converts a row to one of another stream: that stream and the new id."""
+        """Somebody converts a row to one of another stream: that stream and the new id. NotImplementedError: there is
+        no such thing for that stream."""
         if hook := self._of_simulator("convert"):
-            found: tuple[str, str] = hook(stream, id)
-            return found
+            with suppress(NotImplementedError):
+                found: tuple[str, str] = hook(stream, id)
+                return found
         raise self.lacks("convert")
 
     def empty_pages(self, stream: str) -> None:
