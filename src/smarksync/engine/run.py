@@ -24,6 +24,7 @@ from . import (
     decide,
     departures,
     facts,
+    forgetting,
     intake,
     matching,
     notify,
@@ -81,6 +82,8 @@ def execute(
         said = report.report(run, code, time.monotonic() - began, instant(started_at))
         runs.end(ledger, run.run_id, run.stamp(), code, {**said, "sentences": report.sentences(run)})
         _forget_seen_changes(run, config)
+        if not options.dry_run:
+            forgetting.forget_old(run, config)
         lease.give_back(ledger)
         run.notes += notify.after_run(run, config, code, told, make_session)
         registry.finished(said)
