@@ -10,8 +10,8 @@ from smarksync.ledger.plans import PlanRow
 from smarksync.plan.reasons import wanted_hash
 from smarksync.plugin import Can, Receipt, Record, WriteResult
 
-from .context import JobRun, Lane, Run, instant
-from .intake import fingerprint
+from .context import JobRun, Lane, Run
+from .intake import waiting
 
 
 def take(run: Run, job: JobRun, lane: Lane, row: PlanRow, receipt: Receipt) -> None:
@@ -139,13 +139,7 @@ def _other_person(run: Run, job: JobRun, row: PlanRow, other: int, lane: Lane, r
 
 def arrive(run: Run, lane: Lane, records: Sequence[Record]) -> None:
     """Rows that a look-up brought go through the same door as those of a pull."""
-    version = lane.mapping.version.encode()[:64]
-    inbox.add(
-        run.ledger,
-        ((lane.sid, r.id, fingerprint(r.fields, version),
-          {"f": dict(r.fields), **({"at": instant(r.changed_at)} if r.changed_at else {}), **({"v": r.version} if r.version else {})})
-         for r in records),
-    )  # fmt: skip
+    inbox.add(run.ledger, [waiting(lane, record) for record in records])
 
 
 def before_creates(run: Run, job: JobRun, lane: Lane, rows: list[PlanRow]) -> list[PlanRow]:

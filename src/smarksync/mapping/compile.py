@@ -293,6 +293,7 @@ def _assemble(
         _phones=phones,
         _sent_as_is={f.name: (f.vendor, f.max_length or sys.maxsize) for f in single if _as_is(f, fields)},
         _required=tuple(f for f in fields.values() if f.required and f.write),
+        _reads=dict.fromkeys(field.vendor for field in fields.values() if field.read),
         _compares=frozenset(vendor for f in fields.values() if f.field.group != "system" for vendor in f.vendors),
         _telling=frozenset(f.vendor for f in direct if f.field.type not in ("bool", "set")),
     )

@@ -147,6 +147,7 @@ class CompiledMapping:
     #: canonical → (vendor, most characters) of texts that go out as they are
     _sent_as_is: Mapping[str, tuple[str, int]]
     _required: tuple[CompiledField, ...]
+    _reads: Mapping[str, None]  # an ordered set of vendor fields
     #: vendor fields that are compared at all, and those whose every value that is not blank says something
     _compares: frozenset[str]
     _telling: frozenset[str]
@@ -194,6 +195,11 @@ class CompiledMapping:
             return found
         rest = {n: value for n, value in raw.items() if value is not None and n not in found and n in compares}
         return {**found, **self.differences(rest, {})} if rest else found
+
+    def unread(self, raw: Mapping[str, Any]) -> list[str]:
+        """Vendor fields that are mapped for reading and that ``raw`` does not hold."""
+        reads = self._reads
+        return [] if raw.keys() >= reads.keys() else [vendor for vendor in reads if vendor not in raw]
 
     def inward_row(
         self, raw: Mapping[str, Any], *, country: str | None = None
