@@ -81,6 +81,8 @@ class Lane:
         """A time of the server in our own clock, so that times of several servers can be compared."""
         if moment is None:
             return None
+        if not self.ahead:
+            return moment if moment.__class__ is str else instant(cast(datetime, moment))
         return instant((datetime.fromisoformat(moment) if isinstance(moment, str) else moment) - self.ahead)
 
 

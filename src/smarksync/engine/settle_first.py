@@ -50,7 +50,8 @@ def settle_first(run: Run, done: Sequence[Pair]) -> list[Pair]:
             continue
         own_at = changed_at = None
         if receipt.changed_at is not None:
-            own_at, changed_at = instant(receipt.changed_at), run.lanes[sid].ours(receipt.changed_at)
+            own_at = instant(receipt.changed_at)
+            changed_at = run.lanes[sid].ours(own_at)
         # without a fingerprint a written record is looked at once more
         new.append(
             Link(sid, str(receipt.id), row.eid, 0, links.LIVE, None, None, now, changed_at, own_at, receipt.version)

@@ -39,6 +39,7 @@ def settle_plain(run: Run, done: Sequence[Pair]) -> list[Pair]:
     eids = [row.eid for row, _ in plain]
     asked = conflicts.of_entities(run.ledger, plain[0][0].job, eids)
     linked = links.of_entities(run.ledger, eids)
+    now = run.stamp()
     settled: list[Pair] = []
     written: list[links.News] = []
     memos: list[tuple[int | None, bytes | None]] = []
@@ -53,9 +54,9 @@ def settle_plain(run: Run, done: Sequence[Pair]) -> list[Pair]:
         changed_at, own_at = target.changed_at, target.own_at
         if receipt.changed_at is not None:
             own_at = instant(receipt.changed_at)
-            changed_at = changed_at or run.lanes[row.sid].ours(receipt.changed_at)
+            changed_at = changed_at or run.lanes[row.sid].ours(own_at)
         # without a fingerprint a written record is looked at once more
-        written.append((None, run.stamp(), changed_at, own_at, receipt.version or target.version, target.lid))
+        written.append((None, now, changed_at, own_at, receipt.version or target.version, target.lid))
         memos.append((mover.lid, links.pack(memo)))
     _store(run, settled, written, memos)
     return rest

@@ -237,8 +237,9 @@ class CompiledMapping:
         if self._phones:
             country = values.get("country") or country or self.country
             for phone in self._phones:
+                value = get(phone.vendor, ABSENT)
                 localised = phone.inward_in(country) if country and phone.inward_in else phone.inward
-                self._take(phone, phone.raw(raw), localised, values, problems)
+                self._take(phone, value, localised, values, problems)
         return values, problems
 
     @staticmethod
