@@ -69,7 +69,7 @@ def test_the_contract_is_light() -> None:
     assert libraries(loaded("import smarksync.plugin")) & (HEAVY - {"pydantic", "pydantic_core"}) == set()
 
 
-@pytest.mark.parametrize("plugin", ["smarksync_files", "smarksync_ghost", "smarksync_bottlecrm"])
+@pytest.mark.parametrize("plugin", ["smarksync_files", "smarksync_ghost", "smarksync_bottlecrm", "smarksync_marketo"])
 def test_listing_a_plugin_opens_no_network_library(plugin: str) -> None:
     modules = loaded(f"import {plugin}; list({plugin}.smarksync_connectors())")
     assert libraries(modules) & {"httpx", "httpcore", "sqlalchemy", "tenacity", "jwt", "cryptography"} == set()

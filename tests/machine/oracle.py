@@ -247,7 +247,16 @@ class Oracle:
             self.done["departures"] += 1
             if gone.into is not None:
                 self._follow(human, seat, (name, gone.into_stream or stream, gone.into))
+            if seat.primary:
+                self._promote(human, name)
         self._left = len(left)
+
+    def _promote(self, human: Human, system: str) -> None:
+        """Who spoke for the person on a connection has left: the best of the others there does from now on."""
+        order = self.kinds[system].streams
+        here = [s for s in human.seats.values() if s.system == system]
+        if here and not any(s.primary for s in here):
+            min(here, key=lambda s: (order.index(s.key[1]), s.key[2])).primary = True
 
     def _doubt_merged(self, doubtful: Human, key: Key, into: Key) -> None:
         """A doubtful record was merged into another one: its address is a former one of that person's."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pydantic import Field, SecretStr
@@ -76,9 +76,11 @@ class Rolodex:
             asked = {"since": since, **pages.params} if since else pages.params
             answer = self._http.get("/people", params=asked).json
             pages.turn(answer["next"])
-            # the cursor moves only with the last page: rows come in no order
-            told = {"v": 1, "since": since if pages.more else answer["now"]}
-            yield Page([_record(row, fields) for row in answer["people"]], told, pages.more)
+            # the cursor moves only with the last page, since rows come in no order; and never past the server's clock
+            end = min(answer["now"], until.astimezone(UTC).isoformat() if until else answer["now"])
+            told = {"v": 1, "since": since if pages.more else end}
+            rows = (_record(row, fields) for row in answer["people"])
+            yield Page([row for row in rows if until is None or _time(row) <= until], told, pages.more)
 
     def find(self, stream: str, key: str, values: Sequence[str], *, fields: Sequence[str]) -> Iterator[Record]:
         """One question for each value; every match is handed on."""
@@ -120,6 +122,11 @@ class Rolodex:
 
 def _record(row: Mapping[str, Any], fields: Sequence[str]) -> Record:
     return Record(row["id"], {name: row[name] for name in fields}, datetime.fromisoformat(row["edited"]))
+
+
+def _time(record: Record) -> datetime:
+    assert record.changed_at is not None  # every row of Rolodex has its time
+    return record.changed_at
 
 
 def open_rolodex(settings: RolodexSettings, session: Session) -> Connector:

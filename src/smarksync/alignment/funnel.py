@@ -7,6 +7,7 @@ upper one since, whenever that was. Young periods therefore look worse than they
 from __future__ import annotations
 
 from array import array
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -18,6 +19,8 @@ from .intervals import Share, share
 #: the rungs of the report, in order; schema.md's ladder without what stands before and after it
 RUNGS = ("lead", "mql", "sal", "sql", "opportunity", "customer")
 _RANK = {rung: rank for rank, rung in enumerate(RUNGS)} | {"evangelist": len(RUNGS) - 1}
+_LAST = len(RUNGS) - 1
+_ALL: tuple[str, str | None] = ("", None)
 SECOND = 1_000_000
 
 
@@ -35,6 +38,10 @@ def first_reached(stages: Iterable[tuple[str, int]]) -> list[int | None]:
     A rung that was jumped over was reached with the next higher one; somebody who fell back has still been there.
     """
     found: list[int | None] = [None] * len(RUNGS)
+    stages = tuple(stages)
+    if len(stages) == 1 and stages[0][0] == "lead":
+        found[0] = stages[0][1]
+        return found
     for stage, at in stages:
         rank = _RANK.get(stage)
         if rank is not None and (found[rank] is None or at < found[rank]):  # type: ignore[operator]
@@ -55,6 +62,7 @@ class Group:
     reached: list[int] = field(default_factory=lambda: [0] * len(RUNGS))
     moved: list[int] = field(default_factory=lambda: [0] * (len(RUNGS) - 1))
     seconds: list[array[int]] = field(default_factory=lambda: [array("Q") for _ in RUNGS[1:]])
+    customers: int = 0  # of the leads of the period, those who are customers by now
     won: Fraction = field(default_factory=Fraction)
 
 
@@ -80,60 +88,72 @@ class Row(NamedTuple):
 class Funnel:
     """Adds journeys up, by several dimensions at once; memory grows with groups and with steps made, not with leads."""
 
-    def __init__(self, dimensions: Sequence[str], start: int, end: int) -> None:
+    def __init__(self, dimensions: Sequence[str], start: int, end: int, months: Sequence[int] = ()) -> None:
+        """``months``: the first moment of each month of the period, for the figures by month."""
         self.dimensions = tuple(dimensions)
         self.start, self.end = start, end
-        self._all = Group()
-        self._customers: dict[tuple[str, str | None] | None, int] = {}
+        self._starts = list(months)
+        self.months = [[0] * len(RUNGS) for _ in months]
         self._groups: dict[tuple[str, str | None], Group] = {}
+        self._leads: dict[tuple[str | None, ...], int] = {}
 
     def add(self, journey: Journey) -> None:
         """Counts one lead. What happened after the period's end counts for conversion only."""
-        inside = [at is not None and self.start <= at < self.end for at in journey.reached]
-        if not any(inside):
+        start, end, reached = self.start, self.end, journey.reached
+        # (rung, seconds to the next one or None) of the rungs of the period: for most leads it is the first alone
+        steps: list[tuple[int, int | None]] = []
+        for rank, at in enumerate(reached):
+            if at is None:
+                break  # rungs above an empty one are empty
+            if start <= at < end:
+                then = reached[rank + 1] if rank < _LAST else None
+                steps.append((rank, None if then is None else (then - at) // SECOND if then > at else 0))
+                if self._starts:
+                    self.months[bisect_right(self._starts, at) - 1][rank] += 1
+        if not steps:
             return
-        became = inside[0] and journey.reached[-1] is not None
-        self._count(self._all, journey, inside)
-        if became:
-            self._customers[None] = self._customers.get(None, 0) + 1
-        for dimension in self.dimensions:
-            key = (dimension, journey.groups.get(dimension))
-            group = self._groups.get(key)
+        if len(steps) == 1 and steps[0] == (0, None):
+            # a lead and no more: most are, so they are tallied by their groups and counted into each when asked
+            values = tuple(map(journey.groups.get, self.dimensions))
+            self._leads[values] = self._leads.get(values, 0) + 1
+            return
+        won = journey.won if journey.won and steps[-1][0] == _LAST else None
+        became = steps[0][0] == 0 and reached[_LAST] is not None
+        groups, named = self._groups, journey.groups
+        for key in (_ALL, *((name, named.get(name)) for name in self.dimensions)):
+            group = groups.get(key)
             if group is None:
-                group = self._groups[key] = Group()
-            self._count(group, journey, inside)
-            if became:
-                self._customers[key] = self._customers.get(key, 0) + 1
-
-    @staticmethod
-    def _count(group: Group, journey: Journey, inside: Sequence[bool]) -> None:
-        for rank, counted in enumerate(inside):
-            if not counted:
-                continue
-            group.reached[rank] += 1
-            if rank < len(RUNGS) - 1:
-                at, then = journey.reached[rank], journey.reached[rank + 1]
-                if at is not None and then is not None:
+                group = groups[key] = Group()
+            for rank, seconds in steps:
+                group.reached[rank] += 1
+                if seconds is not None:
                     group.moved[rank] += 1
-                    group.seconds[rank].append(max(0, then - at) // SECOND)
-        if inside[-1]:
-            group.won += journey.won
+                    group.seconds[rank].append(seconds)
+            if became:
+                group.customers += 1
+            if won is not None:
+                group.won += won
+
+    def _fold(self) -> None:
+        """Counts those who are leads and no more into their groups."""
+        for values, count in self._leads.items():
+            for key in (_ALL, *zip(self.dimensions, values, strict=True)):
+                self._groups.setdefault(key, Group()).reached[0] += count
+        self._leads.clear()
 
     def whole(self) -> Row:
         """Everybody."""
-        return self._row(None, self._all, self._customers.get(None, 0))
+        self._fold()
+        return self._row(None, self._groups.get(_ALL) or Group())
 
     def rows(self, dimension: str) -> list[Row]:
         """One line a value, the busiest first; None stands for those without a value."""
-        found = [
-            self._row(value, group, self._customers.get((name, value), 0))
-            for (name, value), group in self._groups.items()
-            if name == dimension
-        ]
+        self._fold()
+        found = [self._row(value, group) for (name, value), group in self._groups.items() if name == dimension]
         return sorted(found, key=lambda row: (-sum(row.counts.values()), row.value or "~"))
 
     @staticmethod
-    def _row(value: str | None, group: Group, customers: int) -> Row:
+    def _row(value: str | None, group: Group) -> Row:
         steps = tuple(
             Step(
                 RUNGS[rank], RUNGS[rank + 1], share(group.moved[rank], group.reached[rank]),
@@ -142,7 +162,7 @@ class Funnel:
             for rank in range(len(RUNGS) - 1)
         )  # fmt: skip
         counts = dict(zip(RUNGS, group.reached, strict=True))
-        return Row(value, counts, steps, share(customers, group.reached[0]), group.won)
+        return Row(value, counts, steps, share(group.customers, group.reached[0]), group.won)
 
 
 __all__ = ["RUNGS", "Funnel", "Journey", "Row", "Step", "first_reached"]

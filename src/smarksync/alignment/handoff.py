@@ -106,7 +106,9 @@ def _fresh(case: Case, have: Sequence[Move], move: Move) -> list[Move]:
         return _reopening(case, move)
     ordered = in_order(have)
     again = max((n for n, m in enumerate(ordered) if m.body.get("reopened")), default=0)
-    passed = {m.state: m.skipped for m in ordered[again:]}
+    passed = {
+        m.state: m.skipped for n, m in enumerate(ordered) if n >= again or m.state in LADDER[: _RANK["opportunity"]]
+    }
     if passed.get(move.state) is False:
         return []
     if move.state in passed and move.at >= case.body["at"][move.state]:

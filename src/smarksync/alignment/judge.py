@@ -111,7 +111,11 @@ class _Look:
 def _first_attempt(look: _Look) -> Verdict:
     if look.attempts:
         at = look.attempts[0]
-        return look.say("met" if look.kept(at) else "breached", "first attempt made", at)
+        return (
+            look.say("met", "first attempt made", at)
+            if look.kept(at)
+            else look.say("breached", "first attempt too late", at)
+        )
     ended = look.first((*TALKED, *ENDS))
     if ended is None:
         return look.running("no attempt")
@@ -155,7 +159,7 @@ def _decision(look: _Look) -> Verdict:
     decided, void = look.first(DECIDED), look.first(VOID)
     if decided is not None:
         at, state = decided
-        return look.say("met" if look.kept(at) else "breached", state, at)
+        return look.say("met", state, at) if look.kept(at) else look.say("breached", f"{state} too late", at)
     if void is not None:
         at, state = void
         if state == "merged" or look.kept(at):
@@ -183,4 +187,4 @@ def charge(term: Term, facts: Facts, start: int, end: int) -> str:
     return "system" if ours > clock.elapsed(max(ready, start), end, pauses) else "sales"
 
 
-__all__ = ["STATUSES", "Facts", "Verdict", "charge", "judge"]
+__all__ = ["ENDS", "STATUSES", "Facts", "Verdict", "charge", "judge"]

@@ -2,8 +2,9 @@
 
 A line's status is *met*, *on track*, *at risk*, *breached* or *excused*. A promise about single cases is as good as
 its worst case. A promise about a whole period is open until the period ends: a volume is at risk once the agreed share
-of the period is over and the count is not reached, a share is at risk while it is below what was promised. A period
-that has nothing to judge is excused.
+of the period is over and the count is not reached, a share is at risk while it is below what was promised; once the
+period is over it is judged by the cases that are decided, and judged again when more are. A period that has nothing to
+judge is excused.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from .judge import STATUSES, Facts, Verdict, judge
 from .periods import Period, Periods
@@ -22,6 +23,15 @@ OF_CASE = {"mql": "qualified", "sal": "accepted", "sql": "sql", "opportunity": "
 #: how many cases a line names at most, the worst first
 NAMED = 200
 Segments = tuple[tuple[str, str], ...]
+
+
+class Spanning(Protocol):
+    """Anything from ``start`` up to, not including, ``end``, in microseconds."""
+
+    @property
+    def start(self) -> int: ...
+    @property
+    def end(self) -> int: ...
 
 
 class Line(NamedTuple):
@@ -125,7 +135,7 @@ class Scorecard:
 
     # -- the lines ------------------------------------------------------------------------------------------------
 
-    def lines(self, within: Period | None = None) -> list[Line]:
+    def lines(self, within: Spanning | None = None) -> list[Line]:
         """Every promise in every segment and period, in the order of the agreement.
 
         ``within``: only periods that lie in it or that it lies in; None = all, from the oldest that has anything (or
@@ -202,22 +212,19 @@ def _by_share(term: Term, tally: _Tally, over: bool, facts: dict[str, Any]) -> L
     facts["counts"] = {"yes": tally.good, "no": tally.bad, "open": tally.waiting}
     word = "accepted" if term.promise.promise == "quality" else "complete"
     why = f"{tally.good} of {decided} {word}" + (f", {tally.waiting} undecided" if tally.waiting else "")
-    # compared as whole numbers of cases: 60 % of 5 is 3, not 3.0000000000000004
-    enough, lost = _reaches(tally.good, total, target), not _reaches(tally.good + tally.waiting, total, target)
+    enough = _reaches(tally.good, decided, target)
     if not total:
         status, why = ("excused" if over else "on_track"), "nothing to judge"
-    elif over and enough:
-        status = "met"
-    elif over and lost:
-        status = "breached"
-        facts["charged"] = {term.by: 1}
+    elif not over or not decided:
+        status = "on_track" if enough else "at_risk"
     else:
-        status = "on_track" if not decided or _reaches(tally.good, decided, target) else "at_risk"
+        status = "met" if enough else "breached"
+        facts["charged"] = {} if enough else {term.by: 1}
     return Line(status=status, target=target, actual=actual, base=total, why=why, **facts)
 
 
 def _reaches(part: int, whole: int, share: float) -> bool:
-    return part >= share * whole - 1e-9 * max(whole, 1)
+    return part >= share * whole - 1e-9 * max(whole, 1)  # 60 % of 5 is 3, not 3.0000000000000004
 
 
 def _by_case(tally: _Tally, over: bool, facts: dict[str, Any]) -> Line:

@@ -11,6 +11,7 @@ from smarksync.config.agreement import Agreement, Promise
 
 from .calendars import BusinessCalendar
 from .clock import Pause, Timer, timer
+from .holidays import UnknownHolidays, holidays_of
 from .periods import PERIODS
 
 if TYPE_CHECKING:
@@ -56,8 +57,16 @@ class Terms:
 
     @classmethod
     def of(cls, config: Config) -> Terms | None:
-        """None when the config has no agreement."""
-        return None if config.agreement is None else cls(config.agreement, config.time_zone)
+        """None when the config has no agreement. Raises ConfigError for public holidays that nobody knows."""
+        if config.agreement is None:
+            return None
+        for calendar in config.agreement.calendars.values():
+            if calendar.holidays:
+                try:
+                    holidays_of(calendar.holidays, 2026)
+                except UnknownHolidays as unknown:
+                    raise calendar.wrong(str(unknown), unknown.hint, at=("holidays",)) from None
+        return cls(config.agreement, config.time_zone)
 
     def _term(self, promise: Promise, by: str) -> Term:
         calendar = self.calendars[promise.calendar] if promise.calendar else None

@@ -32,7 +32,13 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "explain": ("explain", "One person across all systems, and why they are as they are."),
     "conflicts": ("conflicts", "Questions about values and people: list, show, resolve."),
     "quarantine": ("quarantine", "Records that cannot go on: list, show, retry, release, ignore."),
+    "report": ("report", "Funnel, reasons, good leads, attribution and pipeline of a period, as a page or a table."),
+    "sla": ("sla", "How the promises stand: check, backtest."),
+    "agreement": ("agreement", "The document that the two teams sign, as Markdown, HTML or JSON."),
+    "goals": ("goals", "From the year's revenue back to leads; plan against actual; forecast."),
     "connectors": ("connectors", "Installed connectors and what each can do."),
+    "conformance": ("conformance", "Test a connector against the plugin contract."),
+    "simulate": ("simulate", "Play one vendor's system on this machine, for rehearsing a config."),
     "schema": ("schema", "JSON Schema of the config, for editors."),
 }
 #: global options, accepted before and after the command; True = takes a value

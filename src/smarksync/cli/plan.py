@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
@@ -11,6 +10,7 @@ from typing import IO, Annotated, Any
 
 import typer
 
+from .files import write_whole
 from .globals import Globals
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
@@ -87,7 +87,7 @@ def show(settings: Globals, options: Any, form: str, out: Path | None, *, quiet:
                 settings.out.problem(sentence)
             return result.exit_code
         if out is not None:
-            _write(out, render(form, head, spool))
+            write_whole(out, render(form, head, spool))
             if settings.json:
                 settings.out.object({**head, "out": str(out), "count": spool.count})
                 return int(result.exit_code)
@@ -149,25 +149,6 @@ def _json(head: Mapping[str, Any], changes: Iterable[Mapping[str, Any]]) -> Iter
         yield f"{comma}\n    {orjson.dumps(change).decode()}"
         comma = ","
     yield "\n  ]\n}\n" if comma else "]\n}\n"
-
-
-def _write(path: Path, parts: Iterable[str]) -> None:
-    """The file is there whole or not at all, and readable by its owner only: it holds people's data."""
-    folder = path.parent
-    try:
-        handle, name = tempfile.mkstemp(prefix=".smarksync-", dir=folder)
-    except OSError as error:
-        error.filename = str(path)  # not the working file, which nobody asked for
-        raise
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.writelines(parts)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(name, path)
-    except BaseException:
-        os.unlink(name)
-        raise
 
 
 def _forecast_facts(forecast: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -29,11 +29,13 @@ def push(run: Run, job: JobRun) -> None:
     """Sends everything released: consent first, then creates before updates, one stream after the other."""
     lanes = sorted(job.lanes, key=lambda lane: (lane.primary_rank, lane.name))
     there = plans.kinds(run.ledger, job.name)
+    waves = [[lane for lane in lanes if (lane.sid in job.late) is late] for late in (False, True)]
     for consent in (1, 0):
-        for op in (Op.CREATE, Op.UPDATE, Op.ARCHIVE, Op.DELETE):
-            for lane in lanes:
-                if (consent, str(op), lane.sid) in there and run.connections[lane.stream.connection].failed is None:
-                    _push_lane(run, job, lane, op, consent)
+        for wave in waves:
+            for op in (Op.CREATE, Op.UPDATE, Op.ARCHIVE, Op.DELETE):
+                for lane in wave:
+                    if (consent, str(op), lane.sid) in there and run.connections[lane.stream.connection].failed is None:
+                        _push_lane(run, job, lane, op, consent)
     _give_up(run, job)
 
 
@@ -52,6 +54,8 @@ def _push_lane(run: Run, job: JobRun, lane: Lane, op: Op, consent: int) -> None:
             if not rows:
                 return
             last = rows[-1].seq
+            if job.work is not None:
+                rows = job.work.still_wanted(run, job, lane, rows)
             rows = _still_wanted(run, job, lane, op, rows)
             batches = _batches(rows, size)
             _send(run, job, lane, op, batches, pool, writers)

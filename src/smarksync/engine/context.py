@@ -37,6 +37,7 @@ class Options:
     dry_run: bool = False
     limit: int | None = None
     only: str | None = None
+    only_handoffs: bool = False  # hand-off jobs, and the sync jobs that they rest on
     allow: frozenset[str] = frozenset()
     threads: bool = True
     pages_ahead: int = 4  # read pages waiting for the ledger, per stream
@@ -118,11 +119,34 @@ class JobRun:
     outside: set[tuple[int, int]] = field(default_factory=set)  # (entity, stream) of records that left `where`
     left: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     facts: bool = False  # it only learns what its lanes show (engine/observed.py)
+    kind: str = "sync"
+    work: Work | None = None  # how a job of the agreement plans; None = the merge of a sync job
+    late: frozenset[int] = frozenset()  # streams that are written after the others: they rest on what was settled there
     observes: tuple[Lane, ...] = ()  # lanes that are read for it, and never written
 
     def count(self, sid: int, what: str, by: int = 1) -> None:
         """Adds to a figure of a lane."""
         self.counts.setdefault(sid, Counter())[what] += by
+
+
+class Work(Protocol):
+    """What a job of the agreement does in place of merging fields."""
+
+    def plan(self, run: Run, job: JobRun) -> int:
+        """Plans everything that changed since the job's mark; the sequence up to which it looked."""
+        ...
+
+    def still_wanted(self, run: Run, job: JobRun, lane: Lane, rows: list[Any]) -> list[Any]:
+        """Just before rows are sent: those that go, made complete."""
+        ...
+
+    def recover(self, run: Run, job: JobRun) -> None:
+        """Rows under way that the ordinary recovery cannot judge."""
+        ...
+
+    def report(self, run: Run) -> dict[str, Any]:
+        """What the run says of the job beside its figures."""
+        ...
 
 
 class Review(Protocol):

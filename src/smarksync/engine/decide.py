@@ -86,6 +86,7 @@ def _plan_chunk(
     changed_agreed: list[tuple[Person, Any]] = []
     settled: list[tuple[Person, Outcome]] = []
     for person in people:
+        person.refused = _refused_fields(job, held.get(person.eid, []))
         if person.eid in busy:
             job.fates[person.eid] = "quarantined" if person.eid in only_consent else "deferred"
             states.set_due(ledger, job.name, [(person.eid, "an earlier write is not settled")], top + 1, run.stamp())
@@ -173,11 +174,13 @@ def _problems(run: Run, job: JobRun, person: Person, outcome: Outcome, held: lis
         if h.job == job.name and h.kind in ("value", "required", "name") and (h.sid, h.kind, h.field) not in current
     ]
     quarantine.remove(run.ledger, solved)
+    _refusals_over(run, job, person, outcome, held)
+    held = [h for h in held if not h.field]
     if not any(h.kind == "refused" for h in held):
-        if outcome.problems:
+        if outcome.problems or outcome.refused:
             job.fates[person.eid] = "quarantined"
         return
-    kept, refused = [], False
+    kept, refused = [], bool(outcome.refused)
     wanted = {(row.sid): wanted_hash(row.after) for row in outcome.rows}
     for row in outcome.rows:
         before = next((h for h in held if h.kind == "refused" and h.sid == row.sid), None)
@@ -191,6 +194,21 @@ def _problems(run: Run, job: JobRun, person: Person, outcome: Outcome, held: lis
     outcome.rows = kept
     if outcome.problems or refused:
         job.fates[person.eid] = "quarantined"
+
+
+def _refused_fields(job: JobRun, held: list[Any]) -> dict[tuple[int, str], str]:
+    """Single values that a system did not take under these very rules."""
+    rules = job.rules_hash[:8]
+    refused = (h for h in held if h.kind == "refused" and h.field and h.job == job.name)
+    return {(h.sid, h.field): h.wanted.removesuffix(rules) for h in refused if h.wanted.endswith(rules)}
+
+
+def _refusals_over(run: Run, job: JobRun, person: Person, outcome: Outcome, held: list[Any]) -> None:
+    """A refused value that is wanted no more, or is another now: the entry goes, and with it who is who."""
+    for one in held:
+        if one.kind == "refused" and one.field and one.job == job.name and (one.sid, one.field) not in outcome.refused:
+            quarantine.remove(run.ledger, [one.id])
+            conflicts.close_identity(run.ledger, job.name, person.eid, one.facts.get("canonical", ""))
 
 
 def _flips(run: Run, job: JobRun, person: Person, outcome: Outcome) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from smarksync.errors import SystemFailure
-from smarksync.ledger import keys, links, quarantine, states, streams
+from smarksync.ledger import entities, keys, links, quarantine, states, streams
 from smarksync.plugin import Can, Explains, Fetches, Gone, Sweeps, TellsGone
 
+from . import facts
 from .context import Lane, Run
-from .lookup import rank_of, unite
+from .conversions import bring_along, expect, lane_of, note, promote, want
+from .lookup import unite
 
 BATCH = 500
 
@@ -15,7 +17,7 @@ BATCH = 500
 def notice(run: Run) -> None:
     """Asks every lane what left since the last run; a failure fails the lane."""
     for lane in list(run.lanes.values()):
-        if lane.failed is not None:
+        if lane.failed is not None or facts.are(lane):
             continue
         try:
             if Can.GONE in lane.spec.can and isinstance(lane.connector, TellsGone):
@@ -111,6 +113,10 @@ def take(run: Run, lane: Lane, gone: Gone) -> None:
             _let_doubts_rest(run, link.eid)
     else:
         _follow(run, lane, gone, link.eid)
+        note(run, lane, gone, link.eid)
+        bring_along(run, lane, gone, entities.survivor(ledger, link.eid))
+    if link.eid is not None and link.rank == 0:
+        promote(run, entities.survivor(ledger, link.eid), lane)
     if was_live:
         streams.add_live(ledger, lane.sid, -1)
     if link.eid is not None:
@@ -131,7 +137,7 @@ def _doubtful(run: Run, eid: int) -> bool:
 def _follow(run: Run, lane: Lane, gone: Gone, eid: int) -> None:
     """The link goes where the row went; `into` may be an id never seen, which the pull will bring."""
     ledger = run.ledger
-    target = _lane_of(run, lane, gone.into_stream)
+    target = lane_of(run, lane, gone.into_stream)
     links.set_state(ledger, lane.sid, gone.id, "moved")
     links.set_rank(ledger, lane.sid, gone.id, 1)
     if target is None or gone.into is None:
@@ -145,26 +151,8 @@ def _follow(run: Run, lane: Lane, gone: Gone, eid: int) -> None:
             unite(run, other, kept)
             states.changed(ledger, [(kept, target.sid, gone.into, run.run_id)])
         return
-    # the place is kept: whichever page brings the row finds its link waiting for it
-    links.put(ledger, [links.Link(target.sid, gone.into, eid, rank_of(run, target, eid), links.LIVE, None, links.pack({"n": 1}),
-                                  None, None, None, None)])  # fmt: skip
-    streams.add_live(ledger, target.sid, 1)
-    waiting = ledger.one("SELECT seq FROM inbox WHERE sid = ? AND rid = ? LIMIT 1", (target.sid, gone.into))
-    if waiting is None and Can.FETCH in target.spec.can and isinstance(target.connector, Fetches):
-        run.wanted.setdefault(target.sid, []).append(gone.into)
-
-
-def _lane_of(run: Run, lane: Lane, name: str | None) -> Lane | None:
-    if name is None or name == lane.stream.object:
-        return lane
-    return next(
-        (
-            other
-            for other in run.lanes.values()
-            if other.stream.connection == lane.stream.connection and other.stream.object == name
-        ),
-        None,
-    )
+    expect(run, target, gone.into, eid)
+    want(run, target, gone.into)
 
 
 def fetch_wanted(run: Run) -> None:

@@ -22,6 +22,7 @@ from smarksync.ledger.inbox import Waiting
 from smarksync.plan.guard import emptied
 from smarksync.plugin import Page, Record, TellsTime
 
+from . import facts
 from .context import Lane, Run, instant
 from .observe import observe
 
@@ -157,6 +158,7 @@ class _Absorber:
     def __init__(self, run: Run, lane: Lane) -> None:
         self.run, self.lane = run, lane
         self.version = lane.mapping.version.encode()[:64]
+        self.facts = facts.are(lane)
         self.seen = 0
         if lane.pulled_whole or lane.spec.full_scan:
             run.ledger.run(
@@ -183,7 +185,9 @@ class _Absorber:
         ledger, lane = self.run.ledger, self.lane
         records = _distinct(page.records, lane)
         with ledger.tx():
-            if records:
+            if records and self.facts:
+                self._store_facts(records)
+            elif records:
                 self._store(records)
             streams.save_cursor(ledger, lane.sid, page.cursor, lane.mapping.version)
         self.seen += len(records)
@@ -193,6 +197,9 @@ class _Absorber:
         """Everything up to the lane's moment is known now."""
         ledger, lane = self.run.ledger, self.lane
         whole = lane.pulled_whole
+        if self.facts:
+            facts.finish(self.run, lane, whole)
+            return
         shown = int(ledger.value("SELECT count(*) FROM scan WHERE sid = ?", (lane.sid,))) if whole else None
         lane.shown_now = shown
         limit = next((job.guards.get("emptied_side") for job in self.run.jobs if lane in job.lanes), None)
@@ -203,6 +210,11 @@ class _Absorber:
             streams.finish_read(
                 ledger, lane.sid, mapping=lane.mapping.version, observed_at=lane.until, whole=whole, shown=shown
             )
+
+    def _store_facts(self, records: Sequence[Record]) -> None:
+        if self.lane.pulled_whole:
+            self.run.ledger.many("INSERT OR IGNORE INTO scan VALUES (?, ?)", ((self.lane.sid, r.id) for r in records))
+        facts.store(self.run, self.lane, records)
 
     def _store(self, records: Sequence[Record]) -> None:
         ledger, lane = self.run.ledger, self.lane

@@ -29,6 +29,8 @@ from . import decide, owners
 from .context import JobRun, Lane, Run
 from .lookup import unite
 
+#: what the jobs of the agreement have to know, parents first
+AGREED = (owners.KIND, "account", "opportunity")
 #: how the rows of an observed entity meet; other entities by the keys of schema.md
 MATCH: Mapping[str, list[Any]] = {owners.KIND: [OWNER]}
 
@@ -42,8 +44,24 @@ class Wanted(NamedTuple):
 
 def wanted(config: Config, written: Mapping[str, Mapping[str, ObjectMapping]], job: Job) -> list[Wanted]:
     """What a job observes, from the mappings alone: nothing is asked of any system."""
+    if job.kind != "sync":
+        return [one for entity in AGREED if (one := _for_agreement(config, written, job, entity)) is not None]
     places = tuple(name for name in job.connections if names_owners(config, written.get(name, {}), job.entity))
     return [Wanted(owners.KIND, places)] if len(places) > 1 else []
+
+
+def _for_agreement(
+    config: Config, written: Mapping[str, Mapping[str, ObjectMapping]], job: Job, entity: str
+) -> Wanted | None:
+    """Owners and accounts wherever they are listed, sales where sales keeps them; what a sync job reads, that job reads."""
+    if any(other.kind == "sync" and other.entity == entity for other in config.jobs.values()):
+        return None
+    names = (str(job.to), str(job.from_)) if job.kind == "handoff" else job.connections
+    seller = job.to if job.kind == "handoff" else job.from_
+    if entity == "opportunity":
+        names = (str(seller),) if seller else ()
+    places = tuple(name for name in names if objects(written.get(name, {}), entity))
+    return Wanted(entity, places) if places else None
 
 
 def names_owners(config: Config, written: Mapping[str, ObjectMapping], entity: str) -> bool:
@@ -70,7 +88,7 @@ def job_of(config: Config, entity: str, lanes: list[Lane]) -> JobRun:
     rules = {
         name: Rule(name=f"observed.{name}", merge="latest", clear=True)
         for name, field in schema.fields.items()
-        if name in fields and field.group == "ordinary" and field.ref is None
+        if name in fields and field.group == "ordinary" and (field.ref is None or entity != owners.KIND)
     }
     connections = tuple(dict.fromkeys(lane.stream.connection for lane in lanes))
     match = list(MATCH.get(entity) or [key[0] if len(key) == 1 else list(key) for key in schema.match])

@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 
 from smarksync.config import Config, Job, read_settings
+from smarksync.config.jobs import KINDS
 from smarksync.config.problems import Path
 from smarksync.errors import ConfigError, PermissionDenied, SystemFailure
 from smarksync.ledger import schemas, streams
@@ -25,7 +26,7 @@ from smarksync.mapping import (
 )
 from smarksync.plugin import ConnectorSpec, FieldInfo, StreamSpec
 
-from . import named, observed
+from . import agreements, named, observed
 from .context import JobRun, Lane, Opened, Run
 from .owners import KIND, Owners
 from .references import ConnectionReferences
@@ -37,22 +38,26 @@ PARENTS = ("campaign", "account", "lead", "opportunity")
 OpenSessionFactory = Callable[[str, Any], Any]
 
 
-def chosen_jobs(config: Config, names: Sequence[str]) -> list[Job]:
-    """The jobs of the run, in the order of their kinds. Raises ConfigError for one that does not exist or cannot run."""
+def chosen_jobs(config: Config, names: Sequence[str], *, only_handoffs: bool = False) -> list[Job]:
+    """The jobs of the run, in the order of their kinds. Raises ConfigError for one that does not exist.
+
+    ``only_handoffs``: hand-off jobs, and the sync jobs over leads that they rest on.
+    """
     for name in names:
         if name not in config.jobs:
             known = ", ".join(config.jobs) or "none"
             raise ConfigError(f"There is no job {name!r} in the config.", hint=f"Its jobs: {known}.")
     jobs = [job for name, job in config.jobs.items() if not names or name in names]
-    others = [job for job in jobs if job.kind != "sync"]
-    if others and names:
-        place = config.where(("jobs", others[0].name))
-        raise ConfigError(f"job {others[0].name!r}: this version runs `sync` jobs; `{others[0].kind}` is not built yet.",
-                          file=str(place.file), line=place.line)  # fmt: skip
+    jobs = [job for job in jobs if job.kind not in ("activities", "memberships")]
+    if only_handoffs:
+        handoffs = [job for job in jobs if job.kind == "handoff"]
+        bases = {base.name for job in handoffs if (base := agreements.base_of(config, job)) is not None}
+        jobs = [job for job in jobs if job.kind == "handoff" or job.name in bases]
+        if not handoffs:
+            raise ConfigError("`--only-handoffs` has nothing to do: no job of the config is a `handoff`.")
     # parents first: a row whose parent is not there waits for it
     return sorted(
-        (job for job in jobs if job.kind == "sync"),
-        key=lambda job: PARENTS.index(job.entity) if job.entity in PARENTS else 9,
+        jobs, key=lambda job: (KINDS.index(job.kind), PARENTS.index(job.entity) if job.entity in PARENTS else 9)
     )
 
 
@@ -205,8 +210,11 @@ def open_connections(run: Run, workshop: Workshop, jobs: Sequence[Job]) -> list[
         except PluginBroken as broken:
             run.refused[job.name] = broken
             continue
-        for name in job.connections:
-            names |= {f"{name}:{obj}" for obj in observed.objects(workshop.written[name], job.entity)}
+        if job.kind == "sync":
+            for name in job.connections:
+                names |= {f"{name}:{obj}" for obj in observed.objects(workshop.written[name], job.entity)}
+        else:
+            names.update(agreements.touches(job, workshop.written))
         for one in observed.wanted(config, workshop.written, job):
             names |= {
                 f"{name}:{obj}"
@@ -235,7 +243,7 @@ def open_run(run: Run, config: Config, workshop: Workshop, jobs: Sequence[Job]) 
 def _add_job(run: Run, config: Config, workshop: Workshop, job: Job) -> None:
     """One job more — or its refusal, when it names a field that an account lacks: the other jobs run."""
     before = dict(run.lanes), dict(run.mappings)
-    compiled = _job(run, config, workshop, job)
+    compiled = _job(run, config, workshop, job) if job.kind == "sync" else _of_agreement(run, config, workshop, job)
     used = [lane.mapping for lane in compiled.lanes if lane.failed is None]
     lacking = named.lacking([one for one in named.by_config(config) if one.job == job.name], used)
     if lacking:
@@ -278,16 +286,33 @@ def _observed_lane(run: Run, workshop: Workshop, name: str, obj: str) -> Lane | 
     return lane
 
 
-def _job(run: Run, config: Config, workshop: Workshop, job: Job) -> JobRun:
+def _of_agreement(run: Run, config: Config, workshop: Workshop, job: Job) -> JobRun:
+    """A job of the working agreement: people of both sides, and every fact that they list."""
+    lanes, failed = _lanes(run, config, workshop, job, "lead")
+    known: list[Lane] = []
+    for kind in ("activity", "membership"):
+        found, _ = _lanes(run, config, workshop, job, kind, needed=False)
+        known += found
+    if failed is not None and not lanes:
+        raise ConfigError(f"job {job.name!r}: {failed} could not be reached, and was never read before.")
+    make = {"handoff": agreements.handoff, "outcomes": agreements.outcomes}[job.kind]
+    compiled = make(run, config, job, lanes, known, workshop.presets)
+    compiled.failed = failed
+    return compiled
+
+
+def _lanes(
+    run: Run, config: Config, workshop: Workshop, job: Job, entity: str, *, needed: bool = True
+) -> tuple[list[Lane], str | None]:
+    """The lanes of one entity on every connection of a job, and a connection that failed."""
     lanes: list[Lane] = []
-    mapped: dict[str, set[str]] = {}
     failed: str | None = None
     for name in job.connections:
-        objects = [o for o, m in workshop.written[name].items() if m.entity == job.entity]
-        if not objects:
+        objects = observed.objects(workshop.written[name], entity)
+        if not objects and needed:
             place = config.where(("jobs", job.name))
-            raise ConfigError(f"job {job.name!r}: connection {name!r} has no mapping for {job.entity}.", file=str(place.file), line=place.line,
-                              hint=f"Add `mappings.{name}.OBJECT` with `entity: {job.entity}`.")  # fmt: skip
+            raise ConfigError(f"job {job.name!r}: connection {name!r} has no mapping for {entity}.", file=str(place.file), line=place.line,
+                              hint=f"Add `mappings.{name}.OBJECT` with `entity: {entity}`.")  # fmt: skip
         for obj in objects:
             lane = next(
                 (known for known in run.lanes.values() if known.name == f"{name}:{obj}"), None
@@ -298,7 +323,14 @@ def _job(run: Run, config: Config, workshop: Workshop, job: Job) -> JobRun:
             run.lanes[lane.sid] = lane
             run.mappings[lane.sid] = lane.mapping
             lanes.append(lane)
-            mapped.setdefault(name, set()).update(lane.mapping.fields)
+    return lanes, failed
+
+
+def _job(run: Run, config: Config, workshop: Workshop, job: Job) -> JobRun:
+    lanes, failed = _lanes(run, config, workshop, job, job.entity)
+    mapped: dict[str, set[str]] = {}
+    for lane in lanes:
+        mapped.setdefault(lane.stream.connection, set()).update(lane.mapping.fields)
     match: list[Any] = [key[0] if len(key) == 1 else key for key in config.match_of(job.name)]
     run.match[job.entity] = match
     rules = compile_rules(config, job, mapped, lanes, workshop.presets, run)

@@ -15,7 +15,7 @@ from smarksync.model import ABSENT
 from smarksync.plan.side import codecs_by_vendor
 from smarksync.plugin import Can, Receipt, Record, WriteResult
 
-from . import apply, refusals
+from . import apply, facts, refusals
 from .context import JobRun, Lane, Run
 from .intake import fingerprint
 from .lookup import side_of
@@ -85,8 +85,8 @@ def after_match(run: Run) -> None:
     """Creates in doubt: found and linked by now, or looked up by key; what is certain never to have arrived is sent again."""
     for lane in run.lanes.values():
         rows = plans.load(run.ledger, "sid = ? AND status IN ('sending', 'unknown') AND op = 'create'", (lane.sid,))
-        if not rows:
-            continue
+        if not rows or facts.are(lane):
+            continue  # what is no record of a person is judged by the job that sent it
         linked = links.occupied(run.ledger, {row.eid for row in rows})
         found = [row for row in rows if lane.sid in linked.get(row.eid, ())]
         missing = [row for row in rows if lane.sid not in linked.get(row.eid, ())]

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from smarksync.errors import SystemFailure
 from smarksync.ledger import conflicts, entities, inbox, keys, links, plans, quarantine, states
 from smarksync.ledger.plans import PlanRow
-from smarksync.plan.reasons import wanted_hash
+from smarksync.plan.match import parts_of
+from smarksync.plan.reasons import hash_of, wanted_hash
+from smarksync.plan.side import codecs_by_vendor, columns
 from smarksync.plugin import Can, Receipt, Record, WriteResult
 
 from .context import JobRun, Lane, Run
@@ -35,11 +38,12 @@ def _refused(run: Run, job: JobRun, lane: Lane, row: PlanRow, receipt: Receipt) 
     name = f"{lane.name}:{row.rid}" if row.rid else f"{lane.name} (new)"
     plans.remove(run.ledger, [row.seq])
     job.count(lane.sid, "rejected")
+    codec = _at_fault(run, job, lane, row, receipt, code)
     if code == "SMK-DUPLICATE" and row.op == "update" and not _told_apart(run, lane, row, receipt.duplicate_of):
         held = ", ".join(f"{lane.name}:{i}" for i in receipt.duplicate_of) or "another record there"
         body = {"question": f"{name} cannot get this value: {held} has it. Are they one person?", "values": {},
                 "records": [name, *(f"{lane.name}:{i}" for i in receipt.duplicate_of)]}  # fmt: skip
-        field = next(iter(row.body.get("fields", ["record"])), "record")
+        field = codec.name if codec is not None else next(iter(row.body.get("fields", ["record"])), "record")
         conflicts.put(run.ledger, job=job.name, eid=row.eid, field=f"identity:{field}", kind="identity", body=body,
                       run=run.run_id, now=run.stamp())  # fmt: skip
     if code == "SMK-DUPLICATE" and row.op == "create" and receipt.duplicate_of:
@@ -51,13 +55,36 @@ def _refused(run: Run, job: JobRun, lane: Lane, row: PlanRow, receipt: Receipt) 
             run.ledger, job.name, [(row.eid, "the record is no longer there")], states.top(run.ledger) + 1, run.stamp()
         )
         return
-    text = f"{name}: refused — {receipt.message or 'no reason given'}"
+    after, why = row.body.get("after", {}), receipt.message or "no reason given"
+    where = name if codec is None else f"{name}, field {codec.vendor}"
+    wanted = wanted_hash(after) if codec is None else hash_of(codec.raw(after))
+    facts = {"field": receipt.field, "op": row.op, **({} if codec is None else {"canonical": codec.name})}
     quarantine.put(
-        run.ledger, job=job.name, eid=row.eid, sid=lane.sid, kind="refused", field="", code=code, message=text,
-        wanted=wanted_hash(row.body.get("after", {})) + job.rules_hash[:8], facts={"field": receipt.field, "op": row.op},
-        run=run.run_id, now=run.stamp(),
+        run.ledger, job=job.name, eid=row.eid, sid=lane.sid, kind="refused", field=codec.vendor if codec is not None else "",
+        code=code, message=f"{where}: refused — {why}", wanted=wanted + job.rules_hash[:8], facts=facts, run=run.run_id,
+        now=run.stamp(),
     )  # fmt: skip
     job.fates[row.eid] = "quarantined"
+    if codec is not None and set(after) - set(columns(codec, codec.raw(after))):  # the others can go without it
+        states.changed(run.ledger, [(row.eid, None, None, run.run_id)])
+
+
+def _at_fault(run: Run, job: JobRun, lane: Lane, row: PlanRow, receipt: Receipt, code: str) -> Any:
+    """The one field that was refused, when the rest of the row can go without it; None = the record is.
+
+    A new record does not go without what it is known by: nobody would find it again.
+    """
+    codecs, after = codecs_by_vendor(lane.mapping), row.body.get("after", {})
+    codec = codecs.get(receipt.field or "")
+    if codec is None and receipt.field is None and code == "SMK-DUPLICATE" and row.op == "update":
+        codec = lane.mapping.fields.get("email")  # what vendors mean by a duplicate unless they say else
+    if codec is None or codec.vendor not in after or row.consent or row.op not in ("create", "update"):
+        return None
+    if row.op == "create":
+        known_by = {"email", "external_id", *(part for key in job.match for part in parts_of(key))}
+        if code == "SMK-DUPLICATE" or codec.required or codec.name in known_by:
+            return None
+    return codec
 
 
 def _told_apart(run: Run, lane: Lane, row: PlanRow, ids: Sequence[str]) -> bool:

@@ -18,7 +18,7 @@ from smarksync.errors import SmarkSyncError, SystemFailure
 from smarksync.ledger import lease, runs, states
 from smarksync.ledger.db import Ledger
 
-from . import apply, collector, decide, departures, intake, matching, observed, parking, recover, release, report
+from . import apply, collector, decide, departures, facts, intake, matching, observed, parking, recover, release, report
 from .context import JobRun, Options, Review, Run, instant
 from .prepare import OpenSessionFactory, Workshop, chosen_jobs, open_connections, open_run
 from .registry import Registry
@@ -45,7 +45,7 @@ def execute(
 ) -> Result:  # fmt: skip
     """Runs the jobs. A dry run works on a copy of the ledger and stops before the first write."""
     began, started_at = time.monotonic(), now()
-    jobs = chosen_jobs(config, options.jobs)
+    jobs = chosen_jobs(config, options.jobs, only_handoffs=options.only_handoffs)
     scratch: str | None = None
     ledger = ledger or Ledger(config.ledger_url, root=str(config.root))
     if options.dry_run:
@@ -101,6 +101,7 @@ def _work(run: Run) -> None:
     matching.match_inbox(run)
     run.read_seq = states.top(run.ledger)
     observed.learn(run)
+    facts.resolve(run)
     recover.after_match(run)
     parking.wake(run)
     for job in run.jobs:
@@ -112,7 +113,8 @@ def _job(run: Run, job: JobRun) -> None:
     down = [lane for lane in job.lanes if lane.failed is not None] or job.failed is not None
     if down or any(run.connections[c].failed is not None for c in job.rules.connections):
         # nothing is merged from half a picture; opt-outs still reach the systems that can be reached
-        decide.plan_job(run, job, consent_only=True)
+        if job.work is None:
+            decide.plan_job(run, job, consent_only=True)
         if run.review is not None:
             run.review.choose(run, job)
         if not run.options.dry_run:
@@ -121,11 +123,13 @@ def _job(run: Run, job: JobRun) -> None:
         job.failed = job.failed or "a connection failed"
         return
     if not run.options.dry_run:
+        if job.work is not None:
+            job.work.recover(run, job)
         recover.resend(run, job)
     for turn in range(ROUNDS):
         if turn:
             matching.match_inbox(run)
-        top = decide.plan_job(run, job)
+        top = decide.plan_job(run, job) if job.work is None else job.work.plan(run, job)
         whole = run.review is None or run.review.choose(run, job)
         trips = release.weigh_plan(run, job)
         if trips:

@@ -15,6 +15,7 @@ from smarksync.plan.match import keys_of, parts_of
 from smarksync.plan.side import Side, codecs_by_vendor, columns, wire_of
 from smarksync.plugin import Receipt, WriteResult
 
+from . import casebook
 from .context import Lane, Run, instant
 from .lookup import side_of
 from .notes import note
@@ -34,7 +35,7 @@ def settle_locally(run: Run, person: Person, values: Mapping[str, Any], taken: M
 
 def settle(run: Run, done: Iterable[tuple[PlanRow, Receipt]]) -> None:
     """Settles rows that were applied, in one transaction (the caller's)."""
-    done = settle_first(run, settle_plain(run, list(done)))
+    done = settle_first(run, settle_plain(run, casebook.settle(run, list(done))))
     if not done:
         return
     ledger = run.ledger

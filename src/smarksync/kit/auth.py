@@ -9,8 +9,8 @@
     ├── RefreshToken       OAuth 2, RFC 6749 6; a rotated token is saved before it is used
     └── JwtGrant           OAuth 2, RFC 7523 2.1
 
-One thread fetches, the others wait for what it brings. A 401 leads to one new token and one more try;
-the second 401 is handed back, and the client raises :class:`AuthFailed`.
+One thread fetches, the others wait for what it brings. A 401 (or what ``refuses`` takes for one) leads to one new token
+and one more try; the second is handed back, and the client raises :class:`AuthFailed`.
 """
 
 from __future__ import annotations
@@ -90,10 +90,14 @@ class _Renewed(httpx.Auth):
         token = yield from self._get(None)
         request.headers[self.header] = self.prefix + token.text
         response = yield request
-        if response.status_code == 401:
+        if self.refuses(Response(response.status_code, response.headers, response.content)):
             token = yield from self._get(token)
             request.headers[self.header] = self.prefix + token.text
             yield request
+
+    def refuses(self, answer: Response) -> bool:
+        """Whether the answer says that the token is no good: 401, unless a vendor says it otherwise."""
+        return answer.status == 401
 
     def _get(self, refused: Token | None) -> Generator[httpx.Request, httpx.Response, Token]:
         """The token to use; a new one when there is none, it is old, or it is the one just refused."""

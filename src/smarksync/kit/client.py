@@ -143,6 +143,10 @@ class Client:
         """``request("GET", …)``."""
         return self.request("GET", path, **how)
 
+    def wait(self, seconds: float) -> None:
+        """Waits by the clock that this client was given: between two looks at a job that a vendor works on."""
+        self._clock.sleep(seconds)
+
     def server_time(self) -> datetime | None:
         """The server's clock now, by the ``Date`` of its last answer (never ahead of it); None before the first."""
         return self._wire.server_time()

@@ -50,6 +50,14 @@ def close(ledger: Ledger, job: str, eid: int, fields: Iterable[str]) -> None:
     )
 
 
+def close_identity(ledger: Ledger, job: str, eid: int, field: str) -> None:
+    """The value that another record has is no longer wanted, or is tried again: nobody has to say who is who."""
+    ledger.run(
+        "DELETE FROM conflicts WHERE job = ? AND eid = ? AND kind = 'identity' AND field = ?",
+        (job, eid, f"identity:{field}"),
+    )
+
+
 def of_entities(ledger: Ledger, job: str, eids: Iterable[int]) -> dict[int, set[str]]:
     """{eid: fields in question or answered}."""
     sql = "SELECT c.eid, c.field FROM json_each(?) j CROSS JOIN conflicts c WHERE c.eid = j.value AND c.job = ?"

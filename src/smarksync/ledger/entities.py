@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from . import activities, memberships, stages
+from . import activities, memberships, stages, ties
 from .db import Ledger, among, dumps, loads
 
 LIVE, ALIAS, PROVISIONAL, FORGOTTEN = "live", "alias", "provisional", "forgotten"
@@ -89,8 +89,13 @@ def join(ledger: Ledger, loser: int, survivor: int) -> None:
     ledger.run("DELETE FROM due WHERE eid = ?", (loser,))
     ledger.run("DELETE FROM quarantine WHERE eid = ?", (loser,))
     ledger.run("DELETE FROM conflicts WHERE eid = ?", (loser,))
-    for room in (activities, memberships, stages):
+    for room in (activities, memberships, stages, ties):
         room.give(ledger, loser, survivor)
+
+
+def survivor(ledger: Ledger, eid: int) -> int:
+    """The entity that it was joined into, or itself."""
+    return int(ledger.value("SELECT COALESCE(into_eid, eid) FROM entities WHERE eid = ?", (eid,)) or eid)
 
 
 def aliases(ledger: Ledger, eid: int) -> list[int]:

@@ -55,11 +55,11 @@ def clear(ledger: Ledger, eid: int, kinds: Sequence[str], sid: int | None = None
 
 
 def taken(ledger: Ledger, job: str, records: Sequence[tuple[int, int]]) -> None:
-    """(eid, sid): the system has taken the record now, so its earlier refusals are over."""
+    """(eid, sid): the system has taken the record now, so its earlier refusals are over; those of one field are not."""
     if not records or ledger.one("SELECT 1 FROM quarantine WHERE kind = 'refused' LIMIT 1") is None:
         return
     ledger.many(
-        "DELETE FROM quarantine WHERE kind = 'refused' AND job = ? AND eid = ? AND sid = ?",
+        "DELETE FROM quarantine WHERE kind = 'refused' AND field = '' AND job = ? AND eid = ? AND sid = ?",
         [(job, eid, sid) for eid, sid in records],
     )
 

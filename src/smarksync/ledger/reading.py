@@ -49,12 +49,47 @@ def leads(ledger: Ledger, chunk: int = 5_000) -> Iterator[list[LeadRow]]:
         ]
 
 
-def agreed_of(ledger: Ledger, kind: str, chunk: int = 5_000) -> Iterator[tuple[int, str, dict[str, Any]]]:
-    """(eid, entity id, agreed values) of every live entity of a kind."""
+class HandOffRow(NamedTuple):
+    """One hand-off: its lead's agreed values, what came of it, and {state: reason} of the states that it passed."""
+
+    eid: int
+    agreed: dict[str, Any]
+    state: str
+    offered_at: int
+    closed: bool
+    passed: dict[str, str | None]
+
+
+def handoffs(ledger: Ledger, start: int, end: int, chunk: int = 5_000) -> Iterator[list[HandOffRow]]:
+    """The cases that were offered from ``start`` on and before ``end``; of reasons, the last for each state."""
     last = 0
     while True:
         found = ledger.rows(
-            "SELECT eid, ref, agreed FROM entities WHERE eid > ? AND kind = ? AND state = 'live' ORDER BY eid LIMIT ?",
+            "SELECT c.cid, c.eid, e.agreed, c.state, c.offered_at, c.closed_at FROM cases c JOIN entities e ON e.eid = c.eid "
+            "WHERE c.cid > ? AND c.offered_at >= ? AND c.offered_at < ? ORDER BY c.cid LIMIT ?", (last, start, end, chunk),
+        )  # fmt: skip
+        if not found:
+            return
+        first, last = found[0][0], found[-1][0]
+        passed: dict[int, dict[str, str | None]] = {}
+        for cid, state, reason in ledger.rows(
+            "SELECT cid, state, reason FROM case_moves WHERE cid BETWEEN ? AND ? AND state <> 'note' ORDER BY cid, at, mid",
+            (first, last),
+        ):
+            passed.setdefault(cid, {})[state] = reason
+        yield [
+            HandOffRow(eid, loads(agreed), state, offered, closed is not None, passed.get(cid, {}))
+            for cid, eid, agreed, state, offered, closed in found
+        ]
+
+
+def agreed_of(ledger: Ledger, kind: str, chunk: int = 5_000) -> Iterator[tuple[int, str, dict[str, Any]]]:
+    """(eid, entity id, agreed values) of every live entity of a kind."""
+    other = "" if kind == "lead" else " AND kind <> 'lead'"  # said aloud, so that the index of the few is used
+    last = 0
+    while True:
+        found = ledger.rows(
+            f"SELECT eid, ref, agreed FROM entities WHERE eid > ? AND kind = ?{other} AND state = 'live' ORDER BY eid LIMIT ?",
             (last, kind, chunk),
         )
         if not found:

@@ -248,6 +248,10 @@ def _update(
         before = side.shown(codec, person.agreed)
         if codec is side.name_field and before == raw:
             continue
+        if person.refused.get((side.sid, codec.vendor)) == hash_of(raw):
+            outcome.refused.add((side.sid, codec.vendor))
+            outcome.held.add(name)
+            continue
         row.after.update(columns(codec, raw))
         row.before.update(dict.fromkeys(columns(codec, raw)) if before is ABSENT else columns(codec, before))
         row.fields.append(name)
@@ -285,6 +289,9 @@ def _stamp(person: Person, sides: list[Side], outcome: Outcome) -> None:
         codec = side.mapping.fields.get("external_id")
         lacks = side.memo.get("x")
         if codec is None or not codec.write or lacks is None:
+            continue
+        if person.refused.get((side.sid, codec.vendor)) == hash_of(person.ref):
+            outcome.refused.add((side.sid, codec.vendor))
             continue
         row = next((r for r in outcome.rows if r.op == "update" and r.rid == side.rid and r.sid == side.sid), None)
         if row is None:

@@ -24,12 +24,13 @@ def add_creates(
             continue
         if target.policy(merged) is not True:
             continue
-        row = _create_row(person, job, target, verdicts, merged, outcome)
+        held: set[str] = set()
+        row = _create_row(person, job, target, verdicts, merged, outcome, held)
         if row is None:
             continue
-        row.whole = not (outcome.questions or outcome.problems or outcome.left or outcome.held)
+        row.whole = not (outcome.questions or outcome.problems or outcome.left or outcome.held or held)
         decided = {n: v for n, v in verdicts.items() if v.conflict is None}
-        row.fields = [n for n in decided if n in job.rules]
+        row.fields = [n for n in decided if n in job.rules and n not in held]
         if row.whole:
             row.won = {side.key: [] for side in sides}
         explain(row, decided, views, sides)
@@ -44,8 +45,9 @@ def _create_row(
     verdicts: Mapping[str, Verdict],
     merged: Mapping[str, Any],
     outcome: Outcome,
+    held: set[str],
 ) -> Row | None:
-    """The fields of a create, or None with the problem noted."""
+    """The fields of a create, or None with the problem noted; ``held`` gets those that the system does not take."""
     row = Row("create", target.sid, None, {})
     faults: list[Problem] = []
     for name, codec in target.mapping.fields.items():
@@ -70,6 +72,12 @@ def _create_row(
                 continue
             faults.append(Problem(target.sid, "value", problem.code, f"{target.connection}:{target.mapping.stream} (new), "
                                   f"field {codec.vendor}: {problem.message}", codec.vendor, hash_of(value), {"direction": "out"}))  # fmt: skip
+            continue
+        if person.refused.get((target.sid, codec.vendor)) == hash_of(raw):
+            outcome.refused.add((target.sid, codec.vendor))
+            if codec.required:
+                return None
+            held.update(NAME_PARTS if name == "full_name" else (name,))
             continue
         row.after.update({vendor: part for vendor, part in columns(codec, raw).items() if part is not None})
     if faults:

@@ -24,7 +24,7 @@ _GUARDED = ("owner", "lifecycle")
 
 def edited(person: Person, job: JobRules) -> Outcome | None:
     """The outcome of a plain edit, or None when the case is not plain."""
-    if person.answers or person.parked or job.where:
+    if person.answers or person.parked or person.refused or job.where:
         return None
     mover: Side | None = None
     settled: list[Side] = []

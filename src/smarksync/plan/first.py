@@ -21,7 +21,7 @@ _KNOWN = frozenset({"external_id", *CONSENT_FIELDS})
 
 def first(person: Person, job: JobRules) -> Outcome | None:
     """The outcome for a plain newcomer, or None when the case is not plain."""
-    if len(person.sides) != 1 or person.answers or person.parked:
+    if len(person.sides) != 1 or person.answers or person.parked or person.refused:
         return None
     side = person.sides[0]
     memo = side.memo

@@ -53,7 +53,8 @@ class Person:
 
     ``taken_places`` are connections where a link of any state exists, so that nothing is created there.
     ``answers`` are people's decisions on open conflicts, ``asked`` the values by connection that they were asked
-    about; ``parked`` (field, sid) pairs that rest.
+    about; ``parked`` (field, sid) pairs that rest; ``refused`` the hash of the vendor value that a system does not take, by
+    stream and vendor field: it is not sent again.
     """
 
     eid: int
@@ -64,3 +65,4 @@ class Person:
     answers: dict[str, Any] = field(default_factory=dict)
     parked: frozenset[tuple[str, int]] = frozenset()
     asked: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    refused: Mapping[tuple[int, str], str] = field(default_factory=dict)

@@ -35,12 +35,15 @@ class Row:
     adopts: bool = False
     stamp: bool = False
     marks: list[tuple[str, str]] = part(default_factory=list)
+    case: dict[str, Any] = part(default_factory=dict)  # what a hand-off case is told when it is settled (engine/casebook.py)
+    task: dict[str, Any] = part(default_factory=dict)  # it is the task of a case, with these canonical values
 
     def body(self) -> dict[str, Any]:
         """The JSON part of the stored row; empty parts left out. ``values`` are kept beside it, ready to be agreed."""
         parts = {
             "after": self.after, "before": self.before, "fields": self.fields, "taken": self.taken, "won": self.won,
-            "why": self.why, "reason": self.reason, "whole": self.whole, "alone": self.alone,
+            "why": self.why, "reason": self.reason, "whole": self.whole, "alone": self.alone, "case": self.case,
+            "task": self.task,
         }  # fmt: skip
         return {name: value for name, value in parts.items() if value}
 
@@ -89,5 +92,8 @@ class Outcome:
     held: set[str] = part(default_factory=set)  # fields with a write that a problem stopped
     filtered: bool = False
     outside: set[int] = part(default_factory=set)  # streams whose record left `where`
+    refused: set[tuple[int, str]] = part(
+        default_factory=set
+    )  # streams and vendor fields with a value still not taken there
     waits: str = ""  # for a parent that is not there yet
     examined: list[str] = part(default_factory=list)  # fields looked at: their open questions may close

@@ -118,11 +118,11 @@ def test_it_counts_the_days_that_the_brute_clock_counts(span: Any, which: Any, a
 
 def test_the_order_of_questions_does_not_matter() -> None:
     """Years are computed as they are asked for; what a clock showed stays."""
-    fresh = [BusinessCalendar(ODD, "Europe/Berlin") for _ in range(30)]
+    fresh = [BusinessCalendar(ODD, "Europe/Berlin") for _ in range(12)]
     asked = BusinessCalendar(ODD, "Europe/Berlin")
     rng = random.Random(1)
     for one in fresh:
-        a = micros(datetime(rng.randint(2001, 2040), 6, 1, tzinfo=UTC)) + rng.randrange(DAY)
+        a = micros(datetime(rng.randint(2019, 2033), 6, 1, tzinfo=UTC)) + rng.randrange(DAY)
         b = a + rng.randrange(900 * DAY)
         assert asked.hours.elapsed(a, b) == one.hours.elapsed(a, b)
         assert asked.days.elapsed(a, b) == one.days.elapsed(a, b)

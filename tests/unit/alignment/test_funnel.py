@@ -43,6 +43,13 @@ def test_a_customer_of_the_period_who_became_a_lead_before_it():
     assert row.overall.value is None and row.won == 500
 
 
+def test_months_count_what_was_reached_in_them():
+    funnel = Funnel((), 0, 60 * DAY, [0, 31 * DAY])
+    for one in (journey(1, 33), journey(30, 31, 59), journey(31), journey(61)):
+        funnel.add(one)
+    assert [month[:3] for month in funnel.months] == [[2, 0, 0], [1, 2, 1]]
+
+
 def test_groups_are_counted_apart_and_those_without_a_value_are_not_lost():
     funnel = Funnel(("source",), 0, 30 * DAY)
     for one in (journey(1, 2), journey(1), journey(1, source=None)):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from smarksync.cli import failures
+from smarksync.cli.files import write_whole
 from smarksync.cli.globals import Globals
-from smarksync.cli.plan import _write
 from smarksync.cli.quarantine import _record
 from smarksync.config.secrets import Missing, _from_environment
 from smarksync.engine.registry import Registry
@@ -37,7 +37,7 @@ def test_a_connection_is_named_once():
 def test_a_plan_that_cannot_be_written_names_the_file_that_was_asked_for(tmp_path):
     target = tmp_path / "missing" / "plan.json"
     with pytest.raises(FileNotFoundError) as caught:
-        _write(target, ["{}"])
+        write_whole(target, ["{}"])
     code, facts, text = failures._words(caught.value, Globals(), ["plan"])
     assert code == 2 and facts["code"] == "SMK-FILE" and str(target) in text and ".smarksync-" not in text
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from smarksync.alignment.intervals import lift
-from smarksync.ledger import cases, entities, reading
+from smarksync.ledger import cases, reading
 from smarksync.ledger.db import Ledger
 
 from .funnel import share
@@ -36,28 +36,23 @@ class HandOffs:
             "won": defaultdict(_pair),
         }
         self._totals: dict[str, list[int]] = {"accepted": [0, 0], "won": [0, 0]}
-        condition = "offered_at >= ? AND offered_at < ?"
-        for chunk in cases.every(ledger, condition, (period.start, period.end)):
+        for chunk in reading.handoffs(ledger, period.start, period.end):
             self._take(chunk)
 
-    def _take(self, chunk: Sequence[tuple[cases.Case, list[cases.Move]]]) -> None:
-        eids = {case.eid for case, _ in chunk}
-        people = entities.load(self.ledger, eids)
-        happened = reading.what_happened(self.ledger, eids)
-        for case, moves in chunk:
+    def _take(self, chunk: Sequence[reading.HandOffRow]) -> None:
+        happened = reading.what_happened(self.ledger, {row.eid for row in chunk})
+        for row in chunk:
             self.offered += 1
-            self.states[case.state] += 1
-            passed = {move.state for move in moves}
+            self.states[row.state] += 1
             for state, counted in self.reasons.items():
-                said = next((move.reason for move in reversed(moves) if move.state == state), None)
-                if state in passed:
-                    counted[said or "(no reason given)"] += 1
-            accepted = bool(passed & _ACCEPTED)
-            found = self._found(people.get(case.eid, ("", "", {}))[2], happened.get(case.eid, ()), case.offered_at or 0)
-            if accepted or "rejected" in passed:
+                if state in row.passed:
+                    counted[row.passed[state] or "(no reason given)"] += 1
+            accepted = not _ACCEPTED.isdisjoint(row.passed)
+            found = self._found(row.agreed, happened.get(row.eid, ()), row.offered_at)
+            if accepted or "rejected" in row.passed:
                 self._count("accepted", found, accepted)
-            if accepted and case.closed_at is not None:
-                self._count("won", found, case.state == "won")
+            if accepted and row.closed:
+                self._count("won", found, row.state == "won")
 
     def _found(
         self, lead: Mapping[str, Any], happened: Iterable[tuple[int, str]], offered: int

@@ -27,7 +27,7 @@ def collect(config: Config, ledger: Ledger, period: Period, now: datetime) -> di
         "period": {"label": period.label, "from": period.first.isoformat(), "to": period.last.isoformat(), "time_zone": period.zone},
         "made_at": now.isoformat(timespec="seconds"),
         "currency": config.currency,
-        "funnel": funnel.told(counted),
+        "funnel": funnel.told(counted, period),
         "handoffs": HandOffs(ledger, period, segments).told(),
         "attribution": sales.attribution(config, won, became, opened),
         "pipeline": pipeline(ledger, reading.names(ledger, "owner")),

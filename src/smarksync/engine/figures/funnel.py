@@ -7,7 +7,7 @@ from datetime import datetime
 from fractions import Fraction
 from typing import Any
 
-from smarksync.alignment.funnel import Funnel, Journey, first_reached
+from smarksync.alignment.funnel import RUNGS, Funnel, Journey, first_reached
 from smarksync.alignment.intervals import Share
 from smarksync.config import Config
 from smarksync.ledger import reading
@@ -50,8 +50,9 @@ def funnel(
     ledger: Ledger, period: Period, dimensions: Mapping[str, Group], won: Mapping[int, Fraction]
 ) -> tuple[Funnel, dict[int, int]]:
     """The funnel, and {lead: when it became a lead} of those with a sale. ``won``: what each lead's sales brought."""
-    counted = Funnel(tuple(dimensions), period.start, period.end)
+    counted = Funnel(tuple(dimensions), period.start, period.end, [start for _, start in period.months()])
     became: dict[int, int] = {}
+    nothing = Fraction(0)
     for chunk in reading.leads(ledger):
         for row in chunk:
             # a system without a lifecycle still has leads: they are leads since we know them
@@ -61,13 +62,17 @@ def funnel(
             if row.eid in won:
                 became[row.eid] = reached[0]
             named = {name: of(row) for name, of in dimensions.items()}
-            counted.add(Journey(named, reached, won.get(row.eid, Fraction(0))))
+            counted.add(Journey(named, reached, won.get(row.eid, nothing)))
     return counted, became
 
 
-def told(counted: Funnel) -> dict[str, Any]:
+def told(counted: Funnel, period: Period) -> dict[str, Any]:
     """The funnel as plain data."""
     return {
+        "months": [
+            {"month": label, **dict(zip(RUNGS, counts, strict=True))}
+            for (label, _), counts in zip(period.months(), counted.months, strict=True)
+        ],
         "whole": _row(counted.whole()),
         "by": {name: [_row(row) for row in counted.rows(name)] for name in counted.dimensions},
     }

@@ -35,6 +35,14 @@ class Period:
         """The period for people."""
         return f"{self.first.isoformat()} to {self.last.isoformat()}"
 
+    def months(self) -> list[tuple[str, int]]:
+        """(``2026-03``, its first moment within the period) of each month."""
+        day, found = self.first, []
+        while day <= self.last:
+            found.append((day.isoformat()[:7], _micros(day, self.zone)))
+            day = _month(day, 1)
+        return found
+
     def before(self) -> Period:
         """The period of the same length before this one; a whole month, quarter or year gives the one before."""
         months = (self.last.year - self.first.year) * 12 + self.last.month - self.first.month + 1

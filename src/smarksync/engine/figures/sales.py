@@ -40,8 +40,7 @@ class Won:
 
 def won(config: Config, ledger: Ledger, period: Period) -> list[Won]:
     """Opportunities that were won in the period."""
-    found: list[Won] = []
-    unnamed: dict[str, list[Won]] = {}
+    found: list[tuple[Won, list[str], str | None]] = []
     for eid, _, agreed in reading.agreed_of(ledger, "opportunity"):
         at = _closed_at(agreed, period.zone)
         if agreed.get("stage_kind") != "won" or at is None or not period.start <= at < period.end:
@@ -49,16 +48,20 @@ def won(config: Config, ledger: Ledger, period: Period) -> list[Won]:
         amount, currency = (agreed.get("amount") or (None, None))[:2]
         original = None if amount is None else Decimal(amount)
         named = [*([agreed["primary_lead"]] if agreed.get("primary_lead") else ()), *(agreed.get("leads") or ())]
-        people = list(entities.by_refs(ledger, list(dict.fromkeys(named))).values())
-        one = Won(eid, people, False, at, _converted(config, original, currency), currency or config.currency, original)
-        found.append(one)
-        if not people and agreed.get("account"):
-            unnamed.setdefault(agreed["account"], []).append(one)
+        one = Won(eid, [], False, at, _converted(config, original, currency), currency or config.currency, original)
+        found.append((one, named, agreed.get("account")))
+    known = entities.by_refs(ledger, list({ref for _, named, _ in found for ref in named}))
+    unnamed: dict[str, list[Won]] = {}
+    for one, named, account in found:
+        one.people = list(dict.fromkeys(known[ref] for ref in named if ref in known))
+        if not one.people and account:
+            unnamed.setdefault(account, []).append(one)
     for account, eids in reading.people_of_accounts(ledger, unnamed).items():
         for one in unnamed[account]:
             one.people, one.inferred = eids, True
-    _touch(ledger, found)
-    return found
+    sales = [one for one, _, _ in found]
+    _touch(ledger, sales)
+    return sales
 
 
 def _closed_at(agreed: Mapping[str, Any], zone: str) -> int | None:

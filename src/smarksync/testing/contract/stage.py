@@ -7,9 +7,10 @@ are then left out, with that reason. A simulator may offer the same hooks as met
 
 from __future__ import annotations
 
+import itertools
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime
 from importlib import import_module
 from pathlib import Path
@@ -76,8 +77,9 @@ class Stage:
 
     ``streams``: the objects to ask (default: those that can be created, else the first). ``fields``: two or more plain
     text fields of an object that may be empty (default: from preset and live schema). ``page_rows``: how many rows fill
-    more than one page of a read. ``limit``: what the system answers at its limit, ``expired``: to a token that is no
-    longer good. ``real_time``: the system has a clock of its own, so passing time means waiting.
+    more than one page of a read. ``expired``: what the system answers to a token that is no longer good. ``live``: it is
+    one system for all clauses, with a clock of its own: rows are told apart by number, removed where that is possible,
+    and passing time means waiting.
     """
 
     spec: ClassVar[ConnectorSpec]
@@ -85,7 +87,8 @@ class Stage:
     streams: ClassVar[Sequence[str]] = ()
     fields: ClassVar[Mapping[str, Sequence[str]]] = {}
     page_rows: ClassVar[int] = 0
-    real_time: ClassVar[bool] = False
+    live: ClassVar[bool] = False
+    numbers: ClassVar[Iterator[int]]
     #: what is the same in every value that a suite makes up: tells two suites on one live system apart
     label: ClassVar[str] = "kit"
     cassettes: ClassVar[str | None] = None
@@ -129,6 +132,8 @@ class Stage:
 
     def refused(self, stream: str, n: int) -> Iterator[Mapping[str, Any]]:
         """Rows that the system may refuse; the first that it does is used."""
+        if hook := self._of_simulator("refused"):
+            yield from hook(stream)
         good = dict(self.example(stream, n))
         infos = {info.name: info for info in self.describe(stream)}
         required = [name for name in good if infos.get(name) and infos[name].required]
@@ -159,10 +164,17 @@ class Stage:
         if hook := self._of_simulator("delete"):
             hook(stream, id)
             return
-        op = next((op for op in (Op.DELETE, Op.ARCHIVE) if Can(op.value) in self.stream(stream).can), None)
+        self.remove(stream, id)
+
+    def remove(self, stream: str, *ids: str) -> None:
+        """Deletes or archives rows through the connector."""
+        declared = self.stream(stream)
+        op = next((op for op in (Op.DELETE, Op.ARCHIVE) if Can(op.value) in declared.can), None)
         if op is None:
             raise self.lacks("delete", "it cannot delete rows itself")
-        self.settled(self.write(stream, [Write("d1", op, {}, id)]))
+        for start in range(0, len(ids), declared.max_batch):
+            part = ids[start : start + declared.max_batch]
+            self.settled(self.write(stream, [Write(f"d{n}", op, {}, id) for n, id in enumerate(part)]))
 
     def merge(self, stream: str, winner: str, loser: str) -> str:
         """Somebody merges two rows; the id of the one that stays."""
@@ -194,7 +206,7 @@ class Stage:
         """Rows that all carry one time."""
         if hook := self._of_simulator("same_time"):
             return list(hook(stream, rows))
-        if self.real_time:
+        if self.live:
             raise self.lacks("same_time")
         return self.seed(stream, rows)  # the clock stands still
 
@@ -214,18 +226,21 @@ class Stage:
             self.stack = stack
             self.clock = self.make_clock()
             self.log = Lines()
+            self.made: list[tuple[str, str]] = []
             self._schema: dict[str, Sequence[FieldInfo]] = {}
-            self._numbers = 0
+            self._count = self._counter()
             self.given = dict(self.start())
             self.tap = Tap(self.transport(), self.clock.monotonic)
             stack.callback(self.tap.close)
             self.tokens = KeptTokens(self.tap)
             self.connector = self.open()
+            if self.live:
+                stack.callback(self.tidy)
             yield
 
     def make_clock(self) -> Clock:
         """Our own clock: one that tests move, unless the system has a real one."""
-        return SystemClock() if self.real_time else ManualClock()
+        return SystemClock() if self.live else ManualClock()
 
     @property
     def root(self) -> Path:
@@ -290,9 +305,26 @@ class Stage:
 
     def rows(self, stream: str, count: int) -> list[Mapping[str, Any]]:
         """So many new rows."""
-        first = self._numbers + 1
-        self._numbers += count
-        return [self.example(stream, n) for n in range(first, first + count)]
+        return [self.example(stream, self.number()) for _ in range(count)]
+
+    def number(self) -> int:
+        """Another number for a row, new to the system."""
+        return next(self._count)
+
+    def _counter(self) -> Iterator[int]:
+        if not self.live:
+            return itertools.count(1)
+        kind = type(self)
+        if "numbers" not in vars(kind):
+            # by the clock, so that a second go on the same system makes other rows
+            kind.numbers = itertools.count(int(self.clock.now().timestamp()) % 10**6 * 1000)
+        return kind.numbers
+
+    def tidy(self) -> None:
+        """Removes what this clause made, as far as the connector can."""
+        for stream in dict.fromkeys(stream for stream, _ in self.made):
+            with suppress(NotTested, Failed, SystemFailure):
+                self.remove(stream, *(id for where, id in self.made if where == stream))
 
     def seeded(self, stream: str, count: int) -> list[str]:
         """Somebody enters so many rows; their ids."""
@@ -344,7 +376,13 @@ class Stage:
 
     def write(self, stream: str, batch: Sequence[Write]) -> list[Receipt]:
         """Every receipt of a batch."""
-        return list(self.connector.write(stream, list(batch)))
+        receipts = list(self.connector.write(stream, list(batch)))
+        self.note(stream, receipts)
+        return receipts
+
+    def note(self, stream: str, receipts: Sequence[Receipt]) -> None:
+        """Remembers what was made, to be tidied away."""
+        self.made += [(stream, r.id) for r in receipts if r.result is WriteResult.CREATED and r.id]
 
     def create(self, stream: str, rows: Sequence[Mapping[str, Any]]) -> list[str]:
         """Creates rows through the connector, in batches that it takes; their ids."""
@@ -377,8 +415,7 @@ class Stage:
 
     def key(self) -> str:
         """Another entity id."""
-        self._keys = getattr(self, "_keys", 0) + 1
-        return f"{self.label}-key-{self._keys:05}"
+        return f"{self.label}-key-{self.number():05}"
 
     def server_now(self) -> datetime:
         """The system's time, as well as the connector knows it."""

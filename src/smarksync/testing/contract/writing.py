@@ -42,7 +42,7 @@ def _receipts(stage: Stage, stream: StreamSpec, batch: list[Write]) -> list[Rece
 def _refused(stage: Stage, stream: StreamSpec) -> tuple[Mapping[str, Any], Receipt]:
     """A row that the system refuses, and the receipt it got."""
     tried = 0
-    for row in stage.refused(stream.name, 9000):
+    for row in stage.refused(stream.name, stage.number()):
         tried += 1
         (write,) = _creates(stage, [row], f"x{tried}-")
         receipt = _told(stage, stream, [write]).get(write.ref)
@@ -196,6 +196,7 @@ def lost_answer_is_unknown(stage: Stage, stream: StreamSpec) -> None:
         except SystemFailure as error:
             problem = error
         stage.tap.calm()
+        stage.note(stream.name, receipts)
         if not plan.hits:
             raise NotTested("trait", f"creating a row of {stream.name} sends nothing that counts as a write")
         _honest(stage, stream, next(iter(receipts), None), problem, before, f"A create of {stream.name} {what}")

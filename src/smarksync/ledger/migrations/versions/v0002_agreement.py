@@ -38,16 +38,25 @@ TABLES = (
         entered_at INTEGER NOT NULL, actor TEXT NOT NULL, source TEXT NOT NULL, run TEXT NOT NULL, reason TEXT,
         skipped INTEGER NOT NULL DEFAULT 0, body BLOB NOT NULL)""",
     "CREATE INDEX case_moves_cid ON case_moves (cid, at)",
+    # which sale is whose: an opportunity and the leads it names, or its account. Reverse questions are as quick
+    "CREATE TABLE ties (a INTEGER NOT NULL, kind TEXT NOT NULL, b INTEGER NOT NULL, PRIMARY KEY (a, kind, b)) WITHOUT ROWID",
+    "CREATE INDEX ties_b ON ties (b, kind)",
     # every rung that a lead reached, with who moved it
     """CREATE TABLE stages (
         eid INTEGER NOT NULL, stage TEXT NOT NULL, at INTEGER NOT NULL, who TEXT NOT NULL,
         PRIMARY KEY (eid, at, stage)) WITHOUT ROWID""",
     # whose turn it is in a round robin
     "CREATE TABLE rotations (rule TEXT PRIMARY KEY, position INTEGER NOT NULL) WITHOUT ROWID",
-    # what was told about a promise, so that nobody hears it twice
+    # what was told about a promise, so that nobody hears it twice; case 0: of a segment and period, named in `promise`
     """CREATE TABLE notices (
         cid INTEGER NOT NULL, promise TEXT NOT NULL, status TEXT NOT NULL, at INTEGER NOT NULL,
         PRIMARY KEY (cid, promise, status)) WITHOUT ROWID""",
+    # when a clock of a case stood still; one that still does has no end
+    """CREATE TABLE pauses (
+        cid INTEGER NOT NULL, reason TEXT NOT NULL, from_at INTEGER NOT NULL, to_at INTEGER,
+        PRIMARY KEY (cid, reason, from_at)) WITHOUT ROWID""",
+    # owners, campaigns and opportunities are few among a million leads, and reports ask for them alone
+    "CREATE INDEX entities_others ON entities (kind, eid) WHERE kind <> 'lead'",
     # the agreement as it stood, per version, for the change log between versions
     "CREATE TABLE agreements (hash TEXT PRIMARY KEY, version TEXT, at INTEGER NOT NULL, body TEXT NOT NULL) WITHOUT ROWID",
 )

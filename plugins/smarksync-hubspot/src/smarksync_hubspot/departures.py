@@ -1,0 +1,124 @@
+"""What left: archived rows and merges.
+
+Archived rows are listed whole, without a filter by time (crm.md 2.6): one call per hundred of the last 90 days.
+Merges leave no such trace: the winner, which may have an id of its own that nobody has seen yet, names those that
+went into it. It was edited by the merge, so the read that comes first shows it; only what no read of this run
+covers (a run that was killed) is asked for again.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+from smarksync.kit.pages import TokenPages
+from smarksync.plugin import Cursor, Gone, GoneKind, GonePages
+
+from . import changes
+from .client import Api, Json, after_of, results_of
+from .properties import Schema
+from .rows import Shape, instant, ticks
+from .streams import KINDS
+
+_MERGED = "hs_merged_object_ids"
+_PAGE = 100
+#: how far a look at the archive goes back behind the last one
+_OVERLAP = timedelta(minutes=10)
+
+
+class Merges:
+    """What the reads of one run showed of merges, per object, and from which moment on they looked. Thread safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._seen: dict[str, dict[str, Gone]] = {}
+        self._since: dict[str, datetime | None] = {}
+
+    def looked(self, kind: str, since: datetime | None) -> None:
+        """A read was complete, for rows changed from ``since`` on (None: all)."""
+        with self._lock:
+            self._since[kind] = since
+
+    def note(self, kind: str, row: Json) -> None:
+        """Takes note of what went into a row."""
+        for gone in _merged_into(row):
+            with self._lock:
+                self._seen.setdefault(kind, {})[gone.id] = gone
+
+    def since(self, kind: str, mark: datetime | None) -> list[Gone] | None:
+        """Merges since ``mark``, or None when no read of this run covers that time."""
+        with self._lock:
+            if kind not in self._since:
+                return None
+            since = self._since[kind]
+            if since is not None and (mark is None or since > mark):
+                return None
+            return list(self._seen.get(kind, {}).values())
+
+
+def gone(
+    api: Api, schema: Schema, merges: Merges, kind: str, cursor: Cursor | None, until: datetime | None, lag: timedelta
+) -> GonePages:
+    """Merges first, then archived rows, page by page; the cursor moves when all was seen."""
+    mark = _mark(cursor)
+    high = until or api.http.server_time() or datetime.now(UTC)
+    keep: Cursor = {"v": 1, **({"at": mark.isoformat()} if mark else {})}
+    merged: set[str] = set()
+    if KINDS[kind].merges:
+        known = merges.since(kind, mark)
+        found = _merges(api, schema, kind, mark, until, lag) if known is None else known
+        found = [one for one in found if mark is None or one.at is None or one.at >= mark - _OVERLAP]
+        merged = {one.id for one in found}
+        yield tuple(found), keep
+    for group in _archived(api, kind):
+        left = [
+            Gone(str(row["id"]), at=at)
+            for row in group
+            if (at := instant(row.get("archivedAt"))) is not None
+            and (mark is None or at >= mark - _OVERLAP)
+            and (until is None or at <= until)
+            and str(row["id"]) not in merged
+        ]
+        yield tuple(left), keep
+    yield (), {"v": 1, "at": high.isoformat()}
+
+
+def _archived(api: Api, kind: str) -> Iterator[list[Json]]:
+    turn = TokenPages("after")
+    while turn.more:
+        params = {"limit": _PAGE, "archived": "true", "properties": "hs_object_id", **turn.params}
+        answer = api.get(api.at("objects", f"/{kind}"), params)
+        turn.turn(after_of(answer))
+        yield results_of(answer)
+
+
+def _merges(
+    api: Api, schema: Schema, kind: str, mark: datetime | None, until: datetime | None, lag: timedelta
+) -> list[Gone]:
+    shape = Shape(kind, (), schema)
+    filters = [{"propertyName": _MERGED, "operator": "HAS_PROPERTY"}]
+    since = ticks(mark - lag) if mark else 0
+    rows = changes.pages(api, shape, since, ticks(until) if until else None, extra=filters)
+    return [one for page in rows for row in page.rows for one in _merged_into(row)]
+
+
+def _merged_into(row: Json) -> Iterator[Gone]:
+    """``hs_merged_object_ids`` is "id;id"; contacts also tell when: "id:epoch_ms;…" (crm.md 2.6)."""
+    properties = row.get("properties") or {}
+    told = properties.get(_MERGED)
+    if not told:
+        return
+    times: dict[str, datetime] = {}
+    for part in str(properties.get("hs_calculated_merged_vids") or "").split(";"):
+        rid, _, at = part.strip().partition(":")
+        if at.isdigit():
+            times[rid] = datetime.fromtimestamp(int(at) / 1000, UTC)
+    winner = str(row["id"])
+    for rid in (part.strip() for part in str(told).split(";")):
+        if rid and rid != winner:
+            yield Gone(rid, GoneKind.MERGED, winner, at=times.get(rid))
+
+
+def _mark(cursor: Cursor | None) -> datetime | None:
+    return datetime.fromisoformat(cursor["at"]) if cursor and cursor.get("v") == 1 and "at" in cursor else None

@@ -1,0 +1,169 @@
+"""Activities: read as rows of what happened, by type; written as a custom activity of one type.
+
+A type is known by its name, since ids differ by instance and above all by memory. Pseudo fields, which a mapping names
+like any other, say what it means: ``smarksync.type``, ``.actor``, ``.direction``, ``.result``, ``.automated``,
+``.subject``, ``.asset``, ``.url``, ``.campaign``. Attributes are ``attributes.NAME``. Opens and clicks by machines are
+flagged by Marketo ("Is Bot Activity") and shown with the actor ``system``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+from smarksync.kit.pages import position
+from smarksync.plugin import Cursor, FieldInfo, FieldType, Page, Record
+
+from .changes import Types
+from .client import Api, Row, instant
+from .feeds import attributes, feed, first_marks, key, moved, start
+
+#: Type ids per call (docs, rest/activities).
+TYPES_A_CALL = 10
+_CUSTOM_FROM = 100_000
+
+
+class Meaning(NamedTuple):
+    """What a type of Marketo's is in the canonical schema; ``campaign``: where the id of a list or program stands."""
+
+    type: str
+    actor: str
+    direction: str
+    result: str = "none"
+    campaign: str = ""
+
+
+MEANINGS: Mapping[str, Meaning] = {
+    "fill out form": Meaning("form_submitted", "lead", "inbound", "done"),
+    "visit webpage": Meaning("page_viewed", "lead", "inbound", "done"),
+    "send email": Meaning("email_sent", "marketing", "outbound", "done"),
+    "email delivered": Meaning("email_delivered", "marketing", "outbound", "done"),
+    "email bounced": Meaning("email_bounced", "system", "none", "bounced"),
+    "email bounced soft": Meaning("email_bounced", "system", "none", "bounced"),
+    "open email": Meaning("email_opened", "lead", "inbound", "done"),
+    "click email": Meaning("email_clicked", "lead", "inbound", "done"),
+    "unsubscribe email": Meaning("unsubscribed", "lead", "inbound", "done"),
+    "change score": Meaning("score_changed", "marketing", "none"),
+    "add to list": Meaning("list_joined", "marketing", "none", campaign="primary"),
+    "remove from list": Meaning("list_left", "marketing", "none", campaign="primary"),
+    "change status in progression": Meaning("campaign_status_changed", "marketing", "none", campaign="primary"),
+    "change program member status": Meaning("campaign_status_changed", "marketing", "none", campaign="primary"),
+    "interesting moment": Meaning("other", "lead", "inbound", "done"),
+}
+_OTHER = Meaning("other", "marketing", "none")
+#: What tells a status change of "programs" from a change of "lists".
+_STREAM = {"list_joined": "lists", "list_left": "lists", "campaign_status_changed": "programs"}
+_URLS = ("Link", "Webpage URL", "Referrer URL", "URL")
+
+_T = FieldType
+FIELDS: Sequence[FieldInfo] = (
+    FieldInfo("marketoGUID", _T.TEXT, writable=False, unique=True),
+    FieldInfo("leadId", _T.REFERENCE, required=True),
+    FieldInfo("activityDate", _T.INSTANT),
+    FieldInfo("activityTypeId", _T.INT, writable=False),
+    FieldInfo("campaignId", _T.INT, writable=False),
+    FieldInfo("primaryAttributeValueId", _T.INT, writable=False),
+    FieldInfo("primaryAttributeValue", _T.TEXT, writable=False),
+    FieldInfo("smarksync.typeName", _T.TEXT, writable=False),
+    FieldInfo("smarksync.type", _T.TEXT),
+    FieldInfo("smarksync.actor", _T.TEXT),
+    FieldInfo("smarksync.direction", _T.TEXT),
+    FieldInfo("smarksync.result", _T.TEXT),
+    FieldInfo("smarksync.automated", _T.BOOL),
+    FieldInfo("smarksync.subject", _T.TEXT, max_length=255),
+    FieldInfo("smarksync.asset", _T.TEXT, writable=False),
+    FieldInfo("smarksync.url", _T.URL),
+    FieldInfo("smarksync.campaign", _T.REFERENCE, writable=False),
+)
+
+
+def read_activities(
+    api: Api, types: Types, cursor: Cursor | None, until: datetime | None, fields: Sequence[str], *,
+    days: int, look_back: timedelta,
+) -> Iterator[Page]:  # fmt: skip
+    """Activities of the types that mean something here, since the cursor; at first those of so many days."""
+    end = until or api.now()
+    wanted = _wanted(types)
+    groups = [sorted(wanted)[at : at + TYPES_A_CALL] for at in range(0, len(wanted), TYPES_A_CALL)]
+    place = position(cursor, 1)
+    if "marks" not in place or len(place["marks"]) != len(groups):
+        # (an instance that got another type begins anew: rows are keyed, so none counts twice)
+        first = first_marks(api, end - timedelta(days=days))
+        place = {"v": 1, "marks": [first for _ in groups]}
+    marks = list(place["marks"])
+    if not groups:
+        yield Page([], place, False)
+    for number, group in enumerate(groups):
+        params = {"activityTypeIds": ",".join(str(one) for one in group)}
+        known = marks[number]
+        token = start(known, end, look_back)
+        for page in feed(api, "/rest/v1/activities.json", params, token, end):
+            last = not page.more and number == len(groups) - 1
+            marks[number] = moved(known, end, look_back, page.token) if not page.more else [[_LONG_AGO, page.token]]
+            records = [_record(types, row, fields) for row in page.rows]
+            yield Page(records, {"v": 1, "marks": list(marks)}, not last)
+
+
+def _wanted(types: Types) -> dict[int, Meaning]:
+    found = {}
+    for name, row in types.all().items():
+        number = int(row["id"])
+        if name in MEANINGS or number >= _CUSTOM_FROM:
+            found[number] = MEANINGS.get(name, _OTHER)
+    return found
+
+
+def _record(types: Types, row: Row, fields: Sequence[str]) -> Record:
+    at = instant(row.get("activityDate"))
+    known = types.by_id().get(int(row["activityTypeId"]), {})
+    name = str(known.get("name", ""))
+    meaning = MEANINGS.get(name.strip().lower(), _OTHER)
+    told = attributes(row)
+    bot = str(told.get("Is Bot Activity", "")).strip().lower() in ("true", "1", "yes")
+    campaign = None
+    if meaning.campaign and row.get("primaryAttributeValueId"):
+        campaign = str(row["primaryAttributeValueId"])
+    asset = row.get("primaryAttributeValue")
+    pseudo = {
+        "smarksync.typeName": name,
+        "smarksync.type": meaning.type,
+        "smarksync.actor": "system" if bot else meaning.actor,
+        "smarksync.direction": meaning.direction,
+        "smarksync.result": meaning.result,
+        # what the person did is no automatism; what a campaign or a machine did is one
+        "smarksync.automated": bot or meaning.actor != "lead",
+        "smarksync.subject": _subject(meaning, name, asset, told),
+        "smarksync.asset": str(asset) if asset is not None else None,
+        "smarksync.url": next((str(told[url]) for url in _URLS if _is_url(told.get(url))), None),
+        "smarksync.campaign": campaign,
+        "smarksync.campaignStream": _STREAM.get(meaning.type),
+    }
+    shown: dict[str, Any] = {}
+    for field in fields:
+        if field in pseudo:
+            shown[field] = pseudo[field]
+        elif field.startswith("attributes."):
+            shown[field] = told.get(field.removeprefix("attributes."))
+        elif field == "activityDate":
+            shown[field] = at.isoformat() if at else None
+        elif field == "leadId":
+            shown[field] = str(row["leadId"])
+        else:
+            shown[field] = row.get(field)
+    return Record(key(row), shown, changed_at=at)
+
+
+def _subject(meaning: Meaning, name: str, asset: Any, told: Mapping[str, Any]) -> str:
+    if meaning.type == "score_changed":
+        return f"{asset or 'Score'}: {told.get('Old Value', '')} → {told.get('New Value', '')}"
+    if meaning.type == "campaign_status_changed" and told.get("New Status"):
+        return f"{asset or name}: {told['New Status']}"
+    return f"{name}: {asset}" if asset else name
+
+
+def _is_url(text: Any) -> bool:
+    return isinstance(text, str) and text.startswith(("http://", "https://"))
+
+
+_LONG_AGO = "1970-01-01T00:00:00+00:00"

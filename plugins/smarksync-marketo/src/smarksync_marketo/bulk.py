@@ -1,0 +1,167 @@
+"""Bulk extract of leads: jobs over windows of creation time, their queue, their files. Facts: docs (rest/bulk-extract).
+
+A job is created, enqueued, polled (its status moves once a minute) and its file fetched in parts (``Range``). One filter
+and at most 31 days a job, times without fractions. Two jobs run at once and ten wait, for all integrations together;
+beyond that, and when the day's 500 MB are used up, 1029 is the answer. "Canceled" is spelled "Cancelled" by the server.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from smarksync.kit.resolve import Kind, Verdict
+from smarksync.kit.response import Response
+from smarksync.plugin import FieldInfo, Malformed, Record, Throttled, Transient
+
+from .client import Api, error, rows_of, stamp
+from .fields import ALWAYS, csv_reader, record, there_by
+
+WINDOW = timedelta(days=31)
+#: Seconds between two looks at a job: its status is renewed that often.
+POLL = 60.0
+#: Jobs that we have waiting at once; the queue of ten belongs to everybody.
+AHEAD = 3
+#: Longest time that one job may take, in polls.
+_PATIENCE = 240
+_PART = 4 * 1024 * 1024
+_PAGE = 1000
+_PATH = "/bulk/v1/leads/export"
+_OVER = frozenset({"completed", "failed", "cancelled", "canceled"})
+
+
+class NoBulk(Exception):
+    """This instance, or this day, has no bulk extract: another way must be taken."""
+
+
+def windows(first: datetime, last: datetime) -> list[tuple[datetime, datetime]]:
+    """The times between, in pieces that a job takes; neighbours share a second, which both then show."""
+    found = []
+    at = first.replace(microsecond=0)
+    while at < last:
+        end = min(at + WINDOW, last.replace(microsecond=0) + timedelta(seconds=1))
+        found.append((at, end))
+        at = end
+    return found
+
+
+def by_bulk(
+    api: Api, infos: Mapping[str, FieldInfo], fields: Sequence[str], first: datetime, last: datetime
+) -> Iterator[tuple[list[Record], datetime, bool]]:
+    """Leads created between two times, as (records, start of the window that is not finished, more).
+
+    Raises :class:`NoBulk` when the jobs are refused for good."""
+    waiting = deque(windows(first, last))
+    under_way: deque[tuple[tuple[datetime, datetime], str]] = deque()
+    while waiting or under_way:
+        while waiting and len(under_way) < AHEAD:
+            job = _begin(api, infos, fields, waiting[0], must=not under_way)
+            if job is None:
+                break  # the queue is full: ours come first
+            under_way.append((waiting.popleft(), job))
+        window, job = under_way.popleft()
+        whole = _done(api, job)
+        lines = csv.reader(_text(api, job, whole))
+        header = next(lines, None)
+        more = bool(waiting or under_way)
+        page: list[Record] = []
+        if header is not None:
+            read = csv_reader(infos, header)
+            for line in lines:
+                page += [record(row, fields) for row in there_by([read(line)], last)]
+                if len(page) >= _PAGE:
+                    yield page, window[0], True
+                    page = []
+        yield page, window[1], more
+
+
+def _begin(
+    api: Api, infos: Mapping[str, FieldInfo], fields: Sequence[str], window: tuple[datetime, datetime], *, must: bool
+) -> str | None:
+    """Creates and enqueues the job of a window; None when the queue is full and we have others in it."""
+    asked = [name for name in dict.fromkeys((*ALWAYS, *fields)) if name in infos or name in ALWAYS]
+    body = {
+        "fields": asked,
+        "format": "CSV",
+        "filter": {"createdAt": {"startAt": stamp(window[0]), "endAt": stamp(window[1])}},
+    }
+    job = ""
+    for _ in range(_PATIENCE):
+        if not job:
+            made = api.call("POST", f"{_PATH}/create.json", json=body, kind="read", about_rows=True, idempotent=False)
+            code, words = error(made)
+            if code is None:
+                job = str(rows_of(made)[0]["exportId"])
+        if job:
+            queued = api.call("POST", f"{_PATH}/{job}/enqueue.json", kind="read", about_rows=True, idempotent=False)
+            code, words = error(queued)
+            if code is None:
+                return job
+        if code != "1029" or "quota" in words.lower():
+            raise NoBulk(f"bulk extract is refused ({code})")
+        if not must:
+            _cancel(api, job)
+            return None
+        api.http.wait(POLL)
+    raise Throttled("Marketo's queue for bulk extracts stays full.", retry_after=POLL)
+
+
+def _cancel(api: Api, job: str) -> None:
+    if job:
+        api.call("POST", f"{_PATH}/{job}/cancel.json", kind="read", about_rows=True)
+
+
+def _done(api: Api, job: str) -> Mapping[str, Any]:
+    """The job once it is over; polls it."""
+    for _ in range(_PATIENCE):
+        status = rows_of(api.get(f"{_PATH}/{job}/status.json"))[0]
+        word = str(status.get("status", "")).lower()
+        if word == "completed":
+            return status
+        if word in _OVER:
+            raise NoBulk(f"the bulk extract was {word}")
+        api.http.wait(POLL)
+    raise Transient("A bulk extract of Marketo's does not come to its end.", hint="The next run asks by id instead.")
+
+
+def _text(api: Api, job: str, status: Mapping[str, Any]) -> Iterator[str]:
+    """The lines of a job's file, fetched in parts and checked against its checksum."""
+    size = int(status.get("fileSize") or 0)
+    if not int(status.get("numberOfRecords") or 0) and not size:
+        return  # a job without rows has no file
+    digest = hashlib.sha256()
+    rest = b""
+    at = 0
+    while at < size or not size:
+        part = _part(api, job, at, min(at + _PART, size) - 1 if size else None)
+        digest.update(part)
+        at += len(part)
+        cut = (rest + part).rfind(b"\n") + 1
+        whole, rest = (rest + part)[:cut], (rest + part)[cut:]
+        # a field may hold a line break: the reader above puts such lines together again
+        yield from io.StringIO(whole.decode("utf-8-sig" if at == len(part) else "utf-8"), newline="")
+        if not size:
+            break
+        if not part:
+            raise Transient("Marketo's bulk file is shorter than its job says.")
+    if rest:
+        yield rest.decode()
+    said = str(status.get("fileChecksum") or "").removeprefix("sha256:")
+    if said and said != digest.hexdigest():
+        raise Malformed("Marketo's bulk file is not the one that its job describes (checksum).")
+
+
+def _part(api: Api, job: str, first: int, last: int | None) -> bytes:
+    def not_there(response: Response) -> Verdict | None:
+        if response.status == 404:  # text/plain: the file is not ready, or kept no longer (docs, rest/bulk-extract)
+            return Verdict(Kind.TRANSIENT, "has no such bulk file (404)", again=False)
+        return None
+
+    headers = None if last is None else {"Range": f"bytes={first}-{last}"}
+    answer = api.http.request("GET", f"{_PATH}/{job}/file.json", headers=headers, resolve=not_there, expect="any")
+    return answer.content if answer.status == 206 or last is None else answer.content[first : last + 1]

@@ -1,0 +1,208 @@
+"""Marketo as a connector: what the engine talks to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+
+from smarksync.plugin import (
+    AuthFailed,
+    CheckReport,
+    Cursor,
+    FieldInfo,
+    GonePages,
+    Invalid,
+    Page,
+    PermissionDenied,
+    Receipt,
+    Record,
+    Session,
+    Write,
+)
+
+from .activities import FIELDS as ACTIVITY_FIELDS
+from .activities import read_activities
+from .changes import Types
+from .client import PAGE, Api, Row, error, rows_of
+from .fields import create_fields, describe_leads, leads_by, record
+from .leads import Leads
+from .members import Enroller
+from .objects import (
+    ASSET_FIELDS,
+    OBJECTS,
+    UNAVAILABLE,
+    describe_object,
+    found_objects,
+    read_assets,
+    read_companies,
+)
+from .settings import MarketoSettings
+from .writes import Writer
+
+_CURSOR: Cursor = {"v": 1}
+
+
+class Marketo:
+    """One instance. Opens no connection before the first call."""
+
+    def __init__(self, settings: MarketoSettings, session: Session) -> None:
+        self._settings = settings
+        self._api = Api(settings, session)
+        self._types = Types(self._api)
+        self._described: dict[str, Sequence[FieldInfo]] = {}
+        self._leads = Leads(self._api, settings, self._types, self._infos)
+        self._writer = Writer(self._api, settings, self._infos)
+        self._enroller = Enroller(self._api, settings, self._infos)
+
+    def check(self) -> CheckReport:
+        """Token, permissions and today's calls, by calls that write nothing."""
+        try:
+            used = self._used()
+            describe = self._api.get("/rest/v1/leads/describe2.json", kind="schema", tolerate=("603", "610"))
+        except (AuthFailed, PermissionDenied) as refusal:
+            return CheckReport(ok=False, problems=(str(refusal),))
+        problems = []
+        if error(describe)[0] == "603":
+            problems.append("The API user's role may not read leads (Read-Only Lead or Read-Write Lead is missing).")
+        warnings = []
+        feed = self._api.get("/rest/v1/activities/types.json", kind="schema", tolerate=("603",))
+        if error(feed)[0] == "603":
+            problems.append(
+                "The API user's role may not read activities (Read-Only Activity): changes cannot be found."
+            )
+        if used is None:
+            warnings.append("Today's number of calls cannot be asked for (Read-Only Usage is missing).")
+        elif used > self._settings.daily_quota * 9 // 10:
+            warnings.append(f"{used} of {self._settings.daily_quota} calls of today are used up.")
+        for stream in OBJECTS:
+            if not self._objects(stream):
+                warnings.append(
+                    f"{stream} cannot be reached by the API: with a native CRM sync that is as it should be."
+                )
+        left = None if used is None else max(0, self._settings.daily_quota - used)
+        user = self._api.auth.user or "API user"
+        return CheckReport(not problems, f"{self._api.http.host} as {user}", tuple(problems), tuple(warnings), left)
+
+    def _used(self) -> int | None:
+        """Calls that all integrations together made today."""
+        body = self._api.get("/rest/v1/stats/usage.json", kind="schema", tolerate=("603", "610"))
+        rows = rows_of(body)
+        return int(rows[0]["total"]) if rows and "total" in rows[0] else (0 if error(body)[0] is None else None)
+
+    def server_time(self) -> datetime:
+        """Marketo's clock, by its ``Date`` header; asks a small thing when there was no answer yet."""
+        known = self._api.http.server_time()
+        if known is None:
+            self.describe("leads")
+            known = self._api.now()
+        return known
+
+    def describe(self, stream: str) -> Sequence[FieldInfo]:
+        """The live schema; activities, lists and programs have a fixed one."""
+        if stream == "activities":
+            return ACTIVITY_FIELDS
+        if stream in ASSET_FIELDS:
+            return ASSET_FIELDS[stream]
+        self._described[stream] = describe_leads(self._api) if stream == "leads" else describe_object(self._api, stream)
+        return self._described[stream]
+
+    def create_fields(self, stream: str, names: Sequence[str]) -> Sequence[str]:
+        """Makes our own fields on leads; one sentence each."""
+        self._described.pop(stream, None)
+        return create_fields(self._api, stream, names)
+
+    def read(
+        self, stream: str, *, cursor: Cursor | None, until: datetime | None, fields: Sequence[str]
+    ) -> Iterator[Page]:
+        """Leads and activities: what changed since the cursor. Companies, programs and lists: all of them."""
+        if stream == "leads":
+            yield from self._leads.read(cursor, until, fields)
+        elif stream == "activities":
+            yield from read_activities(
+                self._api, self._types, cursor, until, fields, days=self._settings.activity_days,
+                look_back=timedelta(minutes=self._settings.look_back_minutes),
+            )  # fmt: skip
+        elif stream in ASSET_FIELDS:
+            yield from read_assets(self._api, stream, fields)
+        elif stream == "companies" and self._objects(stream):
+            yield from read_companies(self._api, fields)
+        else:
+            yield Page([], _CURSOR, False)  # nothing lists opportunities; what is not there shows nothing
+
+    def gone(self, stream: str, *, cursor: Cursor | None, until: datetime | None) -> GonePages:
+        """Leads deleted, or merged into others."""
+        if stream != "leads":
+            raise Invalid(f"Marketo does not tell which {stream} were deleted.")
+        return self._leads.gone(cursor, until)
+
+    def find(self, stream: str, key: str, values: Sequence[str], *, fields: Sequence[str]) -> Iterator[Record]:
+        """Every row whose ``key`` is one of ``values``; Marketo compares without regard to case."""
+        wanted = list(dict.fromkeys(v.strip() for v in values if v and v.strip() and "," not in v))
+        if stream in OBJECTS:
+            if self._objects(stream):
+                yield from found_objects(self._api, stream, key, wanted, fields)
+            return
+        self._only_leads(stream)
+        for start in range(0, len(wanted), PAGE):
+            # asked for although not wanted: what came is checked against what was asked
+            for row in leads_by(self._api, key, wanted[start : start + PAGE], (*fields, key)):
+                yield record(row, fields)
+
+    def fetch(self, stream: str, ids: Sequence[str], *, fields: Sequence[str]) -> Iterator[Record]:
+        """Rows by id; one that is gone is not yielded."""
+        wanted = list(dict.fromkeys(ids))
+        if stream in OBJECTS:
+            if self._objects(stream):
+                yield from found_objects(self._api, stream, OBJECTS[stream][1], wanted, fields)
+            return
+        self._only_leads(stream)
+        numbers = [rid for rid in wanted if rid.isdigit()]
+        for start in range(0, len(numbers), PAGE):
+            for row in leads_by(self._api, "id", numbers[start : start + PAGE], fields):
+                yield record(row, fields)
+
+    def write(self, stream: str, batch: Sequence[Write]) -> Iterator[Receipt]:
+        """Full batches, one call at a time; see writes.py and members.py."""
+        if stream == "leads":
+            return self._writer.leads(batch)
+        if stream == "companies":
+            return self._writer.companies(batch)
+        if stream in ("lists", "programs"):
+            return self._enroller.members(stream, batch)
+        if stream == "activities":
+            return self._enroller.activities(batch, self._own_type())
+        raise Invalid(f"Marketo's {stream} are read only here.")
+
+    def close(self) -> None:
+        """Lets go of the connections; may be called twice."""
+        self._api.close()
+
+    # --- what is asked once ------------------------------------------------------------------------------
+
+    def _infos(self) -> Mapping[str, FieldInfo]:
+        known = self._described.get("leads") or self.describe("leads")
+        return {info.name: info for info in known}
+
+    def _objects(self, stream: str) -> bool:
+        """Whether this instance shows that object to us at all."""
+        if stream not in self._described:
+            self.describe(stream)
+        return bool(self._described[stream])
+
+    def _own_type(self) -> Row | None:
+        """The custom activity type of the settings, by name, API name or id."""
+        wanted = self._settings.activity_type
+        if wanted is None:
+            return None
+        for name, row in self._types.all().items():
+            if wanted.strip().lower() in (name, str(row["id"]), str(row.get("apiName", "")).lower()):
+                return row
+        return None
+
+    @staticmethod
+    def _only_leads(stream: str) -> None:
+        if stream != "leads":
+            raise Invalid(f"Marketo's {stream} cannot be looked up.")
+
+
+__all__ = ["UNAVAILABLE", "Marketo"]

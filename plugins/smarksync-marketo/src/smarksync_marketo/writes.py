@@ -1,0 +1,155 @@
+"""Writes of leads and companies: in batches of 300, one call at a time.
+
+* New leads are sent ``createOnly``, known ones ``updateOnly`` by id. ``createOrUpdate`` would overwrite a lead that we
+  did not know of, and concurrent upserts of one key make duplicates (docs, rest/leads); createOnly names it instead
+  (1005), and it is looked up and matched.
+* Two rows with one key never travel together, nor does a second call before the first is answered.
+* Fields of the company are not sent with an update (see fields.COMPANY_FIELDS).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from smarksync.plugin import Op, Receipt, Write, WriteResult
+
+from .client import PAGE, Row
+from .fields import COMPANY_FIELDS, leads_by
+from .sending import GONE, Sender, by_op, number, rejected, waves, without_nulls
+
+
+class Writer(Sender):
+    """Leads and companies."""
+
+    # --- leads ------------------------------------------------------------------------------------------
+
+    def leads(self, batch: Sequence[Write]) -> Iterator[Receipt]:
+        """Creates, updates and deletes of leads."""
+        for op, rows in by_op(batch):
+            if op is Op.CREATE:
+                yield from self._creates(rows)
+            elif op is Op.UPDATE:
+                yield from self._updates(rows)
+            elif op is Op.DELETE:
+                yield from self.in_parts(rows, self._delete_call, lambda w: {"id": number(w.id)})
+            else:
+                for write in rows:
+                    yield rejected(write, "SMK-INVALID", f"Marketo cannot {op} leads.")
+
+    def _creates(self, rows: Sequence[Write]) -> Iterator[Receipt]:
+        lookup = self._settings.lookup_field
+        ready = []
+        for write in rows:
+            if write.fields.get(lookup) in (None, ""):
+                said = f"Without {lookup} a lead cannot be created: it would be a new one each time."
+                yield rejected(write, "SMK-INVALID", said, field=lookup)
+            else:
+                ready.append(write)
+        for wave in waves(ready, lambda w: str(w.fields[lookup]).strip().casefold()):
+            receipts = list(self.in_parts(wave, self._create_call, lambda w: without_nulls(w.fields)))
+            yield from self._with_holders(wave, receipts, lookup)
+
+    def _create_call(self, rows: Sequence[Write]) -> Mapping[str, Any]:
+        body: dict[str, Any] = {
+            "action": "createOnly",
+            "lookupField": self._settings.lookup_field,
+            "input": [without_nulls(w.fields) for w in rows],
+        }
+        if self._settings.partition:
+            body["partitionName"] = self._settings.partition
+        return self._api.call("POST", "/rest/v1/leads.json", json=body, idempotent=False, about_rows=True)
+
+    def _with_holders(self, rows: Sequence[Write], receipts: Sequence[Receipt], lookup: str) -> Iterator[Receipt]:
+        """Duplicates with the leads that have the key, looked up together."""
+        doubles = {r.ref for r in receipts if r.code == "SMK-DUPLICATE"}
+        values = [str(w.fields[lookup]) for w in rows if w.ref in doubles]
+        holders: dict[str, list[str]] = {}
+        if values:
+            for start in range(0, len(values), PAGE):
+                for row in leads_by(self._api, lookup, values[start : start + PAGE], (lookup,)):
+                    holders.setdefault(str(row.get(lookup) or "").strip().casefold(), []).append(str(row["id"]))
+        of = {w.ref: str(w.fields[lookup]).strip().casefold() for w in rows}
+        for receipt in receipts:
+            if receipt.ref in doubles:
+                ids = tuple(sorted(holders.get(of[receipt.ref], ()), key=int))
+                receipt = receipt._replace(duplicate_of=ids, field=lookup)
+            yield receipt
+
+    def _updates(self, rows: Sequence[Write]) -> Iterator[Receipt]:
+        """Fields of the company are not sent (see fields.COMPANY_FIELDS): the receipt says what they stay as."""
+        companies = {w.ref for w in rows if COMPANY_FIELDS & w.fields.keys()}
+        kept = self._companies_of([w for w in rows if w.ref in companies]) if companies else {}
+        send = []
+        for write in rows:
+            own = {name: value for name, value in write.fields.items() if name not in COMPANY_FIELDS}
+            if write.ref in companies and write.id not in kept:
+                yield Receipt(write.ref, WriteResult.CONFLICT, write.id, code="SMK-GONE", message=GONE)
+            elif own:
+                send.append(write._replace(fields=own))
+            else:
+                yield self._told(Receipt(write.ref, WriteResult.UPDATED, write.id), write, kept)
+        before = {w.ref: w for w in rows}
+        for receipt in self.in_parts(send, self._update_call, lambda w: {"id": number(w.id), **w.fields}):
+            yield self._told(receipt, before[receipt.ref], kept)
+
+    def _update_call(self, rows: Sequence[Write]) -> Mapping[str, Any]:
+        body = {
+            "action": "updateOnly",
+            "lookupField": "id",
+            "input": [{"id": number(w.id), **w.fields} for w in rows],
+        }
+        # the same values twice make the same lead: a lost answer may be asked for again
+        return self._api.call("POST", "/rest/v1/leads.json", json=body, idempotent=True, about_rows=True)
+
+    def _companies_of(self, rows: Sequence[Write]) -> dict[str, Row]:
+        names = sorted({name for w in rows for name in w.fields if name in COMPANY_FIELDS})
+        found: dict[str, Row] = {}
+        for start in range(0, len(rows), PAGE):
+            ids = [w.id or "" for w in rows[start : start + PAGE]]
+            found.update((str(row["id"]), row) for row in leads_by(self._api, "id", ids, names))
+        return found
+
+    def _told(self, receipt: Receipt, write: Write, kept: Mapping[str, Row]) -> Receipt:
+        if (
+            receipt.result not in (WriteResult.UPDATED, WriteResult.UNCHANGED)
+            or write.id is None
+            or write.id not in kept
+        ):
+            return receipt
+        stay = {name: kept[write.id].get(name) for name in write.fields if name in COMPANY_FIELDS}
+        said = "Fields of the company are not changed through a lead: sync companies for that."
+        return receipt._replace(stored={**(receipt.stored or {}), **stay}, message=said)
+
+    def _delete_call(self, rows: Sequence[Write]) -> Mapping[str, Any]:
+        body = {"input": [{"id": number(w.id)} for w in rows]}
+        return self._api.call("POST", "/rest/v1/leads/delete.json", json=body, idempotent=True, about_rows=True)
+
+    # --- companies, membership, activities --------------------------------------------------------------
+
+    def companies(self, batch: Sequence[Write]) -> Iterator[Receipt]:
+        """Companies by ``externalCompanyId``: our own id for a new one."""
+        for op, rows in by_op(batch):
+            if op not in (Op.CREATE, Op.UPDATE):
+                for write in rows:
+                    yield rejected(write, "SMK-INVALID", f"Marketo's companies are not {op}d here.")
+                continue
+            action = "createOnly" if op is Op.CREATE else "updateOnly"
+
+            def row_of(write: Write) -> dict[str, Any]:
+                rid = write.id or write.fields.get("externalCompanyId") or write.key
+                return {**write.fields, "externalCompanyId": rid}
+
+            def call(rows: Sequence[Write], action: str = action, row_of: Any = row_of) -> Mapping[str, Any]:
+                body = {"action": action, "dedupeBy": "dedupeFields", "input": [row_of(w) for w in rows]}
+                return self._api.call(
+                    "POST", "/rest/v1/companies.json", json=body, idempotent=action == "updateOnly", about_rows=True
+                )
+
+            named = {w.ref: str(row_of(w)["externalCompanyId"]) for w in rows}
+            for receipt in self.in_parts(rows, call, row_of):
+                if receipt.result in (WriteResult.CREATED, WriteResult.UPDATED):
+                    receipt = receipt._replace(id=named[receipt.ref])
+                elif receipt.code == "SMK-DUPLICATE":
+                    receipt = receipt._replace(duplicate_of=(named[receipt.ref],))
+                yield receipt

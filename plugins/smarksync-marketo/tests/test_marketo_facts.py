@@ -1,0 +1,585 @@
+"""How Marketo is read: feeds, the first load, bulk extract, what left. Each fact has its switch in the simulator."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, timedelta
+
+import pytest
+
+from smarksync.plugin import OWN_USER, FieldType, GoneKind, Invalid, Op
+
+from .conftest import FIELDS, Instance
+
+Make = Callable[..., Instance]
+
+
+def started(m: Instance, **settings: object) -> tuple[Instance, dict[str, object], object]:
+    """An instance that was read once, and whose deletes were asked for once."""
+    m.again(**settings)
+    _, cursor = m.read()
+    _, gone = m.gone()
+    m.clock.move(3600)
+    m.again()
+    return m, dict(cursor), gone
+
+
+# --- the schema (rest/leads) ------------------------------------------------------------------------------
+
+
+def test_describe_tells_types_lengths_and_what_may_be_written(marketo: Make) -> None:
+    infos = {info.name: info for info in marketo().connector.describe("leads")}
+    assert infos["email"].type is FieldType.EMAIL and infos["email"].max_length == 255
+    assert infos["leadScore"].type is FieldType.INT and infos["unsubscribed"].type is FieldType.BOOL
+    assert infos["address"].max_length == 30_000
+    assert not infos["createdAt"].writable and not infos["originalSourceInfo"].writable
+
+
+def test_describe_falls_back_on_the_older_call_where_the_newer_is_not_allowed(marketo: Make) -> None:
+    m = marketo()
+    body = {"requestId": "1", "success": False, "errors": [{"code": "603", "message": "Access denied"}]}
+    m.sim.faults.answer(200, body, times=None, path="/rest/v1/leads/describe2.json")
+    infos = {info.name: info for info in m.connector.describe("leads")}
+    assert infos["email"].type is FieldType.EMAIL and not infos["createdAt"].writable
+
+
+def test_fields_of_ours_are_made_in_one_call_and_only_those_that_are_missing(marketo: Make) -> None:
+    m = marketo()
+    said = m.connector.create_fields("leads", ["smarkSyncId", "smarkSyncHandoffNote", "somethingElse"])
+    assert sum("was made" in text for text in said) == 2 and any("somethingElse" in text for text in said)
+    infos = {info.name: info for info in m.connector.describe("leads")}
+    assert infos["smarkSyncHandoffNote"].max_length == 30_000
+    before = m.sim.count(write=True)
+    assert any("there already" in text for text in m.connector.create_fields("leads", ["smarkSyncId"]))
+    assert m.sim.count(write=True) == before
+
+
+def test_subscription_without_room_for_a_field_says_so(marketo: Make) -> None:
+    m = marketo(creatable_fields=1)
+    said = m.connector.create_fields("leads", ["smarkSyncId", "smarkSyncJourney"])
+    assert [("was made" in text, "not made" in text) for text in said] == [(True, False), (False, True)]
+
+
+# --- the first load (rest/leads: nothing lists all leads) -------------------------------------------------
+
+
+@pytest.mark.parametrize("first", [1, 950, 40_000, 1_000_003])
+@pytest.mark.parametrize("many", [1, 7, 650])
+def test_every_lead_is_found_wherever_ids_begin(marketo: Make, first: int, many: int) -> None:
+    m = marketo()
+    m.world.skip_ids(first - 1001)
+    m.clock.move(-86_400 * 200)
+    ids = [str(m.world.add(email=f"p{n}@example.com")) for n in range(many)]
+    m.clock.move(86_400 * 200)
+    rows, _ = m.read()
+    assert sorted(rows, key=int) == ids
+    assert m.calls("/rest/v1/leads.json") <= -(-many // 300) + 15
+
+
+def test_holes_in_the_ids_end_no_load(marketo: Make) -> None:
+    m = marketo()
+    ids = []
+    for _ in range(4):
+        ids += [str(m.world.add(email=f"h{len(ids)}@example.com")) for _ in range(50)]
+        m.world.skip_ids(2000)
+    rows, _ = m.read()
+    assert set(ids) == set(rows)
+
+
+def test_calls_of_a_load_are_a_page_of_300_each(marketo: Make) -> None:
+    m = marketo(people=4000)
+    rows, _ = m.read()
+    assert len(rows) == len(m.world.leads)
+    reads = m.session.counts["read"]
+    assert reads <= 1.05 * (4000 / 300) + 5
+
+
+def test_what_changes_while_we_load_is_told_by_the_next_read(marketo: Make) -> None:
+    m = marketo(people=1500)
+    number = min(m.world.leads)
+    m.clock.move(1)
+    pages = m.connector.read("leads", cursor=None, until=m.sim.now(), fields=FIELDS)
+    page = next(pages)
+    m.clock.move(5)
+    m.world.edit(number, lastName="Meanwhile")
+    late = m.world.add(email="meanwhile@example.com")
+    for page in pages:
+        assert str(late) not in {record.id for record in page.records}
+    rows, _ = m.read(page.cursor)
+    assert rows[str(number)].fields["lastName"] == "Meanwhile"
+    assert str(late) in rows
+
+
+def test_load_that_was_cut_off_goes_on_where_it_was(marketo: Make) -> None:
+    m = marketo(people=1500)
+    pages = m.connector.read("leads", cursor=None, until=m.sim.now(), fields=FIELDS)
+    first = next(pages)
+    while not first.records:
+        first = next(pages)
+    m.again()
+    rows, _ = m.read(first.cursor)
+    assert {r.id for r in first.records} | rows.keys() == {str(n) for n in m.world.leads}
+    assert not {r.id for r in first.records} & rows.keys()
+
+
+# --- bulk extract (rest/bulk-extract, rest/bulk-lead-extract) ----------------------------------------------
+
+
+def test_bulk_rows_look_exactly_like_those_of_the_api(marketo: Make) -> None:
+    m = marketo(people=300)
+    m.world.edit(min(m.world.leads), address='12, "The Mews"\nBack yard', lastName="Größe")
+    names = (*FIELDS, "address", "annualRevenue", "doNotCall", "createdAt")
+    by_id, _ = m.read(fields=names)
+    m.again(bulk="always")
+    by_bulk, cursor = m.read(fields=names)
+    assert {i: r.fields for i, r in by_bulk.items()} == {i: r.fields for i, r in by_id.items()}
+    assert "changes" in cursor
+    assert m.sim.count(path="/file.json") > 0
+
+
+def test_bulk_is_chosen_by_size(marketo: Make) -> None:
+    m = marketo(people=600)
+    m.again(bulk_from=100_000)
+    m.read()
+    assert m.sim.count(path="/bulk/") == 0
+    m.again(bulk_from=300)
+    m.read()
+    assert m.sim.count(path="/bulk/") == 0  # thirty windows of a month cost more calls than two pages
+    m.world.skip_ids(100_000)
+    m.world.add(email="far@example.com")
+    m.clock.move(1)
+    rows, _ = m.read()
+    assert str(max(m.world.leads)) in rows
+    assert m.sim.count(path="/create.json") >= 20
+
+
+def test_jobs_are_waited_for_a_minute_at_a_time_and_windows_are_31_days_at_most(marketo: Make) -> None:
+    m = marketo(people=200)
+    m.again(bulk="always")
+    m.read()
+    assert set(m.clock.slept) == {60.0}
+    assert all(job.until - job.since <= timedelta(days=31) for job in m.sim.jobs.values())
+    assert m.sim.count(path="/status.json") <= 4 * len(m.sim.jobs)
+
+
+def test_full_queue_is_waited_for(marketo: Make) -> None:
+    m = marketo(people=200, bulk_running=1, bulk_queue=0)
+    m.again(bulk="always")
+    rows, _ = m.read()
+    assert len(rows) == len(m.world.leads)
+
+
+@pytest.mark.parametrize("word", ["Cancelled", "Canceled"])
+def test_cancelled_jobs_end_in_the_other_way(marketo: Make, word: str) -> None:
+    m = marketo(people=200, cancelled=word)
+    m.again(bulk="always")
+    m.sim.failing_jobs = 1
+    rows, _ = m.read()
+    assert len(rows) == len(m.world.leads)
+    assert m.calls("/rest/v1/leads.json") > 3
+
+
+def test_somebody_cancels_our_job(marketo: Make) -> None:
+    m = marketo(people=200)
+    m.again(bulk="always")
+    pages = m.connector.read("leads", cursor=None, until=m.sim.now(), fields=FIELDS)
+    seen = {record.id for record in next(pages).records}
+    for job in m.sim.jobs.values():
+        job.cancelled = job.file is None
+    seen |= {record.id for page in pages for record in page.records}
+    assert seen == {str(n) for n in m.world.leads}
+
+
+def test_export_quota_of_the_day_ends_in_the_other_way(marketo: Make) -> None:
+    m = marketo(people=200, bulk_bytes=100)
+    m.again(bulk="always")
+    rows, _ = m.read()
+    assert len(rows) == len(m.world.leads)
+
+
+def test_subscription_without_bulk_extract_is_read_by_id(marketo: Make) -> None:
+    m = marketo(people=200, bulk_filters=())
+    m.again(bulk="always")
+    rows, _ = m.read()
+    assert len(rows) == len(m.world.leads)
+
+
+def test_bulk_file_comes_in_parts_and_is_checked(marketo: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    from smarksync_marketo import bulk
+
+    monkeypatch.setattr(bulk, "_PART", 1000)
+    m = marketo(people=300)
+    m.again(bulk="always")
+    rows, _ = m.read()
+    assert len(rows) == len(m.world.leads)
+    assert m.sim.count(path="/file.json") > len(m.sim.jobs)
+    m.again()
+    m.sim.faults.garble("id,email\n1,none@example.com\n", status=200, path="*/file.json", times=None)
+    from smarksync.plugin import SystemFailure
+
+    with pytest.raises(SystemFailure):
+        m.read()
+
+
+def test_missing_bulk_file_is_404_in_plain_text(marketo: Make) -> None:
+    from smarksync.plugin import Transient
+
+    m = marketo(people=200)
+    m.again(bulk="always")
+    m.sim.faults.answer(404, "Not Found", path="*/file.json", times=None)
+    with pytest.raises(Transient, match="bulk file"):
+        m.read()
+
+
+# --- what changed (rest/activities) -----------------------------------------------------------------------
+
+
+def test_idle_read_takes_three_calls_with_its_deletes(marketo: Make) -> None:
+    m, cursor, gone = started(marketo(people=50))
+    _, cursor = m.read(cursor)
+    m.gone(gone)
+    m.clock.move(3600)
+    m.again()
+    before = m.session.counts["read"]
+    rows, _ = m.read(cursor)
+    found, _ = m.gone(gone)
+    assert (rows, found) == ({}, [])
+    assert m.session.counts["read"] - before == 3
+
+
+def test_changed_leads_are_read_by_id_with_old_and_new_values_as_history(marketo: Make) -> None:
+    m, cursor, _ = started(marketo(people=50))
+    number = min(m.world.leads)
+    m.world.edit(number, lastName="Once")
+    m.clock.move(60)
+    m.world.edit(number, lastName="Twice")
+    at = m.sim.now()
+    rows, _ = m.read(cursor)
+    assert rows.keys() == {str(number)}
+    past = (rows[str(number)].history or {})["lastName"]
+    assert [p.value for p in past] == ["Twice", "Once"]
+    assert past[0].at == at.replace(microsecond=0) and past[0].at.tzinfo is UTC
+
+
+def test_empty_pages_with_more_are_no_end(marketo: Make) -> None:
+    m, cursor, gone = started(marketo(people=50, scan=3))
+    numbers = sorted(m.world.leads)
+    for number in numbers[:20]:
+        m.world.act(number, "Visit Webpage", "www.vendor.example")
+    m.world.edit(numbers[30], lastName="Behind")
+    m.world.remove(numbers[31])
+    rows, _ = m.read(cursor)
+    assert str(numbers[30]) in rows
+    assert [g.id for g in m.gone(gone)[0]] == [str(numbers[31])]
+
+
+def test_full_pages_of_changes_are_fetched_in_full_calls(marketo: Make) -> None:
+    m, cursor, _ = started(marketo(people=1000))
+    for number in list(m.world.leads)[:600]:
+        m.world.edit(number, lastName="All", firstName="Of", title="Them")
+    before = m.calls("/rest/v1/leads.json")
+    rows, _ = m.read(cursor)
+    assert len(rows) == 600
+    assert m.calls("/rest/v1/leads.json") - before == 2
+
+
+def test_token_feed_that_turns_in_a_circle_is_noticed(marketo: Make) -> None:
+    from smarksync.plugin import Malformed
+
+    m, cursor, _ = started(marketo(people=5))
+    body = {"requestId": "1", "success": True, "result": [], "nextPageToken": "SAME====", "moreResult": True}
+    m.sim.faults.answer(200, body, times=None, path="/rest/v1/activities/leadchanges.json")
+    with pytest.raises(Malformed, match="circle"):
+        m.read(cursor)
+
+
+def test_score_changes_are_no_data_changes_and_still_noticed(marketo: Make) -> None:
+    m, cursor, _ = started(marketo(people=50))
+    number = min(m.world.leads)
+    m.world.edit(number, leadScore=99)
+    rows, _ = m.read(cursor)
+    assert rows[str(number)].fields["leadScore"] == 99
+
+
+def test_scores_that_nobody_maps_are_not_asked_for(marketo: Make) -> None:
+    m, cursor, _ = started(marketo(people=50))
+    m.world.edit(min(m.world.leads), leadScore=99)
+    rows, _ = m.read(cursor, fields=("email", "firstName"))
+    assert rows == {}
+
+
+def test_late_activities_are_noticed_within_the_look_back(marketo: Make) -> None:
+    m, cursor, gone = started(marketo(people=50))
+    numbers = sorted(m.world.leads)
+    m.sim.quirks.late = 300.0
+    m.world.edit(numbers[0], lastName="Late")
+    m.world.remove(numbers[1])
+    m.sim.quirks.late = 0.0
+    m.clock.move(1)
+    m.world.edit(numbers[2], lastName="Prompt")
+    rows, cursor2 = m.read(cursor)
+    assert rows.keys() == {str(numbers[2])}
+    gone_ids, gone = m.gone(gone)
+    m.clock.move(360)
+    m.again()
+    rows, _ = m.read(cursor2)
+    assert str(numbers[0]) in rows
+    assert str(numbers[1]) in {g.id for g in (*gone_ids, *m.gone(gone)[0])}
+
+
+def test_bookmarks_do_not_pile_up(marketo: Make) -> None:
+    m, cursor, gone = started(marketo(people=5))
+    for _ in range(40):
+        m.world.edit(min(m.world.leads), lastName=f"N{m.clock.monotonic()}")
+        m.clock.move(10)
+        _, cursor = m.read(cursor)
+        _, gone = m.gone(gone)
+    assert all(len(cursor[name]) <= 15 for name in ("changes", "others"))
+
+
+def test_nothing_behind_until_is_told_and_nothing_is_lost(marketo: Make) -> None:
+    m, cursor, _ = started(marketo(people=50))
+    first, second = sorted(m.world.leads)[:2]
+    m.world.edit(first, lastName="Before")
+    until = m.sim.now() + timedelta(seconds=1)
+    m.clock.move(5)
+    m.world.edit(second, lastName="After")
+    pages = list(m.connector.read("leads", cursor=cursor, until=until, fields=FIELDS))
+    assert {r.id for p in pages for r in p.records} == {str(first)}
+    rows, _ = m.read(pages[-1].cursor)
+    assert str(second) in rows
+
+
+def test_changed_at_is_the_activitys_since_updated_at_knows_standard_fields_only(marketo: Make) -> None:
+    m, cursor, _ = started(marketo(people=50, own_fields=True))
+    number = min(m.world.leads)
+    m.world.edit(number, smarkSyncJourney="awareness_early")
+    at = m.sim.now().replace(microsecond=0)
+    rows, _ = m.read(cursor, fields=(*FIELDS, "smarkSyncJourney"))
+    assert rows[str(number)].changed_at == at
+    assert m.world.leads[number]["updatedAt"] < at
+
+
+def test_our_own_writes_are_known_by_their_user(marketo: Make) -> None:
+    m, cursor, _ = started(marketo(people=50))
+    ours, theirs = sorted(m.world.leads)[:2]
+    m.write(Op.UPDATE, {"lastName": "Ours"}, ids=[str(ours)])
+    m.world.edit(theirs, lastName="Theirs")
+    rows, _ = m.read(cursor)
+    assert rows[str(ours)].changed_by == OWN_USER
+    assert rows[str(theirs)].changed_by is None
+
+
+def test_activities_without_a_user_are_nobodys_and_never_ours(marketo: Make) -> None:
+    m, cursor, _ = started(marketo(people=50, modifying_user=False))
+    number = min(m.world.leads)
+    m.write(Op.UPDATE, {"lastName": "Ours"}, ids=[str(number)])
+    rows, _ = m.read(cursor)
+    assert rows[str(number)].changed_by is None
+
+
+def test_unsubscribing_through_a_page_is_the_persons_own_act(marketo: Make) -> None:
+    m, cursor, _ = started(marketo(people=50))
+    first, second = [n for n, row in sorted(m.world.leads.items()) if not row["unsubscribed"]][:2]
+    m.world.unsubscribe(first)
+    m.world.edit(second, unsubscribed=True)
+    rows, _ = m.read(cursor)
+    assert [(rows[str(n)].history or {})["unsubscribed"][0].own_act for n in (first, second)] == [True, False]
+    assert (rows[str(first)].history or {})["unsubscribed"][0].value is True
+
+
+# --- what left --------------------------------------------------------------------------------------------
+
+
+def test_deleted_leads_are_told(marketo: Make) -> None:
+    m, cursor, gone = started(marketo(people=50))
+    number = min(m.world.leads)
+    m.world.remove(number)
+    m.read(cursor)
+    (told,), _ = m.gone(gone)
+    assert (told.id, told.kind, told.into) == (str(number), GoneKind.DELETED, None)
+    assert told.at is not None
+
+
+@pytest.mark.parametrize("also_deleted", [True, False])
+def test_merged_leads_are_told_as_merged_and_not_as_deleted(marketo: Make, also_deleted: bool) -> None:
+    m, cursor, gone = started(marketo(people=50, merge_deletes=also_deleted))
+    winner, first, second = sorted(m.world.leads)[:3]
+    m.world.merge(winner, [first, second])
+    m.read(cursor)
+    told, _ = m.gone(gone)
+    assert [(g.id, g.kind, g.into) for g in told] == [
+        (str(first), GoneKind.MERGED, str(winner)),
+        (str(second), GoneKind.MERGED, str(winner)),
+    ]
+
+
+def test_winner_of_a_merge_is_read_again_although_no_change_of_it_is_told(marketo: Make) -> None:
+    m, cursor, _ = started(marketo(people=50))
+    winner, loser = sorted(m.world.leads)[:2]
+    m.world.leads[winner].pop("phone", None)
+    m.world.leads[loser]["phone"] = "+12125550123"
+    m.world.merge(winner, [loser])
+    rows, _ = m.read(cursor)
+    assert rows[str(winner)].fields["phone"] == "+12125550123"
+
+
+def test_merges_are_asked_for_by_gone_itself_where_no_read_told_them(marketo: Make) -> None:
+    m, _, gone = started(marketo(people=50))
+    winner, loser = sorted(m.world.leads)[:2]
+    m.world.merge(winner, [loser])
+    m.clock.move(1)
+    told, _ = m.gone(gone)  # the read of this session did not come
+    assert [(g.id, g.into) for g in told] == [(str(loser), str(winner))]
+
+
+def test_merges_missed_by_a_broken_run_are_told_by_the_next(marketo: Make) -> None:
+    m, cursor, gone = started(marketo(people=50))
+    winner, loser = sorted(m.world.leads)[:2]
+    m.world.merge(winner, [loser])
+    _, cursor = m.read(cursor)  # and the run dies before it asks what left
+    m.clock.move(3600)
+    m.again()
+    m.read(cursor)
+    told, _ = m.gone(gone)
+    assert [(g.id, g.into) for g in told] == [(str(loser), str(winner))]
+
+
+# --- looking up -------------------------------------------------------------------------------------------
+
+
+def test_all_matches_are_found_whatever_their_case(marketo: Make) -> None:
+    m = marketo()
+    ids = {str(m.world.add(email=email)) for email in ("Twin@Example.com", "twin@example.com")}
+    found = list(m.connector.find("leads", "email", ["TWIN@example.com", "nobody@example.com"], fields=["lastName"]))
+    assert {record.id for record in found} == ids
+
+
+def test_too_many_matches_are_asked_for_in_halves(marketo: Make) -> None:
+    m = marketo(most_matches=40)
+    emails = [f"m{n}@example.com" for n in range(200)]
+    for email in emails:
+        m.world.add(email=email)
+    assert len(list(m.connector.find("leads", "email", emails, fields=["email"]))) == 200
+    for _ in range(50):
+        m.world.add(email="same@example.com")
+    with pytest.raises(Invalid, match=r"1,000"):
+        list(m.connector.find("leads", "email", ["same@example.com"], fields=["email"]))
+
+
+def test_more_matches_than_a_page_are_paged(marketo: Make) -> None:
+    m = marketo()
+    for _ in range(650):
+        m.world.add(email="same@example.com")
+    assert len(list(m.connector.find("leads", "email", ["same@example.com"], fields=["email"]))) == 650
+
+
+def test_field_that_is_not_named_in_a_row_is_empty(marketo: Make) -> None:
+    m = marketo()
+    number = m.world.add(email="bare@example.com")
+    (row,) = m.connector.fetch("leads", [str(number)], fields=["email", "phone", "leadScore"])
+    assert row.fields == {"email": "bare@example.com", "phone": None, "leadScore": None}
+    assert list(m.connector.fetch("leads", ["999999", "no-number"], fields=["email"])) == []
+
+
+# --- companies, programs, lists ---------------------------------------------------------------------------
+
+
+def test_companies_are_known_by_the_id_that_leads_point_with(marketo: Make) -> None:
+    m = marketo(people=200)
+    rows, _ = m.read(stream="companies", fields=("company", "annualRevenue", "externalCompanyId"))
+    assert rows.keys() == m.world.companies.keys()
+    one = next(iter(rows.values()))
+    assert one.id == one.fields["externalCompanyId"]
+    pointed = {row["externalCompanyId"] for row in m.world.leads.values() if row.get("externalCompanyId")}
+    assert pointed <= rows.keys()
+
+
+@pytest.mark.parametrize("stream", ["companies", "opportunities"])
+def test_native_crm_sync_hides_objects_and_nothing_breaks(marketo: Make, stream: str) -> None:
+    m = marketo(people=20, native_crm="hidden")
+    assert m.connector.describe(stream) == []
+    assert m.read(stream=stream, fields=("name",))[0] == {}
+    assert list(m.connector.find(stream, "company", ["x"], fields=["company"])) == []
+    report = m.connector.check()
+    assert report.ok and any(stream in warning for warning in report.warnings)
+
+
+def test_opportunities_are_listed_nowhere_and_found_by_id(marketo: Make) -> None:
+    m = marketo()
+    m.world.opportunities["O-1"] = {"marketoGUID": "g1", "externalOpportunityId": "O-1", "name": "Chairs"}
+    assert m.read(stream="opportunities", fields=("name",))[0] == {}
+    (row,) = m.connector.fetch("opportunities", ["O-1"], fields=["name"])
+    assert (row.id, row.fields) == ("O-1", {"name": "Chairs"})
+
+
+def test_programs_are_assets_with_times_of_their_own_and_no_result_at_the_end(marketo: Make) -> None:
+    m = marketo(people=20)
+    rows, _ = m.read(stream="programs", fields=("name", "createdAt", "smarksync.status", "folder"))
+    assert len(rows) == len(m.world.programs)
+    one = next(iter(rows.values()))
+    assert str(one.fields["createdAt"]).endswith("+00:00") and one.changed_at is not None
+    m.world.programs.clear()
+    assert m.read(stream="programs", fields=("name",))[0] == {}
+
+
+def test_lists_are_read(marketo: Make) -> None:
+    rows, _ = marketo(people=20).read(stream="lists", fields=("name", "smarksync.type"))
+    assert {r.fields["name"] for r in rows.values()} == {"Newsletter", "Webinar guests", "Do not mail"}
+
+
+# --- activities -------------------------------------------------------------------------------------------
+
+ACTIVITY = (
+    "leadId", "activityDate", "smarksync.type", "smarksync.actor", "smarksync.automated", "smarksync.campaign",
+    "smarksync.subject", "smarksync.url", "attributes.New Value",
+)  # fmt: skip
+
+
+def test_activities_are_told_by_name_of_type_with_machines_apart(marketo: Make) -> None:
+    m = marketo()
+    number = m.world.add(email="a@example.com")
+    _, cursor = m.read(stream="activities", fields=ACTIVITY)
+    m.clock.move(60)
+    m.world.act(number, "Fill Out Form", "Whitepaper", Referrer_URL="https://www.vendor.example/whitepaper")
+    m.world.act(number, "Open Email", "News", Is_Bot_Activity=True)
+    m.world.act(number, "Open Email", "News", Is_Bot_Activity=False)
+    m.world.act(number, "Visit Webpage", "www.vendor.example/pricing")
+    m.world.edit(number, leadScore=40)
+    m.world.act(number, "Add to List", "Newsletter", primary_id=1021)
+    m.world.act(number, "Sales Touch", "Called")
+    rows, _ = m.read(cursor, stream="activities", fields=ACTIVITY)
+    told = [(r.fields["smarksync.type"], r.fields["smarksync.actor"]) for r in rows.values()]
+    assert told == [
+        ("form_submitted", "lead"),
+        ("email_opened", "system"),
+        ("email_opened", "lead"),
+        ("page_viewed", "lead"),
+        ("score_changed", "marketing"),
+        ("list_joined", "marketing"),
+        ("other", "marketing"),
+    ]
+    by_type = {str(r.fields["smarksync.type"]): r.fields for r in rows.values()}
+    assert by_type["list_joined"]["smarksync.campaign"] == "1021"
+    assert by_type["form_submitted"]["smarksync.url"] == "https://www.vendor.example/whitepaper"
+    assert by_type["score_changed"]["attributes.New Value"] == 40
+    assert all(f["leadId"] == str(number) for f in by_type.values())
+
+
+def test_first_read_of_activities_goes_back_so_many_days_and_types_go_ten_a_call(marketo: Make) -> None:
+    m = marketo(people=40)
+    m.again(activity_days=20)
+    rows, _ = m.read(stream="activities", fields=ACTIVITY)
+    assert rows and all(r.changed_at and r.changed_at >= m.sim.now() - timedelta(days=21) for r in rows.values())
+    for call in m.sim.calls:
+        if call.path == "/rest/v1/activities.json":
+            assert call.query.split("activityTypeIds=")[1].split("&")[0].count("%2C") < 10
+
+
+def test_idle_read_of_activities_is_a_call_for_each_ten_types(marketo: Make) -> None:
+    m = marketo(people=20)
+    _, cursor = m.read(stream="activities", fields=ACTIVITY)
+    m.clock.move(3600)
+    m.again()
+    rows, _ = m.read(cursor, stream="activities", fields=ACTIVITY)
+    assert (rows, m.session.counts["read"]) == ({}, 2)

@@ -1,0 +1,140 @@
+"""Facts: activities and memberships, straight from the page to their table, with the cursor in one transaction (T1).
+
+They are keyed by their source record and never conflict, so they need no matching and no decisions. Whose they are is
+found by link; while the person is not linked they wait.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from smarksync.ledger import activities, memberships, states, streams
+from smarksync.ledger.activities import Activity
+from smarksync.ledger.db import dumps
+from smarksync.ledger.memberships import Membership
+from smarksync.model import ValueProblem
+from smarksync.model.activity import ATTEMPT_TYPES, is_attempt
+from smarksync.model.moments import micros
+from smarksync.plugin import Record
+
+from .context import Lane, Run
+
+KINDS = ("activity", "membership")
+#: who does what, where a system does not say
+_BY_MARKETING = frozenset(("email_sent", "email_delivered", "score_changed", "campaign_status_changed"))
+
+
+def are(lane: Lane) -> bool:
+    """Whether the lane brings facts."""
+    return lane.stream.entity in KINDS
+
+
+def store(run: Run, lane: Lane, records: Sequence[Record]) -> None:
+    """The rows of a page (within T1's transaction)."""
+    whom = _whom(run, lane, records)
+    first = int(
+        run.ledger.value(
+            "SELECT min(sid) FROM streams WHERE connection = ? AND entity = 'lead'", (lane.stream.connection,)
+        )
+        or 0
+    )
+    lane.read += len(records)
+    if lane.stream.entity == "activity":
+        rows = [_activity(run, lane, record, first or None, whom) for record in records]
+        fresh = activities.put(run.ledger, rows)
+        lane.unchanged += len(records) - min(fresh, len(records))
+        news = {row.eid for row in rows if row.eid is not None} if fresh else set()
+        states.changed(run.ledger, ((eid, None, None, run.run_id) for eid in sorted(news)))
+    else:
+        memberships.put(run.ledger, [_membership(run, lane, record, first or None, whom) for record in records])
+
+
+def _whom(run: Run, lane: Lane, records: Sequence[Record]) -> dict[str, int]:
+    """{record of a person there: entity}, of every stream of people of that connection."""
+    names = sorted({name for record in records if (name := _named(lane, "lead", record.fields)) is not None})
+    sql = (
+        "SELECT l.rid, COALESCE(e.into_eid, e.eid) FROM json_each(?) j CROSS JOIN streams s CROSS JOIN links l "
+        "CROSS JOIN entities e WHERE s.connection = ? AND s.entity = 'lead' AND l.sid = s.sid AND l.rid = j.value "
+        "AND e.eid = l.eid"
+    )
+    return dict(run.ledger.rows(sql, (dumps(names).decode(), lane.stream.connection)))
+
+
+def _named(lane: Lane, name: str, fields: Mapping[str, Any]) -> str | None:
+    """The record that a reference names, by the vendor's own id."""
+    codec = lane.mapping.fields.get(name)
+    value = fields.get(codec.vendor) if codec is not None else None
+    if isinstance(value, list):
+        value = value[0] if value else None
+    return str(value) if value not in (None, "") else None
+
+
+def _values(lane: Lane, fields: Mapping[str, Any], skip: Iterable[str]) -> dict[str, Any]:
+    """A row in canonical terms; what has no meaning, or points at a record that is not known, is left out."""
+    values: dict[str, Any] = {}
+    for name, codec in lane.mapping.fields.items():
+        if name in skip or not codec.read or codec.vendor not in fields:
+            continue
+        try:
+            value = codec.inward(codec.raw(fields))
+        except ValueProblem:
+            continue
+        if value is not None and value != "":
+            values[name] = value
+    return values
+
+
+def _activity(run: Run, lane: Lane, record: Record, first: int | None, whom: Mapping[str, int]) -> Activity:
+    values = _values(lane, record.fields, ("lead", "key"))
+    kind = str(values.pop("type", "other"))
+    actor = str(values.pop("actor", None) or _actor(kind))
+    at = values.pop("at", None)
+    moment = micros(at) if at else micros(record.changed_at or run.now())
+    person = _named(lane, "lead", record.fields)
+    attempt = is_attempt({**values, "type": kind, "actor": actor})
+    return Activity(0, lane.sid, record.id, whom.get(person or ""), first, person, kind, moment, actor, attempt, values)
+
+
+def _actor(kind: str) -> str:
+    if kind in ATTEMPT_TYPES:
+        return "sales"
+    return (
+        "marketing" if kind in _BY_MARKETING else "lead" if kind not in ("note", "other", "email_bounced") else "system"
+    )
+
+
+def _membership(run: Run, lane: Lane, record: Record, first: int | None, whom: Mapping[str, int]) -> Membership:
+    values = _values(lane, record.fields, ("lead", "campaign"))
+    campaign = _named(lane, "campaign", record.fields)
+    person = _named(lane, "lead", record.fields)
+    at = values.get("responded_at") or record.changed_at
+    if campaign is not None:
+        values["campaign"] = campaign
+    return Membership(0, lane.sid, record.id, None, whom.get(person or ""), first, person, str(values.pop("status", "member")),
+                      micros(at) if at else None, values)  # fmt: skip
+
+
+def resolve(run: Run) -> None:
+    """Facts that waited for their person: after matching, whoever is linked by now gets theirs."""
+    if not any(are(lane) for lane in run.lanes.values()):
+        return
+    with run.ledger.tx():
+        found = activities.resolve(run.ledger)
+        states.changed(run.ledger, ((eid, None, None, run.run_id) for eid in found))
+        memberships.resolve(run.ledger)
+
+
+def finish(run: Run, lane: Lane, whole: bool) -> None:
+    """A complete reading of memberships shows who was taken out; an activity that is gone has happened all the same."""
+    with run.ledger.tx():
+        if whole and lane.stream.entity == "membership":
+            sql = (
+                "SELECT m.rid FROM memberships m WHERE m.sid = ? AND m.status <> 'removed' "
+                "AND NOT EXISTS (SELECT 1 FROM scan s WHERE s.sid = m.sid AND s.rid = m.rid)"
+            )
+            gone = [rid for (rid,) in run.ledger.rows(sql, (lane.sid,))]
+            memberships.remove(run.ledger, lane.sid, gone, micros(run.now()))
+        streams.finish_read(
+            run.ledger, lane.sid, mapping=lane.mapping.version, observed_at=lane.until, whole=whole, shown=None
+        )

@@ -1,0 +1,347 @@
+"""The hand-off job: signals in, cases on, leads over to sales; planned like every write, and settled with its receipt.
+
+A case is entered as *qualified* when it is planned, because that is our own finding. It is *offered* with the receipt
+of the record that sales gets (T3), and so are its owner's turn and its task. Whatever crashes in between, the next run
+finds the case as qualified, the same intent under way, and nothing twice.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from smarksync.alignment import handoff, qualify, route
+from smarksync.alignment.terms import Terms
+from smarksync.config import Config, Job
+from smarksync.config.values import Owner
+from smarksync.ledger import activities, cases, plans, quarantine, rotations, states
+from smarksync.ledger.cases import Case, Move
+from smarksync.model import Moves
+from smarksync.model.moments import micros
+from smarksync.plan.job import Person
+from smarksync.plan.rows import Outcome, Row
+
+from . import casebook, deals, decide, offers, sweep, tasks
+from .context import JobRun, Lane, Run
+from .lookup import load_people
+from .offers import Rooms
+from .passage import Passage, Passages, primary
+from .scopes import Scopes, accounts
+
+
+class Handoff:
+    """The work of one hand-off job in one run."""
+
+    def __init__(self, run: Run, config: Config, job: Job, rooms: Rooms) -> None:
+        self.config, self.job, self.rooms = config, job, rooms
+        table = config.lifecycle.table()
+        self.lifecycle = Moves.default() if table is None else Moves.from_config(table)
+        self.passages = Passages(run, config, job, self.lifecycle)
+        self.terms = Terms.of(config)
+        own = [job.when, *job.signals.values(), *job.where.values(), *(rule.when for rule in config.routing)]
+        self.needs = qualify.reach(config, [*own, self.passages.product]) | {"activities"}
+        self.sells = False  # whether sales shows us its opportunities
+        self.desk = route.Desk(config.routing, lambda _o: None, lambda _r: None, {}, {})
+        self.scopes: Scopes | None = None
+        self.passed: dict[str, int] = {}
+
+    def plan(self, run: Run, job: JobRun) -> int:
+        """Plans everything that changed since the job's mark; the sequence up to which it looked."""
+        ledger = run.ledger
+        with ledger.tx():
+            plans.discard(ledger, job.name)
+            self._join(run)
+        self.sells = any(lane.stream.entity == "opportunity" for lane in run.lanes.values())
+        if self.sells:
+            deals.refresh(run)
+        top = states.top(ledger)
+        self.scopes = Scopes(run, self.config, self.needs)
+        self.desk = self._desk(run)
+        doubts = plans.under_way(ledger)
+        fades = "now" in self.needs or self.scopes.scoring.fades
+        for eids in sweep.candidates(run, job, top, daily=fades):
+            with ledger.tx():
+                self._chunk(run, job, eids, top, doubts)
+        return top
+
+    def still_wanted(self, run: Run, job: JobRun, lane: Lane, rows: list[Any]) -> list[Any]:
+        """Just before sending: see :mod:`.tasks`."""
+        return tasks.still_wanted(run, job, lane, rows, str(self.job.to))
+
+    def recover(self, run: Run, job: JobRun) -> None:
+        """Tasks whose answer was lost."""
+        if self.rooms.task is not None:
+            tasks.recover(run, job, self.rooms.task)
+
+    # -- planning --------------------------------------------------------------------------------
+    def _chunk(self, run: Run, job: JobRun, eids: list[int], top: int, doubts: bool) -> None:
+        assert self.scopes is not None
+        ledger = run.ledger
+        people = load_people(run, eids, job.name)
+        busy = plans.busy(ledger, eids) if doubts else set()
+        if busy:
+            reason = "an earlier write is not settled"
+            states.set_due(ledger, job.name, [(p.eid, reason) for p in people if p.eid in busy], top + 1, run.stamp())
+        people = [p for p in people if p.eid not in busy]
+        known = cases.of_entities(ledger, [p.eid for p in people])
+        scopes = self.scopes.of(people)
+        newest = {p.eid: self.passages.newest(known.get(p.eid, []), scopes[p.eid]) for p in people}
+        current = {eid: case for eid, case in newest.items() if case is not None}
+        moves = cases.moves_of(ledger, [case.cid for case in current.values()])
+        sales = self._sales(run, people, current) if current else {}
+        since = min((case.offered_at for case in current.values() if case.offered_at is not None), default=None)
+        tried = activities.attempts(ledger, current, since) if since is not None else {}
+        held = quarantine.of_entities(ledger, job.name, [p.eid for p in people])
+        stages: list[tuple[int, str, int, str]] = []
+        planned: list[tuple[int, Row]] = []
+        settled: list[tuple[Person, Outcome]] = []
+        for person in people:
+            case = current.get(person.eid)
+            one = Passage(
+                person,
+                scopes[person.eid],
+                case,
+                moves.get(case.cid, []) if case else [],
+                sales.get(case.cid) if case else None,
+            )
+            if one.sale is not None:
+                one.scope["opportunity"] = one.sale.values
+            self.passages.listen(job, one, tried.get(person.eid, ()))
+            self.passages.qualify(one)
+            stages += self._stage(run, one)
+            for outcome in self._writes(run, job, one, held.get(person.eid, [])):
+                planned += [(person.eid, row) for row in outcome.rows]
+                if outcome.local_fields:
+                    settled.append((person, outcome))
+        casebook.reached(run, stages)
+        decide._settle_local(run, job, settled)
+        decide._store_memos(run, [person for person, _ in settled])
+        plans.add(ledger, run.run_id, job.name, planned)
+        for _, row in planned:
+            job.count(row.sid, "planned")
+        if run.options.only is None:
+            states.clear_due(ledger, job.name, eids, top)
+
+    def _sales(self, run: Run, people: list[Person], current: dict[int, Case]) -> dict[int, Any]:
+        if not self.sells:
+            return {}
+        employers = accounts(run, [p for p in people if p.eid in current])
+        deals.employ(run, employers)
+        return deals.sales_of(run, current.values(), employers)
+
+    def _stage(self, run: Run, one: Passage) -> list[tuple[int, str, int, str]]:
+        word = one.person.agreed.get("lifecycle")
+        if not word:
+            return []
+        ours = one.case is not None and one.case.body.get("lifecycle") == word
+        who = "rule" if ours else "sales" if word in qualify.BEYOND or word == "recycled" else "marketing"
+        changed = max((s.changed_at for s in one.person.sides if s.changed_at), default=None)
+        return [(one.person.eid, word, micros(changed or run.now()), who)]
+
+    def _writes(self, run: Run, job: JobRun, one: Passage, held: list[Any]) -> list[Outcome]:
+        """What both systems are to show, as outcomes in the order in which they are to be sent."""
+        person, case = one.person, one.case
+        scores = one.scope.get("scores")
+        wanted: dict[str, Any] = scores.values() if scores is not None else {}
+        if one.scope["persona"] and not person.agreed.get("persona") and self.config.personas:
+            wanted["persona"] = one.scope["persona"]
+        if case is None:
+            return (
+                [
+                    self._settle(
+                        run, job, person, offers.rows(person, self.rooms.update, wanted, job.name, "scores"), held
+                    )
+                ]
+                if wanted
+                else []
+            )
+        if case.state == "qualified":
+            return self._offer(run, job, one, case, wanted, held)
+        word, legal = offers.moved(case, self.lifecycle.legal, person.agreed.get("lifecycle"))
+        if word is not None and legal:
+            wanted["lifecycle"] = word
+        outcome = offers.rows(
+            person, self.rooms.update, {**wanted, **offers.shown(case)}, job.name, f"case {case.state}"
+        )
+        outcome = self._settle(run, job, person, outcome, held)
+        if word is not None:
+            self._moved(one, job, outcome, word, legal)
+        self._task(one, case, outcome, case.owner, case.due_at, case.offered_at)
+        return [outcome]
+
+    def _moved(self, one: Passage, job: JobRun, outcome: Outcome, word: str, legal: bool) -> None:
+        """The lifecycle follows the case: with the rows that carry it, at once when nothing is to be written."""
+        carriers = [row for row in outcome.rows if "lifecycle" in row.fields]
+        if not legal:
+            job.left[
+                (
+                    str(self.job.to),
+                    "lifecycle",
+                    f"left as it is: no move from {one.person.agreed.get('lifecycle')} to {word}",
+                )
+            ] += 1
+            self.passages.note(one, {"lifecycle": word, "refused": True}, "the lifecycle has no such move")
+        elif not carriers:
+            self.passages.note(one, {"lifecycle": word}, "lifecycle")
+        assert one.case is not None
+        at = one.case.body.get("at", {}).get(one.case.state, one.case.opened_at)
+        for row in carriers if legal else []:
+            row.case = {"cid": one.case.cid, "moves": [["note", at, "rule", "", "lifecycle", {"lifecycle": word}]]}
+
+    # -- the offer -------------------------------------------------------------------------------
+    def _offer(
+        self, run: Run, job: JobRun, one: Passage, case: Case, wanted: dict[str, Any], held: list[Any]
+    ) -> list[Outcome]:
+        person, to = one.person, str(self.job.to)
+        now = micros(run.now())
+        version = case.definition
+        target = primary(person, to)
+        waiting = {**wanted, **offers.shown(case)}
+        if target is None and to in person.taken_places:
+            job.left[(to, "handoff", "left as it is: the record that sales had was deleted there")] += 1
+            return [
+                self._settle(run, job, person, offers.rows(person, self.rooms.update, waiting, job.name, version), held)
+            ]
+        routed = self.desk.route(one.scope) if self.config.routing else None
+        due = self.terms.due({"qualified": case.opened_at, "offered": now}) if self.terms else None
+        text = offers.note(case, one.scope, version, self.rooms.note_length)
+        told: dict[str, Any] = {"at": now, "due_at": due, "note": text}
+        full = {**wanted, **offers.shown(case, offered=told)}
+        owner = routed.owner if routed is not None and routed.owner else person.agreed.get("owner")
+        if owner:
+            full["owner"] = owner
+        word, legal = offers.moved(case, self.lifecycle.legal, person.agreed.get("lifecycle"))
+        if word is not None and legal:
+            full["lifecycle"] = word
+        why = f"hand-off: {version}" + (f"; {routed.how}" if routed is not None and routed.owner else "")
+        body = {"owner": owner, "due_at": due, "note": text, "lifecycle": "mql", "route": routed.how if routed else None,
+                "passed": list(routed.passed) if routed and routed.passed else None}  # fmt: skip
+        offered = [["offered", now, "rule", "", None, {k: v for k, v in body.items() if v is not None}]]
+        carry = {"cid": case.cid, "moves": offered, "turn": list(routed.turn) if routed and routed.turn else None}
+        outcome = offers.rows(person, self.rooms.update, full, job.name, why)
+        there = offers.carried(outcome.rows, run.connection_of, to)
+        made = Outcome()
+        if target is None:
+            made = offers.create(person, self.rooms.create, to, full, job.name, why)
+            there = made.rows[0] if made.rows else None
+        outcome.problems += made.problems
+        outcome.waits = outcome.waits or made.waits
+        outcome.rows = [*made.rows, *outcome.rows]
+        outcome = self._settle(run, job, person, outcome, held)
+        gone = there is not None and there not in outcome.rows
+        if gone or (there is None and target is None):
+            rows = offers.rows(person, self.rooms.update, waiting, job.name, version)
+            return [self._settle(run, job, person, rows, held)]
+        if routed is not None:
+            self._told(job, routed)
+        if there is None:
+            self.passages.enter(one, [self._move(run, case, offered[0], target)])
+            if routed and routed.turn:
+                rotations.advance(run.ledger, {routed.turn[0]: routed.turn[1]})
+        else:
+            there.case = carry
+            for row in outcome.rows:
+                if row is not there:
+                    row.case = {"cid": case.cid, "moves": [], "needs": "offered"}
+        self._task(one, case, outcome, owner, due, now)
+        return [outcome]
+
+    def _move(self, run: Run, case: Case, told: list[Any], target: Any) -> Move:
+        state, at, actor, _, reason, body = told
+        record = f"{target.connection}:{target.stream}:{target.rid}"
+        return Move(0, case.cid, state, at, at, actor, record, run.run_id, reason, False, {**body, "record": record})
+
+    def _task(
+        self, one: Passage, case: Case, outcome: Outcome, owner: str | None, due: int | None, offered_at: int | None
+    ) -> None:
+        lane = self.rooms.task
+        if (
+            lane is None
+            or offered_at is None
+            or not case.open
+            or case.body.get("task")
+            or case.state not in ("qualified", "offered")
+        ):
+            return
+        row = offers.task(one.person, case, lane, owner, due, offered_at)
+        if row is not None:
+            row.case = {"cid": case.cid, "moves": [["note", offered_at, "rule", "", "task", {}]], "needs": "offered"}
+            outcome.rows.append(row)
+
+    def _told(self, job: JobRun, routed: route.Routed) -> None:
+        for text in routed.passed:
+            self.passed[text] = self.passed.get(text, 0) + 1
+        if routed.fallback or not routed.owner:
+            self.passed[routed.how] = self.passed.get(routed.how, 0) + 1
+
+    def _settle(self, run: Run, job: JobRun, person: Person, outcome: Outcome, held: list[Any]) -> Outcome:
+        decide._problems(run, job, person, outcome, held)
+        decide._flips(run, job, person, outcome)
+        if outcome.waits:
+            states.set_due(run.ledger, job.name, [(person.eid, outcome.waits)], states.top(run.ledger) + 1, run.stamp())
+            job.fates.setdefault(person.eid, "deferred")
+        return outcome
+
+    # -- before planning -------------------------------------------------------------------------
+    def _desk(self, run: Run) -> route.Desk:
+        seats = {
+            one.ref: route.Seat(one.ref, one.name or one.email or one.record, one.active)
+            for one in run.owners.of(str(self.job.to))
+        }
+        by_email = {one.email: one.ref for one in run.owners.of(str(self.job.to)) if one.email and one.kind != "queue"}
+        by_queue = {
+            (one.name or "").casefold(): one.ref for one in run.owners.of(str(self.job.to)) if one.kind == "queue"
+        }
+
+        def find(owner: Owner) -> route.Seat | None:
+            ref = by_queue.get(owner.name.casefold()) if owner.kind == "queue" else by_email.get(owner.name)
+            return seats.get(ref) if ref else None
+
+        return route.Desk(
+            self.config.routing, find, seats.get, cases.open_by_owner(run.ledger), rotations.positions(run.ledger)
+        )
+
+    def _join(self, run: Run) -> None:
+        """Cases of leads that were joined: of two open ones the earlier offered goes on, with its clock."""
+        sql = "SELECT c.cid, e.into_eid FROM cases c JOIN entities e ON e.eid = c.eid WHERE e.state = 'alias' AND c.job = ? ORDER BY c.cid"
+        now = micros(run.now())
+        for cid, survivor in run.ledger.rows(sql, (self.job.name,)):
+            mine = cases.moves(run.ledger, cid)
+            case = handoff.replay(mine)
+            rival = next(
+                (
+                    c
+                    for c in cases.of_entities(run.ledger, [survivor]).get(survivor, [])
+                    if c.open and c.product == case.product
+                ),
+                None,
+            )
+            if rival is None or not case.open:
+                casebook.enter(
+                    run,
+                    mine,
+                    [
+                        Move(
+                            0,
+                            cid,
+                            cases.NOTE,
+                            now,
+                            now,
+                            "rule",
+                            "merge",
+                            run.run_id,
+                            "leads merged",
+                            False,
+                            {"eid": survivor},
+                        )
+                    ],
+                )
+                continue
+            theirs = cases.moves(run.ledger, rival.cid)
+            first, second = handoff.merged(theirs, mine, eid=survivor, at=now, run=run.run_id)
+            cases.add_moves(run.ledger, [*first, *second])
+            cases.put(run.ledger, [handoff.replay([*theirs, *first]), handoff.replay([*mine, *second])])
+
+    # -- the report ------------------------------------------------------------------------------
+    def report(self, run: Run) -> dict[str, Any]:
+        """MQL conservation, the missing by name, and who was passed over."""
+        return {**casebook.conservation(run, self.job), "passed_over": dict(sorted(self.passed.items()))}

@@ -1,0 +1,79 @@
+"""The tasks of hand-offs on their way: filled in just before they are sent, looked for when an answer was lost."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from smarksync.ledger import cases, entities, plans, states
+from smarksync.ledger.db import loads
+from smarksync.ledger.plans import PlanRow
+from smarksync.model import ValueProblem
+from smarksync.plugin import Receipt, WriteResult
+
+from . import refusals
+from .context import JobRun, Lane, Run
+from .settle import settle
+
+
+def still_wanted(run: Run, job: JobRun, lane: Lane, rows: list[PlanRow], to: str) -> list[PlanRow]:
+    """Rows that wait for an offer go when it is made; a task gets the record that it is for, once a case."""
+    kept: list[PlanRow] = []
+    with run.ledger.tx():
+        for row in rows:
+            told = row.body.get("case") or {}
+            case = cases.get(run.ledger, told["cid"]) if told.get("cid") else None
+            if case is None or told.get("needs") != "offered":
+                kept.append(row)
+            elif case.offered_at is None or not case.open:
+                refusals.defer(run, job, row, "its hand-off is not settled")
+            elif not row.body.get("task"):
+                kept.append(row)
+            elif case.body.get("task"):
+                refusals.stale(run, job, lane, row, "the case has its task")
+            elif (filled := _filled(run, lane, row)) is not None:
+                kept.append(filled)
+            else:
+                refusals.defer(run, job, row, "the record that it is for is not there")
+    return kept
+
+
+def _filled(run: Run, lane: Lane, row: PlanRow) -> PlanRow | None:
+    """With the record that the task is about."""
+    codec = lane.mapping.fields.get("lead")
+    if codec is None or not codec.write:
+        return row
+    ref = entities.refs(run.ledger, [row.eid]).get(row.eid)
+    try:
+        value = codec.outward(ref)
+    except ValueProblem:
+        return None
+    return row._replace(body={**row.body, "after": {**row.body.get("after", {}), codec.vendor: value}})
+
+
+def recover(run: Run, job: JobRun, lane: Lane) -> None:
+    """Tasks whose answer was lost: found among what the system shows, or known never to have arrived and sent again."""
+    rows = plans.load(run.ledger, "sid = ? AND status IN ('sending', 'unknown')", (lane.sid,))
+    if not rows or lane.failed is not None:
+        return
+    sent = plans.sent_times(run.ledger, [row.seq for row in rows])
+    with run.ledger.tx():
+        for row in rows:
+            rid = _found(run, lane, row)
+            if rid is not None:
+                settle(run, [(row, Receipt(str(row.seq), WriteResult.CREATED, rid))])
+            elif row.seq not in sent or run.now() - datetime.fromisoformat(sent[row.seq]) >= lane.spec.overlap:
+                plans.set_status(run.ledger, [row.seq], "released")
+            else:
+                states.set_due(
+                    run.ledger, job.name, [(row.eid, "a task is in doubt")], states.top(run.ledger) + 1, run.stamp()
+                )
+
+
+def _found(run: Run, lane: Lane, row: PlanRow) -> str | None:
+    """The record of a task of ours: it carries the mark of its case."""
+    mark = str(row.body["task"].get("subject", "")).rpartition("[#")[2]
+    sql = "SELECT rid, body FROM activities WHERE sid = ? AND (eid = ? OR eid IS NULL) ORDER BY aid DESC"
+    for rid, body in run.ledger.rows(sql, (lane.sid, row.eid)):
+        if mark and f"[#{mark}" in str(loads(body).get("subject", "")):
+            return str(rid)
+    return None

@@ -1,0 +1,46 @@
+"""When the clocks of a case stood still, and why. Instants are microseconds since 1970 in UTC."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from .db import Ledger, dumps
+
+
+def of(ledger: Ledger, cids: Iterable[int]) -> dict[int, list[tuple[int, int | None]]]:
+    """{case: [(from, to)]}, in order; a pause that goes on ends at None."""
+    sql = "SELECT p.cid, p.from_at, p.to_at FROM json_each(?) j CROSS JOIN pauses p WHERE p.cid = j.value ORDER BY 1, 2"
+    found: dict[int, list[tuple[int, int | None]]] = {}
+    for cid, start, end in ledger.rows(sql, (dumps(list(cids)).decode(),)):
+        found.setdefault(cid, []).append((start, end))
+    return found
+
+
+def running(ledger: Ledger, cids: Iterable[int]) -> dict[int, set[str]]:
+    """{case: reasons for which its clocks stand still now}."""
+    sql = "SELECT p.cid, p.reason FROM json_each(?) j CROSS JOIN pauses p WHERE p.cid = j.value AND p.to_at IS NULL"
+    found: dict[int, set[str]] = {}
+    for cid, reason in ledger.rows(sql, (dumps(list(cids)).decode(),)):
+        found.setdefault(cid, set()).add(reason)
+    return found
+
+
+def begin(ledger: Ledger, rows: Iterable[tuple[int, str, int]]) -> None:
+    """(case, reason, since): the clocks stand still."""
+    ledger.many("INSERT OR IGNORE INTO pauses (cid, reason, from_at) VALUES (?, ?, ?)", rows)
+
+
+def end(ledger: Ledger, rows: Iterable[tuple[int, str, int]]) -> None:
+    """(case, reason, at): the clocks go on."""
+    ledger.many(
+        "UPDATE pauses SET to_at = max(?, from_at) WHERE cid = ? AND reason = ? AND to_at IS NULL",
+        ((at, cid, reason) for cid, reason, at in rows),
+    )
+
+
+def end_of_closed(ledger: Ledger) -> None:
+    """A case that is closed stands still no more."""
+    ledger.run(
+        "UPDATE pauses SET to_at = (SELECT max(c.closed_at, from_at) FROM cases c WHERE c.cid = pauses.cid) "
+        "WHERE to_at IS NULL AND cid IN (SELECT cid FROM cases WHERE closed_at IS NOT NULL)"
+    )

@@ -1,0 +1,1 @@
+"""Pages: the report, the digest, and the dashboard. Rendered on this machine, with nothing fetched from elsewhere."""

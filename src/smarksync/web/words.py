@@ -1,0 +1,52 @@
+"""Figures as people read them: numbers, shares, spans of time, money. Filters of every page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+DAY, HOUR = 86_400, 3_600
+#: what words of the ledger are called in front of people
+CALLED = {
+    "mql": "MQL", "sal": "SAL", "sql": "SQL", "lead": "Lead", "opportunity": "Opportunity", "customer": "Customer",
+    "lead_source": "source", "": "(none)",
+}  # fmt: skip
+
+
+def number(value: float | None, digits: int = 0) -> str:
+    """``12,345``; – for nothing."""
+    return "–" if value is None else f"{value:,.{digits}f}"
+
+
+def percent(value: float | None, digits: int = 0) -> str:
+    """``12 %``."""
+    return "–" if value is None else f"{100 * value:.{digits}f} %"
+
+
+def share(one: Mapping[str, Any]) -> str:
+    """``12 % (10–15 %)``, with a mark when it rests on few cases."""
+    if one["share"] is None:
+        return "–"
+    small = ", few" if one["small"] else ""
+    return f"{percent(one['share'])} ({100 * one['low']:.0f}–{100 * one['high']:.0f} %{small})"
+
+
+def lasting(seconds: float | None) -> str:
+    """``3.2 days``, ``5.0 hours``, ``12 minutes``."""
+    if seconds is None:
+        return "–"
+    if seconds >= DAY:
+        return f"{seconds / DAY:.1f} days"
+    return f"{seconds / HOUR:.1f} hours" if seconds >= HOUR else f"{seconds / 60:.0f} minutes"
+
+
+def money(value: float | None, currency: str | None) -> str:
+    """``12,345 EUR``."""
+    return "–" if value is None else f"{value:,.0f} {currency or ''}".rstrip()
+
+
+def called(word: str | None) -> str:
+    """A word of the ledger for people."""
+    if word is None:
+        return "(not known)"
+    return CALLED.get(word, word.replace("_", " "))
