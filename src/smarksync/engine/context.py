@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any, Protocol, cast
 
 from smarksync.errors import ConfigError
@@ -22,6 +23,7 @@ from .owners import Owners
 BEAT = 10.0
 
 
+@lru_cache(maxsize=1024)
 def instant(moment: datetime) -> str:
     """A time as it is stored and compared: UTC, microseconds, Z."""
     if moment.tzinfo is not UTC:

@@ -221,7 +221,7 @@ class _Absorber:
         ids = [r.id for r in records]
         known = links.fingerprints(ledger, lane.sid, ids)
         if lane.pulled_whole:
-            ledger.many("INSERT OR IGNORE INTO scan VALUES (?, ?)", ((lane.sid, i) for i in ids))
+            ledger.add("INSERT OR IGNORE INTO scan VALUES (?, ?)", [(lane.sid, i) for i in ids])
         changed: list[tuple[Record, bytes]] = []
         fresh: list[Waiting] = []
         version, sid = self.version, lane.sid

@@ -282,6 +282,8 @@ def _assemble(
         derived=tuple(name for name, field in fields.items() if field.field.group == "derived"),
         country=context.country,
         _direct=tuple((field.vendor, field.name) for field in direct),
+        _direct_vendors=tuple(field.vendor for field in direct),
+        _direct_names=tuple(field.name for field in direct),
         _agrees={field.name: field.agrees for field in direct},
         _compared=tuple((field.vendor, field.name, field.agrees) for field in single if not field.identity),
         _pairs=tuple(field for field in shared if field.currency_vendor is not None),

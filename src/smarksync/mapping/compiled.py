@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from itertools import compress
+from operator import ne
 from typing import Any, NamedTuple
 
 from smarksync.model import ABSENT, Field, ValueProblem, equal
@@ -137,6 +139,8 @@ class CompiledMapping:
     country: str | None
     #: prepared for the hot loops: (vendor, canonical) of fields where equality is agreement, then the others
     _direct: tuple[tuple[str, str], ...]
+    _direct_vendors: tuple[str, ...]
+    _direct_names: tuple[str, ...]
     _compared: tuple[tuple[str, str, Agrees], ...]
     _agrees: Mapping[str, Agrees]
     _pairs: tuple[CompiledField, ...]
@@ -164,7 +168,8 @@ class CompiledMapping:
         is compared with the agreed names joined. Money in two fields shows both when either differs.
         """
         get, want = raw.get, agreed.get
-        unequal = [pair for pair in self._direct if get(pair[0], _MISSING) != want(pair[1])]
+        vendors, names = self._direct_vendors, self._direct_names
+        unequal = compress(self._direct, map(ne, map(get, vendors), map(want, names)))
         found: dict[str, Any] = {}
         for vendor, name in unequal:
             value = get(vendor, _MISSING)
