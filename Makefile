@@ -5,11 +5,11 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 p
 VENV := .venv
 BIN := $(VENV)/bin
 PLUGINS := $(sort $(wildcard plugins/smarksync-*))
-EXTRAS := keyring,record,quality,test,dev
+EXTRAS := keyring,record,quality,web,test,dev
 EDITABLE := -e '.[$(EXTRAS)]' $(foreach p,$(PLUGINS),-e ./$(p))
 PIP := $(BIN)/python -m pip
 
-.PHONY: help install demo test lint types docs wheel bench live machine mutants clean
+.PHONY: help install demo test lint types docs wheel bench browser live machine mutants clean
 help:
 	@echo 'make demo      install into .venv and sync two bundled systems'
 	@echo 'make test      install into .venv and run the tests'
@@ -18,6 +18,7 @@ help:
 	@echo 'make docs      renew the tables of docs/ from the program'
 	@echo 'make bench     figures of the engine: time and memory a record'
 	@echo 'make wheel     build the wheels, install them in an empty place, use them there'
+	@echo 'make browser   the dashboard in a real Chromium'
 	@echo 'make live      tests against real servers on this machine'
 	@echo 'make clean     remove .venv and what tools left behind'
 
@@ -60,6 +61,11 @@ bench: install
 # wheels of the core and of every plugin, used in a fresh environment from an empty folder
 wheel: install
 	SMARKSYNC_WHEEL=1 $(BIN)/python -m pytest tests/wheel -rs
+
+# the dashboard in a real Chromium (Debian's: apt install chromium, or SMARKSYNC_CHROMIUM=/path)
+browser: install
+	$(PIP) install -q --disable-pip-version-check -c constraints.txt playwright
+	SMARKSYNC_BROWSER=1 $(BIN)/python -m pytest tests/browser -rs
 
 # real servers on loopback, installed into .peers (or SMARKSYNC_PEERS) the first time
 live: install

@@ -117,9 +117,10 @@ def _send(run: Run, job: JobRun, lane: Lane, op: Op, batches: list[list[PlanRow]
         refs = entities.refs(run.ledger, {r.eid for b in group for r in b}) if op is Op.CREATE else {}
         with run.ledger.tx():
             plans.send(run.ledger, [row.seq for batch in group for row in batch], run.stamp())
+        known = _versions(run, lane, op, [row for batch in group for row in batch])
         futures = []
         for batch in group:
-            writes = [_write(lane, op, row, refs.get(row.eid)) for row in batch]
+            writes = [_write(op, row, refs.get(row.eid), known.get(row.rid or "")) for row in batch]
             futures.append((batch, pool.submit(_call, lane, writes)))
             if run.connections[lane.stream.connection].failed is not None:
                 break
@@ -128,9 +129,18 @@ def _send(run: Run, job: JobRun, lane: Lane, op: Op, batches: list[list[PlanRow]
             _receive(run, job, lane, batch, receipts, error)
 
 
-def _write(lane: Lane, op: Op, row: PlanRow, ref: str | None) -> Write:
-    conditional = row.body.get("version") if Can.CONDITIONAL in lane.spec.can else None
-    return Write(str(row.seq), op, row.body.get("after", {}), row.rid, ref if op is Op.CREATE else None, conditional)
+def _write(op: Op, row: PlanRow, ref: str | None, version: str | None) -> Write:
+    return Write(str(row.seq), op, row.body.get("after", {}), row.rid, ref if op is Op.CREATE else None, version)
+
+
+def _versions(run: Run, lane: Lane, op: Op, rows: Iterable[PlanRow]) -> dict[str, str | None]:
+    """{record: the version that the decision rests on}, for systems that refuse to write over any other.
+
+    An opt-out goes out whatever the record looks like by now.
+    """
+    if op is Op.CREATE or Can.CONDITIONAL not in lane.spec.can:
+        return {}
+    return links.versions(run.ledger, lane.sid, [row.rid for row in rows if row.rid and not row.consent])
 
 
 def _call(lane: Lane, writes: Sequence[Write]) -> tuple[list[Receipt], SystemFailure | None]:
@@ -171,7 +181,9 @@ def _receive(
         run.connections[lane.stream.connection].failed = error
     with run.ledger.tx():
         take_receipts(run, job, lane, [(by_ref[seq], receipt) for seq, receipt in answered.items()])
-    refusals.look_up_duplicates(run, job, lane, [(by_ref[s], r) for s, r in answered.items()])
+    pairs = [(by_ref[seq], receipt) for seq, receipt in answered.items()]
+    refusals.look_up_duplicates(run, job, lane, pairs)
+    refusals.look_again(run, job, lane, pairs)
 
 
 def take_receipts(run: Run, job: JobRun, lane: Lane, pairs: Sequence[tuple[PlanRow, Receipt]]) -> None:
@@ -196,7 +208,12 @@ def _still_wanted(run: Run, job: JobRun, lane: Lane, op: Op, rows: list[PlanRow]
         return refusals.before_creates(run, job, lane, rows)
     if Can.FETCH not in lane.spec.can:
         return rows
-    old = _seen_too_long_ago(run, lane, rows)
+    if Can.CONDITIONAL in lane.spec.can:  # the system itself refuses to write over what we have not seen
+        known = _versions(run, lane, op, rows)
+        loose = [row for row in rows if known.get(row.rid or "") is None]
+        old = _seen_too_long_ago(run, lane, loose) if loose else set()
+    else:
+        old = _seen_too_long_ago(run, lane, rows)
     return reread(run, job, lane, rows, old) if old else rows
 
 

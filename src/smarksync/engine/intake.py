@@ -20,7 +20,7 @@ from smarksync.errors import Malformed, SystemFailure
 from smarksync.ledger import inbox, links, streams
 from smarksync.ledger.inbox import Waiting
 from smarksync.plan.guard import emptied
-from smarksync.plugin import Page, Record, TellsTime
+from smarksync.plugin import Can, Page, Record, TellsTime
 
 from . import facts
 from .context import Lane, Run, instant
@@ -233,6 +233,9 @@ class _Absorber:
                 fresh.append(_waiting(sid, record, fp, body))
             elif found != fp:
                 changed.append((record, fp))
+        if Can.CONDITIONAL in lane.spec.can:
+            same = [(r.id, r.version) for r in records if r.version is not None and r.id in known]
+            links.renew_versions(ledger, lane.sid, same)
         lane.read += len(records)
         lane.unchanged += len(records) - len(fresh) - len(changed)
         if changed:

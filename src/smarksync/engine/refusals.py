@@ -14,7 +14,8 @@ from smarksync.plan.side import codecs_by_vendor, columns
 from smarksync.plugin import Can, Receipt, Record, WriteResult
 
 from .context import JobRun, Lane, Run
-from .intake import waiting
+from .intake import fingerprint, waiting
+from .observe import observe
 
 
 def take(run: Run, job: JobRun, lane: Lane, row: PlanRow, receipt: Receipt) -> None:
@@ -162,6 +163,30 @@ def _other_person(run: Run, job: JobRun, row: PlanRow, other: int, lane: Lane, r
         run=run.run_id, now=run.stamp(),
     )  # fmt: skip
     job.fates[row.eid] = "quarantined"
+
+
+def look_again(run: Run, job: JobRun, lane: Lane, pairs: Sequence[tuple[PlanRow, Receipt]]) -> None:
+    """Records that changed under our hands are read, and decided anew in this run; so is all that was planned for them."""
+    ids = sorted({row.rid for row, r in pairs if r.result is WriteResult.CONFLICT and r.code != "SMK-GONE" and row.rid})
+    if not ids or Can.FETCH not in lane.spec.can or run.connections[lane.stream.connection].failed is not None:
+        return
+    try:
+        found = list(lane.fetch(ids))
+    except SystemFailure as error:
+        error.connection = lane.stream.connection
+        run.connections[lane.stream.connection].failed = error
+        return
+    version = lane.mapping.version.encode()[:64]
+    with run.ledger.tx():
+        observe(run, lane, [(r, fingerprint(r.fields, version)) for r in found], own=True)
+        there = {r.id for r in found}
+        for row in plans.load(
+            run.ledger, "job = ? AND sid = ? AND status = 'released' AND consent = 0", (job.name, lane.sid)
+        ):
+            if row.rid in there:
+                stale(run, job, lane, row, "it changed since it was planned")
+        news = {row.eid for row, _ in pairs if row.rid in there}
+        states.changed(run.ledger, [(eid, None, None, run.run_id) for eid in sorted(news)])
 
 
 def arrive(run: Run, lane: Lane, records: Sequence[Record]) -> None:

@@ -13,7 +13,7 @@ from smarksync.plan.consent import CONSENT_FIELDS
 from smarksync.plan.job import Person
 from smarksync.plan.match import keys_of, parts_of
 from smarksync.plan.side import Side, codecs_by_vendor, columns, wire_of
-from smarksync.plugin import Receipt, WriteResult
+from smarksync.plugin import Can, Receipt, WriteResult
 
 from . import casebook
 from .context import Lane, Run, instant
@@ -149,6 +149,12 @@ def _unwritten(lane: Lane, body: Mapping[str, Any], fields: list[str]) -> set[st
     return names - set(fields) - consents
 
 
+def version_after(lane: Lane, receipt: Receipt, known: str | None) -> str | None:
+    """The version of a written record; one that the system did not tell is not the one it had before."""
+    silent = Can.CONDITIONAL in lane.spec.can and receipt.result is not WriteResult.UNCHANGED
+    return receipt.version or (None if silent else known)
+
+
 def _own_choice(lane: Lane, target: Side, receipt: Receipt, sent: Mapping[str, Any], after: Mapping[str, Any]) -> None:
     """An owner whom the system does not know was not sent: the one that it names by itself is nobody's edit."""
     codec = lane.mapping.fields.get("owner")
@@ -195,7 +201,7 @@ def _echo(
         target.await_echo(silent)
     if stored is not None and sent:
         _unasked(target, stored, sent, codecs, after, lane, news, row, run)
-    target.version = receipt.version or target.version
+    target.version = version_after(lane, receipt, target.version)
     target.seen_at = run.stamp()
     if receipt.changed_at is not None:
         target.own_at = instant(receipt.changed_at)

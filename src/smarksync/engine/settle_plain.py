@@ -14,7 +14,7 @@ from smarksync.ledger.links import Head
 from smarksync.ledger.plans import PlanRow
 from smarksync.plan.consent import CONSENT_FIELDS
 from smarksync.plan.match import parts_of
-from smarksync.plugin import Receipt
+from smarksync.plugin import Can, Receipt
 
 from .context import Run, instant
 from .notes import note
@@ -45,8 +45,9 @@ def settle_plain(run: Run, done: Sequence[Pair]) -> list[Pair]:
         if receipt.changed_at is not None:
             own_at = instant(receipt.changed_at)
             changed_at = changed_at or run.lanes[row.sid].ours(own_at)
+        version = receipt.version or (None if Can.CONDITIONAL in run.lanes[row.sid].spec.can else target.version)
         # without a fingerprint a written record is looked at once more
-        written.append((None, now, changed_at, own_at, receipt.version or target.version, target.lid))
+        written.append((None, now, changed_at, own_at, version, target.lid))
         memos.append((mover.lid, links.pack(row.body["alone"]["memo"])))
         settled.append((row, receipt))
     if not settled:

@@ -105,6 +105,7 @@ class Client:
         params: Mapping[str, Any] | Sequence[tuple[str, Any]] | None = None,
         json: Any = None,
         form: Mapping[str, str] | None = None,
+        content: bytes | None = None,
         headers: Mapping[str, str] | None = None,
         kind: CallKind | None = None,
         idempotent: bool | None = None,
@@ -115,6 +116,7 @@ class Client:
     ) -> Response:
         """Sends one call and gives back its answer; raises the error classes of :mod:`smarksync.errors`.
 
+        The body is one of ``json``, ``form`` and ``content`` (bytes; name its type in ``headers``).
         ``path`` is below base_url; an absolute URL (and any path with ``handed``) is one that a server gave
         us and must pass the URL rules. ``kind`` is what it counts as (GET: read, others: write).
         ``idempotent`` (default: True for all but writes) allows to send again what may have been applied.
@@ -125,7 +127,7 @@ class Client:
         kind = kind or ("read" if method in SAFE else "write")
         repeatable = kind != "write" if idempotent is None else idempotent
         url = self._wire.trust.url(path, handed=handed)
-        trace = Trace(method, url, kind, params, json, form, headers)
+        trace = Trace(method, url, kind, params, json, form, headers, content)
         retrying = Retrying(
             stop=stop_after_attempt(self._attempts),
             retry=retry_if_exception(lambda problem: isinstance(problem, _Failed) and problem.again),

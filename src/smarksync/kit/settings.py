@@ -44,13 +44,17 @@ class HttpSettings(BaseModel):
 
     @model_validator(mode="after")
     def _is_an_address(self) -> HttpSettings:
+        self.check_address("base_url")
+        return self
+
+    def check_address(self, name: str) -> None:
+        """For a validator: raises ValueError when that setting is no address that we may talk to."""
         from .urls import Trust
 
         try:
-            Trust(self.base_url, hosts=self.hosts, allow_http=self.allow_http)
+            Trust(getattr(self, name), hosts=self.hosts, allow_http=self.allow_http, setting=name)
         except ConfigError as wrong:
             raise ValueError(str(wrong)) from None
-        return self
 
     def connect(
         self,

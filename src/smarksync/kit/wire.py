@@ -42,6 +42,7 @@ class Trace:
     json: Any = None
     form: Mapping[str, str] | None = None
     headers: Mapping[str, str] | None = None
+    content: bytes | None = None
     times: int = 0  # how often it left
     under_way: bool = False  # it left, and no answer came yet
     maybe_applied: bool = False
@@ -96,6 +97,7 @@ class Wire:
             params=trace.params if trace.params is None else httpx.QueryParams(trace.params),  # type: ignore[arg-type]
             json=trace.json,
             data=trace.form,
+            content=trace.content,
             headers=trace.headers,
             extensions={"smarksync": trace},
         )

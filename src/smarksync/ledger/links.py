@@ -57,6 +57,21 @@ def seen_before(ledger: Ledger, sid: int, rids: Sequence[str], moment: str) -> s
     return {row[0] for row in ledger.rows(sql, (dumps(list(rids)).decode(), sid, moment))}
 
 
+def versions(ledger: Ledger, sid: int, rids: Sequence[str]) -> dict[str, str | None]:
+    """{record: its version as last seen or written; None = not known}."""
+    sql = "SELECT l.rid, l.version FROM json_each(?) j CROSS JOIN links l WHERE l.sid = ? AND l.rid = j.value"
+    return dict(ledger.rows(sql, (dumps(list(rids)).decode(), sid)))
+
+
+def renew_versions(ledger: Ledger, sid: int, rows: Sequence[tuple[str, str]]) -> None:
+    """(record, version) of rows that look as before: something of them changed that no mapping reads."""
+    ledger.run(
+        "UPDATE links SET version = v.version FROM (SELECT json_extract(value, '$[0]') AS rid, json_extract(value, '$[1]') "
+        "AS version FROM json_each(?)) v WHERE links.sid = ? AND links.rid = v.rid AND links.version IS NOT v.version",
+        (dumps(rows).decode(), sid),
+    )
+
+
 def fingerprints(ledger: Ledger, sid: int, rids: Sequence[str]) -> dict[str, bytes | None]:
     """Only the fingerprints: most rows of a pull are unchanged, and need nothing else."""
     sql = (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -67,6 +68,8 @@ def compile_mapping(
             hint = lint.nearest(name, entity.fields)
             remarks.append((one.place, Remark(name, f"{entity.name} has no field {name}{hint}", "", True)))
             continue
+        if one.currency and not one.own and one.currency not in context.live:
+            one = replace(one, currency=None)  # an account with one currency has no field to say which
         lacking = [vendor for vendor in (one.vendor, one.currency) if vendor and vendor not in context.live]
         if lacking:
             if one.own:

@@ -45,7 +45,7 @@ def _create_row(
     verdicts: Mapping[str, Verdict],
     merged: Mapping[str, Any],
     outcome: Outcome,
-    held: set[str],
+    held: set[str] | None = None,
 ) -> Row | None:
     """The fields of a create, or None with the problem noted; ``held`` gets those that the system does not take."""
     row = Row("create", target.sid, None, {})
@@ -77,7 +77,8 @@ def _create_row(
             outcome.refused.add((target.sid, codec.vendor))
             if codec.required:
                 return None
-            held.update(NAME_PARTS if name == "full_name" else (name,))
+            if held is not None:
+                held.update(NAME_PARTS if name == "full_name" else (name,))
             continue
         row.after.update({vendor: part for vendor, part in columns(codec, raw).items() if part is not None})
     if faults:

@@ -13,11 +13,13 @@ from smarksync.ledger.links import Link
 from smarksync.model.activity import is_attempt
 from smarksync.model.moments import wire
 
-from .history import CAMPAIGNS, REPS, Case, Life, Team, lives
+from .history import CAMPAIGNS, REPS, Case, Life, Team, lives, office
 
 BATCH = 2_000
 JOB = "handoff"
 DEFINITION = "mql@1"
+#: the first attempt is promised within so many office hours
+PROMISED_HOURS = 5
 
 
 class _Filling:
@@ -152,4 +154,7 @@ def _moves(filling: _Filling, case: Case, eid: int, owners: list[tuple[int, str]
                 run=filling.run, body={"owner": owner},
             )  # fmt: skip
         else:
-            yield cases.Move(0, cid, move.state, move.at, move.at, move.actor, "history", filling.run, move.reason)
+            body = {"due_at": office(move.at, PROMISED_HOURS)} if move.state == "offered" else {}
+            yield cases.Move(
+                0, cid, move.state, move.at, move.at, move.actor, "history", filling.run, move.reason, False, body
+            )

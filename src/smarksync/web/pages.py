@@ -19,16 +19,22 @@ def _environment() -> Environment:
     )  # fmt: skip
     found.filters.update(
         number=words.number, percent=words.percent, share=words.share, lasting=words.lasting, money=words.money,
-        called=words.called,
+        called=words.called, when=words.when, shown=words.shown,
     )  # fmt: skip
-    found.globals.update(charts=charts, Bar=charts.Bar, Span=charts.Span, style=_style)
+    found.globals.update(charts=charts, Bar=charts.Bar, Span=charts.Span, style=style)
     return found
 
 
-def _style() -> str:
+@lru_cache(maxsize=1)
+def style() -> str:
+    """The stylesheet of all pages."""
     return files("smarksync.web").joinpath("static", "page.css").read_text("utf-8")
 
 
 def render(template: str, **values: Any) -> str:
     """The page that a template makes of these values; one that it misses is an error, never a blank."""
     return _environment().get_template(template).render(**values)
+
+
+#: hand-offs and first counts come anew by themselves; without a script a reload does the same
+SCRIPT = files("smarksync.web").joinpath("static", "page.js").read_text("utf-8")

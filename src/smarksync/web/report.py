@@ -45,6 +45,15 @@ def page(report: Mapping[str, Any]) -> str:
     )  # fmt: skip
 
 
+def brief(report: Mapping[str, Any]) -> dict[str, Any]:
+    """The funnel's bars and tables alone, for the dashboard."""
+    whole = report["funnel"]["whole"]
+    return {
+        "bars": [Bar(called(r), whole["counts"][r], number(whole["counts"][r])) for r in RUNGS], "rows": _funnel(whole),
+        "cuts": [_cut(name, rows, report["currency"]) for name, rows in report["funnel"]["by"].items()],
+    }  # fmt: skip
+
+
 def _funnel(row: Mapping[str, Any]) -> list[list[str]]:
     found = []
     for rank, rung in enumerate(RUNGS):

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
+
+from jinja2 import pass_context
+from jinja2.runtime import Context
 
 DAY, HOUR = 86_400, 3_600
 #: what words of the ledger are called in front of people
@@ -50,3 +55,26 @@ def called(word: str | None) -> str:
     if word is None:
         return "(not known)"
     return CALLED.get(word, word.replace("_", " "))
+
+
+@pass_context
+def when(context: Context, moment: str | None) -> str:
+    """``2026-11-22 08:15 CET``: in the page's time zone; – for never."""
+    if not moment:
+        return "–"
+    zone = ZoneInfo(context.get("time_zone") or "UTC")
+    return f"{datetime.fromisoformat(moment).astimezone(zone):%Y-%m-%d %H:%M %Z}"
+
+
+def shown(value: Any, most: int = 80) -> str:
+    """A value of a record."""
+    if value is None:
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    text = (
+        ", ".join("–" if v is None else str(v) for v in value)
+        if isinstance(value, (list, tuple))
+        else " ".join(str(value).split())
+    )
+    return text if len(text) <= most else text[: most - 1] + "…"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from smarksync.plugin import Can, FieldInfo, FieldType, StreamSpec
@@ -72,6 +73,7 @@ def _value(info: FieldInfo, n: int, label: str) -> Any:
     return text[: info.max_length] if info.max_length else text
 
 
+@lru_cache(maxsize=64)
 def _mapped(preset: str | None, stream: str) -> Mapping[str, str]:
     """canonical name → vendor name, as the preset has it."""
     if not preset:

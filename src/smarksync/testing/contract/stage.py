@@ -177,16 +177,19 @@ class Stage:
             self.settled(self.write(stream, [Write(f"d{n}", op, {}, id) for n, id in enumerate(part)]))
 
     def merge(self, stream: str, winner: str, loser: str) -> str:
-        """Somebody merges two rows; the id of the one that stays."""
+        """Somebody merges two rows; the id of the one that stays. NotImplementedError: rows of that stream cannot be."""
         if hook := self._of_simulator("merge"):
-            return hook(stream, winner, loser) or winner
+            with suppress(NotImplementedError):
+                return hook(stream, winner, loser) or winner
         raise self.lacks("merge")
 
     def convert(self, stream: str, id: str) -> tuple[str, str]:
-        """Somebody converts a row to one of another stream: that stream and the new id."""
+        """Somebody converts a row to one of another stream: that stream and the new id. NotImplementedError: there is
+        no such thing for that stream."""
         if hook := self._of_simulator("convert"):
-            found: tuple[str, str] = hook(stream, id)
-            return found
+            with suppress(NotImplementedError):
+                found: tuple[str, str] = hook(stream, id)
+                return found
         raise self.lacks("convert")
 
     def empty_pages(self, stream: str) -> None:

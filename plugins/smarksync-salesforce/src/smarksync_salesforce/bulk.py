@@ -1,0 +1,190 @@
+"""Bulk API 2.0: jobs that give or take CSV, polled until they are done (vendors/crm.md 1.7).
+
+Rows of a job come in any order, so each is known by its own key column. "JobComplete" says nothing about rows that
+failed. In CSV an empty cell means "leave alone" and ``#N/A`` means null.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from smarksync.kit.resolve import OK, Verdict
+from smarksync.kit.response import Response
+from smarksync.plugin import Cursor, Malformed, Transient, Unknown
+
+from .client import Api, error_code, verdict
+
+#: rows of one page of results, which the engine keeps in memory
+_PAGE = 10_000
+#: seconds between two looks at a job: at first, at most; and how long a job may take in all
+_FIRST, _LONGEST, _LIMIT = 0.5, 20.0, 3600.0
+_CSV = {"Accept": "text/csv"}
+NULL = "#N/A"
+Row = Mapping[str, Any]
+
+
+class JobGone(Exception):
+    """The results of a query job are not kept any longer (7 days)."""
+
+
+class BulkReader:
+    """The results of one query job."""
+
+    def __init__(self, api: Api, job: str, locator: str | None, until: str | None, done: bool) -> None:
+        self._api, self._job, self._locator, self._until, self._done = api, job, locator, until, done
+
+    @classmethod
+    def start(cls, api: Api, soql: str) -> BulkReader:
+        """A new job."""
+        body = {"operation": "query", "query": soql, "contentType": "CSV", "lineEnding": "LF"}
+        told = api.request("POST", "/jobs/query", json=body, kind="read").json
+        return cls(api, _id(told), None, None, False)
+
+    @classmethod
+    def resume(cls, api: Api, cursor: Mapping[str, Any]) -> BulkReader:
+        """The rest of a job that an earlier run began."""
+        return cls(api, str(cursor["job"]), cursor.get("locator"), cursor.get("until"), False)
+
+    def pages(self, kinds: Mapping[str, str]) -> Iterator[tuple[list[Row], Cursor, bool]]:
+        """Rows, the cursor behind them, and whether more follow. ``kinds``: the vendor's type of each column."""
+        path = f"/jobs/query/{self._job}"
+        if not self._done:
+            state = _finished(self._api, path, _gone)
+            if state.get("state") != "JobComplete":
+                raise Transient(f"Salesforce did not complete a query job: {state.get('state')}.")
+        while True:
+            params: dict[str, Any] = {"maxRecords": _PAGE, **({"locator": self._locator} if self._locator else {})}
+            answer = self._api.request(
+                "GET", f"{path}/results", params=params, kind="read", expect="any", headers=_CSV, resolve=_gone
+            )
+            if answer.status >= 400:
+                raise JobGone
+            before, self._locator = self._locator, answer.headers.get("sforce-locator", "null")
+            more = self._locator not in ("null", "")
+            if more and self._locator == before:
+                raise Malformed("Salesforce leads a query job in a circle: a locator came twice.")
+            until = {"until": self._until} if self._until else {}
+            yield _typed_rows(answer.text, kinds), {"job": self._job, "locator": self._locator, **until}, more
+            if not more:
+                return
+
+
+def _gone(response: Response) -> Verdict | None:
+    if response.status in (400, 404) and error_code(response) in ("NOT_FOUND", "INVALIDJOBID"):
+        return OK
+    return verdict(response)
+
+
+def _typed_rows(text: str, kinds: Mapping[str, str]) -> list[Row]:
+    """The rows as a query would show them: numbers, booleans, nulls, and parents in objects of their own."""
+    reader = csv.reader(io.StringIO(text, newline=""))
+    header = next(reader, [])
+    rows: list[Row] = []
+    for cells in reader:
+        row: dict[str, Any] = {}
+        for name, cell in zip(header, cells, strict=True):
+            relation, dot, inner = name.partition(".")
+            if dot:
+                row[relation] = {inner: cell} if cell else row.get(relation)
+            else:
+                row[name] = _typed(kinds.get(name, "string"), cell)
+        rows.append(row)
+    return rows
+
+
+def _typed(kind: str, cell: str) -> Any:
+    if cell == "":
+        return None
+    if kind == "boolean":
+        return cell.lower() == "true"
+    if kind == "int":
+        return int(float(cell))
+    if kind in ("double", "currency", "percent"):
+        return float(cell)
+    if kind == "datetime" and cell.endswith("Z"):
+        return cell[:-1] + "+0000"
+    return cell
+
+
+def _id(told: Any) -> str:
+    if not isinstance(told, Mapping) or not told.get("id"):
+        raise Malformed("Salesforce made a bulk job and does not say which.")
+    return str(told["id"])
+
+
+def _finished(api: Api, path: str, resolve: Any = verdict) -> Mapping[str, Any]:
+    """The job's last word; waits between looks, longer each time."""
+    wait, waited = _FIRST, 0.0
+    while True:
+        answer = api.request("GET", path, kind="read", resolve=resolve)
+        if answer.status >= 400:
+            raise JobGone
+        told: Mapping[str, Any] = answer.json
+        if told.get("state") in ("JobComplete", "Failed", "Aborted"):
+            return told
+        if waited > _LIMIT:
+            raise Transient(f"Salesforce did not finish a bulk job within {_LIMIT / 60:.0f} minutes.")
+        api.http.wait(wait)
+        waited += wait
+        wait = min(wait * 1.6, _LONGEST)
+
+
+class Ingested:
+    """What became of the rows of an ingest job, by their key: ids of the good ones, words for the bad ones."""
+
+    def __init__(self, state: str, error: str) -> None:
+        self.state, self.error = state, error
+        self.good: dict[str, tuple[str, bool]] = {}
+        self.bad: dict[str, tuple[str, str]] = {}
+
+
+def ingest(api: Api, name: str, rows: Sequence[Mapping[str, Any]], key: str, *, upsert: bool) -> Ingested:
+    """Writes rows by one job. ``key`` is the column that names each: our id, or the record's.
+
+    Raises :class:`Unknown` when the job was begun and its end cannot be seen.
+    """
+    columns = list(dict.fromkeys([key, *(column for row in rows for column in row)]))
+    body = {"object": name, "operation": "upsert" if upsert else "update", "contentType": "CSV", "lineEnding": "LF"}
+    if upsert:
+        body["externalIdFieldName"] = key
+    told = api.request("POST", "/jobs/ingest", json=body, kind="write", idempotent=True).json
+    path = f"/jobs/ingest/{_id(told)}"
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows([_cell(row[c]) if c in row else "" for c in columns] for row in rows)
+    api.upload(f"{path}/batches", text.getvalue())
+    try:
+        api.request("PATCH", path, json={"state": "UploadComplete"}, kind="write", idempotent=True, resolve=_closed)
+        told = _finished(api, path)
+        done = Ingested(str(told["state"]), str(told.get("errorMessage") or ""))
+        for row in _results(api, f"{path}/successfulResults"):
+            done.good[row[key] or row["sf__Id"]] = (row["sf__Id"], row["sf__Created"] == "true")
+        for row in _results(api, f"{path}/failedResults"):
+            done.bad[row[key]] = (row["sf__Id"], row["sf__Error"])
+    except (Transient, Malformed, JobGone) as problem:
+        raise Unknown(f"Salesforce took a bulk job, and what became of it cannot be seen: {problem}") from None
+    return done
+
+
+def _closed(response: Response) -> Verdict | None:
+    """An upload that was closed by a request whose answer was lost cannot be closed again."""
+    if response.status == 400 and error_code(response) in ("INVALIDJOBSTATE", "INVALIDJOB"):
+        return OK
+    return verdict(response)
+
+
+def _results(api: Api, path: str) -> Iterator[dict[str, str]]:
+    answer = api.request("GET", path, kind="read", expect="any", headers=_CSV)
+    yield from csv.DictReader(io.StringIO(answer.text, newline=""))
+
+
+def _cell(value: Any) -> str:
+    if value is None or value == "":
+        return NULL
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value)

@@ -1,0 +1,71 @@
+"""Rows that left: deleted, merged into another, or leads that became contacts (vendors/crm.md 1.6, 1.10)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Any
+
+from smarksync.kit.pages import position
+from smarksync.plugin import Cursor, Gone, GoneKind, GonePages
+
+from .client import Api, Row
+from .describe import Schema
+from .ids import full_id
+from .soql import moment, one_of, select
+from .streams import LOOK_BACK
+from .worked_out import instant
+
+_VERSION = 1
+_CONVERTED = ("IsConverted", "ConvertedContactId", "ConvertedAccountId", "ConvertedOpportunityId")
+
+
+def gone(api: Api, schema: Schema, name: str, cursor: Cursor | None, until: datetime) -> GonePages:
+    """What left since the cursor. Without one nothing is told: nobody knows yet what was there."""
+    start = position(cursor, _VERSION)
+    told: Cursor = {"v": _VERSION, "at": until.isoformat()}
+    if "at" not in start:
+        yield (), told
+        return
+    since = datetime.fromisoformat(start["at"]) - LOOK_BACK
+    left = "IsDeleted = true OR IsConverted = true" if name == "Lead" else "IsDeleted = true"
+    span = f"SystemModstamp >= {moment(since)} AND SystemModstamp <= {moment(until)}"
+    soql = select(_columns(schema, name), name, [left, span])
+    rows = list(api.rows(soql, everything=True, kind="read"))
+    yield tuple(_gone(name, row) for row in rows), told
+
+
+def whereabouts(api: Api, schema: Schema, name: str, ids: Sequence[str]) -> GonePages:
+    """What became of those ids; rows that are still there are not named."""
+    wanted = {full_id(one): one for one in ids}
+    seen: set[str] = set()
+    for condition in one_of("Id", list(wanted)):
+        rows = list(api.rows(select(_columns(schema, name), name, [condition]), everything=True))
+        seen |= {str(row["Id"]) for row in rows}
+        left = [row for row in rows if row.get("IsDeleted") or row.get("IsConverted")]
+        yield tuple(_gone(name, row)._replace(id=wanted[str(row["Id"])]) for row in left), {"v": _VERSION}
+    # out of the recycle bin, too: no query shows them any more
+    yield tuple(Gone(wanted[one]) for one in wanted if one not in seen), {"v": _VERSION}
+
+
+def _columns(schema: Schema, name: str) -> Iterator[str]:
+    yield from ("Id", "IsDeleted", "SystemModstamp")
+    if schema.has(name, "MasterRecordId"):
+        yield "MasterRecordId"
+    if name == "Lead":
+        yield from (one for one in _CONVERTED if schema.has(name, one))
+
+
+def _gone(name: str, row: Row) -> Gone:
+    rid, at = str(row["Id"]), instant(row["SystemModstamp"])
+    if row.get("MasterRecordId"):
+        return Gone(rid, GoneKind.MERGED, str(row["MasterRecordId"]), name, at)
+    if row.get("IsConverted"):
+        also: dict[str, Any] = {
+            stream: str(row[field])
+            for stream, field in (("Account", "ConvertedAccountId"), ("Opportunity", "ConvertedOpportunityId"))
+            if row.get(field)
+        }
+        into = row.get("ConvertedContactId")
+        return Gone(rid, GoneKind.CONVERTED, str(into) if into else None, "Contact" if into else None, at, also or None)
+    return Gone(rid, GoneKind.DELETED, at=at)

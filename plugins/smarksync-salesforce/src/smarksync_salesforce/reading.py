@@ -1,0 +1,155 @@
+"""Reading what changed: ordered by ``SystemModstamp, Id``, from a little before where the last reading ended.
+
+More rows than a page share one second as soon as anybody loads data, so the place is the pair. A reading that broke
+off goes on behind its last row, unless that row is so near its end that rows with an earlier stamp may have been
+committed since (vendors/crm.md 1.6, "Lag"): then it looks back, too.
+
+A large first reading is a Bulk API 2.0 job; its pages are remembered by job and locator.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from smarksync.kit.pages import position
+from smarksync.plugin import Cursor, Malformed, Page, Record
+
+from .bulk import BulkReader, JobGone
+from .client import Api, LocatorGone
+from .rows import Shape
+from .soql import Place, behind, moment, one_of, select
+from .streams import LOOK_BACK, NOT_IN_BULK, WHERE
+
+_VERSION = 1
+#: how often a reading begins again because its locator was forgotten
+_PATIENCE = 20
+
+
+class _WorthAJob(Exception):
+    """The first answer of a reading says that there are too many rows for queries."""
+
+
+class Reader:
+    """One reading of one stream."""
+
+    def __init__(self, api: Api, shape: Shape, now: datetime, until: datetime | None, bulk_above: int) -> None:
+        self._api, self._shape = api, shape
+        # rows that are edited while we read get a later stamp and are left to the next reading
+        self._until = min(until, now) if until is not None else now
+        self._bulk_above = bulk_above
+
+    def pages(self, cursor: Cursor | None) -> Iterator[Page]:
+        """Every page from the cursor on."""
+        start = position(cursor, _VERSION)
+        if "job" in start:
+            try:
+                yield from self._bulk(BulkReader.resume(self._api, start))
+                return
+            except JobGone:
+                start = {}
+        try:
+            yield from self._ordered(_place(start))
+        except _WorthAJob:
+            reader = BulkReader.start(self._api, select(self._shape.columns, self._shape.stream, self._where(None)))
+            yield from self._bulk(reader)
+
+    # ---- by query
+    def _ordered(self, place: Place | None) -> Iterator[Page]:
+        since = place
+        reached = place.at if place is not None else None
+        for _ in range(_PATIENCE):
+            soql = select(self._shape.columns, self._shape.stream, self._where(place), order=True)
+            try:
+                for rows, more, total in self._api.query(soql, everything=self._with_deleted(since)):
+                    if place is None and total > self._bulk_above and self._fits_a_job():
+                        raise _WorthAJob
+                    records = [self._shape.record(row, self._until) for row in rows]
+                    place, reached = self._behind(records, place, reached)
+                    if not more:
+                        break
+                    yield Page(records, self._resume_at(place), True, total)
+                else:
+                    records = []
+                extra = self._with_changed_roles(since)
+                if extra:
+                    yield Page(records, self._resume_at(place), True)
+                    records = extra
+                yield Page(records, {"v": _VERSION, "at": self._until.isoformat()}, False)
+                return
+            except LocatorGone:
+                place = _place(self._resume_at(place))
+        raise _circle(self._shape.stream)
+
+    def _behind(
+        self, records: Sequence[Record], place: Place | None, reached: datetime | None
+    ) -> tuple[Place | None, datetime | None]:
+        """The last row whose stamp is no later than the reading's end: one edited meanwhile says nothing of the order."""
+        for record in reversed(records):
+            at = record.changed_at
+            if at is not None and at <= self._until and (reached is None or at >= reached):
+                return Place(at, record.id), at
+        return place, reached
+
+    def _resume_at(self, place: Place | None) -> Cursor:
+        if place is None:
+            return {"v": _VERSION}
+        late = self._until - LOOK_BACK
+        place = place if place.at < late else Place(late, "")
+        return {"v": _VERSION, "at": place.at.isoformat(), "id": place.id or "0"}
+
+    def _where(self, place: Place | None) -> list[str | None]:
+        found: list[str | None] = [WHERE.get(self._shape.stream)]
+        if place is not None:
+            later = behind(place)
+            if self._shape.stream == "Event" and not place.id:
+                # an event's result changes as time passes, without an edit
+                later += f" OR (EndDateTime >= {moment(place.at)} AND EndDateTime <= {moment(self._until)})"
+            found.append(later)
+        found.append(f"SystemModstamp <= {moment(self._until)}")
+        return found
+
+    def _with_deleted(self, place: Place | None) -> bool:
+        """Members taken out of a campaign are shown as removed; in a first reading they are no news."""
+        return self._shape.stream == "CampaignMember" and place is not None
+
+    def _with_changed_roles(self, since: Place | None) -> list[Record]:
+        """Opportunities whose contact roles came or went: that does not touch the opportunity's own stamp."""
+        if not self._shape.has_roles or since is None:
+            return []
+        soql = select(("OpportunityId",), "OpportunityContactRole", [behind(since)])
+        ids = sorted({row["OpportunityId"] for row in self._api.rows(soql, everything=True, kind="read")})
+        found: list[Record] = []
+        for condition in one_of("Id", ids):
+            query = select(self._shape.columns, self._shape.stream, [condition])
+            found += [self._shape.record(row, self._until) for row in self._api.rows(query, kind="read")]
+        return found
+
+    # ---- by job
+    def _fits_a_job(self) -> bool:
+        return self._shape.stream not in NOT_IN_BULK and not self._shape.has_roles
+
+    def _bulk(self, reader: BulkReader) -> Iterator[Page]:
+        kinds = {name: str(one["type"]) for name, one in self._shape.schema.raw(self._shape.stream).items()}
+        for rows, cursor, more in reader.pages(kinds):
+            records = [self._shape.record(row, self._until) for row in rows]
+            until = cursor.get("until") or self._until.isoformat()
+            if more:
+                yield Page(records, {"v": _VERSION, **cursor, "until": until}, True)
+            else:
+                yield Page(records, {"v": _VERSION, "at": until}, False)
+
+
+def _place(start: Mapping[str, Any]) -> Place | None:
+    """Where to begin: behind a row (a reading goes on), or a look back before the end of the last one."""
+    if "at" not in start:
+        return None
+    at = datetime.fromisoformat(start["at"]).astimezone(UTC)
+    if start.get("id"):
+        return Place(at, "" if start["id"] == "0" else str(start["id"]))
+    return Place(at - LOOK_BACK, "")
+
+
+def _circle(stream: str) -> Malformed:
+    return Malformed(f"Salesforce forgets the rest of every query for {stream} before it can be asked for.")

@@ -1,0 +1,259 @@
+"""The dashboard: who may see it, what its pages show, and that a decision taken there is the one that was meant."""
+
+import re
+import socket
+import threading
+from datetime import UTC, datetime
+
+import httpx
+import pytest
+import uvicorn
+
+from smarksync.config import load
+from smarksync.engine.registry import Registry
+from smarksync.ledger import conflicts, quarantine
+from smarksync.ledger.db import Ledger
+from smarksync.testing.history import Team
+from smarksync.testing.history_ledger import fill
+from smarksync.web.app import create_app
+
+NOW = datetime(2026, 10, 14, 10, tzinfo=UTC)
+TOKEN = "a-token-of-the-tests"
+CONFIG = """
+version: 1
+workspace: acme
+currency: EUR
+time_zone: Europe/Berlin
+entities: {lead: {fields: {product: {type: enum, values: [scanner, printer]}}}}
+agreement:
+  calendars: {office: {hours: {mon-fri: "09:00-17:00"}, time_zone: Europe/Berlin}}
+  sales: [{promise: first_attempt, id: speed, within: 5 business hours, calendar: office}]
+connections:
+  marketing: {connector: files, settings: {path: marketing}}
+  sales: {connector: files, settings: {path: sales}}
+mappings:
+  marketing: {contacts: {entity: lead, fields: {email: email, phone: phone}}}
+  sales: {leads: {entity: lead, fields: {email: Email, phone: Phone}}}
+jobs:
+  people: {sync: lead, between: [marketing, sales], match: [email], create: {sales: always}}
+"""
+PAGES = ("/", "/handoffs", "/funnel", "/leads", "/conflicts", "/quarantine", "/plans", "/runs", "/mapping", "/report")
+
+
+class Place:
+    """A workspace with a dashboard over it."""
+
+    def __init__(self, folder, leads=300):
+        (folder / "smarksync.yaml").write_text(CONFIG)
+        for name, head in (("marketing/contacts", "id,email,phone"), ("sales/leads", "id,Email,Phone")):
+            (folder / name).parent.mkdir()
+            (folder / f"{name}.csv").write_text(head + "\n")
+        self.config = load(folder / "smarksync.yaml")
+        self.ledger = Ledger(self.config.ledger_url, root=str(folder))
+        if leads:
+            fill(self.ledger, Team(year=2026, seed=5, end=NOW), leads)
+        app, self.board = create_app(self.config, Registry(), TOKEN, lambda: NOW)
+        self.board.warm()
+        listening = socket.create_server(("127.0.0.1", 0))
+        self.origin = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        self.server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="off"))
+        self.thread = threading.Thread(target=self.server.run, kwargs={"sockets": [listening]}, daemon=True)
+        self.thread.start()
+        self.client = self.stranger(follow_redirects=True)
+
+    def stranger(self, **how):
+        return httpx.Client(base_url=self.origin, trust_env=False, timeout=30, **how)
+
+    def enter(self):
+        self.client.get(f"/?token={TOKEN}")
+        return self
+
+    def close(self):
+        self.client.close()
+        self.server.should_exit = True
+        self.thread.join(30)
+        self.ledger.close()
+
+    def post(self, path, form, origin=None):
+        return self.client.post(path, data=form, headers={"origin": origin or self.origin})
+
+    def text(self, path):
+        answer = self.client.get(path)
+        assert answer.status_code == 200, answer.text
+        return answer.text
+
+    def key(self):
+        return re.search(r'name="key" value="([^"]+)"', self.text("/conflicts") + self.text("/quarantine"))[1]
+
+
+@pytest.fixture
+def place(tmp_path):
+    found = Place(tmp_path).enter()
+    yield found
+    found.close()
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory):
+    found = Place(tmp_path_factory.mktemp("dashboard")).enter()
+    yield found
+    found.close()
+
+
+def ask(place, field="phone"):
+    eid = place.ledger.value("SELECT eid FROM entities WHERE kind = 'lead' LIMIT 1")
+    body = {
+        "question": "Which phone is right?",
+        "values": {"marketing": {"value": "+4930111"}, "sales": {"value": "+4930222"}},
+    }
+    conflicts.put(
+        place.ledger, job="people", eid=eid, field=field, kind="field", body=body, run="r", now="2026-10-14T09:00:00Z"
+    )
+    return place.ledger.value("SELECT max(id) FROM conflicts")
+
+
+# -- who may see it ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", [*PAGES, "/leads/abc", "/static/page.css", "/nothing"])
+def test_without_the_link_nothing_is_seen(shared, path):
+    with shared.stranger() as stranger:
+        answer = stranger.get(path)
+    assert answer.status_code == 401 and "acme" not in answer.text
+
+
+def test_the_token_leaves_the_address_bar_and_becomes_a_cookie_that_scripts_cannot_read(shared):
+    with shared.stranger() as stranger:
+        answer = stranger.get(f"/handoffs?token={TOKEN}&state=offered")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/handoffs?state=offered")
+    cookie = answer.headers["set-cookie"].lower()
+    assert "httponly" in cookie and "samesite=strict" in cookie
+
+
+def test_another_name_for_this_machine_is_refused(shared):
+    answer = shared.client.get("/", headers={"host": "attacker.example"})
+    assert answer.status_code == 421
+
+
+def test_pages_forbid_scripts_and_frames_of_others(shared):
+    headers = shared.client.get("/").headers
+    assert (
+        "default-src 'none'" in headers["content-security-policy"]
+        and "unsafe" not in headers["content-security-policy"]
+    )
+    assert headers["cache-control"] == "no-store" and headers["x-content-type-options"] == "nosniff"
+
+
+# -- pages ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_pages_of_a_year_of_work(shared, path):
+    assert "acme" in shared.text(path)
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_pages_of_an_empty_ledger_say_what_comes_next(tmp_path, path):
+    place = Place(tmp_path, leads=0).enter()
+    assert "acme" in place.text(path)
+    place.close()
+
+
+def test_the_scorecard_names_the_promise_and_how_it_stands(shared):
+    text = shared.text("/")
+    assert "speed" in text and re.search(r'class="status (breached|met|at_risk|on_track)"', text)
+
+
+def test_open_hand_offs_are_counted_and_the_first_is_the_one_that_has_waited_longest(shared):
+    total = shared.ledger.value("SELECT count(*) FROM cases WHERE closed_at IS NULL")
+    assert f"<p>{total:,} open, the most urgent first.</p>" in shared.text("/handoffs")
+    ref = shared.ledger.value(
+        "SELECT e.ref FROM cases c JOIN entities e ON e.eid = c.eid WHERE c.closed_at IS NULL AND c.state = 'offered' ORDER BY c.due_at LIMIT 1"
+    )
+    assert re.search(r'href="/leads/(\w+)"', shared.text("/handoffs"))[1] == ref
+
+
+@pytest.mark.parametrize(
+    "asked", ["page=999999999", "page=-1", "page=x", "page=²", "state='; DROP TABLE cases", "owner=nobody"]
+)
+def test_odd_questions_get_a_page_and_no_error(shared, asked):
+    shared.text(f"/handoffs?{asked}")
+    assert shared.ledger.value("SELECT count(*) FROM cases") > 0
+
+
+def test_a_lead_is_found_by_address_and_its_whole_story_told(shared):
+    eid, ref, address = shared.ledger.one(
+        "SELECT e.eid, e.ref, json_extract(e.agreed, '$.email') FROM entities e JOIN cases c ON c.eid = e.eid WHERE c.state = 'won' LIMIT 1"
+    )
+    shared.ledger.run("INSERT OR IGNORE INTO keys (kind, value, eid) VALUES ('email', ?, ?)", (address, eid))
+    text = shared.text(f"/leads?q={address}")
+    assert f"entity {ref}" in text
+    for word in ("qualified", "offered", "won", "form submitted"):
+        assert word in text
+
+
+def test_nobody_of_that_name(shared):
+    assert "Nobody here is called nobody@nowhere.example" in shared.text("/leads?q=nobody@nowhere.example")
+    assert shared.client.get("/leads/unknown").status_code == 404
+    assert shared.client.get("/runs/unknown").status_code == 404
+
+
+def test_a_name_that_looks_like_markup_stays_a_name(place):
+    place.ledger.run(
+        "UPDATE entities SET agreed = json_set(agreed, '$.first_name', '<b onclick=x>') WHERE kind = 'lead'"
+    )
+    text = place.text("/handoffs")
+    assert "<b onclick" not in text and "&lt;b onclick" in text
+
+
+def test_a_period_that_is_none_is_explained(shared):
+    answer = shared.client.get("/funnel?period=soon")
+    assert answer.status_code == 404 and "2026-Q3" in answer.text
+
+
+# -- decisions -----------------------------------------------------------------------------------
+
+
+def test_a_conflict_is_answered_with_the_value_that_was_chosen(place):
+    number = ask(place)
+    done = place.post(f"/conflicts/{number}", {"key": place.key(), "act": "take", "connection": "sales"})
+    assert done.status_code == 200 and "Noted" in done.text
+    assert place.ledger.one("SELECT state, answer FROM conflicts WHERE id = ?", (number,))[0] == "answered"
+
+
+@pytest.mark.parametrize(
+    ("form", "origin", "code"),
+    [
+        ({"act": "take", "connection": "sales"}, None, 403),
+        ({"key": "guessed", "act": "take", "connection": "sales"}, None, 403),
+        ({"key": "REAL", "act": "take", "connection": "sales"}, "https://evil.example", 403),
+        ({"key": "REAL", "act": "drop"}, None, 409),
+        ({"key": "REAL", "act": "take", "connection": "nobody"}, None, 409),
+        ({"key": "REAL", "act": "value", "value": "x" * 30_000}, None, 413),
+    ],
+)
+def test_forms_that_are_not_ours_or_say_nothing_change_nothing(place, form, origin, code):
+    number = ask(place)
+    form = {name: place.key() if value == "REAL" else value for name, value in form.items()}
+    answer = place.post(f"/conflicts/{number}", form, origin)
+    assert answer.status_code == code
+    assert place.ledger.value("SELECT state FROM conflicts WHERE id = ?", (number,)) == "open"
+
+
+def test_a_quarantined_record_is_ignored_until_something_else_is_wanted(place):
+    eid, sid = place.ledger.one("SELECT eid, sid FROM links LIMIT 1")
+    quarantine.put(
+        place.ledger, job="people", eid=eid, sid=sid, kind="value", field="phone", code="SMK-VALUE-TYPE",
+        message="That is no phone number.", wanted="x", facts={}, run="r", now="2026-10-14T09:00:00Z",
+    )  # fmt: skip
+    number = place.ledger.value("SELECT max(id) FROM quarantine")
+    assert "That is no phone number." in place.text("/quarantine")
+    place.post(f"/quarantine/{number}", {"key": place.key(), "act": "ignore"})
+    assert place.ledger.value("SELECT state FROM quarantine WHERE id = ?", (number,)) == "ignored"
+
+
+def test_looking_changes_nothing(shared):
+    before = shared.ledger.value("SELECT total_changes()"), shared.ledger.one("SELECT count(*), max(seq) FROM changes")
+    for path in PAGES:
+        shared.text(path)
+    assert shared.ledger.one("SELECT count(*), max(seq) FROM changes") == before[1]
