@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 from smarksync.config.agreement import Agreement, Promise
+from smarksync.model import blank
 
 from .calendars import BusinessCalendar
 from .clock import Pause, Timer, timer
@@ -83,6 +84,12 @@ class Terms:
     def segments(self, scope: Mapping[str, Any]) -> dict[str, str | None]:
         """The value of every segment for a lead, as text; None when it has none. ``scope``: see Expression.evaluate."""
         return {name: _text(one.of.evaluate(scope)) for name, one in self.agreement.segments.items()}
+
+    def at_opening(self, scope: Mapping[str, Any]) -> dict[str, Any]:
+        """What a case remembers of its lead, for promises: the segments it is in, and which promised fields it has."""
+        wanted = sorted({name for term in self.promises for name in term.promise.fields or ()})
+        lead = scope["lead"] or {}
+        return {"segments": self.segments(scope), "filled": [name for name in wanted if not blank(lead.get(name))]}
 
     def due(self, reached: Mapping[str, int], pauses: Iterable[Pause] = ()) -> int | None:
         """When the first attempt is due: the earliest over all promises; None when none is running.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,6 +12,7 @@ from smarksync import log
 from smarksync.config import Config
 from smarksync.kit.budget import Budgets
 from smarksync.kit.session import OpenSession
+from smarksync.ledger.budgets import SharedBudgets, budgets_path
 from smarksync.ledger.db import Ledger, ledger_path
 from smarksync.ledger.tokens import TokenStore
 from smarksync.redact import hide
@@ -21,16 +23,17 @@ class Sessions:
 
     def __init__(self, config: Config) -> None:
         self.config = config
-        self.budgets = Budgets()
         self.log = log.get()
         root = str(config.root)
-        self.tokens = TokenStore(
-            ledger_path(config.ledger_url, root), lambda: Ledger(config.ledger_url, root=root), warn=self.log.warning
-        )
+        place = ledger_path(config.ledger_url, root)
+        self.shared = SharedBudgets(budgets_path(place))
+        self.budgets = Budgets(shared=self.shared)
+        self.tokens = TokenStore(place, lambda: Ledger(config.ledger_url, root=root), warn=self.log.warning)
 
     def __call__(self, name: str, settings: Any) -> OpenSession:
         """The session of a connection; ``settings`` tell which texts are secret."""
-        secrets = {*self.config.secrets, *_secrets(settings)}
+        own = sorted(_secrets(settings))
+        secrets = {*self.config.secrets, *own}
         hide(*secrets)
         return OpenSession(
             name,
@@ -38,12 +41,15 @@ class Sessions:
             tokens=self.tokens.of(name),
             log=self.log.bind(connection=name),
             budgets=self.budgets,
+            # who signs with the same credentials draws on the same limits, whatever the connection is called
+            account=hashlib.sha256("\0".join(own).encode()).hexdigest() if own else name,
             secrets=secrets,
         )
 
     def close(self) -> None:
-        """Lets the token store go."""
+        """Lets the token store and the budgets go."""
         self.tokens.close()
+        self.shared.close()
 
 
 def _secrets(value: Any) -> Iterator[str]:

@@ -37,8 +37,9 @@ class Handoff:
         self.lifecycle = Moves.default() if table is None else Moves.from_config(table)
         self.passages = Passages(run, config, job, self.lifecycle)
         self.terms = Terms.of(config)
-        own = [job.when, *job.signals.values(), *job.where.values(), *(rule.when for rule in config.routing)]
-        self.needs = qualify.reach(config, [*own, self.passages.product]) | {"activities"}
+        cuts = [segment.of for segment in config.agreement.segments.values()] if config.agreement else []
+        own = [job.when, *cuts, *job.signals.values(), *job.where.values(), *(rule.when for rule in config.routing)]
+        self.needs = qualify.reach(config, own) | {"activities"}
         self.sells = False  # whether sales shows us its opportunities
         self.desk = route.Desk(config.routing, lambda _o: None, lambda _r: None, {}, {})
         self.scopes: Scopes | None = None
@@ -282,6 +283,10 @@ class Handoff:
         return outcome
 
     # -- before planning -------------------------------------------------------------------------
+    def desk_now(self, run: Run) -> route.Desk:
+        """Routing as it stands, to ask: turns taken of it are remembered by nobody else."""
+        return self._desk(run)
+
     def _desk(self, run: Run) -> route.Desk:
         seats = {
             one.ref: route.Seat(one.ref, one.name or one.email or one.record, one.active)
@@ -344,4 +349,4 @@ class Handoff:
     # -- the report ------------------------------------------------------------------------------
     def report(self, run: Run) -> dict[str, Any]:
         """MQL conservation, the missing by name, and who was passed over."""
-        return {**casebook.conservation(run, self.job), "passed_over": dict(sorted(self.passed.items()))}
+        return {"handoffs": {**casebook.conservation(run, self.job), "passed_over": dict(sorted(self.passed.items()))}}

@@ -11,6 +11,7 @@ from smarksync.alignment.handoff import Signal
 from smarksync.alignment.outcomes import Sale, Seen
 from smarksync.alignment.qualify import LeadScope
 from smarksync.alignment.route import Routed
+from smarksync.alignment.terms import Terms
 from smarksync.config import Config, Job
 from smarksync.ledger import cases
 from smarksync.ledger.cases import NOTE, Case, Move
@@ -49,6 +50,7 @@ class Passages:
         self.named = min(self.when.definitions) if self.when.definitions else None
         segment = config.agreement.segments.get("product") if config.agreement else None
         self.product = segment.of if segment else None
+        self.terms = Terms.of(config)
 
     def version(self) -> str:
         """What makes an MQL, by its name and version."""
@@ -96,7 +98,11 @@ class Passages:
         changed = micros(live.changed_at or self.run.now())
         assert one.case is not None and one.case.offered_at is not None
         offered = one.case.body.get("record", "")
-        moved = any(s.state == "moved" and f"{s.connection}:{s.stream}:{s.rid}" == offered for s in sides)
+        # merged into another lead it stays a lead; converted, it goes on in another stream
+        moved = any(
+            s.state == "moved" and s.stream != live.stream and f"{s.connection}:{s.stream}:{s.rid}" == offered
+            for s in sides
+        )
         return Seen(
             source, changed, [a for a in attempts if a[0] >= one.case.offered_at], one.sale, changed if moved else None
         )
@@ -114,6 +120,8 @@ class Passages:
         now, lead = micros(self.run.now()), one.scope["lead"]
         said = {name: lead.get(name) for name in ("score", "fit_score", "engagement_score", "journey")}
         said["persona"] = one.scope["persona"]
+        if self.terms is not None:
+            said |= self.terms.at_opening(one.scope)
         cid = cases.next_cid(self.run.ledger)
         first = handoff.opened(
             cid=cid, job=self.job.name, eid=one.person.eid, product=self.product_of(one.scope),

@@ -10,9 +10,10 @@ from smarksync.alignment.judge import Facts
 from smarksync.alignment.sla import OF_CASE, Scorecard
 from smarksync.alignment.terms import Terms
 from smarksync.config import Config
-from smarksync.ledger import activities, cases, entities, pauses, reading
+from smarksync.ledger import activities, cases, entities, pauses, reading, stages
 from smarksync.ledger.cases import Case, Move
 from smarksync.ledger.db import Ledger
+from smarksync.ledger.stages import Stage
 from smarksync.model import blank
 from smarksync.model.moments import moment
 
@@ -20,8 +21,6 @@ from .rules import scope_of
 
 #: reasons of these moves say why a case was refused
 _REFUSED = ("rejected", "recycled", "disqualified")
-#: leg of the way → where a case's body says when it was done
-_LEGS = {"captured": "captured_at", "scored": "scored_at", "written": "written_at", "assigned": "assigned_at"}
 
 
 def facts(
@@ -32,18 +31,19 @@ def facts(
     for chunk in cases.every(ledger, where, params):
         eids = {case.eid for case, _ in chunk}
         tried = activities.attempts(ledger, eids, min(case.opened_at for case, _ in chunk))
+        climbed = stages.of(ledger, eids)
         stood = pauses.of(ledger, [case.cid for case, _ in chunk])
         known = entities.load(ledger, eids)
         yield [
             _facts(terms, case, moves, known.get(case.eid, ("", "", {}))[2], wanted, moment(now),
-                   [at for at, *_ in tried.get(case.eid, ())], stood.get(case.cid, ()))
+                   [at for at, *_ in tried.get(case.eid, ())], stood.get(case.cid, ()), climbed.get(case.eid, ()))
             for case, moves in chunk
         ]  # fmt: skip
 
 
 def _facts(
     terms: Terms, case: Case, moves: Sequence[Move], lead: Mapping[str, Any], wanted: frozenset[str], now: datetime,
-    attempts: Sequence[int], stood: Sequence[tuple[int, int | None]],
+    attempts: Sequence[int], stood: Sequence[tuple[int, int | None]], rungs: Sequence[Stage],
 ) -> Facts:  # fmt: skip
     body = case.body
     reason = next((m.reason for m in reversed(moves) if m.state in _REFUSED and m.reason), None)
@@ -51,8 +51,20 @@ def _facts(
         case.cid, case.eid, case.state, case.opened_at, case.closed_at, body.get("at", {}), reason, case.owner,
         attempts, stood, segments_of(terms, case, lead, now),
         frozenset(body["filled"]) if "filled" in body else frozenset(n for n in wanted if not blank(lead.get(n))),
-        {leg: body[name] for leg, name in _LEGS.items() if name in body},
+        _legs(case, moves, rungs),
     )  # fmt: skip
+
+
+def _legs(case: Case, moves: Sequence[Move], rungs: Sequence[Stage]) -> dict[str, int]:
+    """When the lead was first known, and when the CRM had the record with its owner: the receipt of the offer."""
+    legs: dict[str, int] = {}
+    first = min((rung.at for rung in rungs), default=case.opened_at)
+    if first < case.opened_at and case.cycle == 1:
+        legs["captured"] = first
+    receipt = next((m.entered_at for m in moves if m.state == "offered" and not m.skipped), None)
+    if receipt is not None:
+        legs["written"] = legs["assigned"] = receipt
+    return legs
 
 
 def segments_of(terms: Terms, case: Case, lead: Mapping[str, Any], now: datetime) -> dict[str, str | None]:
@@ -65,16 +77,21 @@ def segments_of(terms: Terms, case: Case, lead: Mapping[str, Any], now: datetime
 
 
 def measure(
-    config: Config, ledger: Ledger, terms: Terms, card: Scorecard, *, since: int | None = None, until: int | None = None
-) -> Iterator[Facts]:
-    """Judges all cases whose clocks may have started between ``since`` and ``until``; yields each of them."""
+    config: Config, ledger: Ledger, terms: Terms, card: Scorecard, *, since: int | None = None, until: int | None = None,
+    all_leads: bool = True,
+) -> Iterator[Facts]:  # fmt: skip
+    """Judges all cases whose clocks may have started between ``since`` and ``until``; yields each of them.
+
+    ``all_leads``: also count the leads that no case tells of, for volumes: a pass over all leads.
+    """
     # a case may be offered, and sold, long after it was opened: those that ended before `since` cannot count in it
     where, params = "opened_at < ? AND (closed_at IS NULL OR closed_at >= ?)", (until or card.now + 1, since or 0)
     for chunk in facts(config, ledger, terms, card.now, where, params):
         for one in chunk:
             card.add(one)
             yield one
-    if words := {str(t.promise.of) for t in terms.promises if t.promise.promise == "volume"}:
+    words = {str(t.promise.of) for t in terms.promises if t.promise.promise == "volume"}
+    if words and all_leads:
         _stages(ledger, terms, card, words, card.now)
 
 

@@ -18,7 +18,23 @@ from smarksync.errors import SmarkSyncError, SystemFailure
 from smarksync.ledger import lease, runs, states
 from smarksync.ledger.db import Ledger
 
-from . import apply, collector, decide, departures, facts, intake, matching, observed, parking, recover, release, report
+from . import (
+    apply,
+    collector,
+    decide,
+    departures,
+    facts,
+    forgetting,
+    intake,
+    matching,
+    notify,
+    observed,
+    parking,
+    recover,
+    release,
+    report,
+    watch,
+)
 from .context import JobRun, Options, Review, Run, instant
 from .prepare import OpenSessionFactory, Workshop, chosen_jobs, open_connections, open_run
 from .registry import Registry
@@ -60,12 +76,16 @@ def execute(
         open_run(run, config, workshop, jobs)
         with collector.rarely():
             _work(run)
+            told = watch.promises(run, config)
         changes = after_plan(run) if after_plan is not None else []
         code = report.exit_code(run)
         said = report.report(run, code, time.monotonic() - began, instant(started_at))
         runs.end(ledger, run.run_id, run.stamp(), code, {**said, "sentences": report.sentences(run)})
         _forget_seen_changes(run, config)
+        if not options.dry_run:
+            forgetting.forget_old(run, config)
         lease.give_back(ledger)
+        run.notes += notify.after_run(run, config, code, told, make_session)
         registry.finished(said)
         return Result(code, said, report.sentences(run), run, changes or [])
     except BaseException as error:
@@ -73,7 +93,9 @@ def execute(
             code = 130 if isinstance(error, KeyboardInterrupt) else getattr(error, "exit_code", 1)
             if ledger.held:
                 runs.end(ledger, run.run_id, run.stamp(), code, {})
-            lease.give_back(ledger)
+                lease.give_back(ledger)
+                if code in notify.FAILED:
+                    notify.after_run(run, config, code, (), make_session)
         ledger.close()
         raise
     finally:

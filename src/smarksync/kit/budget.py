@@ -1,14 +1,16 @@
 """The rate budget of one vendor account, shared by every thread (and, with a bucket, every process) that uses it.
 
 pyrate-limiter decides (exactly: a sliding window); this module only waits, with a clock and a sleep
-that tests can replace, and holds everybody back when the vendor says how long to stay away.
+that tests can replace, and holds everybody back when the vendor says how long to stay away. With something shared
+(ledger/budgets.py) both hold for all processes of a workspace.
 """
 
 from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from typing import Protocol
 
 from pyrate_limiter import AbstractBucket, InMemoryBucket, Rate, RateItem
 
@@ -18,10 +20,23 @@ from .clock import Clock, SystemClock
 
 _UNITS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 _NAMES = {"second": "s", "sec": "s", "minute": "m", "min": "m", "hour": "h", "day": "d"}
-_RATE = re.compile(r"\s*(\d+)\s*(?:/|per)\s*(\d*)\s*([a-z]+?)s?\s*", re.IGNORECASE)
+_RATE = re.compile(r"\s*(\d+)\s*(?:/|per)\s*(\d*)\s*([a-z]+)\s*", re.IGNORECASE)
 
-#: Makes the bucket for an account name and its rates: the ledger brings one that processes share.
-MakeBucket = Callable[[str, list[Rate]], AbstractBucket]
+
+class Shared(Protocol):
+    """What processes share of an account: how much was sent, and the pause that the vendor asked for."""
+
+    def bucket(self, account: str, rates: list[Rate]) -> AbstractBucket:
+        """The bucket of the account."""
+        ...
+
+    def pause(self, account: str, seconds: float) -> None:
+        """Everybody stays away for so long."""
+        ...
+
+    def paused(self, account: str) -> float:
+        """Seconds of that still to come."""
+        ...
 
 
 def parse_rates(text: str) -> list[Rate]:
@@ -30,7 +45,7 @@ def parse_rates(text: str) -> list[Rate]:
     for part in text.split(","):
         found = _RATE.fullmatch(part)
         word = found[3].lower() if found else ""
-        unit = _UNITS.get(word or "s") or _UNITS.get(_NAMES.get(word, ""))
+        unit = _UNITS.get(word) or _UNITS.get(_NAMES.get(word.removesuffix("s"), ""))
         if not found or not unit or int(found[1]) < 1 or found[2] == "0":
             raise ConfigError(
                 f"rate_limit {part.strip()!r} is not a rate.", hint='Write it as "100/10s" or "5 per second".'
@@ -52,11 +67,16 @@ class Budget:
         rates: Sequence[Rate] = (),
         *,
         name: str = "account",
-        bucket: MakeBucket | None = None,
+        account: str = "",
+        shared: Shared | None = None,
         clock: Clock | None = None,
     ) -> None:
         self._name = name
-        self._bucket = (bucket or (lambda _, r: InMemoryBucket(r)))(name, list(rates)) if rates else None
+        self._account = account or name
+        self._shared = shared
+        self._bucket: AbstractBucket | None = None
+        if rates:
+            self._bucket = shared.bucket(self._account, list(rates)) if shared else InMemoryBucket(list(rates))
         self._clock = clock or SystemClock()
         self._lock = threading.Lock()
         self._resume_at = 0.0
@@ -70,11 +90,13 @@ class Budget:
         """Nobody on this account sends anything for that long: the vendor said so."""
         with self._lock:
             self._resume_at = max(self._resume_at, self._clock.monotonic() + seconds)
+        if self._shared is not None:
+            self._shared.pause(self._account, seconds)
 
     def _wait(self, patience: float) -> float:
         with self._lock:
             now = self._clock.monotonic()
-            pause = self._resume_at - now
+            pause = max(self._resume_at - now, self._shared.paused(self._account) if self._shared else 0.0)
             if pause > patience:
                 raise Throttled(f"{self._name}: its limit is used up for {pause:.0f} s more.", retry_after=pause)
             if pause > 0:
@@ -93,17 +115,19 @@ class Budget:
 class Budgets:
     """One budget per account, so that two connections to one account share it."""
 
-    def __init__(self, *, bucket: MakeBucket | None = None, clock: Clock | None = None) -> None:
-        self._bucket = bucket
+    def __init__(self, *, shared: Shared | None = None, clock: Clock | None = None) -> None:
+        self._shared = shared
         self._clock = clock
         self._lock = threading.Lock()
         self._known: dict[tuple[str, str], Budget] = {}
 
-    def get(self, account: str, rate_limit: str | None) -> Budget:
-        """The budget of that account; made on first use."""
+    def get(self, account: str, rate_limit: str | None, *, name: str = "") -> Budget:
+        """The budget of that account; made on first use. ``name`` is what people call it."""
         with self._lock:
             key = (account, rate_limit or "")
             if key not in self._known:
                 rates = parse_rates(rate_limit) if rate_limit else []
-                self._known[key] = Budget(rates, name=account, bucket=self._bucket, clock=self._clock)
+                self._known[key] = Budget(
+                    rates, name=name or account, account=account, shared=self._shared, clock=self._clock
+                )
             return self._known[key]

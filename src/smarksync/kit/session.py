@@ -54,7 +54,8 @@ class ModestLog:
 class OpenSession:
     """The session of one connection in one run (:class:`smarksync.plugin.Session`).
 
-    ``counts`` collects the calls of all its clients. ``budgets`` is shared by all sessions of a process,
+    ``counts`` collects the calls of all its clients. ``budgets`` is shared by all sessions of a process; those with one
+    ``account`` (default: the connection's name) draw on one budget;
     ``transport`` replaces the network (tests, simulators in the same process), ``secrets`` are texts that
     must never appear anywhere (the values of the connection's secret settings).
     """
@@ -69,6 +70,7 @@ class OpenSession:
         clock: Clock | None = None,
         counts: Counts | None = None,
         budgets: Budgets | None = None,
+        account: str = "",
         secrets: Collection[str] = (),
         transport: httpx.BaseTransport | None = None,
     ) -> None:
@@ -80,6 +82,7 @@ class OpenSession:
         self.counts = counts or Counts()
         self._budgets = budgets or Budgets(clock=self.clock)
         self._secrets = tuple(secrets)
+        self._account = account or connection
         self._transport = transport
         self._clients: list[Client] = []
 
@@ -113,7 +116,7 @@ class OpenSession:
             hosts=hosts,
             allow_http=allow_http,
             counts=self.counts,
-            budget=self._budgets.get(self.connection, rate_limit),
+            budget=self._budgets.get(self._account, rate_limit, name=self.connection),
             clock=self.clock,
             log=self.log,
             secrets=self._secrets,

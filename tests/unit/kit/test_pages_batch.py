@@ -127,6 +127,8 @@ def test_when_the_system_is_out_of_reach_every_row_is_known_not_sent_and_the_fai
         ("60/minute", [(60, 60_000)]),
         ("250000/day, 100/10s", [(100, 10_000), (250_000, 86_400_000)]),
         ("10/2 hours", [(10, 7_200_000)]),
+        ("20/400ms", [(20, 400)]),
+        ("7/5 mins", [(7, 300_000)]),
     ],
 )
 def test_rates(text, rates):
@@ -139,9 +141,31 @@ def test_what_is_no_rate(text):
         parse_rates(text)
 
 
-def test_accounts_share_one_budget_and_a_bucket_may_come_from_outside():
-    made = []
-    budgets = Budgets(clock=ManualClock(), bucket=lambda name, rates: made.append(name) or InMemoryBucket(rates))
+class Kept:
+    """What stands for the other processes."""
+
+    def __init__(self) -> None:
+        self.made: list[str] = []
+        self.pauses: dict[str, float] = {}
+
+    def bucket(self, account, rates):
+        self.made.append(account)
+        return InMemoryBucket(rates)
+
+    def pause(self, account, seconds):
+        self.pauses[account] = seconds
+
+    def paused(self, account):
+        return self.pauses.get(account, 0.0)
+
+
+def test_accounts_share_one_budget_and_processes_one_bucket():
+    kept = Kept()
+    budgets = Budgets(clock=ManualClock(), shared=kept)
     assert budgets.get("crm", "5/s") is budgets.get("crm", "5/s")
     assert budgets.get("crm", "5/s") is not budgets.get("audience", "5/s")
-    assert made == ["crm", "audience"]
+    assert kept.made == ["crm", "audience"]
+    budgets.get("crm", "5/s").pause(90)
+    assert kept.pauses == {"crm": 90}
+    with pytest.raises(Throttled):
+        budgets.get("crm", "9/s").take(patience=60)

@@ -74,6 +74,7 @@ def _run(make: type[Stage], clause: Clause) -> Verdict:
         return Verdict(clause, "skipped", f"no stream declares {wanted}", "ability")
     for name in concerned if clause.each else concerned[:1]:
         stage = make()
+        stage.clause = clause.name
         try:
             with stage.opened():
                 if clause.http and not stage.speaks_http:

@@ -94,6 +94,8 @@ class Stage:
     cassettes: ClassVar[str | None] = None
     expired: ClassVar[Answer] = Answer(401, {"message": "The credentials are no longer good."})
 
+    #: the name of the clause that this system is opened for
+    clause: str = ""
     clock: Clock
     tap: Tap
     session: OpenSession

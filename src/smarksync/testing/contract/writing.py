@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from smarksync.errors import SystemFailure, Unknown
-from smarksync.plugin import Can, Op, Receipt, StreamSpec, Write, WriteResult
+from smarksync.plugin import Can, Fixes, Op, Receipt, StreamSpec, Write, WriteResult
 
 from .clause import Failed, NotTested, clause, few
 from .stage import Stage
@@ -136,6 +136,8 @@ def null_clears_absent_leaves(stage: Stage, stream: StreamSpec) -> None:
 @clause(20, "write", "idempotent by key", Can.CREATE, Can.UPSERT_BY_KEY)
 def idempotent_by_key(stage: Stage, stream: StreamSpec) -> None:
     """A create that is sent twice with one key makes one row."""
+    if isinstance(stage.connector, Fixes) and stream.external_id:
+        stage.connector.create_fields(stream.name, [stream.external_id])  # as `check --fix` does
     (row,) = stage.rows(stream.name, 1)
     key = stage.key()
     ids = []

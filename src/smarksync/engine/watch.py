@@ -1,0 +1,159 @@
+"""After the jobs of a run: clocks that stand still are noted, and promises at risk or broken become notices.
+
+A notice is entered in the ledger in the same moment in which it is decided to tell it, so nobody hears it twice; what
+is old news when it is first seen (a year of history on the first run) is entered and not told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from smarksync.alignment import qualify
+from smarksync.alignment.judge import Verdict, judge
+from smarksync.alignment.qualify import LeadScope
+from smarksync.alignment.sla import Line, Scorecard
+from smarksync.alignment.terms import PER_CASE, Terms
+from smarksync.config import Config, Expression
+from smarksync.ledger import cases, entities, notices, pauses
+from smarksync.ledger.cases import Case
+from smarksync.ledger.notices import Notice
+from smarksync.model.moments import DAY, SECOND, micros, moment
+
+from . import signing
+from .context import Run
+from .lookup import load_people
+from .promises import facts, measure
+from .scopes import Scopes
+
+#: what was settled longer ago than this is no news
+FRESH = 3 * DAY
+_LOOKED = "promises:looked"
+
+
+class Told(NamedTuple):
+    """A notice with its words, which name nobody."""
+
+    notice: Notice
+    text: str
+
+
+def promises(run: Run, config: Config) -> list[Told]:
+    """Everything about promises that is new in this run. Writes nothing in a dry run."""
+    if config.agreement is None or run.options.dry_run:
+        return []
+    terms = Terms.of(config)
+    assert terms is not None
+    signing.remember(config, run.ledger, run.now())
+    stand_still(run, config)
+    return [*_of_cases(run, config, terms), *_of_periods(run, config, terms)]
+
+
+# -- pauses ---------------------------------------------------------------------------------------------------------
+
+
+def stand_still(run: Run, config: Config) -> None:
+    """Notes for every open case which pauses are true now, and ends those that are not."""
+    ledger, now = run.ledger, micros(run.now())
+    wanted = config.agreement.pause if config.agreement else {}
+    for chunk in cases.every(ledger, "closed_at IS NULL") if wanted else ():
+        found = [case for case, _ in chunk]
+        scopes = _scopes(run, config, found, wanted.values())
+        running = pauses.running(ledger, [case.cid for case in found])
+        begun: list[tuple[int, str, int]] = []
+        over: list[tuple[int, str, int]] = []
+        for case in found:
+            scope = scopes.get(case.eid)
+            if scope is None:  # the lead is nobody's now: erased, or being joined with another
+                continue
+            true = {reason for reason, expression in wanted.items() if expression.passes(scope)}
+            have = running.get(case.cid, set())
+            begun += [(case.cid, reason, now) for reason in sorted(true - have)]
+            over += [(case.cid, reason, now) for reason in sorted(have - true)]
+        with ledger.tx():
+            pauses.end(ledger, over)
+            pauses.begin(ledger, begun)
+    pauses.end_of_closed(ledger)
+
+
+def _scopes(run: Run, config: Config, found: Sequence[Case], wanted: Iterable[Expression]) -> dict[int, LeadScope]:
+    """What a pause sees, by lead."""
+    maker = Scopes(run, config, qualify.reach(config, wanted))
+    scopes: dict[int, LeadScope] = {}
+    for job in sorted({case.job for case in found}):
+        eids = sorted({case.eid for case in found if case.job == job})
+        scopes |= maker.of(load_people(run, eids, job))
+    return scopes
+
+
+# -- notices ----------------------------------------------------------------------------------------------------------
+
+
+def _of_cases(run: Run, config: Config, terms: Terms) -> list[Told]:
+    now = micros(run.now())
+    mine = [term for term in terms.promises if term.promise.promise in PER_CASE]
+    wanted: list[tuple[Verdict, int]] = []
+    for chunk in facts(config, run.ledger, terms, now, "closed_at IS NULL OR closed_at >= ?", (now - FRESH,)):
+        for one in chunk:
+            for term in mine:
+                verdict = judge(term, one, now, terms.agreement.at_risk)
+                if verdict is not None and verdict.status in ("at_risk", "breached"):
+                    wanted.append((verdict, one.eid))
+    fresh = notices.new(run.ledger, (Notice(v.cid, v.promise, v.status, now) for v, _ in wanted))
+    told = {(n.cid, n.promise, n.status): n for n in fresh}
+    refs = entities.refs(run.ledger, {eid for verdict, eid in wanted})
+    zone = ZoneInfo(terms.time_zone)
+    return [
+        Told(told[verdict.cid, verdict.promise, verdict.status], _words(verdict, refs.get(eid, "?"), zone))
+        for verdict, eid in wanted
+        if (verdict.cid, verdict.promise, verdict.status) in told and (verdict.at is None or verdict.at >= now - FRESH)
+    ]
+
+
+def _words(verdict: Verdict, ref: str, zone: ZoneInfo) -> str:
+    due = "" if verdict.due is None else f", due {moment(verdict.due).astimezone(zone):%Y-%m-%d %H:%M %Z}"
+    left = "" if verdict.left is None else f", {verdict.left // (60 * SECOND)} working minutes left"
+    charged = f", charged to {verdict.charged}" if verdict.charged else ""
+    return f"{verdict.promise}: case {verdict.cid}, lead {ref}: {verdict.why}{due}{left}{charged}"
+
+
+def _of_periods(run: Run, config: Config, terms: Terms) -> list[Told]:
+    """Volumes and shares, looked at once a day: they change slowly, and all cases of the period are counted."""
+    rest = [term for term in terms.promises if term.promise.promise not in PER_CASE]
+    now = micros(run.now())
+    today = _day(run.now(), terms)
+    if not rest or run.ledger.value("SELECT value FROM meta WHERE key = ?", (_LOOKED,)) == today:
+        return []
+    card = Scorecard(terms, now)
+    since = min(card.periods.of(now - FRESH, term.period).start for term in rest)
+    for _ in measure(config, run.ledger, terms, card, since=since, all_leads=False):
+        pass
+    lines = [line for line in card.lines() if line.kind not in PER_CASE and line.status in ("at_risk", "breached")]
+    lines = [line for line in lines if line.period.end > now - FRESH]
+    by_key = {_key(line): line for line in lines}
+    fresh = notices.new(run.ledger, (Notice(0, key, line.status, now) for key, line in by_key.items()))
+    run.ledger.run("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", (_LOOKED, today))
+    return [Told(one, f"{one.promise}: {by_key[one.promise].why}") for one in fresh]
+
+
+def _key(line: Line) -> str:
+    cut = ", ".join(line.segments.values())
+    return f"{line.promise}{f' ({cut})' if cut else ''} in {line.period.name}"
+
+
+def _day(now: datetime, terms: Terms) -> str:
+    return str(now.astimezone(ZoneInfo(terms.time_zone)).date())
+
+
+def by_status(told: Iterable[Told]) -> Iterator[tuple[str, list[Told]]]:
+    """What is at risk first, then what is broken."""
+    found = list(told)
+    for status in ("at_risk", "breached"):
+        mine = [one for one in found if one.notice.status == status]
+        if mine:
+            yield status, mine
+
+
+__all__ = ["FRESH", "Told", "by_status", "promises", "stand_still"]

@@ -1,0 +1,113 @@
+"""One limit for all processes on an account: the vendor counts calls, not processes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from smarksync.errors import LedgerError, Throttled
+from smarksync.kit.budget import Budgets
+from smarksync.ledger.budgets import SharedBudgets, budgets_path
+
+SENDER = textwrap.dedent("""\
+    import sys, time
+    from smarksync.kit.budget import Budgets
+    from smarksync.ledger.budgets import SharedBudgets
+
+    budget = Budgets(shared=SharedBudgets(sys.argv[1])).get("account", "20/400ms")
+    print("ready", flush=True)
+    sys.stdin.readline()
+    for _ in range(40):
+        budget.take()
+        print(time.time(), flush=True)
+    """)
+
+
+def busiest(times: list[float], window: float) -> int:
+    """The most calls in any window."""
+    return max(sum(at <= other < at + window for other in times) for at in times)
+
+
+def test_two_processes_together_keep_the_limit(tmp_path: Path) -> None:
+    """80 calls at 20 in 400 ms, by two processes that know nothing of each other but the file."""
+    file = str(tmp_path / "acme.db.budgets")
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    senders = [subprocess.Popen([sys.executable, "-c", SENDER, file], **pipes) for _ in range(2)]
+    assert [sender.stdout.readline() for sender in senders] == ["ready\n"] * 2
+    for sender in senders:
+        sender.stdin.write("go\n")
+        sender.stdin.flush()
+    told = [sender.communicate(timeout=60)[0] for sender in senders]
+    times = [float(line) for text in told for line in text.splitlines()]
+    assert [sender.returncode for sender in senders] == [0, 0]
+    assert len(times) == 80
+    # a call is printed a moment after it was counted: the window that is asked about is a little shorter
+    assert busiest(times, 0.35) <= 20
+    assert max(times) - min(times) >= 3 * 0.4 - 0.05
+    overlap = min(float(text.splitlines()[-1]) for text in told) - max(float(text.splitlines()[0]) for text in told)
+    assert overlap > 0, "they must have run side by side for this to say anything"
+
+
+def test_threads_of_one_process_share_it_too(tmp_path: Path) -> None:
+    shared = SharedBudgets(str(tmp_path / "b"))
+    budget = Budgets(shared=shared).get("account", "10/200ms")
+    times: list[float] = []
+
+    def send() -> None:
+        for _ in range(10):
+            budget.take()
+            times.append(time.time())
+
+    threads = [threading.Thread(target=send) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    shared.close()
+    assert len(times) == 40
+    assert busiest(times, 0.17) <= 10
+
+
+def test_a_pause_that_the_vendor_asked_for_holds_for_the_other_process(tmp_path: Path) -> None:
+    """A 429 that one process got is no reason for the other to find out for itself."""
+    ours, theirs = SharedBudgets(str(tmp_path / "b")), SharedBudgets(str(tmp_path / "b"))
+    Budgets(shared=ours).get("account", None).pause(3600)
+    with pytest.raises(Throttled) as told:
+        Budgets(shared=theirs).get("account", None).take(patience=60)
+    assert 3500 < (told.value.retry_after or 0) <= 3600
+    Budgets(shared=theirs).get("another", None).take()
+    ours.close()
+    theirs.close()
+
+
+def test_looking_makes_no_file(tmp_path: Path) -> None:
+    shared = SharedBudgets(str(tmp_path / "b"))
+    Budgets(shared=shared).get("account", None).take()
+    assert list(tmp_path.iterdir()) == []
+    shared.close()
+
+
+def test_what_left_the_window_is_forgotten(tmp_path: Path) -> None:
+    shared = SharedBudgets(str(tmp_path / "b"))
+    bucket = shared.bucket("account", Budgets(shared=shared).get("x", "5/20ms")._bucket.rates)  # type: ignore[union-attr]
+    budget = Budgets(shared=shared).get("account", "5/20ms")
+    for _ in range(40):
+        budget.take()
+    assert int(bucket.count()) <= 6  # type: ignore[call-overload]
+    shared.close()
+
+
+def test_a_file_that_is_none_is_said_in_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "b").write_text("this is not a database, and it is longer than a header of one would be " * 20)
+    with pytest.raises(LedgerError, match="made anew"):
+        SharedBudgets(str(tmp_path / "b")).pause("account", 1)
+
+
+def test_it_stands_beside_the_ledger() -> None:
+    assert budgets_path("/srv/acme.db") == "/srv/acme.db.budgets"
