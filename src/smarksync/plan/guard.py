@@ -133,6 +133,8 @@ def _quota(loads: Iterable[Load], limit: Limit | None) -> list[Trip]:
             continue
         kept = f" ({together[0].reserve:,} more are kept for hand-offs)" if together[0].reserve else ""
         what = together[0].name if len(together) == 1 else name
-        text = f"quota: about {calls:,} calls to {what} are more than {limit.share:.0%} of the {left:,} left today{kept}"
+        text = (
+            f"quota: about {calls:,} calls to {what} are more than {limit.share:.0%} of the {left:,} left today{kept}"
+        )
         trips.append(Trip("quota", what, calls, text))
     return trips
