@@ -22,7 +22,7 @@ from .context import Lane
 #: what a hand-off shows in both systems, where they have a place for it
 FIELDS = ("handoff_state", "handoff_at", "handoff_due_at", "handoff_note", "qualified_at", "qualified_by")
 #: what it moves with the case; the sync job owns them otherwise
-MOVED = ("owner", "lifecycle", "persona", "score", "fit_score", "engagement_score")
+MOVED = ("owner", "lifecycle", "sales_status", "persona", "score", "fit_score", "engagement_score")
 DIGEST, NOTE_LENGTH = 8, 4000
 
 
