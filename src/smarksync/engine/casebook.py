@@ -14,7 +14,7 @@ from typing import Any
 
 from smarksync.alignment import handoff
 from smarksync.config import Job
-from smarksync.ledger import activities, audit, cases, plans, rotations, stages
+from smarksync.ledger import activities, audit, cases, plans, rotations, stages, states
 from smarksync.ledger.activities import Activity
 from smarksync.ledger.cases import NOTE, Case, Move
 from smarksync.ledger.plans import PlanRow
@@ -37,7 +37,7 @@ def settle(run: Run, done: Sequence[Pair]) -> list[Pair]:
         (tasks if row.body.get("task") else people).append((row, receipt))
         told = row.body.get("case")
         if told:
-            rid = row.rid or receipt.id
+            rid = receipt.id or row.rid
             _enter(run, told, f"{run.lanes[row.sid].name}:{rid}", task=bool(row.body.get("task")))
     if tasks:
         _tasks(run, tasks)
@@ -54,13 +54,21 @@ def _enter(run: Run, told: dict[str, Any], record: str, *, task: bool) -> None:
         if task:
             body = {**body, "task": record}
         elif state == "offered":
-            body = {**body, "record": record}
+            settled = micros(run.now())
+            body = {
+                **body,
+                "record": record,
+                "written_at": settled,
+                "assigned_at": settled if body.get("owner") else None,
+            }
         moves.append(
             Move(0, told["cid"], state, at, micros(run.now()), actor, source or record, run.run_id, reason, False, body)
         )
     new = [move for move in moves if not _known(have, move)]
     if new:
-        enter(run, have, new)
+        case = enter(run, have, new)
+        if any(move.state == "offered" for move in new):  # what rests on the offer is planned when it stands
+            states.changed(ledger, [(case.eid, None, None, run.run_id)])
         if told.get("turn"):
             rotations.advance(ledger, {told["turn"][0]: told["turn"][1]})
 
@@ -90,15 +98,20 @@ def enter(run: Run, have: Sequence[Move], new: Sequence[Move]) -> Case:
 
 def _tasks(run: Run, done: Sequence[Pair]) -> None:
     """A task is a fact: it is known from now on by its own record, and never matched with people."""
-    rows, notes = [], []
+    rows, notes, copied = [], [], []
     for row, receipt in done:
         lane = run.lanes[row.sid]
-        rid = str(row.rid or receipt.id)
+        rid = str(receipt.id)
         values = dict(row.body["task"])
+        notes.append((row.eid, note(run, row._replace(rid=rid), receipt)))
+        if "copy_of" in values:
+            copied.append((lane.sid, rid, int(values["copy_of"])))
+            continue
         at = values.pop("at", None)
+        values.pop("key", None)
         moment = micros(at) if at else micros(run.now())
         rows.append(Activity(0, lane.sid, rid, row.eid, None, None, "task", moment, "sales", False, values))
-        notes.append((row.eid, note(run, row, receipt)))
+    activities.put_copies(run.ledger, copied)
     known = _there(run, rows)
     activities.put(run.ledger, [one for one in rows if (one.sid, one.rid) not in known])
     audit.add(run.ledger, run.run_id, run.stamp(), notes)

@@ -52,7 +52,7 @@ def described(run: Run, job: JobRun, rows: list[PlanRow]) -> list[tuple[PlanRow,
             f"{_name(run, link.sid)}:{link.rid}" for link in linked.get(row.eid, []) if link.state == links.LIVE
         )
         change = change_of(
-            row.op, lane.stream.connection, lane.stream.object, row.rid, refs[row.eid][0], row.body,
+            row.op, lane.stream.connection, lane.stream.object, None if row.op == "create" else row.rid, refs[row.eid][0], row.body,
             {codec.vendor: name for name, codec in lane.mapping.fields.items()}, job=job.name, records=names,
             rules={name: rule.name for name, rule in job.rules.rules.items()}, consent=bool(row.consent),
         )  # fmt: skip
@@ -138,6 +138,9 @@ def forecast(run: Run) -> dict[str, Any]:
                 known = calls.setdefault(name, {"write": 0})
                 known["write"] += -(-count // max(1, lane.spec.max_batch))
                 creates += count if op == "create" else 0
+                left = getattr(getattr(run.connections[name].session, "counts", None), "budget_left", None)
+                if left is not None:
+                    known["left_today"] = left
         similar += _similar(run, job)
     sql = "SELECT kind, count(*) FROM quarantine WHERE state = 'open' AND kind IN ('ambiguous', 'duplicate', 'role') GROUP BY kind"
     waiting = {str(kind): int(count) for kind, count in run.ledger.rows(sql)}

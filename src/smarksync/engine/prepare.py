@@ -48,7 +48,7 @@ def chosen_jobs(config: Config, names: Sequence[str], *, only_handoffs: bool = F
             known = ", ".join(config.jobs) or "none"
             raise ConfigError(f"There is no job {name!r} in the config.", hint=f"Its jobs: {known}.")
     jobs = [job for name, job in config.jobs.items() if not names or name in names]
-    jobs = [job for job in jobs if job.kind not in ("activities", "memberships")]
+    jobs = [job for job in jobs if job.kind != "memberships"]
     if only_handoffs:
         handoffs = [job for job in jobs if job.kind == "handoff"]
         bases = {base.name for job in handoffs if (base := agreements.base_of(config, job)) is not None}
@@ -131,6 +131,7 @@ class Workshop:
         settings = read_settings(self.config, name, spec.settings)
         session = self.make_session(name, settings)
         opened = Opened(name, conn.role or spec.role, spec, spec.open(settings, session), session)
+        opened.reserve = conn.reserve
         try:
             found = spec.discover(settings) if spec.discover is not None else spec.streams
         except SystemFailure as error:
@@ -303,7 +304,9 @@ def _of_agreement(run: Run, config: Config, workshop: Workshop, job: Job) -> Job
         known += found
     if failed is not None and not lanes:
         raise ConfigError(f"job {job.name!r}: {failed} could not be reached, and was never read before.")
-    make = {"handoff": agreements.handoff, "outcomes": agreements.outcomes}[job.kind]
+    make = {"handoff": agreements.handoff, "outcomes": agreements.outcomes, "activities": agreements.activities}[
+        job.kind
+    ]
     compiled = make(run, config, job, lanes, known, workshop.presets)
     compiled.failed = failed
     return compiled
