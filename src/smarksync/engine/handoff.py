@@ -218,6 +218,8 @@ class Handoff:
                 "passed": list(routed.passed) if routed and routed.passed else None}  # fmt: skip
         offered = [["offered", now, "rule", "", None, {k: v for k, v in body.items() if v is not None}]]
         carry = {"cid": case.cid, "moves": offered, "turn": list(routed.turn) if routed and routed.turn else None}
+        if target is None and person.agreed.get("sales_status") is None:
+            full["sales_status"] = "new"  # what sales would say of it by itself, so that it is no news afterwards
         outcome = offers.rows(person, self.rooms.update, full, job.name, why)
         there = offers.carried(outcome.rows, run.connection_of, to)
         made = Outcome()

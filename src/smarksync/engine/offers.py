@@ -22,7 +22,7 @@ from .context import Lane
 #: what a hand-off shows in both systems, where they have a place for it
 FIELDS = ("handoff_state", "handoff_at", "handoff_due_at", "handoff_note", "qualified_at", "qualified_by")
 #: what it moves with the case; the sync job owns them otherwise
-MOVED = ("owner", "lifecycle", "persona", "score", "fit_score", "engagement_score")
+MOVED = ("owner", "lifecycle", "sales_status", "persona", "score", "fit_score", "engagement_score")
 DIGEST, NOTE_LENGTH = 8, 4000
 
 
@@ -115,7 +115,7 @@ def task(person: Person, case: Case, lane: Lane, owner: str | None, due: int | N
         return None
     key = f"{person.ref}:{case.product}:{case.cycle}"
     told = {"key": key, "subject": values["subject"], "at": values["at"], "result": "planned", "owner": owner}
-    return Row("create", lane.sid, None, after, reason="the first call, as the hand-off promises", stamp=True,
+    return Row("create", lane.sid, f"case:{key}", after, reason="the first call, as the hand-off promises", stamp=True,
                task={k: v for k, v in told.items() if v is not None})  # fmt: skip
 
 
