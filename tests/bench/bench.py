@@ -149,7 +149,15 @@ def main() -> None:
     parser.add_argument("--million", action="store_true", help="a first load of 1,000,000 leads and an idle run on it")
     parser.add_argument("--first", action="store_true", help="only the first load")
     parser.add_argument("--profile", action="store_true")
+    parser.add_argument(
+        "--agreement", type=int, nargs="?", const=100_000, metavar="LEADS", help="report, dashboard, qualification"
+    )
     args = parser.parse_args()
+    if args.agreement:
+        import agreement
+
+        agreement.main(args.agreement)
+        return
     size = 1_000_000 if args.million else args.size
     print("ledger:", ", ".join(f"{k}={v}" for k, v in SETTINGS.items()))
     small = flatness(100_000) if args.million else None

@@ -318,6 +318,27 @@ def test_quota_lets_80_percent_pass(world: Any) -> None:
     assert w.run().exit_code == 0
 
 
+def test_objects_of_one_system_draw_on_one_quota() -> None:
+    """Each takes half of what is left, together they take it all."""
+    loads = [Load(f"sales:{name}", 0, calls=50, budget_left=100) for name in ("leads", "contacts")]
+    (trip,) = weigh(loads, DEFAULT_GUARDS, first_run=False)
+    assert (trip.guard, trip.side, trip.count) == ("quota", "sales", 100)
+    assert weigh(loads[:1], DEFAULT_GUARDS, first_run=False) == []
+
+
+def test_a_reserve_is_kept_for_hand_offs(world: Any) -> None:
+    """8 calls would be fine with 10 left; not when 1 of them is promised to the next MQL."""
+    w = world(sales={"max_batch": 1})
+    w.config["connections"]["sales"]["reserve"] = 1
+    w.people(8)
+    w.budgets["sales"] = 10
+    ran = w.run()
+    assert (ran.exit_code, ran.stopped_by) == (4, "quota")
+    assert "9 left today (1 more are kept for hand-offs)" in ran.text
+    w.config["connections"]["sales"]["reserve"] = 0
+    assert w.run().exit_code == 0
+
+
 def test_limits_of_the_config_replace_those_of_the_interface_and_those_of_the_job_come_last(world: Any) -> None:
     w = world(guards={"first_run": {"count": 2}})
     w.people(3)

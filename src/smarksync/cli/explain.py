@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from . import conflicts, quarantine
+from . import conflicts, handoffs, quarantine
 from .globals import Globals
 from .output import Output
 from .status import when
@@ -74,6 +74,8 @@ def _person(out: Output, one: Mapping[str, Any]) -> None:
     _fields(out, one)
     _waiting(out, one)
     _consent(out, one)
+    if one.get("agreement"):
+        handoffs.section(out, one["agreement"])
     _history(out, one)
     out.line()
 

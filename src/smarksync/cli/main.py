@@ -33,6 +33,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "conflicts": ("conflicts", "Questions about values and people: list, show, resolve."),
     "quarantine": ("quarantine", "Records that cannot go on: list, show, retry, release, ignore."),
     "report": ("report", "Funnel, reasons, good leads, attribution and pipeline of a period, as a page or a table."),
+    "digest": ("digest", "One page for the regular meeting of the two teams; as a file, or to a channel."),
     "dashboard": ("dashboard", "Scorecard, funnel, hand-offs, leads and queues in a browser, on this machine only."),
     "sla": ("sla", "How the promises stand: check, backtest."),
     "agreement": ("agreement", "The document that the two teams sign, as Markdown, HTML or JSON."),

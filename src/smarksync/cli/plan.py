@@ -55,7 +55,7 @@ def show(settings: Globals, options: Any, form: str, out: Path | None, *, quiet:
     """Plans and prints; returns the exit code that the run would have."""
     from smarksync.engine import changes as engine_changes
 
-    from .work import not_run, perform
+    from .work import perform
 
     settings.json = settings.json or (form == "json" and out is None)
     settings.out.json = settings.json
@@ -91,7 +91,7 @@ def show(settings: Globals, options: Any, form: str, out: Path | None, *, quiet:
             if settings.json:
                 settings.out.object({**head, "out": str(out), "count": spool.count})
                 return int(result.exit_code)
-        _for_people(settings, result, facts, spool, out, not_run(settings.load(), options.jobs))
+        _for_people(settings, result, facts, spool, out)
     return result.exit_code
 
 
@@ -152,7 +152,11 @@ def _json(head: Mapping[str, Any], changes: Iterable[Mapping[str, Any]]) -> Iter
 
 
 def _forecast_facts(forecast: Mapping[str, Any]) -> list[tuple[str, str]]:
-    calls = ", ".join(f"{name} {kinds['write']:,}" for name, kinds in forecast["calls"].items()) or "none"
+    calls = ", ".join(
+        f"{name} {kinds['write']:,}" + (f" of {kinds['left_today']:,} left today" if "left_today" in kinds else "")
+        for name, kinds in forecast["calls"].items()
+    )
+    calls = calls or "none"
     found = forecast["duplicates"]
     facts = [("Write calls", calls)]
     if found["similar_name"]:
@@ -164,9 +168,7 @@ def _forecast_facts(forecast: Mapping[str, Any]) -> list[tuple[str, str]]:
     return facts
 
 
-def _for_people(
-    settings: Globals, result: Any, facts: Mapping[str, Any], spool: Spool, out: Path | None, notes: list[str]
-) -> None:
+def _for_people(settings: Globals, result: Any, facts: Mapping[str, Any], spool: Spool, out: Path | None) -> None:
     from smarksync.plan import render as pages
 
     from .summary import summary
@@ -176,7 +178,7 @@ def _for_people(
         for line in pages.text(spool):
             words.line(line)
         words.line()
-    summary(words, result.report, result.sentences, facts["waits"], notes)
+    summary(words, result.report, result.sentences, facts["waits"])
     words.line()
     for name, text in _forecast_facts(facts["forecast"]):
         words.line(f"{name}: {text}.")

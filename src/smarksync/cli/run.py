@@ -25,6 +25,9 @@ def run(
     only: Annotated[
         str | None, typer.Option(metavar="REF", help="One record: e-mail, connection:object:id or entity id.")
     ] = None,
+    only_handoffs: Annotated[
+        bool, typer.Option("--only-handoffs", help="Only hand-offs, with the sync of leads that they rest on.")
+    ] = False,
     allow: Annotated[
         list[str] | None, typer.Option(metavar="GUARD", help="Let this guard pass once; repeatable.")
     ] = None,
@@ -38,9 +41,10 @@ def run(
         settings.hush()
     from smarksync.engine.run import Options
 
-    from .work import not_run, perform
+    from .work import perform
 
-    options = Options(jobs=tuple(jobs or ()), dry_run=dry_run, limit=limit, only=only, allow=frozenset(allow or ()))
+    options = Options(jobs=tuple(jobs or ()), dry_run=dry_run, limit=limit, only=only, only_handoffs=only_handoffs,
+                      allow=frozenset(allow or ()))  # fmt: skip
     if dry_run:
         from .plan import show
 
@@ -55,7 +59,7 @@ def run(
         waits = waiting(ledger, [job.name for job in result.run.jobs])
     finally:
         ledger.close()
-    summary(settings.out, result.report, result.sentences, waits, not_run(settings.load(), jobs or []))
+    summary(settings.out, result.report, result.sentences, waits)
     if json:
         settings.out.object({**result.report, **({"messages": result.sentences} if result.sentences else {})})
     return result.exit_code

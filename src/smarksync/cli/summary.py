@@ -51,6 +51,7 @@ def summary(
     out.line(headline(out, report))
     for job in report["jobs"]:
         _job(out, job, planned=report["dry_run"])
+        _handoffs(out, job)
     _calls(out, report)
     for sentence in sentences:
         if out.quiet or out.json:
@@ -81,6 +82,23 @@ def _job(out: Output, job: Mapping[str, Any], *, planned: bool) -> None:
         right=range(1, len(shown) + 1),
         indent=2,
     )
+
+
+def _handoffs(out: Output, job: Mapping[str, Any]) -> None:
+    """MQL conservation: what became of every lead that was offered, and the missing ones by name."""
+    told = job.get("handoffs")
+    if told is None:
+        return
+    parts = " + ".join(
+        f"{told[name]:,} {name}" for name in ("accepted", "rejected", "open", "merged", "withdrawn", "missing")
+    )
+    out.line(f"  {told['offered']:,} offered = {parts}")
+    if told["qualified_not_offered"]:
+        out.line(f"  {told['qualified_not_offered']:,} qualified, not offered yet")
+    for who in told["missing_leads"]:
+        out.line(out.style("warn", f"  missing in sales: {who}"))
+    for text, count in told["passed_over"].items():
+        out.line(f"  {text}" + (f" ({count:,} times)" if count > 1 else ""))
 
 
 def _calls(out: Output, report: Mapping[str, Any]) -> None:

@@ -27,10 +27,8 @@ def perform(
     """Runs the engine; the ledger of a real run is left open (``result.run.ledger``) for the summary."""
     config = settings.load()
     check_guards(options.allow)
-    if not any(job.kind == "sync" for job in config.jobs.values()):
-        raise UsageError(
-            "The config has no job that this version runs.", hint="Add one under `jobs:` with `sync: lead`."
-        )
+    if not config.jobs:
+        raise UsageError("The config has no job.", hint="Add one under `jobs:` with `sync: lead`.")
     sessions = Sessions(config)
     unwritten = _nowhere(config) if options.dry_run else None
     try:
@@ -60,16 +58,3 @@ def check_guards(names: Sequence[str] | frozenset[str]) -> None:
     for name in sorted(names):
         if name not in GUARD_NAMES:
             raise UsageError(f"There is no guard {name!r}.", hint=suggest(name, GUARD_NAMES))
-
-
-def not_run(config: Config, chosen: Sequence[str]) -> list[str]:
-    """Jobs of the config that a run of everything leaves out, in words."""
-    if chosen:
-        return []
-    kinds: dict[str, list[str]] = {}
-    for name, job in config.jobs.items():
-        if job.kind != "sync":
-            kinds.setdefault(job.kind, []).append(name)
-    return [
-        f"Not run: {', '.join(names)} (`{kind}` jobs are not part of this version)." for kind, names in kinds.items()
-    ]

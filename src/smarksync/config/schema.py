@@ -32,6 +32,8 @@ class ConnectionConfig(Section):
     role: Literal["marketing", "sales", "other"] | None = None
     #: values that came from ``${…}`` are SecretStr, at any depth
     settings: dict[str, Any] = Field(default_factory=dict, repr=False)
+    #: calls of the day's budget that are kept for hand-offs
+    reserve: int = Field(default=0, ge=0)
 
 
 def _long_form(value: Any) -> Any:

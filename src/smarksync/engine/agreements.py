@@ -55,8 +55,10 @@ def handoff(
     for lane in lanes:
         mapped.setdefault(lane.stream.connection, set()).update(lane.mapping.fields)
     synced: Mapping[str, Rule] = {}
+    where: Mapping[str, Callable[[Mapping[str, Any]], Any]] = {}
     if base is not None:
-        synced = compile_rules(config, base, mapped, list(lanes), presets, run).rules
+        rules = compile_rules(config, base, mapped, list(lanes), presets, run)
+        synced, where = rules.rules, rules.where
     names = set().union(*mapped.values()) if mapped else set()
     own = {
         name: Rule(name=f"{job.name}.{name}", clear=True)
@@ -66,7 +68,7 @@ def handoff(
     task = _task_lane(facts, to, presets)
     equal = _equal(run, lanes)
     update = JobRules(name=job.name, entity="lead", connections=tuple(job.connections), rules=own, targets={}, equal=equal,
-                      skew=lambda _c: 0.0, subscribe=job.subscribe, regressions=_back)  # fmt: skip
+                      skew=lambda _c: 0.0, subscribe=job.subscribe, regressions=_back, where=where)  # fmt: skip
     create = JobRules(
         name=job.name, entity="lead", connections=tuple(job.connections), rules={**synced, **own}, targets=_target(lanes, to, presets),
         equal=equal, skew=lambda _c: 0.0, subscribe=job.subscribe,
@@ -76,6 +78,7 @@ def handoff(
     ]
     rooms = Rooms(update, create, task, min([offers.NOTE_LENGTH, *lengths]))
     late = {lane.sid for lane in lanes if lane.stream.connection != to} | ({task.sid} if task is not None else set())
+    # who is outside `where` of the sync job takes no part in hand-offs either
     compiled = _compiled(config, job, update, [*lanes, *([task] if task is not None else [])], run)
     compiled.work, compiled.late = Handoff(run, config, job, rooms), frozenset(late)
     compiled.observes = tuple(lane for lane in facts if lane is not task)

@@ -130,7 +130,8 @@ def _send(run: Run, job: JobRun, lane: Lane, op: Op, batches: list[list[PlanRow]
 
 
 def _write(op: Op, row: PlanRow, ref: str | None, version: str | None) -> Write:
-    return Write(str(row.seq), op, row.body.get("after", {}), row.rid, ref if op is Op.CREATE else None, version)
+    key = row.body.get("task", {}).get("key", ref) if op is Op.CREATE else None  # a person has one record, many tasks
+    return Write(str(row.seq), op, row.body.get("after", {}), row.rid, key, version)
 
 
 def _versions(run: Run, lane: Lane, op: Op, rows: Iterable[PlanRow]) -> dict[str, str | None]:

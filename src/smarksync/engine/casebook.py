@@ -14,7 +14,7 @@ from typing import Any
 
 from smarksync.alignment import handoff
 from smarksync.config import Job
-from smarksync.ledger import activities, audit, cases, plans, rotations, stages
+from smarksync.ledger import activities, audit, cases, plans, rotations, stages, states
 from smarksync.ledger.activities import Activity
 from smarksync.ledger.cases import NOTE, Case, Move
 from smarksync.ledger.plans import PlanRow
@@ -54,13 +54,21 @@ def _enter(run: Run, told: dict[str, Any], record: str, *, task: bool) -> None:
         if task:
             body = {**body, "task": record}
         elif state == "offered":
-            body = {**body, "record": record}
+            settled = micros(run.now())
+            body = {
+                **body,
+                "record": record,
+                "written_at": settled,
+                "assigned_at": settled if body.get("owner") else None,
+            }
         moves.append(
             Move(0, told["cid"], state, at, micros(run.now()), actor, source or record, run.run_id, reason, False, body)
         )
     new = [move for move in moves if not _known(have, move)]
     if new:
-        enter(run, have, new)
+        case = enter(run, have, new)
+        if any(move.state == "offered" for move in new):  # what rests on the offer is planned when it stands
+            states.changed(ledger, [(case.eid, None, None, run.run_id)])
         if told.get("turn"):
             rotations.advance(ledger, {told["turn"][0]: told["turn"][1]})
 
@@ -96,6 +104,7 @@ def _tasks(run: Run, done: Sequence[Pair]) -> None:
         rid = str(row.rid or receipt.id)
         values = dict(row.body["task"])
         at = values.pop("at", None)
+        values.pop("key", None)
         moment = micros(at) if at else micros(run.now())
         rows.append(Activity(0, lane.sid, rid, row.eid, None, None, "task", moment, "sales", False, values))
         notes.append((row.eid, note(run, row, receipt)))

@@ -138,6 +138,9 @@ def forecast(run: Run) -> dict[str, Any]:
                 known = calls.setdefault(name, {"write": 0})
                 known["write"] += -(-count // max(1, lane.spec.max_batch))
                 creates += count if op == "create" else 0
+                left = getattr(getattr(run.connections[name].session, "counts", None), "budget_left", None)
+                if left is not None:
+                    known["left_today"] = left
         similar += _similar(run, job)
     sql = "SELECT kind, count(*) FROM quarantine WHERE state = 'open' AND kind IN ('ambiguous', 'duplicate', 'role') GROUP BY kind"
     waiting = {str(kind): int(count) for kind, count in run.ledger.rows(sql)}

@@ -95,6 +95,7 @@ class Opened:
     connector: Connector
     session: Any
     failed: Exception | None = None
+    reserve: int = 0  # calls of its daily budget that are kept for hand-offs
 
 
 @dataclass(slots=True)

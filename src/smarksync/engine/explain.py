@@ -18,7 +18,7 @@ from smarksync.plan.job import Person
 from smarksync.plan.rows import Outcome, Row
 from smarksync.plan.side import Side
 
-from . import queues, refs, standing, timeline
+from . import explain_case, queues, refs, standing, timeline
 from .consents import as_claim
 from .context import JobRun, Run
 from .lookup import load_people, side_of
@@ -71,7 +71,8 @@ def _person(desk: Desk, run: Run, eid: int, how: str) -> dict[str, Any]:
     kind = str(ledger.value("SELECT kind FROM entities WHERE eid = ?", (eid,)))
     group = links.of_entities(ledger, [eid]).get(eid, [])
     sides = [side_of(run, link) for link in group if link.sid in run.mappings and link.state in ("live", "filtered")]
-    jobs = [job for job in run.jobs if job.rules.entity == kind]
+    jobs = [job for job in run.jobs if job.rules.entity == kind and job.work is None]
+    himself = load_people(run, [eid], "") if kind == "lead" else []
     people = {job.name: load_people(run, [eid], job.name) for job in jobs}
     outcomes = {j.name: standing.outcome_of(run, j, people[j.name][0]) for j in jobs if people[j.name]}
     asked = conflicts.listed(ledger, "eid = ?", (eid,))
@@ -89,6 +90,7 @@ def _person(desk: Desk, run: Run, eid: int, how: str) -> dict[str, Any]:
         "consent": _consent(run, eid, sides, agreed),
         "why": _why(desk, run, eid, state, people, outcomes, group, jobs),
         "timeline": timeline.of(history),
+        "agreement": explain_case.of(run, config, himself[0]) if himself else None,
     }  # fmt: skip
 
 

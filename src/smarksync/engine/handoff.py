@@ -218,6 +218,8 @@ class Handoff:
                 "passed": list(routed.passed) if routed and routed.passed else None}  # fmt: skip
         offered = [["offered", now, "rule", "", None, {k: v for k, v in body.items() if v is not None}]]
         carry = {"cid": case.cid, "moves": offered, "turn": list(routed.turn) if routed and routed.turn else None}
+        if target is None and person.agreed.get("sales_status") is None:
+            full["sales_status"] = "new"  # what sales would say of it by itself, so that it is no news afterwards
         outcome = offers.rows(person, self.rooms.update, full, job.name, why)
         there = offers.carried(outcome.rows, run.connection_of, to)
         made = Outcome()
@@ -283,6 +285,10 @@ class Handoff:
         return outcome
 
     # -- before planning -------------------------------------------------------------------------
+    def desk_now(self, run: Run) -> route.Desk:
+        """Routing as it stands, to ask: turns taken of it are remembered by nobody else."""
+        return self._desk(run)
+
     def _desk(self, run: Run) -> route.Desk:
         seats = {
             one.ref: route.Seat(one.ref, one.name or one.email or one.record, one.active)
@@ -345,4 +351,4 @@ class Handoff:
     # -- the report ------------------------------------------------------------------------------
     def report(self, run: Run) -> dict[str, Any]:
         """MQL conservation, the missing by name, and who was passed over."""
-        return {**casebook.conservation(run, self.job), "passed_over": dict(sorted(self.passed.items()))}
+        return {"handoffs": {**casebook.conservation(run, self.job), "passed_over": dict(sorted(self.passed.items()))}}

@@ -6,7 +6,7 @@ have arrived is taken out again, so that the next run tells it; one that may hav
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
@@ -146,25 +146,30 @@ def _ids(key: str) -> list[int]:
 
 def _send(run: Run, config: Config, message: Message, make_session: OpenSessionFactory) -> str | None:
     """None when it arrived, or may have."""
-    url = config.notify[message.channel].url.get_secret_value()
-    parts = urlsplit(url)
-    hide(url, parts.path.strip("/"), parts.query)  # the path of a webhook is its password
     body = {"text": message.text, "event": message.event, "workspace": config.workspace, "run": run.run_id}
-    session = None
     try:
-        session = make_session(f"notify {message.channel}", None)
-        client = session.client(f"{parts.scheme}://{parts.netloc}", timeout=10.0)
-        client.request("POST", parts.path, params=parse_qsl(parts.query), json=body, expect="any")
+        post(config, message.channel, body, make_session)
     except Unknown:
         return f"The channel {message.channel} may not have heard of {message.event}: its answer was lost."
     except SmarkSyncError as error:
         notices.forget(run.ledger, message.entered)
         return f"The channel {message.channel} could not be told of {message.event} ({error.code}); the next run tries again."
+    return None
+
+
+def post(config: Config, channel: str, body: Mapping[str, str], make_session: OpenSessionFactory) -> None:
+    """One POST of JSON to a channel of the config. Raises SmarkSyncError; Unknown when it may have arrived."""
+    url = config.notify[channel].url.get_secret_value()
+    parts = urlsplit(url)
+    hide(url, parts.path.strip("/"), parts.query)  # the path of a webhook is its password
+    session = make_session(f"notify {channel}", None)
+    try:
+        client = session.client(f"{parts.scheme}://{parts.netloc}", timeout=10.0)
+        client.request("POST", parts.path, params=parse_qsl(parts.query), json=dict(body), expect="any")
     finally:
         close = getattr(session, "close", None)
         if close is not None:
             close()
-    return None
 
 
-__all__ = ["FAILED", "Message", "after_run"]
+__all__ = ["FAILED", "Message", "after_run", "post"]

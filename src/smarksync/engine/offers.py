@@ -22,7 +22,7 @@ from .context import Lane
 #: what a hand-off shows in both systems, where they have a place for it
 FIELDS = ("handoff_state", "handoff_at", "handoff_due_at", "handoff_note", "qualified_at", "qualified_by")
 #: what it moves with the case; the sync job owns them otherwise
-MOVED = ("owner", "lifecycle", "persona", "score", "fit_score", "engagement_score")
+MOVED = ("owner", "lifecycle", "sales_status", "persona", "score", "fit_score", "engagement_score")
 DIGEST, NOTE_LENGTH = 8, 4000
 
 
@@ -79,7 +79,7 @@ def create(person: Person, rules: JobRules, connection: str, wanted: Mapping[str
     names = {n for n in target.mapping.fields if n in rules.rules and n not in held}
     if "full_name" in target.mapping.fields:
         names |= {"first_name", "last_name"}
-    row.fields = sorted(names)
+    row.fields = sorted(names - held)
     row.values = {name: merged.get(name) for name in row.fields if merged.get(name) != person.agreed.get(name)}
     row.why = {name: {"from": "rule", "how": f"{job}: {why}"} for name in row.values}
     row.reason = why
@@ -113,7 +113,8 @@ def task(person: Person, case: Case, lane: Lane, owner: str | None, due: int | N
             continue  # an owner without a user there, a word that its tasks do not have: the task is still worth having
     if not after:
         return None
-    told = {"subject": values["subject"], "at": values["at"], "result": "planned", "owner": owner}
+    key = f"{person.ref}:{case.product}:{case.cycle}"
+    told = {"key": key, "subject": values["subject"], "at": values["at"], "result": "planned", "owner": owner}
     return Row("create", lane.sid, None, after, reason="the first call, as the hand-off promises", stamp=True,
                task={k: v for k, v in told.items() if v is not None})  # fmt: skip
 

@@ -98,7 +98,11 @@ class Passages:
         changed = micros(live.changed_at or self.run.now())
         assert one.case is not None and one.case.offered_at is not None
         offered = one.case.body.get("record", "")
-        moved = any(s.state == "moved" and f"{s.connection}:{s.stream}:{s.rid}" == offered for s in sides)
+        # merged into another lead it stays a lead; converted, it goes on in another stream
+        moved = any(
+            s.state == "moved" and s.stream != live.stream and f"{s.connection}:{s.stream}:{s.rid}" == offered
+            for s in sides
+        )
         return Seen(
             source, changed, [a for a in attempts if a[0] >= one.case.offered_at], one.sale, changed if moved else None
         )

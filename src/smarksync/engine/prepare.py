@@ -131,6 +131,7 @@ class Workshop:
         settings = read_settings(self.config, name, spec.settings)
         session = self.make_session(name, settings)
         opened = Opened(name, conn.role or spec.role, spec, spec.open(settings, session), session)
+        opened.reserve = conn.reserve
         try:
             found = spec.discover(settings) if spec.discover is not None else spec.streams
         except SystemFailure as error:

@@ -48,8 +48,12 @@ def _load(run: Run, job: JobRun, lane: Lane) -> Load:
         ledger.value("SELECT count(*) FROM plan WHERE job = ? AND sid = ? AND status = 'planned'", (job.name, lane.sid))
     )
     load.calls = -(-total // max(1, lane.spec.max_batch))
-    counts = getattr(run.connections[lane.stream.connection].session, "counts", None)
-    load.budget_left = getattr(counts, "budget_left", None)
+    opened = run.connections[lane.stream.connection]
+    left = getattr(getattr(opened.session, "counts", None), "budget_left", None)
+    if left is not None:
+        # what is kept for hand-offs is as good as spent for everybody else
+        load.reserve = 0 if job.kind == "handoff" else opened.reserve
+        load.budget_left = max(0, left - load.reserve)
     return load
 
 

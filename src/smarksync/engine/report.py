@@ -76,7 +76,14 @@ def report(run: Run, exit_code: int, seconds: float, started_at: str) -> dict[st
             sides.setdefault(lane.stream.connection, {})[lane.stream.object] = figures(run, job, lane)
         for lane in job.observes:
             sides.setdefault(lane.stream.connection, {}).setdefault(lane.stream.object, figures(run, job, lane))
-        jobs.append({"job": job.name, "sides": sides, "stopped_by": job.stopped_by})
+        jobs.append(
+            {
+                "job": job.name,
+                "sides": sides,
+                "stopped_by": job.stopped_by,
+                **(job.work.report(run) if job.work else {}),
+            }
+        )
     jobs += [{"job": name, "sides": {}, "stopped_by": None} for name in run.refused]
     calls = {}
     for name, opened in run.connections.items():

@@ -118,6 +118,8 @@ class Reviewed:
                 for row, fresh in described(run, job, rows):
                     reviewed = waiting.pop(target(fresh), None)
                     changed = differences(reviewed, fresh) if reviewed is not None else None
+                    if changed and row.body.get("case"):
+                        changed = {v: told for v, told in changed.items() if v not in _times(run.lanes[row.sid])}
                     if reviewed is not None and not changed:
                         continue
                     held.append(row.seq)
@@ -144,6 +146,15 @@ class Reviewed:
     def _stale(self, reviewed: Change, changed: Mapping[str, Any], why: str) -> None:
         self.stale.append({**{k: reviewed[k] for k in ("op", "connection", "object", "id", "entity")}, "why": why,
                            "differs": dict(changed)})  # fmt: skip
+
+
+def _times(lane: Lane) -> set[str]:
+    """A hand-off is offered when it is written: its own times are not what a person has reviewed."""
+    return {
+        codec.vendor
+        for name, codec in lane.mapping.fields.items()
+        if name in ("handoff_at", "handoff_due_at", "qualified_at", "at")
+    }
 
 
 def _records(change: Change) -> Iterable[str]:

@@ -24,6 +24,7 @@ from . import (
     decide,
     departures,
     facts,
+    forgetting,
     intake,
     matching,
     notify,
@@ -32,7 +33,6 @@ from . import (
     recover,
     release,
     report,
-    sweep,
     watch,
 )
 from .context import JobRun, Options, Review, Run, instant
@@ -83,7 +83,7 @@ def execute(
         runs.end(ledger, run.run_id, run.stamp(), code, {**said, "sentences": report.sentences(run)})
         _forget_seen_changes(run, config)
         if not options.dry_run:
-            sweep.sweep(run, config)
+            forgetting.forget_old(run, config)
         lease.give_back(ledger)
         run.notes += notify.after_run(run, config, code, told, make_session)
         registry.finished(said)

@@ -70,7 +70,7 @@ def _shown(side: Side, name: str, agreed: Mapping[str, Any]) -> dict[str, Any]:
 
 def _rule(run: Run, jobs: Mapping[str, Job], name: str, field: Field) -> str | None:
     for job in run.jobs:
-        if name in job.rules.rules:
+        if job.work is None and name in job.rules.rules:
             written = jobs[job.name]
             rule = written.fields.get(name) or written.fields.get("*") or FieldRule()
             return f"{job.rules.rules[name].name}: {rule_text(rule, job.rules.rules[name].merge)}"

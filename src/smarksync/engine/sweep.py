@@ -1,28 +1,33 @@
-"""At the end of a run: what the config's ``retention`` says is old enough is forgotten, a bounded piece at a time."""
+"""Which leads a job of the agreement looks at: those that changed or are owed a look, and once a day all of them when
+time alone can change the answer (a window that closes, points that fade)."""
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Iterator
 
-from smarksync.config import Config
-from smarksync.ledger import retention
-
-from .context import Run, instant
+from . import decide
+from .context import JobRun, Run
 
 
-def sweep(run: Run, config: Config) -> None:
-    """Forgets plans, before-images and history by their ages. Nothing that a run still owes is touched."""
-    keep, now = config.retention, run.now()
-
-    def before(age: timedelta) -> str:
-        return instant(now - age)
-
-    with run.ledger.tx():
-        retention.drop_plans(run.ledger, before(keep.plans.timedelta))
-        retention.drop_before_images(run.ledger, before(keep.before_images.timedelta))
-        retention.drop_history(run.ledger, before(keep.audit.timedelta))
-        retention.drop_runs(run.ledger, before(max(keep.audit.timedelta, keep.plans.timedelta)))
-        retention.drop_flips(run.ledger, before(timedelta(days=30)))
-
-
-__all__ = ["sweep"]
+def candidates(run: Run, job: JobRun, top: int, *, daily: bool) -> Iterator[list[int]]:
+    """Leads by id, in chunks."""
+    key, today = f"swept:{job.name}", run.stamp()[:10]
+    if (
+        run.options.only is not None
+        or not daily
+        or run.ledger.value("SELECT value FROM meta WHERE key = ?", (key,)) == today
+    ):
+        yield from decide._candidates(run, job, top)
+        return
+    last = 0
+    while True:
+        sql = "SELECT eid FROM entities WHERE kind = ? AND state = 'live' AND eid > ? ORDER BY eid LIMIT ?"
+        eids = [row[0] for row in run.ledger.rows(sql, (job.rules.entity, last, decide.CHUNK))]
+        if not eids:
+            break
+        last = eids[-1]
+        yield eids
+    run.ledger.run(
+        "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+        (key, today),
+    )

@@ -25,7 +25,7 @@ def still_wanted(run: Run, job: JobRun, lane: Lane, rows: list[PlanRow], to: str
             if case is None or told.get("needs") != "offered":
                 kept.append(row)
             elif case.offered_at is None or not case.open:
-                refusals.defer(run, job, row, "its hand-off is not settled")
+                _give_up(run, job, row)  # the receipt of the offer brings it back
             elif not row.body.get("task"):
                 kept.append(row)
             elif case.body.get("task"):
@@ -35,6 +35,11 @@ def still_wanted(run: Run, job: JobRun, lane: Lane, rows: list[PlanRow], to: str
             else:
                 refusals.defer(run, job, row, "the record that it is for is not there")
     return kept
+
+
+def _give_up(run: Run, job: JobRun, row: PlanRow) -> None:
+    plans.remove(run.ledger, [row.seq])
+    job.count(row.sid, "held")
 
 
 def _filled(run: Run, lane: Lane, row: PlanRow) -> PlanRow | None:

@@ -35,7 +35,8 @@ class Load:
     shown_before: int | None = None
     shown_now: int | None = None
     calls: int = 0
-    budget_left: int | None = None
+    budget_left: int | None = None  # of the whole connection, without the reserve
+    reserve: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +53,9 @@ def weigh(
     loads: Iterable[Load], limits: Mapping[str, Limit], *, first_run: bool, allowed: Iterable[str] = ()
 ) -> list[Trip]:
     """All guards that trip and are not allowed, worst first per side."""
-    allowed = set(allowed)
+    allowed, loads = set(allowed), list(loads)
     trips = [trip for load in loads for trip in _side(load, limits, first_run)]
+    trips += _quota(loads, limits.get("quota"))
     return [trip for trip in trips if trip.guard not in allowed]
 
 
@@ -81,7 +83,7 @@ def _side(load: Load, limits: Mapping[str, Limit], first_run: bool) -> list[Trip
         check("blanks", count, f"values of {name} emptied")
     check("owner_changes", load.owner_changes, "owners changed")
     check("lifecycle_regressions", load.lifecycle_regressions, "lifecycle moves backwards")
-    trips += _emptied(load, limits.get("emptied_side")) + _quota(load, limits.get("quota"))
+    trips += _emptied(load, limits.get("emptied_side"))
     return trips
 
 
@@ -119,8 +121,18 @@ def _emptied(load: Load, limit: Limit | None) -> list[Trip]:
     return [Trip("emptied_side", load.name, load.shown_now or 0, text)]
 
 
-def _quota(load: Load, limit: Limit | None) -> list[Trip]:
-    if limit is None or load.budget_left is None or limit.share is None or load.calls <= limit.share * load.budget_left:
-        return []
-    text = f"quota: about {load.calls:,} calls to {load.name} are more than {limit.share:.0%} of the {load.budget_left:,} left today"
-    return [Trip("quota", load.name, load.calls, text)]
+def _quota(loads: Iterable[Load], limit: Limit | None) -> list[Trip]:
+    """Objects of one connection draw on one budget, so their calls are weighed together."""
+    by_connection: dict[str, list[Load]] = {}
+    for load in loads:
+        by_connection.setdefault(load.name.partition(":")[0], []).append(load)
+    trips = []
+    for name, together in by_connection.items():
+        calls, left = sum(load.calls for load in together), together[0].budget_left
+        if limit is None or left is None or limit.share is None or calls <= limit.share * left:
+            continue
+        kept = f" ({together[0].reserve:,} more are kept for hand-offs)" if together[0].reserve else ""
+        what = together[0].name if len(together) == 1 else name
+        text = f"quota: about {calls:,} calls to {what} are more than {limit.share:.0%} of the {left:,} left today{kept}"
+        trips.append(Trip("quota", what, calls, text))
+    return trips

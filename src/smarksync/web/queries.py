@@ -53,7 +53,7 @@ def handoffs(
     found = _clocks(config, ledger, now, ids)
     counts = dict(ledger.rows("SELECT state, count(*) FROM cases WHERE closed_at IS NULL GROUP BY state"))
     return {
-        "rows": [_case(ledger, row, owners, found, now) for row in _cases(ledger, ids)], "total": total, "page": page,
+        "rows": _told(ledger, _cases(ledger, ids), owners, found), "total": total, "page": page,
         "pages": -(-total // PAGE) or 1, "states": {name: counts[name] for name in cases.OPEN if name in counts},
         "owners": sorted(((ref, owners.get(ref, ref)) for (ref,) in ledger.rows("SELECT DISTINCT owner FROM cases WHERE closed_at IS NULL AND owner IS NOT NULL")),
                          key=lambda pair: pair[1]),
@@ -61,8 +61,11 @@ def handoffs(
     }  # fmt: skip
 
 
-def _cases(ledger: Ledger, ids: list[int]) -> Iterable[cases.Case]:
-    found = {case.cid: case for cid in ids if (case := cases.get(ledger, cid)) is not None}
+def _cases(ledger: Ledger, ids: list[int]) -> list[cases.Case]:
+    """The cases of these numbers, in this order."""
+    found = {}
+    for chunk in cases.every(ledger, f"cid IN ({', '.join('?' * len(ids))})", ids):
+        found.update({case.cid: case for case, _ in chunk})
     return [found[cid] for cid in ids if cid in found]
 
 
@@ -83,19 +86,25 @@ def _clocks(config: Config, ledger: Ledger, now: datetime, ids: list[int]) -> di
     return found
 
 
+def _told(
+    ledger: Ledger, found: list[cases.Case], owners: Mapping[str, str], clocks: Mapping[int, list[Any]]
+) -> list[dict[str, Any]]:
+    people = entities.load(ledger, {case.eid for case in found})
+    return [_case(case, *people.get(case.eid, ("?", "", {}))[::2], owners, clocks.get(case.cid, ())) for case in found]
+
+
 def _case(
-    ledger: Ledger, case: cases.Case, owners: Mapping[str, str], clocks: Mapping[int, list[Any]], now: datetime
+    case: cases.Case, ref: str, agreed: Mapping[str, Any], owners: Mapping[str, str], clocks: Iterable[Any]
 ) -> dict[str, Any]:
-    ref, _, agreed = entities.load(ledger, [case.eid]).get(case.eid, ("?", "", {}))
     return {
-        "cid": case.cid, "ref": ref, "who": _name(agreed) or label(ledger, case.eid, agreed), "company": agreed.get("company"),
+        "cid": case.cid, "ref": ref, "who": _name(agreed) or agreed.get("email"), "company": agreed.get("company"),
         "product": case.product, "cycle": case.cycle, "state": case.state, "definition": case.definition,
         "owner": owners.get(case.owner or "", case.owner), "opened_at": wire(case.opened_at),
         "due_at": None if case.due_at is None else wire(case.due_at),
         "clocks": [
             {"promise": v.promise, "status": v.status, "why": v.why, "due_at": None if v.due is None else wire(v.due),
              "left_seconds": None if v.left is None else v.left / 1e6, "used": v.used}
-            for v in clocks.get(case.cid, ())
+            for v in clocks
         ],
     }  # fmt: skip
 
@@ -146,7 +155,7 @@ def lead(config: Config, desk: Desk, ref: str, now: datetime) -> dict[str, Any]:
     agreed = entities.load(ledger, [eid])[eid][2]
     return {
         "person": person, "name": _name(agreed) or person["who"],
-        "cases": [_case(ledger, case, owners, clocks, now) for case in reversed(mine)],
+        "cases": _told(ledger, mine[::-1], owners, clocks),
         "events": _events(ledger, eid, mine, owners, person["timeline"]),
     }  # fmt: skip
 

@@ -37,7 +37,7 @@ class Salesforce:
 
     def __init__(self, settings: SalesforceSettings, session: Session) -> None:
         self._api = Api(settings, session)
-        self._schema = Schema(self._api)
+        self._schema = Schema(self._api, loss_reason=settings.loss_reason_field)
         self._settings = settings
         self._now = session.now
         self._writer = Writer(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from smarksync.plugin import Choice, FieldInfo, FieldType
@@ -15,6 +16,7 @@ from .client import Api
 from .worked_out import PSEUDO
 
 _T = FieldType
+LOSS_REASON = "Loss_Reason__c"
 _TYPES: Mapping[str, FieldType] = {
     "string": _T.TEXT, "textarea": _T.TEXT, "encryptedstring": _T.TEXT, "email": _T.EMAIL, "phone": _T.PHONE,
     "url": _T.URL, "boolean": _T.BOOL, "int": _T.INT, "long": _T.INT, "double": _T.DECIMAL, "currency": _T.DECIMAL,
@@ -29,8 +31,10 @@ _SIZED = frozenset({_T.TEXT, _T.EMAIL, _T.PHONE, _T.URL})
 class Schema:
     """Describes, each asked for once."""
 
-    def __init__(self, api: Api) -> None:
+    def __init__(self, api: Api, *, loss_reason: str) -> None:
         self._api = api
+        #: names of the preset → the org's own, by object
+        self._called = {"Opportunity": {LOSS_REASON: loss_reason}} if loss_reason != LOSS_REASON else {}
         self._lock = threading.Lock()
         self._raw: dict[str, dict[str, Mapping[str, Any]]] = {}
 
@@ -46,10 +50,15 @@ class Schema:
         """Whether an object has that field and our user sees it."""
         return field in self.raw(name)
 
+    def called(self, name: str) -> Mapping[str, str]:
+        """Fields that a setting gives another name, as the preset calls them → as the org does."""
+        return {ours: theirs for ours, theirs in self._called.get(name, {}).items() if self.has(name, theirs)}
+
     def fields(self, name: str) -> Sequence[FieldInfo]:
         """Every field of a stream."""
         raw = self.raw(name)
         own = [_info(name, one) for one in raw.values()]
+        own += [replace(_info(name, raw[theirs]), name=ours) for ours, theirs in self.called(name).items()]
         return [*own, *(p.info for p in PSEUDO.get(name, {}).values() if all(need in raw for need in p.must))]
 
 

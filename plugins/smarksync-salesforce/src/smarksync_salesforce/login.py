@@ -18,7 +18,7 @@ from smarksync.kit.http import httpx
 from smarksync.kit.resolve import Kind, Verdict, vendor_words
 from smarksync.kit.response import Response
 from smarksync.kit.urls import Trust
-from smarksync.plugin import AuthFailed, Malformed, Session
+from smarksync.plugin import AuthFailed, Malformed, Session, Transient
 
 from .settings import SalesforceSettings
 
@@ -71,6 +71,14 @@ class Login(httpx.Auth):
             yield request
 
     def _ask(self) -> Grant:
+        try:
+            return self._log_in()
+        except Transient:
+            if self._settings.refresh_token is None:
+                raise
+            return self._log_in()  # another run may have put a newer refresh token in the place of ours
+
+    def _log_in(self) -> Grant:
         settings, secret = self._settings, self._settings.client_secret
         form = {**self._endpoint.grant()}
         if settings.private_key is None:
@@ -96,8 +104,10 @@ class Login(httpx.Auth):
         if response.status != 400:
             return None
         words = vendor_words(response)
-        if not isinstance(failure := self._endpoint.refused(self.http.host, response, words), AuthFailed):
-            return Verdict(Kind.TRANSIENT, failure.message, applied=False)  # another run has a newer refresh token
+        if not isinstance(self._endpoint.refused(self.http.host, response, words), AuthFailed):
+            return Verdict(
+                Kind.TRANSIENT, "refused a refresh token that another run has replaced", applied=False, again=False
+            )
         return Verdict(Kind.AUTH, "gives no token (400)", words, "Check the credentials in the config.", False)
 
 

@@ -24,11 +24,12 @@ class Shape:
         self._user = user_id
         pseudo = PSEUDO.get(stream, {})
         known = schema.raw(stream)
-        self._plain = [name for name in fields if name not in pseudo]
+        called = schema.called(stream)
+        self._plain = [(name, called.get(name, name)) for name in fields if name not in pseudo]
         self._worked: list[tuple[str, Pseudo]] = [(name, pseudo[name]) for name in fields if name in pseudo]
         # what a pseudo field would look at, as far as the org shows it
         beside = [c for _, p in self._worked for c in p.columns if c in known or not c.isidentifier()]
-        self.columns = tuple(dict.fromkeys([*_ALWAYS, *self._plain, *beside]))
+        self.columns = tuple(dict.fromkeys([*_ALWAYS, *(column for _, column in self._plain), *beside]))
 
     @property
     def has_roles(self) -> bool:
@@ -43,7 +44,7 @@ class Shape:
     def record(self, row: Row, now: datetime) -> Record:
         """A record with exactly the fields that were asked for. ``now`` is the server's time."""
         try:
-            shown = {name: row[name] for name in self._plain}
+            shown = {name: row[column] for name, column in self._plain}
             for name, pseudo in self._worked:
                 shown[name] = pseudo.of(row, now)
             by = row["LastModifiedById"]

@@ -127,7 +127,7 @@ class Writer:
         creating = some[0].op is Op.CREATE
         records = []
         for write in some:
-            body = native_body(name, write.fields, creating=creating)
+            body = self._body(name, write, creating=creating)
             record = {"attributes": {"type": name}, **body}
             if not creating:
                 record["id"] = full_id(write.id or "")
@@ -167,7 +167,7 @@ class Writer:
         by_key = {str(w.key or w.fields.get(OUR_ID)) if creating else full_id(w.id or ""): w for w in batch}
         rows = []
         for value, write in by_key.items():
-            body = native_body(name, write.fields, creating=creating)
+            body = self._body(name, write, creating=creating)
             rows.append({**{c: v for c, v in body.items() if not creating or v is not None}, key: value})
         try:
             job = ingest(self._api, name, rows, key, upsert=creating)
@@ -236,6 +236,11 @@ class Writer:
             own = full_id(write.id or "")
             found = holders.get(str(write.fields.get("Email") or "").strip().lower(), [])
             done[write.ref] = done[write.ref]._replace(duplicate_of=tuple(rid for rid in found if rid != own))
+
+    def _body(self, name: str, write: Write, *, creating: bool) -> dict[str, Any]:
+        called = self._schema.called(name)
+        body = native_body(name, write.fields, creating=creating)
+        return {called.get(field, field): value for field, value in body.items()} if called else body
 
     def _by_key(self, name: str) -> bool:
         return name not in ("Task", "Event", "CampaignMember") and OUR_ID in self._schema.raw(name)

@@ -105,8 +105,7 @@ class Org(Simulator):
 
     def holders(self, name: str, field: str, value: str) -> list[str]:
         """Ids of living rows whose field has that value (an external id, or an address, which need not be unique)."""
-        rows = self.store.tables[name].values()
-        return [r["Id"] for r in rows if not r["IsDeleted"] and str(r[field] or "").lower() == value.lower()]
+        return self.store.by_key(name, field, value.strip())
 
     # ---- manners
     def _assign(self, name: str, row: Row, request: Request) -> None:

@@ -23,7 +23,7 @@ from .soql import normal_time
 if TYPE_CHECKING:
     from .server import SalesforceSimulator
 
-_COUNTRY = {"US": "United States", "GB": "United Kingdom", "DE": "Germany", "FR": "France", "AU": "Australia"}
+COUNTRIES = {"US": "United States", "GB": "United Kingdom", "DE": "Germany", "FR": "France", "AU": "Australia"}
 _LOST = {"price": "price", "no_decision": "no_decision", "competitor": "competitor", "timing": "timing"}
 _STAGE = {"won": "Closed Won", "lost": "Closed Lost", "open": "Qualification"}
 _CAMPAIGN = {"webinar": "Webinar", "content": "Content", "trade_show": "Trade Show", "email": "Email",
@@ -99,7 +99,7 @@ def _person(person: Person, prefix: str) -> dict[str, Any]:
         "FirstName": person.first_name, "LastName": person.last_name, "Email": person.email, "Phone": person.phone,
         "Title": person.job_title or None, "LeadSource": person.source, "HasOptedOutOfEmail": person.opted_out,
         f"{prefix}Street": person.street or None, f"{prefix}City": person.city, f"{prefix}State": person.state,
-        f"{prefix}PostalCode": person.postal_code or None, f"{prefix}Country": _COUNTRY[person.country],
+        f"{prefix}PostalCode": person.postal_code or None, f"{prefix}Country": COUNTRIES[person.country],
     }  # fmt: skip
 
 
@@ -108,7 +108,7 @@ def _account(sim: SalesforceSimulator, known: dict[int, str], firm: Company, own
         values = {
             "Name": firm.name, "Website": f"https://www.{firm.domain}", "Industry": firm.industry, "Phone": firm.phone,
             "NumberOfEmployees": firm.employees, "AnnualRevenue": float(firm.revenue), "BillingStreet": firm.street,
-            "BillingCity": firm.city, "BillingPostalCode": firm.postal_code, "BillingCountry": _COUNTRY[firm.country],
+            "BillingCity": firm.city, "BillingPostalCode": firm.postal_code, "BillingCountry": COUNTRIES[firm.country],
             "OwnerId": owner, "Type": "Prospect",
         }  # fmt: skip
         known[firm.number] = str(sim.store.create("Account", values, by=sim.person)["Id"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
@@ -16,7 +16,7 @@ from .ids import full
 from .quirks import Quirks
 from .schema import field
 from .soql import normal_time
-from .store import Row, Store
+from .store import Row, RowError, Store
 
 _MONEY = ("Opportunity", "Account", "Campaign", "Lead")
 
@@ -35,15 +35,48 @@ class SalesforceSimulator(Bulk):
         self.locators_made = 0
         self.locked = {}
         self.jobs = {}
+        self.members: dict[tuple[str, str], str] = {}
+        #: validation rules of an administrator: object, what is wrong, and the words for it
+        self.validations: list[tuple[str, Callable[[Row], bool], str]] = []
         self.batch = 1
         self._day = Window(10**9, 86400)
         self.used = 0
+        self.store.rules.append(self._rules)
         seed.fill(self, people=0 if empty else self.size)
         if self.quirks.multi_currency:
             for name in _MONEY:
                 self.store.objects[name].fields["CurrencyIsoCode"] = field("CurrencyIsoCode picklist = EUR|USD|GBP|AUD")
                 for row in self.store.tables[name].values():
                     row["CurrencyIsoCode"] = "EUR"
+
+    def _rules(self, name: str, before: Row | None, row: Row) -> None:
+        """What the org holds against a row besides its fields."""
+        if name in ("Task", "Event") and str(row["WhoId"]).startswith("00Q") and row["WhatId"]:
+            said = "Can't set WhatId for a lead"  # 1.3: not beside a lead
+            raise RowError("FIELD_INTEGRITY_EXCEPTION", said, ["WhatId"])
+        if name == "CampaignMember":
+            person = row["ContactId"] or row["LeadId"]
+            if person is None:
+                raise RowError(
+                    "REQUIRED_FIELD_MISSING",
+                    "Required fields are missing: [LeadId, ContactId]",
+                    ["LeadId", "ContactId"],
+                )
+            known = self.members.setdefault((row["CampaignId"], person), row["Id"])
+            if before is None and known != row["Id"] and self.store.row(name, known):
+                raise RowError("DUPLICATE_VALUE", "This entity is already a member of this campaign")
+            self.members[row["CampaignId"], person] = row["Id"]
+        if self.quirks.country_picklists:
+            for one in ("Country", "MailingCountry", "BillingCountry"):
+                if row.get(one) and row[one] not in seed.COUNTRIES.values():
+                    raise RowError(
+                        "FIELD_INTEGRITY_EXCEPTION",
+                        f"There's a problem with this country, even though it may appear correct: {row[one]}",
+                        [one],
+                    )
+        for told, test, words in self.validations:
+            if told == name and test(row):
+                raise RowError("FIELD_CUSTOM_VALIDATION_EXCEPTION", words, [])
 
     # ---- where it is
     @property
@@ -238,6 +271,11 @@ class SalesforceSimulator(Bulk):
         with self.lock:
             stamp = normal_time((self.now() - timedelta(seconds=behind)).isoformat())
             self.store.update(name, record_id, values, by=self.person, stamp=stamp)
+
+    def use_up_a_request(self) -> None:
+        """Another integration uses up one of the day's requests."""
+        with self.lock:
+            self._day.take(self.now())
 
     def expire_sessions(self) -> None:
         """Every token is dead at once."""

@@ -236,6 +236,7 @@ class _Parser:
             return inner
         one = self.field(self.take())
         name = one.name
+        fold = _as_it_is if one.type in ("id", "reference", "date", "datetime") else _fold
         if one.long or one.type == "address":
             raise QueryError("INVALID_FIELD", f"field '{name}' can not be filtered in a query call")
         self.query_.names.add(name)
@@ -249,18 +250,18 @@ class _Parser:
                 members.add(self.literal(one))
             self.take(")")
             inside = sign == "IN"
-            return lambda row: (_fold(row[name]) in members) is inside
+            return lambda row: (fold(row[name]) in members) is inside
         value = self.literal(one)
         if sign == "=":
-            return lambda row: bool(_fold(row[name]) == value)
+            return lambda row: bool(fold(row[name]) == value)
         if sign in ("!=", "<>"):
-            return lambda row: bool(_fold(row[name]) != value)
+            return lambda row: bool(fold(row[name]) != value)
         if sign == "LIKE":
             pattern = re.compile(re.escape(str(value)).replace("%", ".*").replace("_", "."), re.DOTALL)
-            return lambda row: row[name] is not None and pattern.fullmatch(_fold(row[name])) is not None
+            return lambda row: row[name] is not None and pattern.fullmatch(fold(row[name])) is not None
         if sign in _COMPARE and value is not None:
             compare = _COMPARE[sign]
-            return lambda row: row[name] is not None and compare(_fold(row[name]), value)
+            return lambda row: row[name] is not None and compare(fold(row[name]), value)
         raise self.malformed(sign)
 
     def literal(self, one: Field) -> Any:
@@ -281,7 +282,7 @@ class _Parser:
 
                 if not well_formed(unquoted(text)):
                     raise QueryError("INVALID_QUERY_FILTER_OPERATOR", f"{one.name}: invalid ID field: {unquoted(text)}")
-                value = full(unquoted(text)).lower()
+                value = full(unquoted(text))
         if not fits:
             quoted = "should not be enclosed in quotes" if kind == "string" else "should be enclosed in quotes"
             raise QueryError(
@@ -292,8 +293,12 @@ class _Parser:
 
 
 def _fold(value: Any) -> Any:
-    """Text compares without regard to case."""
-    return value.lower() if isinstance(value, str) and not (len(value) == 28 and value.endswith("+0000")) else value
+    """Text compares without regard to case; ids and times do not."""
+    return value.lower() if isinstance(value, str) else value
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
 
 
 def unquoted(text: str) -> str:

@@ -51,7 +51,7 @@ class Store:
         return row if row is not None and (deleted or not row["IsDeleted"]) else None
 
     def by_key(self, name: str, field: str, value: Any) -> list[str]:
-        """Ids of the rows that hold a value in an external id field."""
+        """Ids of the living rows that hold a value in a field that is looked up by (external ids, addresses)."""
         found = self._keys.get((name, field), {}).get(str(value).lower(), set())
         return sorted(i for i in found if not self.tables[name][i]["IsDeleted"])
 
@@ -249,11 +249,14 @@ class Store:
             row["HasResponded"] = responded
 
     def _index(self, name: str, row: Row) -> None:
-        for field, one in self.objects[name].fields.items():
-            if "externalid" in one.flags and row[field] is not None:
+        for field in self._indexed(name):
+            if row[field] is not None:
                 self._keys.setdefault((name, field), {}).setdefault(str(row[field]).lower(), set()).add(row["Id"])
 
     def _unindex(self, name: str, row: Row) -> None:
-        for field, one in self.objects[name].fields.items():
-            if "externalid" in one.flags and row[field] is not None:
+        for field in self._indexed(name):
+            if row[field] is not None:
                 self._keys[name, field][str(row[field]).lower()].discard(row["Id"])
+
+    def _indexed(self, name: str) -> list[str]:
+        return [f.name for f in self.objects[name].fields.values() if f.flags & {"externalid", "idlookup"}]

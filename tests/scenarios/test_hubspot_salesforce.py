@@ -1,0 +1,187 @@
+"""From an MQL at HubSpot to revenue in Salesforce and back, by the example config as it is shipped, over HTTP."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import smarksync_hubspot
+import smarksync_salesforce
+from smarksync_hubspot.simulator import HubSpotSimulator, Quirks
+from smarksync_salesforce.simulator import SalesforceSimulator
+
+from smarksync.config import load
+from smarksync.engine.registry import Registry
+from smarksync.engine.run import Options, execute
+from smarksync.kit.clock import ManualClock
+from smarksync.kit.session import OpenSession
+from smarksync.ledger.db import Ledger
+from smarksync.testing.faults import Crash, FaultPlan
+
+from .world import Mortal, _dead_process
+
+CONFIGS = Path(__file__).parents[2] / "configs"
+#: Monday, 12 January 2026, ten o'clock in Berlin
+MONDAY = datetime(2026, 1, 12, 9, tzinfo=UTC)
+ADA = "ada@lovelace.example"
+
+
+class Pair:
+    """Both accounts, and runs between them."""
+
+    def __init__(self, hub: HubSpotSimulator, crm: SalesforceSimulator, clock: ManualClock, root: Path) -> None:
+        self.hub, self.crm, self.clock, self.root = hub, crm, clock, root
+        self.registry = Registry([smarksync_hubspot, smarksync_salesforce])
+        self.faults = FaultPlan()
+        shutil.copy(CONFIGS / "hubspot-salesforce.yaml", root / "smarksync.yaml")
+
+    def include_agreement(self, *, without: str | None = None) -> None:
+        """The example of an agreement beside it; ``without`` one of its sections."""
+        text = (CONFIGS / "agreement.yaml").read_text("utf-8")
+        if without is not None:
+            start = text.index(f"\n{without}:")
+            text = text[:start] + text[text.index("\n\n", start) :]
+        (self.root / "agreement.yaml").write_text(text, "utf-8")
+        with (self.root / "smarksync.yaml").open("a", encoding="utf-8") as file:
+            file.write("\ninclude: [agreement.yaml]\n")
+
+    def run(self, **options: Any) -> dict[str, Any]:
+        """One run, five minutes later; its report, with the writes that either account saw."""
+        self.clock.move(300)
+        before = len(self.hub.calls), len(self.crm.calls)
+        ledger = Mortal("sqlite:///acme.db", root=str(self.root))
+        ledger.faults, ledger.io = self.faults, self.faults.point
+        try:
+            result = execute(
+                load(self.root / "smarksync.yaml", environ={**self.hub.environment, **self.crm.environment}),
+                Options(threads=False, **options), registry=self.registry, now=self.clock.now, ledger=ledger,
+                make_session=lambda name, _settings: OpenSession(name, root=str(self.root), clock=self.clock),
+            )  # fmt: skip
+        finally:
+            ledger.close()
+        assert result.exit_code == 0, result.sentences
+        calls = [*self.hub.calls[before[0] :], *self.crm.calls[before[1] :]]
+        return {**result.report, "writes": [call for call in calls if call.write]}
+
+    def contact(self) -> dict[str, Any]:
+        return dict(self.hub.contact(ADA).properties)
+
+    def lead(self) -> dict[str, Any]:
+        (row,) = self.crm.rows("Lead")
+        return dict(row)
+
+
+@pytest.fixture
+def pair(tmp_path: Path) -> Iterator[Pair]:
+    clock = ManualClock(MONDAY)
+    with (
+        HubSpotSimulator(now=clock.now, people=0, quirks=Quirks(index_lag=0)) as hub,
+        SalesforceSimulator(now=clock.now, people=0) as crm,
+    ):
+        hub.add_our_properties()
+        hub.create(email=ADA, firstname="Ada", lastname="Lovelace", company="Lovelace GmbH", jobtitle="Head of IT", country="DE",
+                   hubspotscore="80", smarksync_journey="decision_early")  # fmt: skip
+        hub.create(email="bob@noyce.example", firstname="Bob", lastname="Noyce", company="Noyce Ltd", hubspotscore="90",
+                   smarksync_journey="consideration_early")  # fmt: skip
+        hub.submit(ADA)
+        clock.move(10)
+        yield Pair(hub, crm, clock, tmp_path)
+        assert hub.problems == []
+
+
+def test_from_an_mql_to_revenue_and_back(pair: Pair) -> None:
+    pair.run()
+    lead = pair.lead()  # Bob is in consideration still: marketing keeps him
+    assert (lead["LastName"], lead["Company"], lead["SmarkSync_Lifecycle__c"], lead["SmarkSync_Score__c"]) == (
+        "Lovelace",
+        "Lovelace GmbH",
+        "mql",
+        80,
+    )
+    assert "form submitted: Demo request" in lead["SmarkSync_Handoff_Note__c"]
+    (task,) = pair.crm.rows("Task")
+    assert task["WhoId"] == lead["Id"] and task["Subject"].startswith(
+        "First call: Ada Lovelace (Lovelace GmbH), mql, score 80"
+    )
+    assert (
+        pair.contact()["smarksync_handoff_state"] == "offered"
+        and pair.contact()["lifecyclestage"] == "marketingqualifiedlead"
+    )
+    assert pair.run()["writes"] == []
+
+    pair.clock.move(3600)
+    pair.crm.add("Task", WhoId=lead["Id"], Subject="Call", TaskSubtype="Call", Status="Completed")
+    pair.crm.edit("Lead", lead["Id"], Status="Working - Contacted")
+    pair.run()
+    told = pair.contact()
+    assert (told["smarksync_handoff_state"], told["smarksync_attempts"], told["hs_lead_status"]) == (
+        "working",
+        "1",
+        "IN_PROGRESS",
+    )
+    assert told["smarksync_accepted_at"] and told["smarksync_first_attempt_at"]
+    assert pair.lead()["SmarkSync_Lifecycle__c"] == "sal"
+
+    _, _, opportunity = pair.crm.convert(lead["Id"])
+    pair.run()
+    told = pair.contact()
+    assert (told["lifecyclestage"], told["smarksync_opportunity_stage"]) == ("opportunity", "Prospecting")
+    pair.clock.move(86_400)
+    pair.crm.edit("Opportunity", opportunity, StageName="Closed Won", Amount=12000.0)
+    report = pair.run()
+    told = pair.contact()
+    assert (told["lifecyclestage"], told["smarksync_opportunity_kind"], told["smarksync_opportunity_amount"]) == (
+        "customer",
+        "won",
+        "12000",
+    )
+    (handoffs,) = [job["handoffs"] for job in report["jobs"] if "handoffs" in job]
+    assert (handoffs["offered"], handoffs["accepted"]) == (1, 1)
+    assert pair.run()["writes"] == [] and len(pair.crm.rows("Task")) == 2
+
+
+def test_with_the_agreement_the_task_is_due_by_the_promise(pair: Pair) -> None:
+    pair.include_agreement(without="scoring")
+    pair.crm.add("Group", Name="inbound", DeveloperName="inbound", Type="Queue")
+    report = pair.run()
+    lead = pair.lead()
+    assert lead["SmarkSync_Handoff_Due_At__c"].startswith("2026-01-12T14:05"), "five business hours after ten past ten"
+    (queue,) = [row["Id"] for row in pair.crm.rows("Group") if row["Name"] == "inbound"]
+    assert lead["OwnerId"] == queue
+    (handoffs,) = [job["handoffs"] for job in report["jobs"] if "handoffs" in job]
+    assert "rule 2: anna@acme.example is not known there" in handoffs["passed_over"]
+    assert pair.run()["writes"] == []
+
+
+def test_computed_scores_stand_in_for_the_vendors_own(pair: Pair) -> None:
+    pair.include_agreement()
+    pair.run()
+    assert pair.crm.rows("Lead") == [], "a head of IT has 25 points; reading the eBook and coming back are missing"
+    ledger = Ledger("sqlite:///acme.db", root=str(pair.root))
+    assert (
+        ledger.value(
+            "SELECT json_extract(CAST(agreed AS TEXT), '$.score') FROM entities WHERE kind = 'lead' ORDER BY 1 DESC LIMIT 1"
+        )
+        == 25
+    )
+    ledger.close()
+
+
+@pytest.mark.parametrize("nth", [3, 9, 14, 19, 24, 29])
+def test_killed_in_the_middle_leaves_no_duplicate(pair: Pair, nth: int) -> None:
+    pair.faults.crash_in(nth)
+    with pytest.raises(Crash):
+        pair.run()
+    pair.faults.revive()
+    ledger = Ledger("sqlite:///acme.db", root=str(pair.root))
+    ledger.run("UPDATE leases SET pid = ?, started = '' WHERE holder IS NOT NULL", (_dead_process(),))
+    ledger.close()
+    pair.run()
+    pair.run()
+    assert len(pair.crm.rows("Lead")) == 1 and len(pair.crm.rows("Task")) == 1
+    assert pair.contact()["smarksync_handoff_state"] == "offered"
+    assert pair.run()["writes"] == []
