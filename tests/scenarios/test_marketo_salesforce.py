@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +15,7 @@ import pytest
 import smarksync_marketo
 import smarksync_salesforce
 from smarksync_marketo.simulator import MarketoSimulator
+from smarksync_marketo.simulator import Quirks as MarketoQuirks
 from smarksync_salesforce.simulator import SalesforceSimulator
 
 from smarksync.config import load
@@ -20,6 +25,7 @@ from smarksync.engine.run import Options, Result, execute
 from smarksync.kit.clock import ManualClock
 from smarksync.kit.session import OpenSession
 from smarksync.ledger.db import Ledger
+from smarksync.simulator import Answer, Request
 
 EXAMPLE = Path(__file__).parents[2] / "configs" / "marketo-salesforce.yaml"
 
@@ -202,3 +208,59 @@ def test_lost_answers_on_either_side_make_nobody_twice(office: Office) -> None:
     office.settle()
     emails = [str(lead["email"]).lower() for lead in office.marketo.world.leads.values()]
     assert len(emails) == len(set(emails))
+
+
+class Killer(MarketoSimulator):
+    """Kills whoever talks to it, right after the n-th call of a kind was done and before it is answered."""
+
+    victim: subprocess.Popen[bytes] | None = None
+    moments: tuple[tuple[str, str, int], ...] = ()
+
+    def handle(self, request: Request) -> tuple[Answer, bool]:
+        done = super().handle(request)
+        with self.lock:
+            if self.victim is not None and self.moments:
+                method, path, left = self.moments[0]
+                if (request.method, request.path) == (method, path):
+                    self.moments = ((method, path, left - 1), *self.moments[1:])
+                    if left == 1:
+                        self.moments = self.moments[1:]
+                        self.victim.kill()
+                        self.victim = None
+        return done
+
+
+@pytest.mark.slow
+def test_killed_at_any_moment_and_run_again_makes_nobody_twice(tmp_path: Path) -> None:
+    leads = "/rest/v1/leads.json"
+    with (
+        Killer(people=40, limits=False, quirks=MarketoQuirks(own_fields=True)) as marketo,
+        SalesforceSimulator(people=40, limits=False) as salesforce,
+    ):
+        marketo.moments = (("POST", leads, 1), ("POST", leads, 1))  # creates; then our ids on those that were there
+        environment = {**os.environ, **marketo.environment, **salesforce.environment}
+        shutil.copy(EXAMPLE, tmp_path / EXAMPLE.name)
+        command = [sys.executable, "-m", "smarksync", "--config", str(tmp_path / EXAMPLE.name), "run", "people"]
+        codes = []
+        for _ in range(6):
+            with marketo.lock:  # nobody is served before we know whom to kill
+                marketo.victim = subprocess.Popen(
+                    [*command, "--allow", "first_run"],
+                    env=environment,
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.PIPE,
+                )
+                running = marketo.victim
+            said = running.communicate(timeout=120)[1].decode()
+            codes.append(running.returncode)
+            assert running.returncode in (0, -signal.SIGKILL), said
+            if codes[-2:] == [0, 0]:
+                break
+        assert codes == [-signal.SIGKILL, -signal.SIGKILL, 0, 0]
+        emails = [str(lead["email"]).lower() for lead in marketo.world.leads.values()]
+        assert len(emails) == len(set(emails))
+        crm = {
+            str(row["Email"]).lower() for kind in ("Lead", "Contact") for row in salesforce.rows(kind) if row["Email"]
+        }
+        assert crm <= set(emails)
+        assert (marketo.problems, salesforce.problems) == ([], [])
