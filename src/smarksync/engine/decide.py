@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
-from smarksync.ledger import audit, conflicts, consent, entities, links, plans, quarantine, refs, states
+from smarksync.ledger import audit, conflicts, consent, entities, links, plans, quarantine, states
 from smarksync.plan.build import build
 from smarksync.plan.edited import edited
 from smarksync.plan.first import first
@@ -15,7 +15,7 @@ from smarksync.plan.reasons import wanted_hash
 from smarksync.plan.rows import Outcome, Row
 from smarksync.plan.side import NAME_PARTS
 
-from . import consents, removals
+from . import consents, only, removals
 from .context import JobRun, Run, instant
 from .lookup import load_people
 from .settle import rekey, settle_locally, tell_other_jobs
@@ -46,7 +46,7 @@ def _candidates(run: Run, job: JobRun, top: int) -> Iterator[list[int]]:
     """Entities by id: those that changed or are due — or all, when the rules themselves changed."""
     ledger = run.ledger
     if run.options.only is not None and not job.facts:
-        eids = refs.find(ledger, run.options.only)
+        eids = only.chosen(run, job.rules.entity)
         if eids:
             yield eids
         return
