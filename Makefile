@@ -9,7 +9,7 @@ EXTRAS := keyring,record,quality,web,test,dev
 EDITABLE := -e '.[$(EXTRAS)]' $(foreach p,$(PLUGINS),-e ./$(p))
 PIP := $(BIN)/python -m pip
 
-.PHONY: help install demo test lint types docs wheel bench browser live machine mutants clean
+.PHONY: help install demo test lint types docs wheel bench bench-marketo browser live machine mutants clean
 help:
 	@echo 'make demo      install into .venv and keep two simulated systems in agreement'
 	@echo 'make test      install into .venv and run the tests'
@@ -17,6 +17,7 @@ help:
 	@echo 'make types     mypy --strict'
 	@echo 'make docs      renew the tables of docs/ from the program'
 	@echo 'make bench     figures of the engine: time and memory a record'
+	@echo 'make bench-marketo  calls of whole runs with a Marketo of 20,000 people'
 	@echo 'make wheel     build the wheels, install them in an empty place, use them there'
 	@echo 'make browser   the dashboard in a real Chromium'
 	@echo 'make live      tests against real servers on this machine'
@@ -57,6 +58,11 @@ docs: install
 BENCH ?=
 bench: install
 	$(BIN)/python tests/bench/bench.py $(BENCH)
+
+# calls of a whole run with a Marketo of 20,000 people, limits on; `make bench-marketo PEOPLE=5000`
+PEOPLE ?= 20000
+bench-marketo: install
+	$(BIN)/python tests/bench/marketo.py --people $(PEOPLE)
 
 # wheels of the core and of every plugin, used in a fresh environment from an empty folder
 wheel: install

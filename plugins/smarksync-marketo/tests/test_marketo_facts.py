@@ -6,8 +6,9 @@ from collections.abc import Callable
 from datetime import UTC, timedelta
 
 import pytest
+from smarksync_marketo.simulator.bulk_api import Job
 
-from smarksync.plugin import OWN_USER, FieldType, GoneKind, Invalid, Op
+from smarksync.plugin import OWN_USER, FieldType, GoneKind, Invalid, Malformed, Op
 
 from .conftest import FIELDS, Instance
 
@@ -164,9 +165,12 @@ def test_jobs_are_waited_for_a_minute_at_a_time_and_windows_are_31_days_at_most(
 
 def test_full_queue_is_waited_for(marketo: Make) -> None:
     m = marketo(people=200, bulk_running=1, bulk_queue=0)
+    now = m.sim.now()
+    m.sim.jobs["theirs"] = Job("theirs", ["id"], now, now, now, queued=now)  # somebody else's, first in the queue
     m.again(bulk="always")
     rows, _ = m.read()
     assert len(rows) == len(m.world.leads)
+    assert m.sim.count(path="/cancel.json") > 0  # a job that found no place is not left behind
 
 
 @pytest.mark.parametrize("word", ["Cancelled", "Canceled"])
@@ -214,10 +218,11 @@ def test_bulk_file_comes_in_parts_and_is_checked(marketo: Make, monkeypatch: pyt
     assert len(rows) == len(m.world.leads)
     assert m.sim.count(path="/file.json") > len(m.sim.jobs)
     m.again()
-    m.sim.faults.garble("id,email\n1,none@example.com\n", status=200, path="*/file.json", times=None)
-    from smarksync.plugin import SystemFailure
-
-    with pytest.raises(SystemFailure):
+    other = {"exportId": "x", "status": "Completed", "numberOfRecords": 1, "fileChecksum": "sha256:00"}
+    body = {"requestId": "1", "success": True, "result": [other]}
+    m.sim.faults.answer(200, body, path="*/status.json", times=None)
+    m.sim.faults.answer(200, "id,email\n1001,other@example.com\n", path="*/file.json", times=None)
+    with pytest.raises(Malformed, match="checksum"):
         m.read()
 
 
@@ -284,8 +289,6 @@ def test_full_pages_of_changes_are_fetched_in_full_calls(marketo: Make) -> None:
 
 
 def test_token_feed_that_turns_in_a_circle_is_noticed(marketo: Make) -> None:
-    from smarksync.plugin import Malformed
-
     m, cursor, _ = started(marketo(people=5))
     body = {"requestId": "1", "success": True, "result": [], "nextPageToken": "SAME====", "moreResult": True}
     m.sim.faults.answer(200, body, times=None, path="/rest/v1/activities/leadchanges.json")
@@ -353,9 +356,9 @@ def test_nothing_behind_until_is_told_and_nothing_is_lost(marketo: Make) -> None
 def test_changed_at_is_the_activitys_since_updated_at_knows_standard_fields_only(marketo: Make) -> None:
     m, cursor, _ = started(marketo(people=50, own_fields=True))
     number = min(m.world.leads)
-    m.world.edit(number, smarkSyncJourney="awareness_early")
+    m.world.edit(number, smarkSyncPersona="executive")
     at = m.sim.now().replace(microsecond=0)
-    rows, _ = m.read(cursor, fields=(*FIELDS, "smarkSyncJourney"))
+    rows, _ = m.read(cursor, fields=(*FIELDS, "smarkSyncPersona"))
     assert rows[str(number)].changed_at == at
     assert m.world.leads[number]["updatedAt"] < at
 

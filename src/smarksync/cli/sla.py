@@ -39,11 +39,12 @@ def check(
 
     settings: Globals = ctx.obj
     settings.json = json
-    ledger = settings.ledger()
+    ledger = settings.ledger() if settings.has_ledger() else None
     try:
         found = scorecard.check(settings.load(), ledger, datetime.now(UTC), period)
     finally:
-        ledger.close()
+        if ledger is not None:
+            ledger.close()
     out = settings.out
     if json:
         out.object(found)

@@ -10,7 +10,7 @@ from smarksync.alignment.judge import Facts
 from smarksync.alignment.sla import OF_CASE, Scorecard
 from smarksync.alignment.terms import Terms
 from smarksync.config import Config
-from smarksync.ledger import activities, cases, entities, pauses, reading, stages
+from smarksync.ledger import activities, cases, entities, pauses, stages
 from smarksync.ledger.cases import Case, Move
 from smarksync.ledger.db import Ledger
 from smarksync.ledger.stages import Stage
@@ -97,15 +97,11 @@ def measure(
 
 def _stages(ledger: Ledger, terms: Terms, card: Scorecard, words: set[str], now: int) -> None:
     """Rungs of leads that no case tells of: words that are no states of a case, and leads that have none."""
-    moved = [word for word in words if word in OF_CASE]
-    for chunk in reading.leads(ledger):
-        with_case = set(cases.of_entities(ledger, [row.eid for row in chunk])) if moved else set()
-        for row in chunk:
-            hits = [(s, at) for s, at in row.stages if s in words and (s not in OF_CASE or row.eid not in with_case)]
-            if hits:
-                segments = terms.segments(scope_of("lead", row.agreed, moment(now)))
-                for stage, at in hits:
-                    card.stage(stage, row.eid, at, segments)
+    for chunk in stages.without_case(ledger, words - OF_CASE.keys(), words & OF_CASE.keys()):
+        known = entities.load(ledger, {one.eid for one in chunk})
+        for one in chunk:
+            lead = known.get(one.eid, ("", "", {}))[2]
+            card.stage(one.stage, one.eid, one.at, terms.segments(scope_of("lead", lead, moment(now))))
 
 
 __all__ = ["facts", "measure", "segments_of"]

@@ -25,9 +25,14 @@ from .targets import plan_of
 _OPEN = ("on_track", "at_risk")
 
 
-def check(config: Config, ledger: Ledger, now: datetime, period: str | None = None) -> dict[str, Any]:
-    """How the promises stand: in the periods of now with everything that is still open, or in one named period."""
+def check(config: Config, ledger: Ledger | None, now: datetime, period: str | None = None) -> dict[str, Any]:
+    """How the promises stand: in the periods of now with everything that is still open, or in one named period.
+
+    Before the first run there is no ledger: then only what can never be kept is said.
+    """
     terms, at = _terms(config), micros(now)
+    if ledger is None:
+        return {**_head(config, None, terms, now), "promises": [], "outside_segments": {}, "delay": []}
     wanted = parse(period, config.time_zone, now) if period else None
     card, budget = Scorecard(terms, at), _budget(terms)
     since = None if wanted is None else wanted.start
@@ -81,7 +86,7 @@ def _budget(terms: Terms) -> DelayBudget:
     return DelayBudget(timers[0].clock if timers else PLAIN)
 
 
-def _head(config: Config, ledger: Ledger, terms: Terms, now: datetime) -> dict[str, Any]:
+def _head(config: Config, ledger: Ledger | None, terms: Terms, now: datetime) -> dict[str, Any]:
     problems, warnings = contradictions(config, terms, now, plan_of(config, ledger, now))
     version, digest = version_of(config)
     return {

@@ -6,6 +6,7 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from itertools import groupby
 from typing import Any
 
 from smarksync.alignment.funnel import RUNGS as KNOWN
@@ -14,7 +15,7 @@ from smarksync.alignment.goals import FORMULA, Plan, Rate, Span, forecast, make_
 from smarksync.alignment.periods import Period, Periods
 from smarksync.config import Config
 from smarksync.errors import UsageError
-from smarksync.ledger import reading
+from smarksync.ledger import reading, stages
 from smarksync.ledger.db import Ledger
 from smarksync.model.moments import DAY, micros, wire
 
@@ -35,7 +36,8 @@ def measured(config: Config, ledger: Ledger, now: datetime) -> dict[tuple[str, s
     steps = [step for step in to_measure(config.goals) if set(step) <= set(KNOWN)] if config.goals else []
     at = micros(now)
     seen: dict[tuple[str, str], list[tuple[int, int | None]]] = {step: [] for step in steps}
-    for _, reached in _journeys(ledger):
+    for climbed in _climbs(ledger) if steps else ():
+        reached = first_reached(climbed)
         for start, end in steps:
             begun, went = reached[KNOWN.index(start)], reached[KNOWN.index(end)]
             if begun is not None and at - WINDOW <= begun <= at:
@@ -47,6 +49,13 @@ def measured(config: Config, ledger: Ledger, now: datetime) -> dict[tuple[str, s
         ripe = [went for begun, went in people if begun <= at - patience]
         found[step] = (sum(went is not None for went in ripe), len(ripe))
     return found
+
+
+def _climbs(ledger: Ledger) -> Iterator[list[tuple[str, int]]]:
+    """The rungs of one lead after the other."""
+    for chunk in stages.every(ledger):
+        for _, group in groupby(chunk, key=lambda one: one.eid):
+            yield [(one.stage, one.at) for one in group]
 
 
 def plan_of(config: Config, ledger: Ledger | None, now: datetime) -> Plan | None:

@@ -48,6 +48,27 @@ def every(ledger: Ledger, chunk: int = 5_000) -> Iterator[list[Stage]]:
         yield [stage for group in of(ledger, eids).values() for stage in group]
 
 
+def without_case(
+    ledger: Ledger, words: Iterable[str], told_by_cases: Iterable[str], chunk: int = 5_000
+) -> Iterator[list[Stage]]:
+    """Rungs of some words, by entity: of ``told_by_cases`` only those of leads that never had a hand-off case."""
+    last = 0
+    marks = dumps(sorted(words)).decode(), dumps(sorted(told_by_cases)).decode()
+    sql = (
+        "SELECT s.eid, s.stage, s.at, s.who FROM stages s WHERE s.eid > ? AND (s.stage IN (SELECT value FROM json_each(?)) "
+        "OR s.stage IN (SELECT value FROM json_each(?)) AND NOT EXISTS (SELECT 1 FROM cases c WHERE c.eid = s.eid)) "
+        "ORDER BY s.eid LIMIT ?"
+    )
+    while True:
+        found = [Stage._make(row) for row in ledger.rows(sql, (last, *marks, chunk))]
+        if len(found) == chunk:  # the last one may be cut in two: it comes whole with the next
+            found = [one for one in found if one.eid != found[-1].eid] or found
+        if not found:
+            return
+        last = found[-1].eid
+        yield found
+
+
 def give(ledger: Ledger, loser: int, survivor: int) -> None:
     """Two people are one."""
     ledger.run("UPDATE OR IGNORE stages SET eid = ? WHERE eid = ?", (survivor, loser))

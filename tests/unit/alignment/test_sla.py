@@ -148,6 +148,26 @@ def test_at_most_four_attempts_in_sixteen_days(terms_of: Any, case: Case, at: An
     assert status(terms, "persistence", too_late_to_count, due + 9) == "met"
 
 
+@pytest.mark.parametrize(("zone", "offered", "due"), [
+    ("Europe/Berlin", "2026-03-20T09:00:00", "2026-04-05T10:00:00"),
+    ("America/New_York", "2026-03-01T09:00:00", "2026-03-17T10:00:00"),
+])  # fmt: skip
+def test_sixteen_days_over_the_clocks_of_spring(
+    terms_of: Any, case: Case, at: Any, zone: str, offered: str, due: str
+) -> None:
+    terms = terms_of()
+    calls = [offered.replace("09:00", f"1{n}:00") for n in range(4)]
+    end = at(due, zone)
+    assert status(terms, "persistence", case(offered, zone=zone, attempts=[*calls, due]), end) == "breached"
+    kept = case(offered, zone=zone, attempts=[*calls, f"{due}.000001"])
+    assert status(terms, "persistence", kept, end) == "on_track"
+    assert status(terms, "persistence", kept, end + 1) == "met"
+    few = case(offered, zone=zone, attempts=calls[:1])
+    assert status(terms, "persistence", few, at(offered, zone) + 12 * 86_400_000_000) == "at_risk"
+    assert status(terms, "persistence", few, end) == "at_risk"
+    assert status(terms, "persistence", few, end + 1) == "breached"
+
+
 def test_no_fewer_than_two(terms_of: Any, case: Case, at: Any) -> None:
     terms, offered = terms_of(), "2026-11-02T09:00:00"
     one = case(offered, attempts=["2026-11-03T09:00:00"])

@@ -136,6 +136,18 @@ def test_a_promise_that_nobody_can_keep_is_code_2(desk: Desk, type_: Any) -> Non
     assert "starts the clock when the case is over" in err
 
 
+def test_promises_can_be_checked_before_the_first_run(tmp_path: Path, type_: Any) -> None:
+    desk = Desk(tmp_path)
+    code, out, _ = type_(desk, "sla", "check")
+    assert code == 0
+    assert "Nothing to judge" in out
+    desk.write(("within: 5 business hours", "within: 0 business hours"))
+    code, out, _ = type_(desk, "sla", "check")
+    assert code == 2
+    assert "agreement.yaml:40: `within: 0 business hours` leaves no time." in out
+    assert not list(tmp_path.glob("*.db"))
+
+
 def test_a_period_that_is_none(desk: Desk, type_: Any) -> None:
     code, _, err = type_(desk, "sla", "check", "--period", "November")
     assert code == 2
@@ -148,7 +160,8 @@ def test_without_an_agreement_or_goals(tmp_path: Path, type_: Any) -> None:
     for words, said in (
         (["agreement"], "no agreement"),
         (["goals"], "no goals"),
-        (["sla", "check"], "There is no ledger"),
+        (["sla", "check"], "no agreement"),
+        (["sla", "backtest"], "no ledger"),
     ):
         code, _, err = type_(desk, *words)
         assert code == 2

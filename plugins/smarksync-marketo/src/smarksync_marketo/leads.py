@@ -76,7 +76,7 @@ class Leads:
             rows = leads_by(self._api, "id", [str(n) for n in range(at, at + 300)], (), kind="schema")
             times = [made for row in rows if (made := instant(row.get("createdAt")))]
             if times:
-                return min(times) - timedelta(days=1)
+                return min([*times, there.earliest or times[0]]) - timedelta(days=1)
             at += 300
         return None
 

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 from smarksync.plugin import Record
 
-from .client import PAGE, Api, error, rows_of
+from .client import PAGE, Api, error, instant, rows_of
 from .feeds import token_for
 from .fields import leads_by, record, there_by
 
@@ -25,11 +25,12 @@ _HINTS = (730, 30, 1)
 
 
 class Extent:
-    """Lowest and highest id to ask for; both 0 when there is no lead at all."""
+    """Lowest and highest id to ask for; both 0 when there is no lead at all. ``earliest``: of all creations seen."""
 
-    def __init__(self, low: int, high: int) -> None:
+    def __init__(self, low: int, high: int, earliest: datetime | None = None) -> None:
         self.low = low
         self.high = high
+        self.earliest = earliest
 
     @property
     def leads(self) -> int:
@@ -39,22 +40,38 @@ class Extent:
 
 def extent(api: Api, until: datetime) -> Extent:
     """Where ids begin and end, about; a few calls, once."""
+    seen = _Seen(api)
     per = (PAGE - 1) // _OCTAVES
-    hits = _existing(api, (2**k + j * 2**k // per for k in range(_OCTAVES) for j in range(per)))
+    hits = seen.among(2**k + j * 2**k // per for k in range(_OCTAVES) for j in range(per))
     hits += _named(api, until)
     if not hits:
         return Extent(0, 0)
     low, high = min(hits), max(hits)
-    while above := _existing(api, _spread(high + 1, high * 4 + 3 * PAGE)):
+    while above := seen.among(_spread(high + 1, high * 4 + 3 * PAGE)):
         high = max(above)
-    while low > PAGE and (below := _existing(api, _spread(max(1, low // 4), low - 1))):
+    while low > PAGE and (below := seen.among(_spread(max(1, low // 4), low - 1))):
         low = min(below)
     down, empty = low, 0
     while down > 1 and empty < _EMPTY:
-        nearer = _existing(api, range(max(1, down - PAGE), down))
+        nearer = seen.among(range(max(1, down - PAGE), down))
         down, empty = max(1, down - PAGE), 0 if nearer else empty + 1
         low = min(nearer, default=low)
-    return Extent(low, high)
+    return Extent(low, high, seen.earliest)
+
+
+class _Seen:
+    """Which of some ids exist; remembers the earliest creation on the way."""
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+        self.earliest: datetime | None = None
+
+    def among(self, ids: Iterable[int]) -> list[int]:
+        asked = [str(number) for number in sorted(set(ids))][:PAGE]
+        rows = leads_by(self._api, "id", asked, (), kind="schema") if asked else []
+        times = [made for row in rows if (made := instant(row.get("createdAt")))]
+        self.earliest = min([*times, *([self.earliest] if self.earliest else [])], default=None)
+        return [int(row["id"]) for row in rows]
 
 
 def _named(api: Api, until: datetime) -> list[int]:
@@ -81,11 +98,6 @@ def by_ids(
         yield [record(row, fields) for row in there_by(rows, until)], first, more
         if not more:
             return
-
-
-def _existing(api: Api, ids: Iterable[int]) -> list[int]:
-    asked = [str(number) for number in sorted(set(ids))][:PAGE]
-    return [int(row["id"]) for row in leads_by(api, "id", asked, (), kind="schema")] if asked else []
 
 
 def _spread(low: int, high: int) -> list[int]:

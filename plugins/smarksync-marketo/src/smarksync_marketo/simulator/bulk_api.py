@@ -153,7 +153,7 @@ class BulkApi(ObjectsApi):
         step = self.quirks.bulk_status_seconds
         age = (self.now() - job.queued).total_seconds()
         seen = job.queued + timedelta(seconds=age - age % step)
-        if job.began is None or job.began > seen:
+        if job.began is None or job.began >= seen:
             return "Queued"
         if job.began + each > seen or job.file is None:
             return "Processing"

@@ -15,7 +15,7 @@ from .quirks import Quirks
 
 COUNTRIES = {"DE": "Germany", "GB": "United Kingdom", "US": "United States", "FR": "France", "AU": "Australia"}
 API_USER = "smarksync-api@ourselves.example"
-#: ids of leads begin here: person i is lead FIRST + i
+#: ids of leads begin here
 FIRST = 1001
 #: so many people have a past, with mails and visits
 _WITH_PAST = 500
@@ -76,8 +76,11 @@ class World:
                     },
                 )  # fmt: skip
         log: list[Activity] = []
-        for person in persons:
-            self._person(spelled(person, "marketo"), began, log)
+        # ids follow creation, as Marketo gives them
+        made = sorted((min(p.created_at, began - timedelta(days=1 + p.number % 300)), p.number) for p in persons)
+        known = {person.number: person for person in persons}
+        for place, (at, number) in enumerate(made):
+            self._person(spelled(known[number], "marketo"), FIRST + place + place // 3, at, began, log)
         self.activities += log
         self.activities.sort()
         for campaign in campaigns(seed):
@@ -94,10 +97,8 @@ class World:
             self.lists[number] = {"id": number, "name": name, "created": began - timedelta(days=300)}
             self.members[number] = {lead: began for lead in ids if lead % 7 == number % 7}
 
-    def _person(self, person: Person, began: datetime, log: list[Activity]) -> None:
-        number = FIRST + person.number
+    def _person(self, person: Person, number: int, made: datetime, began: datetime, log: list[Activity]) -> None:
         self._lead = max(self._lead, number + 1)
-        made = min(person.created_at, began - timedelta(days=1 + person.number % 300))
         values: dict[str, Any] = {
             "firstName": person.first_name, "lastName": person.last_name, "email": person.email, "phone": person.phone,
             "title": person.job_title, "company": person.company, "website": f"https://{person.domain}",
