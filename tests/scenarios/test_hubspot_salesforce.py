@@ -127,6 +127,7 @@ def test_from_an_mql_to_revenue_and_back(pair: Pair) -> None:
     assert pair.lead()["SmarkSync_Lifecycle__c"] == "sal"
 
     _, _, opportunity = pair.crm.convert(lead["Id"])
+    assert opportunity is not None
     pair.run()
     told = pair.contact()
     assert (told["lifecyclestage"], told["smarksync_opportunity_stage"]) == ("opportunity", "Prospecting")

@@ -21,6 +21,7 @@ from smarksync.plan.reconcile import Rule
 from smarksync.plugin import Can
 
 from . import offers
+from .activities import Activities
 from .context import JobRun, Lane, Run
 from .handoff import Handoff
 from .offers import Rooms
@@ -100,6 +101,28 @@ def outcomes(
     compiled = _compiled(config, job, rules, written, run)
     compiled.work = Outcomes(config, job, rules)
     compiled.observes = tuple(lane for lane in (*lanes, *facts) if lane not in written)
+    return compiled
+
+
+def activities(
+    run: Run, config: Config, job: Job, lanes: Sequence[Lane], facts: Sequence[Lane],
+    presets: Mapping[str, Preset | None],
+) -> JobRun:  # fmt: skip
+    """An activities job, compiled: it writes new activities to one side."""
+    to = str(job.to)
+    mine = [
+        one
+        for one in facts
+        if one.stream.connection == to and one.stream.entity == "activity" and Can.CREATE in one.spec.can
+    ]
+    preset = presets.get(to)
+    first = preset.creates.get("activity") if preset else None
+    mine.sort(key=lambda lane: lane.stream.object != first)
+    rules = JobRules(name=job.name, entity="lead", connections=tuple(job.connections), rules={}, targets={}, equal=_equal(run, lanes),
+                     skew=lambda _c: 0.0)  # fmt: skip
+    compiled = _compiled(config, job, rules, mine, run)
+    compiled.work = Activities(config, job, mine)
+    compiled.observes = tuple(lane for lane in (*lanes, *facts) if lane not in mine)
     return compiled
 
 

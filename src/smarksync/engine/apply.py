@@ -22,7 +22,13 @@ from .observe import observe
 from .settle import changed_outcome, settle
 
 WRITERS = 4
-_DONE = {"create": "created", "update": "updated", "archive": "archived", "delete": "deleted"}
+_DONE = {
+    "create": "created",
+    "update": "updated",
+    "archive": "archived",
+    "delete": "deleted",
+    "associate": "associated",
+}
 
 
 def push(run: Run, job: JobRun) -> None:
@@ -32,7 +38,7 @@ def push(run: Run, job: JobRun) -> None:
     waves = [[lane for lane in lanes if (lane.sid in job.late) is late] for late in (False, True)]
     for consent in (1, 0):
         for wave in waves:
-            for op in (Op.CREATE, Op.UPDATE, Op.ARCHIVE, Op.DELETE):
+            for op in (Op.CREATE, Op.UPDATE, Op.ASSOCIATE, Op.ARCHIVE, Op.DELETE):
                 for lane in wave:
                     if (consent, str(op), lane.sid) in there and run.connections[lane.stream.connection].failed is None:
                         _push_lane(run, job, lane, op, consent)
@@ -131,7 +137,8 @@ def _send(run: Run, job: JobRun, lane: Lane, op: Op, batches: list[list[PlanRow]
 
 def _write(op: Op, row: PlanRow, ref: str | None, version: str | None) -> Write:
     key = row.body.get("task", {}).get("key", ref) if op is Op.CREATE else None  # a person has one record, many tasks
-    return Write(str(row.seq), op, row.body.get("after", {}), row.rid, key, version)
+    rid = None if op is Op.CREATE else row.rid  # a fact to be made names its source there
+    return Write(str(row.seq), op, row.body.get("after", {}), rid, key, version)
 
 
 def _versions(run: Run, lane: Lane, op: Op, rows: Iterable[PlanRow]) -> dict[str, str | None]:
@@ -191,7 +198,7 @@ def take_receipts(run: Run, job: JobRun, lane: Lane, pairs: Sequence[tuple[PlanR
     """T3 for a batch: applied rows are settled, each other one gets its own fate."""
     done = []
     for row, receipt in pairs:
-        if changed_outcome(receipt.result) and (receipt.id or row.rid):
+        if changed_outcome(receipt.result) and (receipt.id or (row.rid and row.op != "create")):
             done.append((row, receipt))
         else:
             refusals.take(run, job, lane, row, receipt)

@@ -37,7 +37,7 @@ def settle(run: Run, done: Sequence[Pair]) -> list[Pair]:
         (tasks if row.body.get("task") else people).append((row, receipt))
         told = row.body.get("case")
         if told:
-            rid = row.rid or receipt.id
+            rid = receipt.id or row.rid
             _enter(run, told, f"{run.lanes[row.sid].name}:{rid}", task=bool(row.body.get("task")))
     if tasks:
         _tasks(run, tasks)
@@ -98,16 +98,20 @@ def enter(run: Run, have: Sequence[Move], new: Sequence[Move]) -> Case:
 
 def _tasks(run: Run, done: Sequence[Pair]) -> None:
     """A task is a fact: it is known from now on by its own record, and never matched with people."""
-    rows, notes = [], []
+    rows, notes, copied = [], [], []
     for row, receipt in done:
         lane = run.lanes[row.sid]
-        rid = str(row.rid or receipt.id)
+        rid = str(receipt.id)
         values = dict(row.body["task"])
+        notes.append((row.eid, note(run, row._replace(rid=rid), receipt)))
+        if "copy_of" in values:
+            copied.append((lane.sid, rid, int(values["copy_of"])))
+            continue
         at = values.pop("at", None)
         values.pop("key", None)
         moment = micros(at) if at else micros(run.now())
         rows.append(Activity(0, lane.sid, rid, row.eid, None, None, "task", moment, "sales", False, values))
-        notes.append((row.eid, note(run, row, receipt)))
+    activities.put_copies(run.ledger, copied)
     known = _there(run, rows)
     activities.put(run.ledger, [one for one in rows if (one.sid, one.rid) not in known])
     audit.add(run.ledger, run.run_id, run.stamp(), notes)

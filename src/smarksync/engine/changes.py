@@ -52,7 +52,7 @@ def described(run: Run, job: JobRun, rows: list[PlanRow]) -> list[tuple[PlanRow,
             f"{_name(run, link.sid)}:{link.rid}" for link in linked.get(row.eid, []) if link.state == links.LIVE
         )
         change = change_of(
-            row.op, lane.stream.connection, lane.stream.object, row.rid, refs[row.eid][0], row.body,
+            row.op, lane.stream.connection, lane.stream.object, None if row.op == "create" else row.rid, refs[row.eid][0], row.body,
             {codec.vendor: name for name, codec in lane.mapping.fields.items()}, job=job.name, records=names,
             rules={name: rule.name for name, rule in job.rules.rules.items()}, consent=bool(row.consent),
         )  # fmt: skip

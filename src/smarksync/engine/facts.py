@@ -32,6 +32,14 @@ def are(lane: Lane) -> bool:
 
 def store(run: Run, lane: Lane, records: Sequence[Record]) -> None:
     """The rows of a page (within T1's transaction)."""
+    lane.read += len(records)
+    ours = (
+        activities.copies(run.ledger, lane.sid, [record.id for record in records])
+        if lane.stream.entity == "activity"
+        else ()
+    )
+    lane.unchanged += len(ours)
+    records = [record for record in records if record.id not in ours]
     whom = _whom(run, lane, records)
     first = int(
         run.ledger.value(
@@ -39,7 +47,6 @@ def store(run: Run, lane: Lane, records: Sequence[Record]) -> None:
         )
         or 0
     )
-    lane.read += len(records)
     if lane.stream.entity == "activity":
         rows = [_activity(run, lane, record, first or None, whom) for record in records]
         fresh = activities.put(run.ledger, rows)

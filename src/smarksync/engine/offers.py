@@ -115,7 +115,7 @@ def task(person: Person, case: Case, lane: Lane, owner: str | None, due: int | N
         return None
     key = f"{person.ref}:{case.product}:{case.cycle}"
     told = {"key": key, "subject": values["subject"], "at": values["at"], "result": "planned", "owner": owner}
-    return Row("create", lane.sid, None, after, reason="the first call, as the hand-off promises", stamp=True,
+    return Row("create", lane.sid, f"case:{key}", after, reason="the first call, as the hand-off promises", stamp=True,
                task={k: v for k, v in told.items() if v is not None})  # fmt: skip
 
 

@@ -26,7 +26,7 @@ from smarksync.mapping import (
 )
 from smarksync.plugin import ConnectorSpec, FieldInfo, StreamSpec
 
-from . import agreements, named, observed
+from . import agreements, named, observed, removals
 from .context import JobRun, Lane, Opened, Run
 from .owners import KIND, Owners
 from .references import ConnectionReferences
@@ -48,7 +48,7 @@ def chosen_jobs(config: Config, names: Sequence[str], *, only_handoffs: bool = F
             known = ", ".join(config.jobs) or "none"
             raise ConfigError(f"There is no job {name!r} in the config.", hint=f"Its jobs: {known}.")
     jobs = [job for name, job in config.jobs.items() if not names or name in names]
-    jobs = [job for job in jobs if job.kind not in ("activities", "memberships")]
+    jobs = [job for job in jobs if job.kind != "memberships"]
     if only_handoffs:
         handoffs = [job for job in jobs if job.kind == "handoff"]
         bases = {base.name for job in handoffs if (base := agreements.base_of(config, job)) is not None}
@@ -246,6 +246,14 @@ def _add_job(run: Run, config: Config, workshop: Workshop, job: Job) -> None:
     before = dict(run.lanes), dict(run.mappings)
     compiled = _job(run, config, workshop, job) if job.kind == "sync" else _of_agreement(run, config, workshop, job)
     used = [lane.mapping for lane in compiled.lanes if lane.failed is None]
+    asked = {name: [lane.spec for lane in compiled.lanes if lane.stream.connection == name and lane.stream.object in
+                    workshop.specs[name]] for name in job.connections}  # fmt: skip
+    for place, wrong, right in removals.impossible(config, job, asked):
+        run.lanes, run.mappings = before
+        run.refused[job.name] = ConfigError(
+            f"job {job.name!r}, {wrong}", file=str(place.file), line=place.line, hint=right
+        )
+        return
     lacking = named.lacking([one for one in named.by_config(config) if one.job == job.name], used)
     if lacking:
         run.lanes, run.mappings = before
@@ -296,7 +304,9 @@ def _of_agreement(run: Run, config: Config, workshop: Workshop, job: Job) -> Job
         known += found
     if failed is not None and not lanes:
         raise ConfigError(f"job {job.name!r}: {failed} could not be reached, and was never read before.")
-    make = {"handoff": agreements.handoff, "outcomes": agreements.outcomes}[job.kind]
+    make = {"handoff": agreements.handoff, "outcomes": agreements.outcomes, "activities": agreements.activities}[
+        job.kind
+    ]
     compiled = make(run, config, job, lanes, known, workshop.presets)
     compiled.failed = failed
     return compiled

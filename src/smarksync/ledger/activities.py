@@ -92,6 +92,37 @@ def after(ledger: Ledger, aid: int, limit: int = 2_000) -> list[Activity]:
     ]
 
 
+def put_copies(ledger: Ledger, rows: Iterable[tuple[int, str, int]]) -> None:
+    """(sid, rid, aid): records that we made of activities. What was read of them meanwhile is no activity of its own."""
+    rows = list(rows)
+    ledger.many("INSERT OR IGNORE INTO copies (sid, rid, aid) VALUES (?, ?, ?)", rows)
+    ledger.many("DELETE FROM activities WHERE sid = ? AND rid = ?", (row[:2] for row in rows))
+
+
+def copies(ledger: Ledger, sid: int, rids: Iterable[str]) -> set[str]:
+    """Those of these records that we made ourselves of an activity of another system."""
+    sql = "SELECT c.rid FROM json_each(?) j CROSS JOIN copies c WHERE c.sid = ? AND c.rid = j.value"
+    return {row[0] for row in ledger.rows(sql, (dumps(list(rids)).decode(), sid))}
+
+
+def to_copy(
+    ledger: Ledger, sids: Sequence[int], types: Sequence[str], to: str, since: int, until: int, last: int, limit: int
+) -> list[Activity]:
+    """Activities of these streams and types, of people linked on ``to``, that have no copy there; by number after ``last``.
+
+    What is planned or was called off has not happened.
+    """
+    marks, kinds = ", ".join("?" * len(sids)), ", ".join("?" * len(types))
+    sql = (
+        f"SELECT {_A} FROM activities a WHERE a.aid > ? AND a.sid IN ({marks}) AND a.type IN ({kinds}) AND a.eid IS NOT NULL "
+        "AND a.at >= ? AND a.at <= ? AND COALESCE(json_extract(CAST(a.body AS TEXT), '$.result'), '') NOT IN ('planned', 'cancelled') "
+        "AND NOT EXISTS (SELECT 1 FROM copies c JOIN streams t ON t.sid = c.sid WHERE c.aid = a.aid AND t.connection = ?) "
+        "AND EXISTS (SELECT 1 FROM links l JOIN streams s ON s.sid = l.sid WHERE l.eid = a.eid AND l.state = 'live' "
+        "AND s.connection = ? AND s.entity = 'lead') ORDER BY a.aid LIMIT ?"
+    )
+    return [_activity(row) for row in ledger.rows(sql, (last, *sids, *types, since, until, to, to, limit))]
+
+
 def resolve(ledger: Ledger) -> list[int]:
     """Gives waiting activities to the people who are linked by now; returns those people."""
     sql = (

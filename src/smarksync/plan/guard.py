@@ -108,9 +108,11 @@ def _of(count: int, linked: int, limit: Limit) -> str:
 
 
 def emptied(before: int | None, now: int | None, limit: Limit | None) -> bool:
-    """A side that had more than N rows shows less than P of them."""
+    """A side that had more than N rows shows less than P of them, or one that had any shows none at all."""
     if before is None or now is None or limit is None:
         return False
+    if now == 0:
+        return before > 0
     return before > (limit.count or 0) and now < (limit.share if limit.share is not None else 0.5) * before
 
 
@@ -133,6 +135,8 @@ def _quota(loads: Iterable[Load], limit: Limit | None) -> list[Trip]:
             continue
         kept = f" ({together[0].reserve:,} more are kept for hand-offs)" if together[0].reserve else ""
         what = together[0].name if len(together) == 1 else name
-        text = f"quota: about {calls:,} calls to {what} are more than {limit.share:.0%} of the {left:,} left today{kept}"
+        text = (
+            f"quota: about {calls:,} calls to {what} are more than {limit.share:.0%} of the {left:,} left today{kept}"
+        )
         trips.append(Trip("quota", what, calls, text))
     return trips

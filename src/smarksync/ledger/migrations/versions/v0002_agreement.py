@@ -17,6 +17,13 @@ TABLES = (
         body BLOB NOT NULL, UNIQUE (sid, rid))""",
     "CREATE INDEX activities_eid ON activities (eid, at)",
     "CREATE INDEX activities_waiting ON activities (of_sid, of_rid) WHERE eid IS NULL",
+    # records that we made of an activity of another system: they are that activity, and never come back as news
+    "CREATE TABLE copies (sid INTEGER NOT NULL, rid TEXT NOT NULL, aid INTEGER NOT NULL, PRIMARY KEY (sid, rid)) WITHOUT ROWID",
+    "CREATE INDEX copies_aid ON copies (aid, sid)",
+    # a person has one record in a stream, and any number of facts: those name their source in `rid`
+    "DROP INDEX plan_one_create",
+    """CREATE UNIQUE INDEX plan_one_create ON plan (eid, sid)
+        WHERE op = 'create' AND rid IS NULL AND status IN ('released', 'sending', 'unknown')""",
     # who is in which campaign or list: one row per pair and side
     """CREATE TABLE memberships (
         mid INTEGER PRIMARY KEY, sid INTEGER NOT NULL, rid TEXT NOT NULL, campaign INTEGER, eid INTEGER,

@@ -1,0 +1,158 @@
+"""The activities job: what happened in one system is told in the other, each once.
+
+Sales' attempts become typed events on the person's record in marketing, what people did becomes events in the CRM. A
+record that we made is remembered as a copy, so it is no activity of its own and never travels back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from smarksync.config import Config, Job
+from smarksync.ledger import activities, entities, plans, states
+from smarksync.ledger.activities import Activity
+from smarksync.ledger.plans import PlanRow
+from smarksync.model import ValueProblem, blank
+from smarksync.model.moments import micros, wire
+from smarksync.plan.rows import Row
+from smarksync.plugin import Can, Receipt, WriteResult
+
+from .context import JobRun, Lane, Run
+from .settle import settle
+
+CHUNK = 500
+#: what a copy says, where the system has a place for it
+FIELDS = ("at", "actor", "owner", "direction", "automated", "result", "subject", "asset", "url", "duration")
+
+
+class Activities:
+    """The work of one activities job in one run. ``lanes``: streams of ``to`` that take new activities, best first."""
+
+    def __init__(self, config: Config, job: Job, lanes: list[Lane]) -> None:
+        self.config, self.job, self.lanes = config, job, lanes
+
+    def plan(self, run: Run, job: JobRun) -> int:
+        """Plans a copy of everything that has none yet, as far back as the activity window."""
+        ledger = run.ledger
+        with ledger.tx():
+            plans.discard(ledger, job.name)
+        top = states.top(ledger)
+        sids = [
+            lane.sid
+            for lane in run.lanes.values()
+            if lane.stream.connection == self.job.from_ and lane.stream.entity == "activity"
+        ]
+        if not sids or not self.lanes:
+            return top
+        under_way = {
+            row.rid
+            for row in plans.load(ledger, "job = ? AND status IN ('released', 'sending', 'unknown')", (job.name,))
+        }
+        now, last = micros(run.now()), 0
+        since = now - int(self.config.defaults.activity_window.timedelta.total_seconds() * 1_000_000)
+        while True:
+            group = activities.to_copy(
+                ledger, sids, self.job.activities or (), str(self.job.to), since, now, last, CHUNK
+            )
+            if not group:
+                return top
+            last = group[-1].aid
+            known = entities.load(ledger, {one.eid for one in group if one.eid is not None})
+            rows = []
+            for one in group:
+                assert one.eid is not None
+                ref, _, agreed = known[one.eid]
+                if f"fact:{one.aid}" not in under_way and self._wanted(run, one, agreed):
+                    row = self._row(run, one, ref)
+                    if row is not None:
+                        rows.append((one.eid, row))
+            with ledger.tx():
+                plans.add(ledger, run.run_id, job.name, rows)
+            for _, row in rows:
+                job.count(row.sid, "planned")
+
+    def still_wanted(self, run: Run, job: JobRun, lane: Lane, rows: list[Any]) -> list[Any]:
+        """All of them."""
+        return rows
+
+    def recover(self, run: Run, job: JobRun) -> None:
+        """Copies whose answer was lost: found by what they say; safe to repeat by key; or known never to have arrived."""
+        for lane in self.lanes:
+            rows = plans.load(
+                run.ledger, "job = ? AND sid = ? AND status IN ('sending', 'unknown')", (job.name, lane.sid)
+            )
+            if not rows or lane.failed is not None:
+                continue
+            sent = plans.sent_times(run.ledger, [row.seq for row in rows])
+            with run.ledger.tx():
+                for row in rows:
+                    rid = _found(run, lane, row)
+                    at = sent.get(row.seq)
+                    late = at is not None and run.now() - datetime.fromisoformat(at) < lane.spec.overlap
+                    if rid is not None:
+                        settle(run, [(row, Receipt(str(row.seq), WriteResult.CREATED, rid))])
+                    elif Can.UPSERT_BY_KEY in lane.spec.can or not late:
+                        plans.set_status(run.ledger, [row.seq], "released")
+
+    def report(self, run: Run) -> dict[str, Any]:
+        """Nothing beside the figures."""
+        return {}
+
+    def _wanted(self, run: Run, one: Activity, agreed: Mapping[str, Any]) -> bool:
+        for name in (self.job.from_, self.job.to):
+            test = self.job.where.get(str(name))
+            scope = {
+                "activity": {**one.canonical(), "at": wire(one.at)},
+                "lead": agreed,
+                "account": None,
+                "now": run.now(),
+            }
+            if test is not None and not test.passes(scope):
+                return False
+        return True
+
+    def _row(self, run: Run, one: Activity, ref: str) -> Row | None:
+        lane = self._lane(one.type)
+        values = {**one.body, "at": wire(one.at), "actor": one.actor}
+        source = f"{run.lanes[one.sid].name}:{one.rid}"
+        kind = lane.mapping.fields.get("type")
+        if kind is None or not kind.write:
+            words = one.type.replace("_", " ")
+            values["subject"] = f"{words}: {values['subject']}" if values.get("subject") else words
+        elif one.type:
+            values["type"] = one.type
+        after: dict[str, Any] = {}
+        for name in ("type", *FIELDS):
+            codec = lane.mapping.fields.get(name)
+            if codec is None or not codec.write or blank(values.get(name)):
+                continue
+            try:
+                after[codec.vendor] = codec.outward(values[name])
+            except ValueProblem:
+                continue  # a colleague without a user there, a word that its events do not have
+        person = lane.mapping.fields.get("lead")
+        if person is None or not person.write:
+            return None
+        try:
+            after[person.vendor] = person.outward(ref)
+        except ValueProblem:
+            return None
+        told = {"key": source, "copy_of": one.aid, "at": values["at"], "subject": values.get("subject")}
+        return Row("create", lane.sid, f"fact:{one.aid}", after, reason=f"{one.type} of {source}", task=told)
+
+    def _lane(self, kind: str) -> Lane:
+        """Calls among the calls, e-mails among the e-mails; everything else where new activities go."""
+        return next((lane for lane in self.lanes if lane.stream.object.lower().rstrip("s") == kind), self.lanes[0])
+
+
+def _found(run: Run, lane: Lane, row: PlanRow) -> str | None:
+    """A record of that person there, at that moment, that says the same: ours."""
+    told = row.body["task"]
+    sql = (
+        "SELECT rid FROM activities WHERE sid = ? AND eid = ? AND abs(at - ?) < 1000000 "
+        "AND (? IS NULL OR json_extract(CAST(body AS TEXT), '$.subject') = ?)"
+    )
+    found = run.ledger.one(sql, (lane.sid, row.eid, micros(told["at"]), told["subject"], told["subject"]))
+    return str(found[0]) if found else None

@@ -1,0 +1,99 @@
+"""What sales tried is told to marketing, what people did is told to sales: each once, and never back."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from smarksync.engine.registry import Registry
+from smarksync.plugin import Can
+from smarksync.testing import registered
+
+from .office import Office
+
+JOBS = {
+    "calls": {"activities": ["call", "email", "task"], "from": "sales", "to": "marketing"},
+    "deeds": {"activities": ["content_downloaded", "form_submitted"], "from": "marketing", "to": "sales"},
+}
+NO_KEYS: dict[str, Any] = {"marketing:events": {"can": frozenset(Can) - {Can.UPSERT_BY_KEY, Can.FIND}, "echo": "none"}}
+
+
+@pytest.fixture
+def office(tmp_path: Path, registry: Registry) -> Iterator[Callable[..., Office]]:
+    with contextlib.ExitStack() as stack:
+
+        def make(**top: Any) -> Office:
+            one = Office(tmp_path, registry, jobs=JOBS, **top)
+            stack.enter_context(registered(*one.systems.values()))
+            one.team()
+            return one
+
+        yield make
+
+
+def handed_over(o: Office) -> tuple[str, str]:
+    """Ada, in both systems: (marketing's id, sales' id)."""
+    ada = o.ready()
+    o.run()
+    return ada, o.sales_rows()[0]["id"]
+
+
+def test_each_is_told_once_in_the_other_system(office: Any) -> None:
+    o = office()
+    ada, record = handed_over(o)
+    o.did(ada, "content_downloaded", subject="The eBook")
+    o.did(ada, "page_viewed", subject="Prices")
+    o.tried(record, subject="Called her")
+    o.tried(record, result="planned", subject="Call again")
+    o.run()
+    events = list(o.systems["marketing"].rows("events").values())
+    (copy,) = [one for one in events if one["type"] == "call"]
+    assert (copy["lead"], copy["subject"], copy["actor"], copy["result"]) == (ada, "Called her", "sales", "no_answer")
+    tasks = o.sales_rows("tasks")
+    (deed,) = [one for one in tasks if one["type"] == "content_downloaded"]
+    assert (deed["lead"], deed["subject"], deed["actor"]) == (record, "The eBook", "lead")
+    assert o.person(ada)["attempts"] == 1, "a copy is no second attempt"
+    o.quiet()
+    assert len(o.systems["marketing"].rows("events")) == 3 and len(o.sales_rows("tasks")) == len(tasks)
+    assert o.person(ada)["attempts"] == 1
+
+
+def test_several_of_one_person_go_in_one_run(office: Any) -> None:
+    o = office()
+    _, record = handed_over(o)
+    for number in range(4):
+        o.tried(record, subject=f"Call {number}")
+        o.later(hours=1)
+    o.run()
+    assert sum(one["type"] == "call" for one in o.systems["marketing"].rows("events").values()) == 4
+    o.quiet()
+
+
+@pytest.mark.parametrize("applied", [True, False])
+def test_a_lost_answer_makes_no_second_one(office: Any, applied: bool) -> None:
+    o = office(switches=NO_KEYS)
+    ada, record = handed_over(o)
+    o.tried(record, subject="Called her")
+    o.faults.lose(stream="events", applied=applied)
+    o.run()
+    o.run()
+    assert [one["subject"] for one in o.systems["marketing"].rows("events").values()] == ["Called her"]
+    assert o.person(ada)["attempts"] == 1
+    o.quiet()
+
+
+def test_a_task_of_ours_is_told_when_it_is_done(office: Any) -> None:
+    o = office()
+    ada, _ = handed_over(o)
+    (task,) = o.sales_rows("tasks")
+    assert not o.systems["marketing"].rows("events")
+    o.systems["sales"].edit("tasks", task["id"], {"result": "connected"})
+    o.run()
+    (copy,) = o.systems["marketing"].rows("events").values()
+    assert copy["type"] == "task" and copy["result"] == "connected"
+    assert o.person(ada)["attempts"] == 1
+    o.quiet()
