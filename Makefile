@@ -11,7 +11,7 @@ PIP := $(BIN)/python -m pip
 
 .PHONY: help install demo test lint types docs wheel bench bench-marketo browser live machine mutants clean
 help:
-	@echo 'make demo      install into .venv and sync two bundled systems'
+	@echo 'make demo      install into .venv and keep two simulated systems in agreement'
 	@echo 'make test      install into .venv and run the tests'
 	@echo 'make lint      ruff'
 	@echo 'make types     mypy --strict'
@@ -54,7 +54,8 @@ types: install
 docs: install
 	$(BIN)/python scripts/docs_tables.py
 
-# figures of the engine on this machine; `make bench BENCH=--million` loads a million leads
+# figures of the engine on this machine; `make bench BENCH=--million` loads a million leads, `BENCH=--vendors` takes
+# HubSpot into Salesforce over HTTP with their limits on (20,000 people; `BENCH='--vendors 100000'` takes a while)
 BENCH ?=
 bench: install
 	$(BIN)/python tests/bench/bench.py $(BENCH)
