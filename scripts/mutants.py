@@ -51,7 +51,7 @@ MUTANTS = (
     Mutant("a one-sided untick of an opt-out passed on", (
         ("plan/consent.py", "evidence = BASIS_EVIDENCE.get(str(basis), 0) if name == \"email_opt_out\" else 0", "evidence, at = 2, at or now"),), True),
     Mutant("deletion inferred from an incomplete scan", (
-        ("engine/departures.py", "        if lane.failed is not None:\n            continue\n", ""),), True),
+        ("engine/departures.py", "if lane.failed is not None or facts.are(lane):", "if facts.are(lane):"),), True),
     Mutant("receipts by position", ((
         "engine/apply.py", "    for receipt in receipts:\n        seq = int(receipt.ref) if receipt.ref.isdigit() else -1\n",
         "    for place, receipt in enumerate(receipts):\n        seq = batch[place].seq\n"),), True),
@@ -61,8 +61,8 @@ MUTANTS = (
     Mutant("a conflict blocks the entity instead of the field", (
         ("plan/build.py", "    decided = {n: v for n, v in verdicts.items() if v.conflict is None}\n    values =", "    decided = {n: v for n, v in verdicts.items() if v.conflict is None and not outcome.questions}\n    values ="),), True),
     Mutant("cursor committed before rows", ((
-        "engine/intake.py", "        with ledger.tx():\n            if records:\n                self._store(records)\n            streams.save_cursor(ledger, lane.sid, page.cursor, lane.mapping.version)\n",
-        "        with ledger.tx():\n            streams.save_cursor(ledger, lane.sid, page.cursor, lane.mapping.version)\n        with ledger.tx():\n            if records:\n                self._store(records)\n"),), True, (KILL,)),
+        "engine/intake.py", "            elif records:\n                self._store(records)\n            streams.save_cursor(ledger, lane.sid, page.cursor, lane.mapping.version)\n",
+        "            streams.save_cursor(ledger, lane.sid, page.cursor, lane.mapping.version)\n        with ledger.tx():\n            if records:\n                self._store(records)\n"),), True, (KILL,)),
     Mutant("the job's mark moved past what it planned", (
         ("engine/release.py", "states.set_mark(ledger, job.name, top)", "states.set_mark(ledger, job.name, states.top(ledger) + 9)"),)),
     Mutant("tie ignored", (("plan/reconcile.py", "    if rule.tie is not None:\n        chosen = next((v for v in voices", "    if False:\n        chosen = next((v for v in voices"),)),
@@ -85,7 +85,7 @@ MUTANTS = (
     Mutant("union keeps one side", (("plan/reconcile.py", "sorted({item for v in voices for item in (v.observed or ())})", "sorted({item for v in voices[:1] for item in (v.observed or ())})"),)),
     Mutant("nothing is looked for before a create", (("engine/refusals.py", "    keys_there = lookup_keys(lane)\n", "    keys_there = []\n"),)),
     Mutant("rejected fills settled beside a create", (("engine/settle.py", "            if losers:  # still owed", "            if False:  # still owed"),)),
-    Mutant("other jobs are not told", (("engine/settle.py", "for kind, eid in moved if kind in run.shared", "for kind, eid in moved if kind in ()"),)),
+    Mutant("other jobs are not told", (("engine/shared.py", "for kind, eid in moved if kind in run.shared", "for kind, eid in moved if kind in ()"),)),
 )  # fmt: skip
 
 

@@ -392,9 +392,9 @@ def test_queues_are_cleared_by_sequence(place: Path) -> None:
     """What arrived while somebody was looking stays: in the inbox, and among what a job owes."""
     w = world(place, Kind("m"), Kind("s"))
     ledger = Ledger(f"sqlite:///{w.path}")
-    inbox.add(ledger, [(1, "a", b"", {}), (1, "b", b"", {}), (1, "a", b"", {"f": 1})])
+    inbox.add(ledger, [inbox.Waiting(1, rid, b"", b"{}") for rid in ("a", "b", "a")])
     inbox.drop(ledger, 2)
-    assert [(r[1], r[2]) for r in inbox.take(ledger, 0, 9)] == [(1, "a")]
+    assert [(r.sid, r.rid) for r in inbox.take(ledger, 0, 9)] == [(1, "a")]
     states.set_due(ledger, "people", [(1, "old"), (2, "old")], 5, "now")
     states.set_due(ledger, "people", [(2, "put down meanwhile")], 9, "now")
     states.clear_due(ledger, "people", [1, 2], 7)

@@ -247,7 +247,9 @@ class World:
             try:
                 result = execute(
                     self.config,
-                    Options(jobs=jobs, limit=limit, allow=frozenset(allow), dry_run=dry, threads=False),
+                    Options(
+                        jobs=jobs, limit=limit, allow=frozenset((*allow, "emptied_side")), dry_run=dry, threads=False
+                    ),
                     registry=_registry(),
                     make_session=lambda name, _settings: OpenSession(name, root=str(self.folder)),
                     now=self.now or self.clock,

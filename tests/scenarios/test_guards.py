@@ -291,14 +291,30 @@ def test_an_empty_side_that_is_allowed_still_needs_the_word_for_deletes(world: A
     assert w.count("sales") == 21
 
 
-def test_a_side_of_20_rows_may_empty(world: Any) -> None:
+def test_a_small_side_may_lose_most_of_its_rows_and_not_all_of_them(world: Any) -> None:
     w = world(marketing={"full_scan": True})
     everyone = w.people(20)
     w.run()
-    for someone in everyone:
+    for someone in everyone[1:]:
         w.delete(someone, "marketing")
     assert w.run().exit_code == 0
     assert w.count("sales") == 20  # `deletes` says nothing: they are ignored and reported
+    w.delete(everyone[0], "marketing")
+    ran = w.run()
+    assert (ran.exit_code, ran.stopped_by) == (4, "emptied_side")
+    assert "shows 0 rows and had 1;" in ran.text
+    assert w.run(allow="emptied_side").exit_code == 0
+
+
+def test_a_side_that_empties_deletes_nobody_however_small_it_was(world: Any) -> None:
+    w = world(marketing={"full_scan": True}, deletes={"sales": "delete"})
+    everyone = w.people(3)
+    w.run()
+    for someone in everyone:
+        w.delete(someone, "marketing")
+    assert w.run().stopped_by == "emptied_side"
+    assert w.count("sales") == 3
+    assert w.run(allow="emptied_side")["sales"]["deleted"] == 3
 
 
 def test_quota_stops_a_plan_that_would_take_more_than_80_percent_of_what_is_left(world: Any) -> None:

@@ -356,3 +356,26 @@ def test_an_edit_of_one_name_part_changes_the_one_name(world: Any) -> None:
     ran = w.run()
     assert [write.fields for write in ran.sent["sales"]] == [{"name": "Ada Lovelace"}]
     w.quiet()
+
+
+def test_a_new_person_does_not_wait_for_one_value_that_the_other_side_cannot_take(world: Any) -> None:
+    from smarksync.plugin import Choice
+
+    live = {"status": {"choices": (Choice("Open"), Choice("Working"), Choice("Closed"))}}
+    w = world(also=["sales_status"], maps={"sales": {"sales_status": STATUS}}, infos={"sales": live})
+    ada = w.person("Ada Lovelace", "marketing", sales_status="unqualified", phone="+442079460000")
+    assert w.run().exit_code == 3
+    assert w.shows(ada, "sales", sales_status=None, phone="+442079460000")
+    assert [(held.code, held.field) for held in w.quarantine()] == [("SMK-PICKLIST-UNMAPPED", "status")]
+    assert w.run().exit_code == 3  # the field waits, and nothing is written for it
+    w.edit(ada, "marketing", sales_status="working")
+    assert w.run().exit_code == 0
+    assert w.shows(ada, "sales", sales_status="Working") and w.quarantine() == []
+
+
+def test_a_new_record_without_the_name_that_its_system_cannot_take_is_not_made(world: Any) -> None:
+    w = world(infos={"sales": {"last_name": {"max_length": 20}}})
+    w.person("Ada " + "L" * 30, "marketing")
+    assert w.run().exit_code == 3
+    assert [held.code for held in w.quarantine()] == ["SMK-TOO-LONG"]
+    assert not any(store.rows for store in w.systems["sales"].stores.values())

@@ -16,7 +16,7 @@ from smarksync_files.csv_table import CsvTable
 from smarksync_files.edit import new_id
 from smarksync_files.jsonl_table import JsonlTable
 
-from smarksync.plugin import Malformed, Op, PermissionDenied, Write, WriteResult
+from smarksync.plugin import Invalid, Malformed, Op, PermissionDenied, Write, WriteResult
 
 HEAD = "id,email,name,updated_at\n"
 STAMP = "2026-11-22T09:30:15Z"
@@ -70,12 +70,13 @@ def test_a_create_by_the_same_key_makes_one_row(folder):
     assert [r.fields["name"] for r in folder.read("name")] == ["B"]
 
 
-@pytest.mark.parametrize("op", [Op.DELETE, Op.ARCHIVE])
-def test_delete_and_archive_take_the_row_out(folder, op):
+def test_delete_takes_the_row_out_and_archives_there_are_none(folder):
     path = folder.file(HEAD + "1,a,A,\n2,b,B,\n")
-    receipt = folder.write(Write("d", op, {}, id="1"))["d"]
+    receipt = folder.write(Write("d", Op.DELETE, {}, id="1"))["d"]
     assert receipt.result is WriteResult.UPDATED
     assert path.read_text() == HEAD + "2,b,B,\n"
+    with pytest.raises(Invalid):
+        folder.write(Write("a", Op.ARCHIVE, {}, id="2"))
 
 
 def test_results_are_mixed_row_by_row(folder):

@@ -12,14 +12,14 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
-from smarksync.config import Config, useless_rules
+from smarksync.config import Config, Job, useless_rules
 from smarksync.errors import AuthFailed, ConfigError, PermissionDenied, SystemFailure, Throttled
 from smarksync.ledger import schemas, streams
 from smarksync.ledger.db import Ledger
 from smarksync.mapping import CompiledMapping, ObjectMapping
 from smarksync.plugin import FieldInfo, Fixes, StreamSpec
 
-from . import definitions, named, observed
+from . import definitions, named, observed, removals
 from .context import Opened
 from .owners import KIND
 from .prepare import Workshop
@@ -200,6 +200,17 @@ class _Checker:
                 one.warn("mapping", f"{one.name}.{obj}: {name} stays as it is on every side: {one.name} lists no owners.",
                          "Where it has a list of its users, map it with `entity: owner` and their `email`.")  # fmt: skip
 
+    def _streams(self, job: Job) -> dict[str, list[StreamSpec]]:
+        """The streams of the job's entity, by connection, as far as their abilities are known."""
+        return {
+            c: [
+                s
+                for obj in observed.objects(self.workshop.written[c], job.entity)
+                if (s := self.workshop.specs[c].get(obj))
+            ]
+            for c in job.connections
+        }
+
     def _entities(self, connection: str) -> set[str]:
         return {mapping.entity for mapping in self.workshop.written[connection].values()}
 
@@ -276,6 +287,10 @@ class _Checker:
             if any(c in self.unseen or c not in self.workshop.written for c in job.connections) or job.kind != "sync":
                 continue
             lacking = {m.named.field for m in named.lacking(self.names, self.mappings)}
+            for place, wrong, right in removals.impossible(self.config, job, self._streams(job)):
+                found.append(
+                    Finding("failure", "config", f"{place}: job {job.name!r}, {wrong}", right, "the config", 2)
+                )
             fields = self.config.schema_[job.entity].fields
             for name in useless_rules(job, mapped):
                 if name in fields and fields[name].ref == KIND:

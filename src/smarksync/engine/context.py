@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any, Protocol, cast
 
 from smarksync.errors import ConfigError
@@ -22,6 +23,7 @@ from .owners import Owners
 BEAT = 10.0
 
 
+@lru_cache(maxsize=1024)
 def instant(moment: datetime) -> str:
     """A time as it is stored and compared: UTC, microseconds, Z."""
     if moment.tzinfo is not UTC:
@@ -82,6 +84,8 @@ class Lane:
         """A time of the server in our own clock, so that times of several servers can be compared."""
         if moment is None:
             return None
+        if not self.ahead:
+            return moment if moment.__class__ is str else instant(cast(datetime, moment))
         return instant((datetime.fromisoformat(moment) if isinstance(moment, str) else moment) - self.ahead)
 
 

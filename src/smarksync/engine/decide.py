@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
-from smarksync.ledger import audit, conflicts, consent, entities, links, plans, quarantine, refs, states
+from smarksync.ledger import audit, conflicts, consent, entities, links, plans, quarantine, states
 from smarksync.plan.build import build
 from smarksync.plan.edited import edited
 from smarksync.plan.first import first
@@ -15,10 +16,11 @@ from smarksync.plan.reasons import wanted_hash
 from smarksync.plan.rows import Outcome, Row
 from smarksync.plan.side import NAME_PARTS
 
-from . import consents, removals
+from . import consents, only, removals
 from .context import JobRun, Run, instant
 from .lookup import load_people
-from .settle import rekey, settle_locally, tell_other_jobs
+from .settle import rekey, settle_locally
+from .shared import tell_other_jobs
 
 CHUNK = 500
 FLIPS, FLIP_DAYS = 3, 7
@@ -46,7 +48,7 @@ def _candidates(run: Run, job: JobRun, top: int) -> Iterator[list[int]]:
     """Entities by id: those that changed or are due — or all, when the rules themselves changed."""
     ledger = run.ledger
     if run.options.only is not None and not job.facts:
-        eids = refs.find(ledger, run.options.only)
+        eids = only.chosen(run, job.rules.entity)
         if eids:
             yield eids
         return
@@ -109,20 +111,23 @@ def _plan_chunk(
         if job.facts:
             outcome.problems, outcome.questions = [], []  # nobody is asked about what is only read
         removals.add(run, job, person, outcome)
-        _questions(run, job, person, outcome, asked.get(person.eid, set()))
+        if outcome.questions or person.eid in asked:
+            _questions(run, job, person, outcome, asked.get(person.eid, set()))
         if consent_rows:
             outcome.rows = consent_rows + outcome.rows
         if len(outcome.rows) > 1:
             for row in outcome.rows:
                 row.alone = None  # what one of them settles is what the other finds
-        _problems(run, job, person, outcome, held.get(person.eid, []))
+        if outcome.problems or person.eid in held:
+            _problems(run, job, person, outcome, held.get(person.eid, []))
         _flips(run, job, person, outcome)
         if outcome.waits:
             states.set_due(ledger, job.name, [(person.eid, outcome.waits)], top + 1, run.stamp())
             job.fates.setdefault(person.eid, "deferred")
         for side, name, reason in outcome.left:
             job.left[(run.connection_of.get(side, "?"), name, reason)] += 1
-        job.outside.update((person.eid, sid) for sid in outcome.outside)
+        if outcome.outside:
+            job.outside.update((person.eid, sid) for sid in outcome.outside)
         if outcome.filtered and not outcome.rows:
             job.fates[person.eid] = "filtered"
         if outcome.local_fields:
@@ -131,8 +136,8 @@ def _plan_chunk(
     _settle_local(run, job, settled)
     _store_memos(run, [p for p, _ in changed_agreed] + [p for p, _ in settled])
     plans.add(ledger, run.run_id, job.name, rows)
-    for _, row in rows:
-        job.count(row.sid, "planned")
+    for sid, count in Counter(row.sid for _, row in rows).items():
+        job.count(sid, "planned", count)
     if (run.options.only is None or job.facts) and not consent_only:
         states.clear_due(ledger, job.name, eids, top)
 

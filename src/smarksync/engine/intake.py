@@ -18,6 +18,7 @@ import orjson
 
 from smarksync.errors import Malformed, SystemFailure
 from smarksync.ledger import inbox, links, streams
+from smarksync.ledger.inbox import Waiting
 from smarksync.plan.guard import emptied
 from smarksync.plugin import Can, Page, Record, TellsTime
 
@@ -33,6 +34,18 @@ _SORTED = orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS
 def fingerprint(fields: Mapping[str, Any], version: bytes) -> bytes:
     """One hash over the raw mapped fields and the version of the mapping."""
     return blake2b(orjson.dumps(fields, option=_SORTED, default=str), digest_size=12, key=version).digest()
+
+
+def waiting(lane: Lane, record: Record) -> Waiting:
+    """A row for the inbox: its fields as the JSON that the fingerprint is made of."""
+    body = orjson.dumps(record.fields, option=_SORTED, default=str)
+    fp = blake2b(body, digest_size=12, key=lane.mapping.version.encode()[:64]).digest()
+    return _waiting(lane.sid, record, fp, body)
+
+
+def _waiting(sid: int, record: Record, fp: bytes, body: bytes) -> Waiting:
+    at = record.changed_at
+    return Waiting(sid, record.id, fp, body, instant(at) if at is not None else None, record.changed_by, record.version)
 
 
 def pull(run: Run) -> None:
@@ -208,27 +221,27 @@ class _Absorber:
         ids = [r.id for r in records]
         known = links.fingerprints(ledger, lane.sid, ids)
         if lane.pulled_whole:
-            ledger.many("INSERT OR IGNORE INTO scan VALUES (?, ?)", ((lane.sid, i) for i in ids))
+            ledger.add("INSERT OR IGNORE INTO scan VALUES (?, ?)", [(lane.sid, i) for i in ids])
         changed: list[tuple[Record, bytes]] = []
-        fresh: list[tuple[Record, bytes]] = []
-        version = self.version
-        before = lane.read
+        fresh: list[Waiting] = []
+        version, sid = self.version, lane.sid
         for record in records:
-            fp = fingerprint(record.fields, version)
+            body = orjson.dumps(record.fields, option=_SORTED, default=str)
+            fp = blake2b(body, digest_size=12, key=version).digest()
             found = known.get(record.id, _NEW)
             if found is _NEW:
-                fresh.append((record, fp))
+                fresh.append(_waiting(sid, record, fp, body))
             elif found != fp:
                 changed.append((record, fp))
         if Can.CONDITIONAL in lane.spec.can:
             same = [(r.id, r.version) for r in records if r.version is not None and r.id in known]
             links.renew_versions(ledger, lane.sid, same)
-        lane.read = before + len(records)
+        lane.read += len(records)
         lane.unchanged += len(records) - len(fresh) - len(changed)
         if changed:
-            fresh += observe(self.run, lane, changed)
+            fresh += [waiting(lane, record) for record, _ in observe(self.run, lane, changed)]
         if fresh:
-            inbox.add(ledger, ((lane.sid, r.id, fp, _body(r, lane)) for r, fp in fresh))
+            inbox.add(ledger, fresh)
 
 
 _NEW = object()
@@ -246,14 +259,3 @@ def _distinct(records: Sequence[Record], lane: Lane) -> list[Record]:
         found.pop(record.id, None)
         found[record.id] = record
     return list(found.values())
-
-
-def _body(record: Record, lane: Lane) -> dict[str, Any]:
-    body: dict[str, Any] = {"f": dict(record.fields)}
-    if record.changed_at is not None:
-        body["at"] = instant(record.changed_at)
-    if record.version is not None:
-        body["v"] = record.version
-    if record.changed_by is not None:
-        body["by"] = record.changed_by
-    return body

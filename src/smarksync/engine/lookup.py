@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any
 
 from smarksync.ledger import conflicts, consent, entities, keys, links
 from smarksync.ledger.db import Ledger
+from smarksync.ledger.inbox import Waiting
 from smarksync.ledger.links import Link
 from smarksync.mapping import CompiledMapping
 from smarksync.model import ABSENT
@@ -14,6 +16,7 @@ from smarksync.plan.build import own_values
 from smarksync.plan.job import Person
 from smarksync.plan.match import keys_of
 from smarksync.plan.side import NAME_PARTS, Side, columns, wire_of
+from smarksync.plugin import Record
 
 from .context import Lane, Run
 
@@ -58,14 +61,10 @@ def side_of(run: Run, link: Link) -> Side:
                 seen_at=link.seen_at, changed_at=link.changed_at, own_at=link.own_at, version=link.version, fp=link.fp)  # fmt: skip
 
 
-def record_of(rid: str, body: Mapping[str, Any]) -> Any:
+def record_of(row: Waiting) -> Record:
     """A stored row as the record that it was."""
-    from datetime import datetime
-
-    from smarksync.plugin import Record
-
-    at = body.get("at")
-    return Record(rid, body["f"], datetime.fromisoformat(at) if at else None, body.get("v"), body.get("by"))
+    at = datetime.fromisoformat(row.changed_at) if row.changed_at else None
+    return Record(row.rid, row.fields, at, row.version, row.changed_by)
 
 
 def rank_of(run: Run, lane: Lane, eid: int) -> int:

@@ -5,20 +5,25 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
+
+import orjson
 
 from smarksync.ledger import entities, inbox, keys, links, plans, quarantine, states, streams
+from smarksync.ledger.db import dumps
+from smarksync.ledger.inbox import Waiting
 from smarksync.ledger.links import Link
-from smarksync.model import ValueProblem
+from smarksync.mapping import CompiledMapping
+from smarksync.model import ABSENT, ValueProblem
 from smarksync.plan.match import ADDRESS, Match, Newcomer, keys_of, match, parts_of
 from smarksync.plan.reasons import wanted_hash
-from smarksync.plan.side import Side, codecs_by_vendor
+from smarksync.plan.side import codecs_by_vendor
 
 from .context import Lane, Run
 from .lookup import record_of, unite
 from .observe import observe, wake_namesakes
 from .owners import KIND
-from .stamps import mark_stamp
+from .stamps import stamp_lacking
 
 CHUNK = 2000
 
@@ -34,7 +39,7 @@ def match_inbox(run: Run) -> None:
         with run.ledger.tx():
             _match_chunk(run, rows, pending)
             if rows:
-                last = rows[-1][0]
+                last = rows[-1].seq
                 inbox.drop(run.ledger, last)
         pending = []
         run.tell("match", "", last)
@@ -50,32 +55,32 @@ def _provisional(run: Run) -> list[tuple[Link, int]]:
     ]
 
 
-def _match_chunk(
-    run: Run, rows: list[tuple[int, int, str, bytes, dict[str, Any]]], pending: list[tuple[Link, int]]
-) -> None:
-    bodies: dict[tuple[int, str], tuple[bytes, dict[str, Any]]] = {}
-    for _, sid, rid, fp, body in rows:
-        bodies[(sid, rid)] = (fp, body)  # a newer row replaces an older one
+def _match_chunk(run: Run, rows: list[Waiting], pending: list[tuple[Link, int]]) -> None:
+    newest = {(row.sid, row.rid): row for row in rows}  # a newer row replaces an older one
+    bodies: Bodies = {}
     by_entity: dict[str, list[Newcomer]] = {}
     linked_meanwhile = {
-        sid: links.of_records(run.ledger, sid, [r for s, r in bodies if s == sid]) for sid in {s for s, _ in bodies}
+        sid: links.of_records(run.ledger, sid, [r for s, r in newest if s == sid]) for sid in {s for s, _ in newest}
     }
     needed = {sid: _key_fields(run, lane) for sid, lane in run.lanes.items()}
-    for (sid, rid), (fp, body) in bodies.items():
-        lane = run.lanes.get(sid)
+    filters = {sid: _where(run, lane) for sid, lane in run.lanes.items()}
+    for place, row in newest.items():
+        lane = run.lanes.get(row.sid)
         if lane is None:
             continue
-        known = linked_meanwhile[sid].get(rid)
+        known = linked_meanwhile[row.sid].get(row.rid)
         if known is not None and known.eid is not None and known.state != links.FILTERED:
-            _late(run, lane, rid, fp, body)
+            _late(run, lane, row)
             continue
-        values = canonical(lane, body["f"], needed[sid])
-        if not _takes_part(run, lane, values):
-            _filter(run, lane, rid, fp, body, known)
+        fields = row.fields
+        values = canonical(lane, fields, needed[row.sid])
+        if filters[row.sid] and not any(test(values) is True for test in filters[row.sid]):
+            _filter(run, lane, row, known)
             continue
-        by_entity.setdefault(lane.stream.entity, []).append(Newcomer((sid, rid), values, known.eid if known else None))
+        bodies[place] = _Arrived(row, fields, known is not None)
+        by_entity.setdefault(lane.stream.entity, []).append(Newcomer(place, values, known.eid if known else None))
     for link, eid in pending:
-        if (link.sid, link.rid) in bodies:
+        if (link.sid, link.rid) in newest:
             continue
         lane = run.lanes[link.sid]
         values = canonical(lane, link.memory().get("s") or {})
@@ -91,17 +96,29 @@ def _match_chunk(
         _carry_out(run, entity, found, bodies)
 
 
+class _Arrived(NamedTuple):
+    """A row with its fields; ``linked``: the ledger has a link of it already."""
+
+    row: Waiting
+    fields: dict[str, Any]
+    linked: bool
+
+
+Bodies = dict[tuple[int, str], _Arrived]
+
+
 def canonical(lane: Lane, raw: Mapping[str, Any], names: Iterable[str] | None = None) -> dict[str, Any]:
     """A row in canonical terms, for keys and `where`; what has no meaning is left out. ``names`` None = all fields."""
     if names is None:
         return dict(lane.mapping.inward_row(raw)[0])
     values: dict[str, Any] = {}
+    fields = lane.mapping.fields
     for name in names:
-        codec = lane.mapping.fields.get(name)
-        if codec is None or not codec.read or codec.vendor not in raw:
+        codec = fields.get(name)
+        if codec is None or not codec.read or (value := codec.raw(raw)) is ABSENT:
             continue
         try:
-            values[name] = codec.inward(codec.raw(raw))
+            values[name] = codec.inward(value)
         except ValueProblem:
             continue
     return values
@@ -119,24 +136,24 @@ def _key_fields(run: Run, lane: Lane) -> tuple[str, ...] | None:
     return tuple(sorted(names))
 
 
-def _late(run: Run, lane: Lane, rid: str, fp: bytes, body: dict[str, Any]) -> None:
+def _late(run: Run, lane: Lane, row: Waiting) -> None:
     """The row was linked since it came in (our own create): it is an observation like any other."""
-    observe(run, lane, [(record_of(rid, body), fp)], own=True)
+    observe(run, lane, [(record_of(row), row.fp)], own=True)
 
 
-def _takes_part(run: Run, lane: Lane, values: Mapping[str, Any]) -> bool:
-    """Whether any job of the connection wants the row."""
+def _where(run: Run, lane: Lane) -> list[Any]:
+    """What the jobs of the connection ask of a row; empty when one of them takes every row."""
     tests = [job.rules.where.get(lane.stream.connection) for job in run.jobs if lane in job.lanes]
-    return any(test is None or test(values) is True for test in tests) if tests else True
+    return [] if None in tests else tests
 
 
-def _filter(run: Run, lane: Lane, rid: str, fp: bytes, body: dict[str, Any], known: Link | None) -> None:
+def _filter(run: Run, lane: Lane, row: Waiting, known: Link | None) -> None:
     lane.filtered += 1
-    links.put(run.ledger, [Link(lane.sid, rid, known.eid if known else None, 0, links.FILTERED, fp,
-                                known.memo if known else None, lane.moment, lane.ours(body.get("at")), None, body.get("v"))])  # fmt: skip
+    links.put(run.ledger, [Link(row.sid, row.rid, known.eid if known else None, 0, links.FILTERED, row.fp,
+                                known.memo if known else None, lane.moment, lane.ours(row.changed_at), None, row.version)])  # fmt: skip
 
 
-def _point(run: Run, newcomers: list[Newcomer], bodies: Mapping[tuple[int, str], Any]) -> None:
+def _point(run: Run, newcomers: list[Newcomer], bodies: Bodies) -> None:
     """Our own id in the vendor's record, or a create of ours whose answer was lost, names the entity."""
     wanted: dict[str, list[Newcomer]] = {}
     for newcomer in newcomers:
@@ -154,7 +171,7 @@ def _point(run: Run, newcomers: list[Newcomer], bodies: Mapping[tuple[int, str],
         for newcomer in newcomers:
             if newcomer.row[0] != row.sid or newcomer.pointer is not None or newcomer.row not in bodies:
                 continue
-            raw = bodies[newcomer.row][1]["f"]
+            raw = bodies[newcomer.row].fields
             lane = run.lanes[row.sid]
             if shows(lane, raw, row.body.get("after", {})):
                 newcomer.pointer = row.eid
@@ -173,9 +190,7 @@ def shows(lane: Lane, raw: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
     return True
 
 
-def _carry_out(
-    run: Run, entity: str, found: Match, bodies: Mapping[tuple[int, str], tuple[bytes, dict[str, Any]]]
-) -> None:
+def _carry_out(run: Run, entity: str, found: Match, bodies: Bodies) -> None:
     linker = _Linker(run, entity, bodies)
     linker.know(eid for eid, _ in found.groups if eid is not None)
     linker.name([group for eid, group in found.groups if eid is None and not any(n.eid is not None for n in group)])
@@ -212,12 +227,13 @@ def _carry_out(
 class _Linker:
     """Makes entities and links in bulk: most newcomers are new people, and each costs a row of each table."""
 
-    def __init__(self, run: Run, entity: str, bodies: Mapping[tuple[int, str], tuple[bytes, dict[str, Any]]]) -> None:
+    def __init__(self, run: Run, entity: str, bodies: Bodies) -> None:
         self.run, self.entity, self.bodies = run, entity, bodies
         self.match = run.match.get(entity, [])
         self.next = int(run.ledger.value("SELECT seq FROM sqlite_sequence WHERE name = 'entities'") or 0) + 1
         self.made: list[tuple[int, str, str, str, str, str]] = []
         self.links: list[Link] = []
+        self.linked: set[tuple[int, str]] = set()  # those whose link is stored already
         self.keys: list[tuple[str, str, int]] = []
         self.weak: list[tuple[str, str, int]] = []
         self.live: Counter[int] = Counter()
@@ -252,6 +268,9 @@ class _Linker:
 
     def _first(self, group: list[Newcomer]) -> tuple[str, str, str]:
         lanes = self.run.lanes
+        if len(group) == 1:
+            sid, rid = group[0].row
+            return lanes[sid].stream.connection, lanes[sid].stream.object, rid
         return min((lanes[n.row[0]].stream.connection, lanes[n.row[0]].stream.object, n.row[1]) for n in group)
 
     def create(self, group: list[Newcomer], state: str = entities.LIVE) -> int:
@@ -279,15 +298,13 @@ class _Linker:
             if newcomer.row not in self.bodies:
                 continue  # linked to its provisional entity already, which is joined or released now
             lane = self.run.lanes[sid]
-            fp, body = self.bodies[newcomer.row]
-            raw = body["f"]
-            side = Side(sid, rid, eid, lane.mapping, {"n": 1})
-            side._put("s", lane.mapping.differences(raw, agreed))
-            side._put("u", [c.vendor for c in lane.mapping.fields.values() if c.read and c.vendor not in raw])
-            mark_stamp(side, raw, ref)
+            row, fields, linked = self.bodies[newcomer.row]
+            memo = _memo(lane.mapping, row, fields, agreed, ref)
             rank = self._rank(lane, primary)
-            self.links.append(Link(sid, rid, eid, rank, links.LIVE, fp, links.pack(side.memo), lane.moment,
-                                   lane.ours(body.get("at")), None, body.get("v")))  # fmt: skip
+            self.links.append(Link(sid, rid, eid, rank, links.LIVE, row.fp, memo, lane.moment,
+                                   lane.ours(row.changed_at), None, row.version))  # fmt: skip
+            if linked:
+                self.linked.add(newcomer.row)
             self.live[sid] += 1
             self.keys += [(k, v, eid) for k, v in keys_of(self.match, newcomer.values)]
             self.weak += [("email", str(v), eid) for v in newcomer.values.get("other_emails") or ()]
@@ -319,7 +336,10 @@ class _Linker:
         """Writes what was collected."""
         ledger = self.run.ledger
         entities.add(ledger, self.made)
-        links.put(ledger, self.links)
+        if self.linked:
+            links.put(ledger, [link for link in self.links if link[:2] in self.linked])
+            self.links = [link for link in self.links if link[:2] not in self.linked]
+        links.place(ledger, self.links)
         keys.add(ledger, self.keys)
         if self.weak:
             keys.add_weak(ledger, self.weak)
@@ -327,6 +347,20 @@ class _Linker:
             streams.add_live(ledger, sid, by)
         self.made, self.links, self.keys, self.weak = [], [], [], []
         self.live.clear()
+        self.linked.clear()
+
+
+def _memo(mapping: CompiledMapping, row: Waiting, fields: dict[str, Any], agreed: Mapping[str, Any], ref: str) -> bytes:
+    """What a new link remembers; a row of which everything is news stays the very bytes that came in."""
+    memo: dict[str, Any] = {"n": 1}
+    shown = mapping.told(fields) if len(agreed) == 1 else mapping.differences(fields, agreed)
+    if shown:
+        memo["s"] = orjson.Fragment(row.body) if len(shown) == len(fields) else shown
+    if unread := mapping.unread(fields):
+        memo["u"] = unread
+    if (lacking := stamp_lacking(mapping, fields, ref)) is not None:
+        memo["x"] = lacking
+    return dumps(memo)
 
 
 def _doubt(

@@ -26,7 +26,7 @@ from smarksync.mapping import (
 )
 from smarksync.plugin import ConnectorSpec, FieldInfo, StreamSpec
 
-from . import agreements, named, observed
+from . import agreements, named, observed, removals
 from .context import JobRun, Lane, Opened, Run
 from .owners import KIND, Owners
 from .references import ConnectionReferences
@@ -245,6 +245,14 @@ def _add_job(run: Run, config: Config, workshop: Workshop, job: Job) -> None:
     before = dict(run.lanes), dict(run.mappings)
     compiled = _job(run, config, workshop, job) if job.kind == "sync" else _of_agreement(run, config, workshop, job)
     used = [lane.mapping for lane in compiled.lanes if lane.failed is None]
+    asked = {name: [lane.spec for lane in compiled.lanes if lane.stream.connection == name and lane.stream.object in
+                    workshop.specs[name]] for name in job.connections}  # fmt: skip
+    for place, wrong, right in removals.impossible(config, job, asked):
+        run.lanes, run.mappings = before
+        run.refused[job.name] = ConfigError(
+            f"job {job.name!r}, {wrong}", file=str(place.file), line=place.line, hint=right
+        )
+        return
     lacking = named.lacking([one for one in named.by_config(config) if one.job == job.name], used)
     if lacking:
         run.lanes, run.mappings = before

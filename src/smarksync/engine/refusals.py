@@ -13,8 +13,8 @@ from smarksync.plan.reasons import hash_of, wanted_hash
 from smarksync.plan.side import codecs_by_vendor, columns
 from smarksync.plugin import Can, Receipt, Record, WriteResult
 
-from .context import JobRun, Lane, Run, instant
-from .intake import fingerprint
+from .context import JobRun, Lane, Run
+from .intake import fingerprint, waiting
 from .observe import observe
 
 
@@ -191,13 +191,7 @@ def look_again(run: Run, job: JobRun, lane: Lane, pairs: Sequence[tuple[PlanRow,
 
 def arrive(run: Run, lane: Lane, records: Sequence[Record]) -> None:
     """Rows that a look-up brought go through the same door as those of a pull."""
-    version = lane.mapping.version.encode()[:64]
-    inbox.add(
-        run.ledger,
-        ((lane.sid, r.id, fingerprint(r.fields, version),
-          {"f": dict(r.fields), **({"at": instant(r.changed_at)} if r.changed_at else {}), **({"v": r.version} if r.version else {})})
-         for r in records),
-    )  # fmt: skip
+    inbox.add(run.ledger, [waiting(lane, record) for record in records])
 
 
 def before_creates(run: Run, job: JobRun, lane: Lane, rows: list[PlanRow]) -> list[PlanRow]:

@@ -21,6 +21,7 @@ from .lookup import side_of
 from .notes import note
 from .settle_first import settle_first
 from .settle_plain import settle_plain
+from .shared import tell_other_jobs
 
 
 def settle_locally(run: Run, person: Person, values: Mapping[str, Any], taken: Mapping[str, Mapping[str, Any]]) -> None:
@@ -251,14 +252,6 @@ def _rekey(run: Run, changed: list[tuple[PlanRow, Mapping[str, Any], Mapping[str
     """The keys of what was written; a new person's came in with the rows that it was made of."""
     rekey(run, ((run.lanes[row.sid].stream.entity, row.eid, before, {**before, **row.values})
                 for row, before, _ in changed if row.op != "create"))  # fmt: skip
-
-
-def tell_other_jobs(run: Run, moved: Iterable[tuple[str, int]]) -> None:
-    """(kind, entity): what one job agreed may be owed to the systems of another, which has looked already."""
-    states.changed(
-        run.ledger,
-        sorted({(eid, None, None, run.run_id) for kind, eid in moved if kind in run.shared}, key=lambda n: n[0]),
-    )
 
 
 def rekey(run: Run, changed: Iterable[tuple[str, int, Mapping[str, Any], Mapping[str, Any]]]) -> None:

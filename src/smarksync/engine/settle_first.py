@@ -17,6 +17,7 @@ from smarksync.plugin import Receipt
 
 from .context import Run, instant
 from .notes import note
+from .shared import tell_other_jobs
 
 Pair = tuple[PlanRow, Receipt]
 
@@ -29,7 +30,7 @@ def settle_first(run: Run, done: Sequence[Pair]) -> list[Pair]:
     ledger = run.ledger
     sid = plain[0][0].sid
     ids = Counter(receipt.id for _, receipt in plain)
-    only = links.only(ledger, [row.eid for row, _ in plain])
+    linked = links.heads(ledger, [row.eid for row, _ in plain])
     known = links.known(ledger, sid, [str(one) for one in ids])
     asked = conflicts.of_entities(ledger, plain[0][0].job, [row.eid for row, _ in plain])
     settled: list[Pair] = []
@@ -37,25 +38,21 @@ def settle_first(run: Run, done: Sequence[Pair]) -> list[Pair]:
     memos: list[tuple[int | None, bytes | None]] = []
     now = run.stamp()
     for row, receipt in plain:
-        source = only.get(row.eid)
-        alone = row.body["alone"]
-        if source is None or row.sid != sid or receipt.id in known or ids[receipt.id] > 1 or row.eid in asked:
+        group, alone = linked.get(row.eid, []), row.body["alone"]
+        if len(group) != 1 or row.sid != sid or receipt.id in known or ids[receipt.id] > 1 or row.eid in asked:
             continue
-        lid, from_sid, rid, state, fp = source
-        if (
-            state != links.LIVE
-            or (fp.hex() if fp else None) != alone["seen"]
-            or f"{from_sid}:{rid}" not in row.body["won"]
-        ):
+        source = group[0]
+        if not source.showed(alone["seen"]) or f"{source.sid}:{source.rid}" not in row.body["won"]:
             continue
         own_at = changed_at = None
         if receipt.changed_at is not None:
-            own_at, changed_at = instant(receipt.changed_at), run.lanes[sid].ours(receipt.changed_at)
+            own_at = instant(receipt.changed_at)
+            changed_at = run.lanes[sid].ours(own_at)
         # without a fingerprint a written record is looked at once more
         new.append(
             Link(sid, str(receipt.id), row.eid, 0, links.LIVE, None, None, now, changed_at, own_at, receipt.version)
         )
-        memos.append((lid, links.pack(alone["memo"])))
+        memos.append((source.lid, links.pack(alone["memo"])))
         settled.append((row, receipt))
     if not settled:
         return list(done)
@@ -64,6 +61,7 @@ def settle_first(run: Run, done: Sequence[Pair]) -> list[Pair]:
     entities.agree(ledger, [(row.agreed or "{}", row.eid) for row, _ in settled])
     audit.add(ledger, run.run_id, now, [(row.eid, note(run, row, receipt)) for row, receipt in settled])
     streams.add_live(ledger, sid, len(settled))
+    tell_other_jobs(run, ((run.lanes[sid].stream.entity, row.eid) for row, _ in settled))
     quarantine.taken(ledger, settled[0][0].job, [(row.eid, row.sid) for row, _ in settled])
     plans.remove(ledger, [row.seq for row, _ in settled])
     over = {row.seq for row, _ in settled}
@@ -73,10 +71,10 @@ def settle_first(run: Run, done: Sequence[Pair]) -> list[Pair]:
 def _is_plain(run: Run, row: PlanRow, receipt: Receipt) -> bool:
     """Planned in this run, so that whatever would change what the row rests on is seen by the caller."""
     return (
-        "alone" in row.body
+        row.op == "create"
+        and "alone" in row.body
         and row.run == run.run_id
         and receipt.stored is not None
         and receipt.stored == row.body["after"]
         and bool(receipt.id)
-        and run.lanes[row.sid].stream.entity not in run.shared
     )

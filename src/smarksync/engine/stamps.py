@@ -5,13 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from smarksync.plan.side import Side
+from smarksync.plan.side import Side, Translation
 
 
 def mark_stamp(side: Side, raw: Mapping[str, Any], ref: str) -> None:
     """Remembers when our id is not on the record: it is stamped once."""
     codec = side.mapping.fields.get("external_id")
+    if codec is not None and codec.write and codec.vendor in raw:
+        side._put("x", stamp_lacking(side.mapping, raw, ref))
+
+
+def stamp_lacking(mapping: Translation, raw: Mapping[str, Any], ref: str) -> list[Any] | None:
+    """What the record shows in place of our id, in a list; None when it has our id, or no place for it."""
+    codec = mapping.fields.get("external_id")
     if codec is None or not codec.write or codec.vendor not in raw:
-        return
+        return None
     shown = raw[codec.vendor]
-    side._put("x", None if shown == ref else [shown])
+    return None if shown == ref else [shown]

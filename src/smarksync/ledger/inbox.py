@@ -3,22 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
-from .db import Ledger, dumps, loads
+from .db import Ledger, loads
 
 
-def add(ledger: Ledger, rows: Iterable[tuple[int, str, bytes, dict[str, Any]]]) -> None:
-    """Stores (sid, rid, fingerprint, body); body holds fields, changed_at, version, by."""
+class Waiting(NamedTuple):
+    """One row. ``body`` is the JSON of its raw fields; ``changed_at`` an instant as text, in the server's clock."""
+
+    sid: int
+    rid: str
+    fp: bytes
+    body: bytes
+    changed_at: str | None = None
+    changed_by: str | None = None
+    version: str | None = None
+    seq: int = 0  # its place in the inbox, from the moment it is stored
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """The raw mapped fields; parsed at every asking."""
+        fields: dict[str, Any] = loads(self.body)
+        return fields
+
+
+def add(ledger: Ledger, rows: Iterable[Waiting]) -> None:
+    """Stores rows in their order."""
     ledger.add(
-        "INSERT INTO inbox (sid, rid, fp, body) VALUES (?, ?, ?, ?)", [(s, r, f, dumps(b)) for s, r, f, b in rows]
+        "INSERT INTO inbox (sid, rid, fp, body, changed_at, changed_by, version) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        [row[:7] for row in rows],
     )
 
 
-def take(ledger: Ledger, after: int, limit: int) -> list[tuple[int, int, str, bytes, dict[str, Any]]]:
-    """The next rows by sequence: (seq, sid, rid, fingerprint, body)."""
-    sql = "SELECT seq, sid, rid, fp, body FROM inbox WHERE seq > ? ORDER BY seq LIMIT ?"
-    return [(q, s, r, f, loads(b)) for q, s, r, f, b in ledger.rows(sql, (after, limit))]
+def take(ledger: Ledger, after: int, limit: int) -> list[Waiting]:
+    """The next rows by sequence."""
+    sql = (
+        "SELECT sid, rid, fp, body, changed_at, changed_by, version, seq FROM inbox WHERE seq > ? ORDER BY seq LIMIT ?"
+    )
+    return list(map(Waiting._make, ledger.rows(sql, (after, limit))))
 
 
 def top(ledger: Ledger) -> int:

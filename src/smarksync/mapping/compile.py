@@ -285,6 +285,8 @@ def _assemble(
         derived=tuple(name for name, field in fields.items() if field.field.group == "derived"),
         country=context.country,
         _direct=tuple((field.vendor, field.name) for field in direct),
+        _direct_vendors=tuple(field.vendor for field in direct),
+        _direct_names=tuple(field.name for field in direct),
         _agrees={field.name: field.agrees for field in direct},
         _compared=tuple((field.vendor, field.name, field.agrees) for field in single if not field.identity),
         _pairs=tuple(field for field in shared if field.currency_vendor is not None),
@@ -296,6 +298,7 @@ def _assemble(
         _phones=phones,
         _sent_as_is={f.name: (f.vendor, f.max_length or sys.maxsize) for f in single if _as_is(f, fields)},
         _required=tuple(f for f in fields.values() if f.required and f.write),
+        _reads=dict.fromkeys(field.vendor for field in fields.values() if field.read),
         _compares=frozenset(vendor for f in fields.values() if f.field.group != "system" for vendor in f.vendors),
         _telling=frozenset(f.vendor for f in direct if f.field.type not in ("bool", "set")),
     )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from itertools import compress
+from operator import ne
 from typing import Any, NamedTuple
 
 from smarksync.model import ABSENT, Field, ValueProblem, equal
@@ -137,6 +139,8 @@ class CompiledMapping:
     country: str | None
     #: prepared for the hot loops: (vendor, canonical) of fields where equality is agreement, then the others
     _direct: tuple[tuple[str, str], ...]
+    _direct_vendors: tuple[str, ...]
+    _direct_names: tuple[str, ...]
     _compared: tuple[tuple[str, str, Agrees], ...]
     _agrees: Mapping[str, Agrees]
     _pairs: tuple[CompiledField, ...]
@@ -147,6 +151,7 @@ class CompiledMapping:
     #: canonical → (vendor, most characters) of texts that go out as they are
     _sent_as_is: Mapping[str, tuple[str, int]]
     _required: tuple[CompiledField, ...]
+    _reads: Mapping[str, None]  # an ordered set of vendor fields
     #: vendor fields that are compared at all, and those whose every value that is not blank says something
     _compares: frozenset[str]
     _telling: frozenset[str]
@@ -163,7 +168,8 @@ class CompiledMapping:
         is compared with the agreed names joined. Money in two fields shows both when either differs.
         """
         get, want = raw.get, agreed.get
-        unequal = [pair for pair in self._direct if get(pair[0], _MISSING) != want(pair[1])]
+        vendors, names = self._direct_vendors, self._direct_names
+        unequal = compress(self._direct, map(ne, map(get, vendors), map(want, names)))
         found: dict[str, Any] = {}
         for vendor, name in unequal:
             value = get(vendor, _MISSING)
@@ -194,6 +200,11 @@ class CompiledMapping:
             return found
         rest = {n: value for n, value in raw.items() if value is not None and n not in found and n in compares}
         return {**found, **self.differences(rest, {})} if rest else found
+
+    def unread(self, raw: Mapping[str, Any]) -> list[str]:
+        """Vendor fields that are mapped for reading and that ``raw`` does not hold."""
+        reads = self._reads
+        return [] if raw.keys() >= reads.keys() else [vendor for vendor in reads if vendor not in raw]
 
     def inward_row(
         self, raw: Mapping[str, Any], *, country: str | None = None
@@ -231,8 +242,9 @@ class CompiledMapping:
         if self._phones:
             country = values.get("country") or country or self.country
             for phone in self._phones:
+                value = get(phone.vendor, ABSENT)
                 localised = phone.inward_in(country) if country and phone.inward_in else phone.inward
-                self._take(phone, phone.raw(raw), localised, values, problems)
+                self._take(phone, value, localised, values, problems)
         return values, problems
 
     @staticmethod

@@ -25,5 +25,7 @@ def is_role_address(email: str | None) -> bool:
     """True for info@, sales@, no-reply@, info+berlin@ …; takes a canonical e-mail."""
     if not email:
         return False
-    local = email.rpartition("@")[0].partition("+")[0]
-    return local.translate(_PLAIN) in ROLES
+    local = email.rpartition("@")[0]
+    if local.isalnum():
+        return local in ROLES
+    return local.partition("+")[0].translate(_PLAIN) in ROLES

@@ -13,6 +13,9 @@ from .reconcile import Verdict, View, blank
 from .rows import Outcome, Problem, Row
 from .side import NAME_PARTS, Side, columns
 
+#: a record without these is nobody's: a value that the system does not take holds the whole create
+ESSENTIAL = frozenset(("email", "first_name", "last_name", "full_name", "name", "domain"))
+
 
 def add_creates(
     person: Person, job: JobRules, sides: list[Side], verdicts: Mapping[str, Verdict],
@@ -70,8 +73,13 @@ def _create_row(
             if problem.code == LEFT:  # the system names an owner by itself
                 outcome.left.append((target.sid, name, f"left to the system: {problem.message}"))
                 continue
-            faults.append(Problem(target.sid, "value", problem.code, f"{target.connection}:{target.mapping.stream} (new), "
-                                  f"field {codec.vendor}: {problem.message}", codec.vendor, hash_of(value), {"direction": "out"}))  # fmt: skip
+            fault = Problem(target.sid, "value", problem.code, f"{target.connection}:{target.mapping.stream} (new), "
+                            f"field {codec.vendor}: {problem.message}", codec.vendor, hash_of(value), {"direction": "out"})  # fmt: skip
+            if codec.required or name in ESSENTIAL or held is None:
+                faults.append(fault)
+            else:  # that field waits in quarantine, and the person does not wait with it
+                outcome.problems.append(fault)
+                held.update(NAME_PARTS if name == "full_name" else (name,))
             continue
         if person.refused.get((target.sid, codec.vendor)) == hash_of(raw):
             outcome.refused.add((target.sid, codec.vendor))

@@ -6,7 +6,7 @@ of sides that said nothing. Anything that is not plain is left to build.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from smarksync.model import ABSENT, ValueProblem
@@ -15,7 +15,7 @@ from .job import JobRules, Person
 from .reasons import reason_of
 from .reconcile import Rule, blank
 from .rows import Outcome, Row
-from .side import Side, names_by_vendor
+from .side import Side, names_by_vendor, seen_by
 
 _PLAIN = {"s", "e"}
 #: guards count what is done to these: build names it
@@ -55,25 +55,32 @@ def _creates(person: Person, job: JobRules) -> bool:
 def _edits(person: Person, job: JobRules, mover: Side) -> dict[str, Any] | None:
     """{field: new value, or ABSENT where it only looks different}; None when a rule has to be asked."""
     by_vendor = names_by_vendor(mover.mapping)
-    rules = job.rules
-    agreed = person.agreed
-    names = sorted(n for vendor in mover.memo.get("s") or () for n in by_vendor.get(vendor, ()) if n in rules)
+    rules, agreed, fields = job.rules, person.agreed, mover.mapping.fields
+    names = [n for vendor in mover.memo.get("s") or () for n in by_vendor.get(vendor, ()) if n in rules]
     values: dict[str, Any] = {}
-    for name in names:
+    for name in sorted(names):
+        base = agreed.get(name)
         try:
-            value = mover.observed(name, agreed)
+            value = _observed(mover, fields[name], agreed, base)
         except ValueProblem:
             return None
-        base = agreed.get(name)
         if value is ABSENT or value == base:
             values[name] = ABSENT
             continue
         if not _speaks(rules[name], mover) or name in job.special or name in _GUARDED:
             return None
-        if mover.mapping.fields[name].currency_vendor is not None or blank(value) or job.equal(name, value, base):
+        if fields[name].currency_vendor is not None or blank(value) or job.equal(name, value, base):
             return None
         values[name] = value
     return values
+
+
+def _observed(mover: Side, codec: Any, agreed: Mapping[str, Any], base: Any) -> Any:
+    """As Side.observed, for a field that the side shows and whose base is what was agreed."""
+    if not codec.read or codec.inward_in is not None:
+        return mover.observed(codec.name, agreed)
+    value = codec.inward(codec.raw(mover.memo["s"]))
+    return base if value is ABSENT or codec.means(value, base) else value
 
 
 def _speaks(rule: Rule, mover: Side) -> bool:
@@ -82,7 +89,7 @@ def _speaks(rule: Rule, mover: Side) -> bool:
 
 
 def _outcome(
-    person: Person, job: JobRules, mover: Side, settled: Iterable[Side], values: dict[str, Any]
+    person: Person, job: JobRules, mover: Side, settled: Sequence[Side], values: dict[str, Any]
 ) -> Outcome | None:
     outcome = Outcome(examined=list(values))
     moved = {name: value for name, value in values.items() if value is not ABSENT}
@@ -96,10 +103,12 @@ def _outcome(
             continue
         row.values = {name: moved[name] for name in row.fields}
         row.why = {name: why[name] for name in row.fields}
-        row.won = {mover.key: list(row.fields)}
+        row.won = {mover.key: row.fields}
         row.reason = reason_of([f"{name}: {why[name]['how']} ({mover.connection})" for name in row.fields])
         outcome.rows.append(row)
         written.update(row.fields)
+    if len(settled) == len(outcome.rows) == 1 and len(written) == len(moved):
+        outcome.rows[0].alone = {**seen_by(mover), "memo": _left(mover, moved), "target": seen_by(settled[0])["seen"]}
     for name, value in moved.items():
         if name not in written:
             outcome.local_fields.append(name)
@@ -126,12 +135,27 @@ def _row(person: Person, side: Side, moved: dict[str, Any]) -> Row | None:
             raw = codec.outward(value)
         except ValueProblem:
             return None
-        if blank(raw):
+        if not raw and blank(raw):
             return None
         row.after[codec.vendor] = raw
         row.before[codec.vendor] = None if shown is ABSENT else shown
         row.fields.append(name)
     return row
+
+
+def _left(mover: Side, moved: Mapping[str, Any]) -> dict[str, Any]:
+    """What the mover still has to remember once its edits are agreed."""
+    fields = mover.mapping.fields
+    over = {
+        codec.vendor
+        for name, value in moved.items()
+        if (codec := fields[name]).agrees(codec.raw(mover.memo["s"]), value)
+    }
+    return {
+        part: left
+        for part in ("s", "e")
+        if (left := {v: x for v, x in mover.memo.get(part, {}).items() if v not in over})
+    }
 
 
 def _why(rule: Rule, mover: Side, name: str) -> dict[str, Any]:

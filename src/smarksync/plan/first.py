@@ -13,7 +13,7 @@ from .consent import CONSENT_FIELDS
 from .job import JobRules, Person, Target
 from .reconcile import blank
 from .rows import Outcome, Row
-from .side import Side, names_by_vendor
+from .side import Side, codecs_by_vendor, names_by_vendor, seen_by, wire_of
 
 _PLAIN = {"n", "s", "e", "x"}
 _KNOWN = frozenset({"external_id", *CONSENT_FIELDS})
@@ -36,7 +36,7 @@ def first(person: Person, job: JobRules) -> Outcome | None:
     if problems or not ways.barred.isdisjoint(values):
         return None
     names = ways.open
-    decided = {name: value for name, value in values.items() if name in names and not blank(value)}
+    decided = {name: value for name, value in values.items() if name in names and (value or not blank(value))}
     return _outcome(person, job, side, decided)
 
 
@@ -77,7 +77,7 @@ def _outcome(person: Person, job: JobRules, side: Side, decided: dict[str, Any])
         row.won = {side.key: []}
         outcome.rows.append(row)
     if len(outcome.rows) == 1 and len(person.agreed) == 1:  # our id, and nothing besides
-        outcome.rows[0].alone = {"seen": side.fp.hex() if side.fp else None, "memo": _left(side, decided)}
+        outcome.rows[0].alone = {**seen_by(side), "memo": _left(side, decided)}
     if not outcome.rows:
         outcome.local_values, outcome.local_whole = decided, True
         outcome.local_fields = list(decided)
@@ -107,7 +107,9 @@ def _left(side: Side, decided: Mapping[str, Any]) -> dict[str, Any]:
     """What the source still has to remember once ``decided`` is agreed: values that look different from it."""
     seen = side.memo.get("s") or {}
     names = names_by_vendor(side.mapping)
-    if all(decided.get(names[vendor][0]) == raw and len(names[vendor]) == 1 for vendor, raw in seen.items()):
+    unlike = [v for v, raw in seen.items() if decided.get(names[v][0]) != raw or len(names[v]) > 1]
+    codecs = codecs_by_vendor(side.mapping)
+    if all(v in codecs and codecs[v].agrees(codecs[v].raw(seen), wire_of(codecs[v], decided)) for v in unlike):
         return {}
     settled = Side(side.sid, side.rid, side.eid, side.mapping, dict(side.memo))
     settled.settle_whole(decided)

@@ -108,9 +108,11 @@ def _of(count: int, linked: int, limit: Limit) -> str:
 
 
 def emptied(before: int | None, now: int | None, limit: Limit | None) -> bool:
-    """A side that had more than N rows shows less than P of them."""
+    """A side that had more than N rows shows less than P of them, or one that had any shows none at all."""
     if before is None or now is None or limit is None:
         return False
+    if now == 0:
+        return before > 0
     return before > (limit.count or 0) and now < (limit.share if limit.share is not None else 0.5) * before
 
 

@@ -45,12 +45,13 @@ def key_values(alternative: str | Sequence[str], values: Mapping[str, Any]) -> s
     if alternative == OWNER:
         email = values.get("email")  # who has left keeps no place for who came after
         return str(email).casefold() if email and values.get("active") is not False else None
+    if alternative == "email" and (email := values.get("email")).__class__ is str:  # most keys by far
+        # info@ is nobody's: only together with the last name (see role_key)
+        return email.casefold() if email and not is_role_address(email) else None
     parts = parts_of(alternative)
     found = [values.get(p) for p in parts]
     if any(v is None or v == "" or isinstance(v, (list, bool)) for v in found):
         return None
-    if parts == ["email"] and is_role_address(str(found[0])):
-        return None  # info@ is nobody's: only together with the last name (see role_key)
     return "\x1f".join(str(v).casefold() for v in found)
 
 

@@ -14,8 +14,8 @@ class Row:
     ``after`` and ``before`` are vendor values by vendor field. ``values`` are the canonical values that
     become agreed when the row is settled; ``taken`` the bases to move then, by side key and field (values
     that were beaten), ``won`` the fields whose base becomes the new value; ``whole`` says that every field of the entity is settled with it (a create). ``why`` gives winner,
-    rule, time and beaten values by field. ``alone`` says of a create that nothing but its one source is concerned: the
-    fingerprint that the source showed, and what stays remembered of it (see first.py).
+    rule, time and beaten values by field. ``alone`` says that nothing but one source and the written record is
+    concerned: ``seen`` and ``target`` are the fingerprints that they showed, ``memo`` what stays remembered of the source.
     """
 
     op: str

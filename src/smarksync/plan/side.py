@@ -339,6 +339,11 @@ class Side:
             self.memo.pop(key, None)
 
 
+def seen_by(side: Side) -> dict[str, str | None]:
+    """The fingerprint that a side showed when it was decided about, as JSON can carry it."""
+    return {"seen": side.fp.hex() if side.fp else None}
+
+
 def columns(codec: Codec, raw: Any) -> dict[str, Any]:
     """A vendor value by its vendor fields: one, or two for an amount with its currency (a null currency is left out)."""
     if codec.currency_vendor is None:

@@ -26,6 +26,8 @@ class Fault:
     path: str | None = None
     when: Callable[[Request], bool] | None = None
     reply: Answer | None = None
+    #: called when it happened, before anything is sent (to kill whoever asked)
+    then: Callable[[], object] | None = None
     seen: int = 0
 
     def fits(self, request: Request) -> bool:

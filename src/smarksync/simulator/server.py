@@ -282,6 +282,8 @@ class _Handler(BaseHTTPRequestHandler):
             reply, write = simulator.handle(request)
             if fault is not None:
                 reply = None if fault.what == "drop_after" else fault.reply or reply
+        if fault is not None and fault.then is not None:
+            fault.then()
         simulator.calls.append(Call(request.method, request.path, query, reply.status if reply else 0, write))
         if reply is None:
             self.close_connection = True

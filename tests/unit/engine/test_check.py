@@ -15,6 +15,7 @@ from smarksync.errors import ConfigError
 from smarksync.kit.session import OpenSession
 from smarksync.plugin import (
     AuthFailed,
+    Can,
     Choice,
     ConnectorSpec,
     FieldInfo,
@@ -239,3 +240,15 @@ def test_a_rule_that_does_nothing_is_a_failure(world: Any) -> None:
     assert found["exit_code"] == 2
     (finding,) = findings(found)
     assert "the rule for website does nothing" in finding["say"]
+
+
+def test_a_delete_policy_that_a_system_cannot_carry_out_is_named_with_what_it_can(world: Any) -> None:
+    world.b.streams["leads"].can -= {Can.ARCHIVE}
+    world.write(world.file.read_text() + "    deletes: {sales: archive}\n")
+    found = asked(world)
+    (finding,) = findings(found)
+    assert found["exit_code"] == 2
+    assert "`deletes: archive`: sales:leads cannot archive records." in finding["say"]
+    assert finding["do"] == "Write `delete` or `unlink` or `ignore` there."
+    with pytest.raises(ConfigError, match="cannot archive"):
+        world.run()

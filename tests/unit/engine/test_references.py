@@ -65,10 +65,10 @@ class World:
     def config(self, accounts: str) -> None:
         (self.folder / "smarksync.yaml").write_text(CONFIG.replace("ACCOUNTS", accounts))
 
-    def run(self) -> Result:
+    def run(self, **options: Any) -> Result:
         self.clock.advance(60)
         result = execute(
-            load(self.folder / "smarksync.yaml"), Options(threads=False), registry=Registry([MemoryPlugin()]),
+            load(self.folder / "smarksync.yaml"), Options(threads=False, **options), registry=Registry([MemoryPlugin()]),
             make_session=lambda name, settings: OpenSession(name, root=str(self.folder)), now=self.clock,
         )  # fmt: skip
         result.run.ledger.close()
@@ -117,3 +117,23 @@ def test_a_person_waits_for_a_company_that_has_no_record_there_yet(world: World)
     world.config(accounts="always")
     assert world.run().exit_code == 0
     assert world.only(world.sales, "leads")["AccountId"] == world.only(world.sales, "accounts")["id"]
+
+
+def test_only_one_person_is_synced_with_their_company_and_nothing_else(world: World) -> None:
+    acme = world.marketing.insert("companies", name="Acme", domain="acme.example")
+    bolt = world.marketing.insert("companies", name="Bolt", domain="bolt.example")
+    world.marketing.insert("contacts", email="ada@acme.example", name="Lovelace", company_id=acme)
+    world.marketing.insert("contacts", email="bob@bolt.example", name="Noyce", company_id=bolt)
+    world.run(only="ada@acme.example")
+    account = world.only(world.sales, "accounts")
+    assert account["Name"] == "Acme"
+    assert world.only(world.sales, "leads")["AccountId"] == account["id"]
+    first = next(rid for rid, row in world.marketing.rows("contacts").items() if row["email"] == "ada@acme.example")
+    world.marketing.edit("contacts", first, company_id=bolt)
+    world.marketing.edit("companies", acme, name="Acme Holding")
+    world.run(only="ada@acme.example")
+    names = {rid: row["Name"] for rid, row in world.sales.rows("accounts").items()}
+    assert names[world.only(world.sales, "leads")["AccountId"]] == "Bolt"
+    assert sorted(names.values()) == ["Acme", "Bolt"] or "Acme Holding" in names.values()
+    world.run()
+    assert len(world.sales.rows("leads")) == 2

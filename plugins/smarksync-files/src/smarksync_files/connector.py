@@ -37,7 +37,7 @@ from .table import Row, Table
 
 _PAGE = 1000  # rows handed over at once; the file itself is read in one go
 _READS = frozenset({Can.FIND, Can.FETCH})
-_WRITES = frozenset({Can.CREATE, Can.UPDATE, Can.ARCHIVE, Can.DELETE, Can.CONDITIONAL, Can.UPSERT_BY_KEY})
+_WRITES = frozenset({Can.CREATE, Can.UPDATE, Can.DELETE, Can.CONDITIONAL, Can.UPSERT_BY_KEY})
 _CURSOR: Cursor = {"v": 1}
 _SUFFIX = {"csv": CsvTable.suffix, "jsonl": JsonlTable.suffix}
 

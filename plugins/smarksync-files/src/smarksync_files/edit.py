@@ -39,7 +39,7 @@ class Edit:
         try:
             if write.op is Op.CREATE:
                 return self._create(write)
-            if write.op in (Op.UPDATE, Op.ARCHIVE, Op.DELETE):
+            if write.op in (Op.UPDATE, Op.DELETE):
                 return self._touch(write)
         except Unfit as error:
             return Receipt(

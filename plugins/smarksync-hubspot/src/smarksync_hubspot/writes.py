@@ -127,7 +127,7 @@ class _Batch:
         creates: list[tuple[Write, dict[str, Any]]] = []
         for row in self._rows:
             properties = self._properties(row)
-            ours = row.key or properties.get(OUR_ID)
+            ours = properties.get(OUR_ID) or row.key
             one: dict[str, Any] = {"properties": properties, "objectWriteTraceId": row.ref}
             if ours and keyed:
                 upserts.append((row, {"id": ours, "idProperty": OUR_ID, **one}))
@@ -376,7 +376,7 @@ class _Names:
     def __init__(self, rows: Sequence[tuple[Write, dict[str, Any]]]) -> None:
         self._by_ref = {row.ref: row for row, _ in rows}
         self.by_id = {str(one["id"]): row for row, one in rows if one.get("id")}
-        self._by_ours = {row.key: row for row, _ in rows if row.key}
+        self._by_ours = {str(one["id"]): row for row, one in rows if one.get("idProperty")}
         self._by_email = {
             one["properties"]["email"].lower(): row for row, one in rows if one["properties"].get("email")
         }

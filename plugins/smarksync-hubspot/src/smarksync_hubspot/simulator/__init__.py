@@ -13,17 +13,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any, ClassVar
 
 from smarksync.simulator import Answer, Request, Window
 
+from ..rows import sent
 from .account import Account
 from .quirks import Quirks
-from .schema import TYPES
+from .schema import STAMP, TYPES
 from .seed import fill, submission
-from .store import Row, Store
+from .store import Row, Store, iso
 from .values import correlation, error
 
 __all__ = ["HubSpotSimulator", "Quirks"]
@@ -51,7 +53,8 @@ class HubSpotSimulator(Account):
 
     def __init__(self, *, quirks: Quirks | None = None, per_ten_seconds: int = 100, **how: Any) -> None:
         super().__init__(**how)
-        self.quirks = quirks or Quirks()
+        # without people it is an account for tests: prepared, and with nothing to wait for
+        self.quirks = quirks or (Quirks() if self.size else Quirks(index_lag=0, has_our_properties=True))
         self.store = Store(self.now, self.quirks)
         self.owners, self.lists, self.members = {}, {}, {}
         self.subscriptions, self.statuses = {}, {}
@@ -149,16 +152,41 @@ class HubSpotSimulator(Account):
             found = self.submissions.setdefault(guid, [])
             found.append(submission(email, len(found), int(self.now().timestamp() * 1000)))
 
+    # ---- the hooks of the conformance kit
+
+    def contract_seed(self, kind: str, rows: Sequence[Mapping[str, Any]]) -> list[str]:
+        """Somebody enters rows."""
+        return [self.create(kind, **{name: sent(value) or None for name, value in row.items()}) for row in rows]
+
+    def contract_edit(self, kind: str, rid: str, fields: Mapping[str, Any]) -> None:
+        """Somebody changes a row."""
+        self.edit(kind, rid, **{name: sent(value) or None for name, value in fields.items()})
+
+    contract_delete = archive
+    contract_merge = merge
+
+    def contract_empty_pages(self, kind: str) -> None:
+        """Every second page is empty."""
+        self.quirks.empty_pages = 2
+
+    def contract_late(self, kind: str, row: Mapping[str, Any]) -> str:
+        """A row that was entered a minute ago, and that search shows only now."""
+        (rid,) = self.contract_seed(kind, [row])
+        found = self.store.rows[kind][rid]
+        found.updated -= timedelta(minutes=1)
+        found.properties[STAMP[kind]] = iso(found.updated)
+        return rid
+
     # ---- each call
 
     def handle(self, request: Request) -> tuple[Answer, bool]:
         """Dated paths are the same calls under other names (crm.md 2.1)."""
-        found = _DATED.fullmatch(request.raw)
+        raw = request.raw.rstrip("/")  # HubSpot's own library asks for /crm/v3/owners/
+        found = _DATED.fullmatch(raw)
         if found and found[1] in _NUMBERED:
             raw = _NUMBERED[found[1]] + found[2]
+        if raw != request.raw:
             request = replace(request, raw=raw)
-        elif request.raw.startswith("/crm/v3/objects/0-"):
-            pass  # type ids are names, too
         return super().handle(request)
 
     def before(self, request: Request) -> Answer | None:

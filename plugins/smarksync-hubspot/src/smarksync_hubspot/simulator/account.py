@@ -158,7 +158,7 @@ class Account(Relations):
     @route("GET", "/crm/v3/owners", query=("limit", "after", "archived", "email"))
     def list_owners(self, request: Request) -> Answer:
         """Our own people; those who left only with ``archived=true``."""
-        archived, email = request.query.get("archived") == "true", request.query.get("email").lower()
+        archived, email = request.query.get("archived").lower() == "true", request.query.get("email").lower()
         rows = [
             owner
             for owner in self.owners.values()

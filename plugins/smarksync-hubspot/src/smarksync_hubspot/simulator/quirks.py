@@ -16,7 +16,7 @@ class Quirks:
     index_lag: float = 2.0
     #: search shows at most so many rows of one query (crm.md 2.5, 10,000-result cap)
     search_cap: int = 10_000
-    #: every n-th search page comes empty although more follow; 0 = never (crm.md 2.5, short or empty pages)
+    #: every n-th page of a search or list comes empty although more follow; 0 = never (crm.md 2.5, seen of search)
     empty_pages: int = 0
     #: ids sort as texts in search (crm.md 2.5, a hypothesis of Airbyte's investigators)
     lexicographic_ids: bool = True

@@ -19,6 +19,8 @@ _LIST_QUERY = ("limit", "after", "properties", "propertiesWithHistory", "associa
 class Records(Shared):
     """Routes of the objects API."""
 
+    listed = 0
+
     # ---- one by one
 
     @route("GET", "/crm/v3/objects/{kind}", query=_LIST_QUERY)
@@ -35,7 +37,7 @@ class Records(Shared):
         after = query.get("after", "0")
         if not after.isdigit():
             return error(400, f'Cannot deserialize value of type `long` from String "{after}"')
-        archived = query.get("archived", "false") == "true"
+        archived = query.get("archived").lower() == "true"
         wanted = self._wanted(kind, names_in(query.get("properties")))
         order, rows = self.store.order[kind], self.store.rows[kind]
         place = bisect_left(order, int(after))
@@ -45,6 +47,10 @@ class Records(Shared):
             if (row.archived is not None) == archived:
                 found.append(row)
             place += 1
+        self.listed += 1
+        if self.quirks.empty_pages and self.listed % self.quirks.empty_pages == 0 and found:
+            again = {"after": f"0{after}", "link": f"?after=0{after}"}  # the same place, by another name
+            return Answer(200, {"results": [], "paging": {"next": again}})
         page = found[:limit]
         targets = names_in(query.get("associations"))
         body: dict[str, Any] = {"results": [self._shown(kind, row, wanted, history, targets) for row in page]}
@@ -62,7 +68,9 @@ class Records(Shared):
     def get_record(self, request: Request) -> Answer:
         """One record, by id or unique property; by the id of a merged one, the survivor."""
         kind, query = self.kind(request), request.query
-        row = self._find(kind, request.params["id"], query.get("idProperty"), archived=query.get("archived") == "true")
+        row = self._find(
+            kind, request.params["id"], query.get("idProperty"), archived=query.get("archived").lower() == "true"
+        )
         if row is None:
             return self.missing()
         wanted = self._wanted(kind, names_in(query.get("properties")))

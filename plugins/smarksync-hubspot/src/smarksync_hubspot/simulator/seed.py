@@ -190,4 +190,4 @@ def _campaign_status(word: str) -> str:
 
 
 def _start(persons: list[Person]) -> Any:
-    return min(person.created_at for person in persons)
+    return min((person.created_at for person in persons), default=None)

@@ -27,6 +27,7 @@ class Rest(Org):
         )
 
     @route("GET", DATA + "/limits", query=())
+    @route("GET", DATA + "/limits/", query=())
     def limits_(self, request: Request) -> Answer:
         left = max(self.quirks.daily_requests - self.used, 0)
         return Answer(

@@ -13,10 +13,10 @@ TABLES = (
         sid INTEGER PRIMARY KEY, connection TEXT NOT NULL, object TEXT NOT NULL, entity TEXT NOT NULL,
         mapping TEXT, cursor TEXT, gone_cursor TEXT, observed_at TEXT, full_at TEXT, live INTEGER NOT NULL DEFAULT 0,
         shown INTEGER, UNIQUE (connection, object))""",
-    # rows read and not yet matched; the raw mapped fields
+    # rows read and not yet matched; the body is the JSON of the raw mapped fields, which the fingerprint was made of
     """CREATE TABLE inbox (
         seq INTEGER PRIMARY KEY AUTOINCREMENT, sid INTEGER NOT NULL, rid TEXT NOT NULL, fp BLOB NOT NULL,
-        body BLOB NOT NULL)""",
+        body BLOB NOT NULL, changed_at TEXT, changed_by TEXT, version TEXT)""",
     """CREATE TABLE entities (
         eid INTEGER PRIMARY KEY AUTOINCREMENT, ref TEXT NOT NULL UNIQUE, kind TEXT NOT NULL,
         state TEXT NOT NULL DEFAULT 'live', into_eid INTEGER, agreed TEXT NOT NULL, created_run TEXT)""",
