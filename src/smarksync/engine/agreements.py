@@ -84,6 +84,9 @@ def handoff(
     compiled = _compiled(config, job, update, [*lanes, *([task] if task is not None else [])], run)
     compiled.work, compiled.late = Handoff(run, config, job, rooms), frozenset(late)
     compiled.observes = tuple(lane for lane in facts if lane is not task)
+    compiled.waits_for = frozenset(
+        n for n, j in config.jobs.items() if j.kind == "sync" and not config.handoffs_flow(n)
+    )
     return compiled
 
 
