@@ -23,6 +23,7 @@ from smarksync.mapping import (
     compile_mapping,
     load_preset,
     object_mapping,
+    with_personas,
 )
 from smarksync.plugin import ConnectorSpec, FieldInfo, StreamSpec
 
@@ -172,6 +173,7 @@ class Workshop:
             ]
         entities = self.config.schema_
         mapping = self._without_owners(connection, mapping)
+        mapping = with_personas(mapping, {id: one.name for id, one in self.config.personas.items()}, live)
         return compile_mapping(
             connection, spec, mapping, live, entities[mapping.entity], country=self.config.defaults.country,
             currency=self.config.currency, transforms=catalogue(self.registry.transforms()),

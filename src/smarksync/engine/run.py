@@ -17,6 +17,7 @@ from smarksync.config import Config
 from smarksync.errors import SmarkSyncError, SystemFailure
 from smarksync.ledger import lease, runs, states
 from smarksync.ledger.db import Ledger
+from smarksync.log import at
 
 from . import (
     apply,
@@ -199,7 +200,7 @@ def _stop(run: Run, job: JobRun, trips: Sequence[Any]) -> None:
     else:
         release.hold(run, job)
     what = "\n".join(f"  {trip.text}" for trip in trips)
-    held = f" Held since {since}." if since else ""
+    held = f" Held since {at(since)}." if since else ""
     job.stop_text = (
         f"Job {job.name} was stopped by a guard before its first write.{held}\n{what}\n"
         f"  Look at it with `smarksync plan {job.name}`; to let it pass once: `smarksync run {job.name} {allow}`."
