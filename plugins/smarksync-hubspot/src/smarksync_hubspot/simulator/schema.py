@@ -183,6 +183,8 @@ DEFAULTS: Mapping[str, tuple[str, ...]] = {
     ),
 }
 STAMP = {kind: "lastmodifieddate" if kind == "contacts" else "hs_lastmodifieddate" for kind in TYPES}
+#: what people called the options that HubSpot names by itself
+LABELS = {"persona_1": "IT administrator", "persona_2": "Executive sponsor"}
 #: primary association types; from, to → (type id, label); then unlabelled ones (crm.md 2.7)
 PRIMARY: Mapping[tuple[str, str], tuple[int, str]] = {
     ("contacts", "companies"): (1, "Primary"),
@@ -236,7 +238,12 @@ def definition(
         "description": "",
         "groupName": "information",
         "options": [
-            {"label": value.replace("_", " ").title(), "value": value, "displayOrder": place, "hidden": False}
+            {
+                "label": LABELS.get(value) or value.replace("_", " ").title(),
+                "value": value,
+                "displayOrder": place,
+                "hidden": False,
+            }
             for place, value in enumerate(options)
         ],
         "displayOrder": -1,
