@@ -158,7 +158,10 @@ def _job(run: Run, job: JobRun) -> None:
         if trips:
             _stop(run, job, trips)
             return
-        if run.options.dry_run:
+        stopped = [one.name for one in run.jobs if one.stopped_by is not None and one.name in job.waits_for]
+        if run.options.dry_run or stopped:
+            if stopped:
+                job.stop_text = f"Job {job.name} waits, because {', '.join(stopped)} was stopped and the config says `handoffs: hold`."
             release.hold(run, job)
             return
         release.release(run, job, top)
