@@ -35,6 +35,8 @@ STAGES: Mapping[str, tuple[str, str, str]] = {
     "closedlost": ("Closed Lost", "true", "0.0"),
 }
 PIPELINE = "default"
+#: personas have labels that people give, and values that HubSpot counts
+PERSONAS = {"persona_1": "IT admin", "persona_2": "Executive"}
 
 _COMMON = """
 hs_object_id number ro
@@ -236,7 +238,12 @@ def definition(
         "description": "",
         "groupName": "information",
         "options": [
-            {"label": value.replace("_", " ").title(), "value": value, "displayOrder": place, "hidden": False}
+            {
+                "label": PERSONAS.get(value) or value.replace("_", " ").title(),
+                "value": value,
+                "displayOrder": place,
+                "hidden": False,
+            }
             for place, value in enumerate(options)
         ],
         "displayOrder": -1,
