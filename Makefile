@@ -11,7 +11,7 @@ PIP := $(BIN)/python -m pip
 
 .PHONY: help install demo test lint types docs wheel bench bench-marketo browser live machine mutants clean
 help:
-	@echo 'make demo      install into .venv and sync two bundled systems'
+	@echo 'make demo      install into .venv and keep two simulated systems in agreement'
 	@echo 'make test      install into .venv and run the tests'
 	@echo 'make lint      ruff'
 	@echo 'make types     mypy --strict'

@@ -326,7 +326,7 @@ def test_the_architecture_page_has_the_floors_of_the_test() -> None:
 def test_the_page_of_a_plugin_names_its_settings_and_objects(plugin: str) -> None:
     module = importlib.import_module(plugin.replace("-", "_"))
     text = (ROOT / "plugins" / plugin / "README.md").read_text("utf-8")
-    named_here = set(re.findall(r"`([a-z_.]+)`|^ +([a-z_]+):", text, re.M))
+    named_here = set(re.findall(r"`([A-Za-z_.]+)`|^ +([a-z_]+):", text, re.M))
     words = {word for pair in named_here for word in pair if word}
     for spec in module.smarksync_connectors():
         assert set(spec.settings.model_fields) - words == set()

@@ -46,7 +46,7 @@ def simulate(
     except OSError as problem:
         raise UsageError(f"Port {port} cannot be used: {problem.strerror}.", hint="Name another, or none.") from None
     out = settings.out
-    ended = _ended()
+    over = ended()
     try:
         out.line(f"{out.style('head', vendor)} at {simulator.url}, with made-up people. Ctrl-C ends it.")
         out.line()
@@ -57,7 +57,7 @@ def simulate(
         out.line("# or, in a config of your own:")
         for line in _config(vendor, simulator.settings):
             out.line(line)
-        while not ended.wait(3600):
+        while not over.wait(3600):
             pass
     finally:
         simulator.stop()
@@ -95,9 +95,9 @@ def _others(registry: Any) -> str:
     return ", ".join(found)
 
 
-def _ended() -> threading.Event:
+def ended() -> threading.Event:
     """Set by Ctrl-C, or by a polite request to end: both are the way to end it, and no failure."""
-    ended = threading.Event()
+    over = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: ended.set())
-    return ended
+        signal.signal(number, lambda *_: over.set())
+    return over

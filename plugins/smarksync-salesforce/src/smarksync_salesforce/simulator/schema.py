@@ -28,9 +28,7 @@ _STAGES = (
 )
 _LIFECYCLE = "subscriber|lead|mql|sal|sql|opportunity|customer|evangelist|recycled|disqualified|lost"
 _JOURNEY = "awareness_early|awareness_late|consideration_early|consideration_late|decision_early|decision_late"
-_HANDOFF = (
-    "none|qualified|offered|accepted|rejected|working|sql|opportunity|won|lost|recycled|disqualified|merged|withdrawn"
-)
+_HANDOFF = "none|qualified|offered|accepted|rejected|working|sql|opportunity|won|lost|recycled|merged|withdrawn"
 #: what an administrator adds for SmarkSync (README.md of the plugin)
 _OUR_ID = "SmarkSync_Id__c string(64) externalid unique custom\n"
 _OURS = f"""
