@@ -62,7 +62,7 @@ def test_the_first_screen_shows_what_the_demo_says(tmp_path: Path) -> None:
 def test_the_quickstart_does_what_it_says(tmp_path: Path) -> None:
     """Its blocks are typed one after the other, in a copy of the configs; `make install` has been done."""
     text = (ROOT / "README.md").read_text("utf-8")
-    part = text[text.index("## Five minutes") : text.index("## Ghost and BottleCRM")]
+    part = text[text.index("## Five minutes") : text.index("## HubSpot or Marketo")]
     shutil.copytree(ROOT / "configs", tmp_path / "configs")
     script = ["set -euo pipefail"]
     expected = []
@@ -87,6 +87,50 @@ def test_the_quickstart_does_what_it_says(tmp_path: Path) -> None:
     assert expected
     assert [line for line in expected if not any(one.startswith(line) for one in said)] == []
     assert "grace@example.com" in (tmp_path / "quickstart" / "sales" / "leads.csv").read_text("utf-8")
+
+
+def test_the_rehearsal_with_two_vendors_does_what_it_says(tmp_path: Path) -> None:
+    """The first block starts simulators, each in a process of its own, on any free port; the second is typed after it."""
+    text = (ROOT / "README.md").read_text("utf-8")
+    part = text[text.index("## HubSpot or Marketo") : text.index("## Ghost and BottleCRM")]
+    starts, typed = (body for language, body in FENCE.findall(part) if language == "sh")
+    shutil.copytree(ROOT / "configs", tmp_path / "configs")
+    env = {**os.environ, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}", "NO_COLOR": "1"}
+    env.pop("SMARKSYNC_CONFIG", None)
+    running = []
+    try:
+        for line in starts.splitlines():
+            words = re.sub(r"--port \d+", "--port 0 --people 30", line.split(" #")[0]).split()
+            running.append(
+                subprocess.Popen(
+                    words, env=env, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+                )
+            )
+        for process in running:
+            assert process.stdout is not None
+            for line in process.stdout:
+                if match := re.match(r"export (\w+)=(.*)", line):
+                    env[match[1]] = match[2].strip()
+                elif len(env.keys() & {"HUBSPOT_TOKEN", "SALESFORCE_CLIENT_SECRET"}) > running.index(process):
+                    break
+        done = subprocess.run(
+            ["bash", "-c", f"set -euo pipefail\n{typed}"],
+            cwd=tmp_path,
+            env=env,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=180,
+        )
+    finally:
+        for process in running:
+            process.terminate()
+            process.wait(30)
+            assert process.stdout is not None
+            process.stdout.close()
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.rstrip().splitlines()[0].startswith("Config ")
+    assert "Done: nothing to write, the systems agree." in done.stdout  # the fast lane, right after
 
 
 # -- every command that a page shows ------------------------------------------------------------------------------

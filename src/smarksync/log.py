@@ -118,3 +118,8 @@ def _json(_logger: Any, _level: str, event: _Event) -> str:
     import orjson
 
     return orjson.dumps(event, default=str).decode()
+
+
+def at(moment: str) -> str:
+    """A stored instant for people, to the minute: ``2026-11-22 07:05 UTC``."""
+    return f"{moment[:16].replace('T', ' ')} UTC"

@@ -152,7 +152,15 @@ def main() -> None:
     parser.add_argument(
         "--agreement", type=int, nargs="?", const=100_000, metavar="LEADS", help="report, dashboard, qualification"
     )
+    parser.add_argument(
+        "--vendors", type=int, nargs="?", const=20_000, metavar="PEOPLE", help="HubSpot into Salesforce, over HTTP"
+    )
     args = parser.parse_args()
+    if args.vendors:
+        import vendors
+
+        vendors.main(args.vendors)
+        return
     if args.agreement:
         import agreement
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from .oracle import CONSENT, Foreseen, Human, Key, Oracle, Wrong
+from .oracle import CONSENT, Foreseen, Human, Key, Oracle, Wrong, canonical
 from .world import RunSeen, World
 
 
@@ -31,6 +31,7 @@ def after_run(world: World, oracle: Oracle, foreseen: Foreseen, seen: RunSeen, b
     _writes(world, foreseen, seen)
     values(world, oracle)
     _questions(world, oracle, seen)
+    _history(world, oracle, foreseen)
     figures(seen)
 
 
@@ -44,7 +45,41 @@ def after_repair(world: World, oracle: Oracle, foreseen: Foreseen, seen: RunSeen
         raise Wrong(f"creates: nobody foresaw {made}")
     values(world, oracle)
     _questions(world, oracle, seen)
+    _history(world, oracle, foreseen)
     figures(seen)
+
+
+#: how far a standing is from silence (engine.md, Consent)
+_DOWN = {"no_claim": 0, "opted_in": 0, "opted_out": 1, "suppressed": 2}
+
+
+def _history(world: World, oracle: Oracle, foreseen: Foreseen) -> None:
+    """I4: a value that lost is in the audit. I9: consent moves down only by an act that the audit names."""
+    news = world.audit(oracle.heard)
+    people = eids_of(world, oracle)
+    joined = world.survivors()
+    for number, name, system, value in foreseen.beaten:
+        mine = {eid for eid, human in people.items() if human.number == number}
+        mine |= {eid for eid, into in joined.items() if into in mine}
+        if not any(eid in mine and _tells(world, body, name, system, value) for eid, body in news):
+            raise Wrong(f"audit: {value!r} of {system} lost as {name} of person {number}, and no row says so")
+    now = world.standing()
+    for eid, before in oracle.stood.items():
+        after = now.get(joined.get(eid, eid), "no_claim")
+        acts = [body["fields"]["email"] for e, body in news if e in (eid, joined.get(eid)) and body["op"] == "consent"
+                and "email" in body["fields"]]  # fmt: skip
+        if _DOWN[after] < _DOWN[before] and not any(act.get("evidence", 0) >= 2 and act.get("at") for act in acts):
+            raise Wrong(f"consent: entity {eid} went from {before} to {after} by no act that the audit names: {acts}")
+    oracle.stood, oracle.heard = now, int(world.sql("SELECT coalesce(max(id), 0) FROM audit")[0][0])
+
+
+def _tells(world: World, body: dict[str, Any], name: str, system: str, value: Any) -> bool:
+    """Whether an audit row says that the value was there and lost: as beaten, or as what a write replaced."""
+    why = (body.get("fields") or {}).get(name) or {}
+    if system in (why.get("beaten") or {}) and canonical(name, why["beaten"][system]) == value:
+        return True
+    replaced = (body.get("vendor") or {}).get(world.profile.kind(system).vendor(name)) or {}
+    return body.get("connection") == system and "before" in replaced and canonical(name, replaced["before"]) == value
 
 
 def _creates(world: World, oracle: Oracle, foreseen: Foreseen, seen: RunSeen, made: dict[str, list[Key]]) -> None:

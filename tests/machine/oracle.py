@@ -138,6 +138,8 @@ class Oracle:
         self.jobs = list(jobs)
         self.systems = systems
         self.humans: list[Human] = []
+        self.heard = 0  # of the audit, up to which row it was looked at
+        self.stood: dict[int, str] = {}  # where each entity stood with e-mail at that time
         self.doubts: dict[Key, Human] = {}
         self.looked: dict[tuple[str, str], datetime] = {}
         self.questions: set[tuple[int, str]] = set()

@@ -307,9 +307,18 @@ class World:
             found.setdefault(eid, set()).add((connection, obj, rid))
         return found
 
-    def audit(self) -> list[tuple[int, dict[str, Any]]]:
-        """(entity, body) in order."""
-        return [(eid, orjson.loads(body)) for eid, body in self.sql("SELECT eid, body FROM audit ORDER BY id")]
+    def audit(self, after: int = 0) -> list[tuple[int, dict[str, Any]]]:
+        """(entity, body) in order, of the rows after that number."""
+        sql = "SELECT eid, body FROM audit WHERE id > ? ORDER BY id"
+        return [(eid, orjson.loads(body)) for eid, body in self.sql(sql, (after,))]
+
+    def standing(self) -> dict[int, str]:
+        """{entity: where it stands with e-mail}."""
+        return dict(self.sql("SELECT eid, status FROM consent WHERE channel = 'email'"))
+
+    def survivors(self) -> dict[int, int]:
+        """{entity: the one that it was joined into}."""
+        return dict(self.sql("SELECT eid, into_eid FROM entities WHERE into_eid IS NOT NULL"))
 
     def questions(self) -> list[tuple[int, str, str, dict[str, Any]]]:
         """(entity, field, kind, body) of every open conflict."""

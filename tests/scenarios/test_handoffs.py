@@ -348,3 +348,120 @@ def test_signals_of_the_config_stand_in_for_the_defaults(office: Any) -> None:
         "contradictory signals: both are entered, the ladder's order decides"
     )
     o.quiet()
+
+
+# -- guards, the fast lane, explain ------------------------------------------------------------------------------
+
+
+def test_a_refused_lead_stays_qualified_and_is_not_sent_again(office: Any) -> None:
+    o = office()
+    ada = o.ready()
+    rule = o.faults.reject(lambda write: "handoff_state" in write.fields and write.id is None, times=None)
+    assert o.run().exit_code == 3
+    (case,) = o.cases()
+    assert case.state == "qualified" and not o.sales_rows() and not o.sales_rows("tasks")
+    ran = o.run()
+    assert not ran.sent["sales"], "nothing changed: it is not tried again"
+    (told,) = [job["handoffs"] for job in ran.report["jobs"] if "handoffs" in job]
+    assert (told["offered"], told["qualified_not_offered"]) == (0, 1)
+    o.faults.clear()
+    assert rule is not None
+    o.systems["marketing"].edit("people", ada, {"job_title": "Head of IT"})
+    assert o.run().exit_code == 0
+    assert o.cases()[0].state == "offered" and len(o.sales_rows("tasks")) == 1
+    o.quiet()
+
+
+def test_hand_offs_flow_past_a_stopped_sync_job_unless_they_are_told_to_wait(office: Any) -> None:
+    guards: dict[str, Any] = {"updates": {"count": 0, "share": 0}, "share": {"count": 0, "share": 0}}
+    o = office()
+    ada, record = o.ready(), None
+    o.run()
+    record = o.sales_rows()[0]["id"]
+    for handoffs, expected in (("hold", 1), ("flow", 2)):
+        o.config["jobs"]["people"]["guards"] = {**guards, "handoffs": handoffs}
+        o.config["jobs"]["handoff"]["guards"] = {"updates": {"count": 100, "share": 1}, "creates": {"count": 100, "share": 1},
+                                                 "share": {"count": 100, "share": 1}, "lifecycle_regressions": {"count": 9, "share": 1}}  # fmt: skip
+        o.systems["marketing"].edit("people", ada, {"job_title": f"Head of {handoffs}"})
+        if expected == 1:
+            o.ready("Bob Noyce")
+        ran = o.run()
+        assert ran.report["jobs"][0]["stopped_by"] is not None
+        assert len(o.sales_rows()) == expected
+    assert record
+
+
+def test_the_fast_lane_hands_over_and_leaves_the_rest(office: Any) -> None:
+    o = office()
+    ada = o.ready()
+    ran = o.run(only_handoffs=True)
+    assert [job["job"] for job in ran.report["jobs"]] == ["people", "handoff"]
+    assert len(o.sales_rows()) == 1 and o.person(ada)["handoff_state"] == "offered"
+
+
+def test_who_is_outside_where_is_not_handed_over(office: Any) -> None:
+    o = office()
+    o.config["jobs"]["people"]["where"] = {"marketing": 'lead.country != "FR"'}
+    o.ready("Jean Dupont", country="FR")
+    o.ready("Ada Lovelace")
+    o.run()
+    assert [lead["last_name"] for lead in o.sales_rows()] == ["Lovelace"]
+
+
+def test_one_open_case_per_product(office: Any) -> None:
+    o = office(
+        entities={"lead": {"fields": {"product": {"type": "enum", "values": ["scanner", "printer"]}}}},
+        agreement={"segments": {"product": {"of": "lead.persona", "values": ["scanner", "printer"]}}},
+    )
+    ada = o.ready(persona="scanner")
+    o.run()
+    o.systems["marketing"].edit("people", ada, {"persona": "printer"})
+    o.run()
+    assert [(case.product, case.state) for case in o.cases()] == [("scanner", "offered"), ("printer", "offered")]
+    assert len(o.sales_rows()) == 1
+    o.quiet()
+
+
+def test_scores_are_computed_and_fade_once_a_day(office: Any) -> None:
+    o = office(scoring=[
+        {"when": 'lead.job_title == "Head of IT"', "points": 25, "why": "seniority"},
+        {"when": 'count(activities, type="content_downloaded", within_days=90) >= 1', "points": 40, "why": "eBook", "decay": {"half_life_days": 30}},
+    ])  # fmt: skip
+    ada = o.ready(score=None, job_title="Head of IT")
+    o.did(ada, "content_downloaded")
+    o.run()
+    assert o.person(ada)["score"] == 65 and o.sales_rows()[0]["score"] == 65
+    o.quiet()
+    o.later(days=30)
+    o.run()
+    assert o.person(ada)["score"] == 45 and o.sales_rows()[0]["score"] == 45
+    assert o.cases()[0].state == "offered", "an offered lead stays with sales when its score falls"
+    o.quiet()
+
+
+def test_explain_tells_it_all(office: Any) -> None:
+    from smarksync.config import load
+    from smarksync.engine.explain import explain
+    from smarksync.engine.offline import Desk
+
+    o = office()
+    ada = o.ready()
+    o.did(ada, "content_downloaded", subject="The eBook")
+    o.lead("Bob Noyce")
+    o.run()
+    o.status(o.sales_rows()[0]["id"], "working")
+    o.run()
+    desk = Desk(load(o.root / "smarksync.yaml"), o.registry, o.reading, o.clock)
+    (person,) = explain(desk, "ada@lovelace.example")["people"]
+    told = person["agreement"]
+    assert told["definitions"][0]["definition"] == "mql@3" and told["definitions"][0]["passes"] is True
+    assert [move["state"] for move in told["cases"][0]["moves"] if move["state"] != "note"] == [
+        "qualified",
+        "offered",
+        "accepted",
+    ]
+    assert told["cases"][0]["owner"] == "anna" and told["activities"][-1]["subject"] == "The eBook"
+    (person,) = explain(desk, "bob@noyce.example")["people"]
+    (told,) = person["agreement"]["definitions"]
+    assert told["passes"] is False and "lead.score >= 60: no  (lead.score = 20)" in str(told["parts"])
+    assert person["agreement"]["route"]["owner"] == "ben"

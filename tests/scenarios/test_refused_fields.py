@@ -166,3 +166,20 @@ def test_an_address_that_somebody_else_has_asks_who_is_who_and_the_rest_goes_on(
     assert w.run().exit_code == 0
     assert w.conflicts() == [] and w.quarantine() == []
     assert entity_of(w.reading, "countess@example.com") == w.eid(ada)
+
+
+def test_people_who_look_at_the_entry_see_what_each_record_shows(world: Any) -> None:
+    from smarksync.config import load
+    from smarksync.engine.queues import values_of
+
+    w = world()
+    refuses(w)
+    ada = w.person("Ada Lovelace", "marketing sales", phone="+442079460000")
+    w.run()
+    w.edit(ada, "marketing", phone=BAD)
+    w.run()
+    desk = Desk(load(w.root / "smarksync.yaml"), w.registry, w.reading, w.clock)
+    assert values_of(desk.open(), w.quarantine()[0]) == {
+        f"marketing:people:{w.place(ada, 'marketing')[1]}": BAD,
+        f"sales:people:{w.place(ada, 'sales')[1]}": "+442079460000",
+    }

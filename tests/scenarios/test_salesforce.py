@@ -265,3 +265,18 @@ def test_missing_fields_are_printed_with_their_definitions(pair: Pair) -> None:
     assert "name `SmarkSync_Score__c`; type whole number" in said
     assert "name `SmarkSync_Id__c`; type text, length 64, unique, an external id" in said
     assert "name `HasOptedOutOfEmail`; type checkbox" in said
+
+
+def test_opt_out_reaches_the_lead_beside_the_contact(pair: Pair) -> None:
+    """One person, a contact and an open lead: two records of one object are a question, these two are not."""
+    contact = pair.known("Contact")
+    beside = pair.sim.add("Lead", LastName=contact["LastName"], Company="Elsewhere", Email=contact["Email"])
+    pair.run()
+    pair.settled()
+    assert pair.sim.get("Lead", beside)["Company"] == "Elsewhere"
+    pair.edit(contact["Email"], opted_out="true", title="Countess")
+    pair.run()
+    assert pair.sim.get("Contact", contact["Id"])["HasOptedOutOfEmail"] is True
+    assert pair.sim.get("Lead", beside)["HasOptedOutOfEmail"] is True
+    assert pair.sim.get("Contact", contact["Id"])["Title"] == "Countess" != pair.sim.get("Lead", beside)["Title"]
+    pair.settled()

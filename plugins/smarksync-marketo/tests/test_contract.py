@@ -13,8 +13,6 @@ from smarksync.testing.contract import Answer
 
 class TestMarketo(ConnectorContract):
     spec = SPEC
-    streams = ("leads",)
-    page_rows = 301
     fields: ClassVar[Mapping[str, Sequence[str]]] = {"leads": ("firstName", "lastName")}
     expired = Answer(
         200, {"requestId": "1#1", "success": False, "errors": [{"code": "602", "message": "Access token expired"}]}

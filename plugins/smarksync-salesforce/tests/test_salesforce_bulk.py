@@ -133,6 +133,16 @@ def test_many_updates_are_a_job_and_null_clears(org: Org) -> None:
     assert {r["Title"] for r in rows} == {"Countess"} and org.sim.count(path="/composite") == 0
 
 
+def test_duplicates_that_a_job_finds_are_looked_up_by_address(org: Org) -> None:
+    org.open(bulk_write_above=2)
+    rid = org.lead(Email="ada@example.com")
+    receipts = org.write(
+        Op.CREATE,
+        *({**row, "Email": f"{name}@example.com"} for name, row in zip(("ada", "bob"), _rows(2), strict=True)),
+    )
+    assert [r.result for r in receipts] == ["rejected", "created"] and receipts[0].duplicate_of == (rid,)
+
+
 def test_text_that_means_null_in_a_job_goes_another_way(org: Org) -> None:
     org.open(bulk_write_above=2)
     ids = org.leads(3)

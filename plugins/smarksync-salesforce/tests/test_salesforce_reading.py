@@ -225,6 +225,22 @@ def test_company_of_a_contact_is_that_of_its_account(org: Org) -> None:
     }
 
 
+@pytest.mark.parametrize("body", ["<html>Down for maintenance</html>", {"records": "none"}, [], {"records": []}])
+def test_page_that_is_none_ends_in_words(org: Org, body: object) -> None:
+    org.connector.describe("Lead")
+    org.sim.faults.garble(body, times=None, path="*/query")
+    with pytest.raises(Malformed):
+        org.pages()
+
+
+def test_page_that_breaks_off_is_asked_for_again(org: Org) -> None:
+    rid = org.lead()
+    org.connector.describe("Lead")
+    org.sim.faults.cut(path="*/query")
+    org.sim.faults.drop(after=True, path="*/query")
+    assert set(org.read()) == {rid}
+
+
 # ---- what left
 
 

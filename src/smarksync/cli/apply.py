@@ -49,6 +49,7 @@ def apply(
     result = perform(settings, options, quiet=quiet, review=reviewed)
     ledger = result.run.ledger
     try:
+        reviewed.remember(result.run, result.exit_code)
         waits = waiting(ledger, [job.name for job in result.run.jobs])
     finally:
         ledger.close()

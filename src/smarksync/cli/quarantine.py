@@ -60,13 +60,17 @@ def list_(
 @app.command()
 def show(ctx: typer.Context, number: _Id, json: _Json = False) -> int:
     """Show one entry: what is held and why, who could be meant, and every command that releases it."""
-    from smarksync.engine.queues import held_entry, the_held
+    from smarksync.engine.offline import Desk
+    from smarksync.engine.queues import held_entry, the_held, values_of
+    from smarksync.engine.timeline import shown
 
     settings: Globals = ctx.obj
     settings.json = json
     ledger = settings.ledger()
     try:
-        found = held_entry(ledger, the_held(ledger, [number])[0])
+        held = the_held(ledger, [number])[0]
+        found = held_entry(ledger, held)
+        found["values"] = values_of(Desk(settings.load(), settings.plugins(), ledger).open(), held)
     finally:
         ledger.close()
     if json:
@@ -77,6 +81,8 @@ def show(ctx: typer.Context, number: _Id, json: _Json = False) -> int:
     out.line(f"{out.style('head', f'Quarantine {number}')} ({found['kind']}, {found['code']}{job}, {found['state']})")
     out.line(f"  {found['message']}")
     out.line(f"  {_record(found)}, entity {found['entity']}" + (f", {found['who']}" if found["who"] else ""))
+    for record, value in found["values"].items():
+        out.line(f"  {record} shows {shown(value)}")
     for one in found["candidates"]:
         out.line(f"  could be {one['entity']}  {one['who']}  {', '.join(one['records'])}")
     out.line(f"  since {when(found['since'])}, run {found['run']}")

@@ -49,8 +49,9 @@ def summary(
 ) -> None:
     """The whole summary on stdout; what went wrong also when everything else is quiet (to stderr)."""
     out.line(headline(out, report))
+    told: set[str] = set()
     for job in report["jobs"]:
-        _job(out, job, planned=report["dry_run"])
+        _job(out, job, told, planned=report["dry_run"])
         _handoffs(out, job)
     _calls(out, report)
     for sentence in sentences:
@@ -68,14 +69,22 @@ def summary(
         out.line(out.style("dim", note))
 
 
-def _job(out: Output, job: Mapping[str, Any], *, planned: bool) -> None:
-    rows = [(f"{c}:{o}", counts) for c, objects in job["sides"].items() for o, counts in objects.items()]
+def _job(out: Output, job: Mapping[str, Any], told: set[str], *, planned: bool) -> None:
+    """One job's table. What several jobs read is told once; a later job names it again when it did something there."""
+    rows = [
+        (f"{c}:{o}", counts) for c, objects in job["sides"].items() for o, counts in objects.items()
+        if f"{c}:{o}" not in told or any(counts[f] for f in FIGURES[2:])
+    ]  # fmt: skip
+    told.update(name for name, _ in rows)
     figures = ("read", "unchanged", "planned", *FIGURES[2:]) if planned else FIGURES
     shown = [f for f in figures if f in ("read", "unchanged") or any(counts[f] for _, counts in rows)]
     if planned:
         shown = [f for f in shown if f != "held"]
     out.line()
     out.line(out.style("head", job["job"]))
+    if not rows:
+        out.line("  nothing to do")
+        return
     out.table(
         ("side", *shown),
         [(name, *(counts[f] for f in shown)) for name, counts in rows],

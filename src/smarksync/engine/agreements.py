@@ -24,6 +24,7 @@ from . import offers
 from .activities import Activities
 from .context import JobRun, Lane, Run
 from .handoff import Handoff
+from .memberships import Memberships
 from .offers import Rooms
 from .outcomes import Outcomes
 from .rules import compile_rules
@@ -41,7 +42,7 @@ def touches(job: Job, written: Mapping[str, Mapping[str, ObjectMapping]]) -> Ite
     """Each (connection, object) of people and facts that a job of the agreement reads or writes, for leases."""
     for name in job.connections:
         for obj, mapping in written[name].items():
-            if mapping.entity in ("lead", "activity", "membership"):
+            if mapping.entity in ("lead", "activity", "membership", "campaign"):
                 yield f"{name}:{obj}"
 
 
@@ -83,6 +84,9 @@ def handoff(
     compiled = _compiled(config, job, update, [*lanes, *([task] if task is not None else [])], run)
     compiled.work, compiled.late = Handoff(run, config, job, rooms), frozenset(late)
     compiled.observes = tuple(lane for lane in facts if lane is not task)
+    compiled.waits_for = frozenset(
+        n for n, j in config.jobs.items() if j.kind == "sync" and not config.handoffs_flow(n)
+    )
     return compiled
 
 
@@ -98,9 +102,14 @@ def outcomes(
         name=job.name, entity="lead", connections=(to,), targets={}, equal=_equal(run, lanes), skew=lambda _c: 0.0,
         rules={name: Rule(name=f"{job.name}.{name}", clear=True) for name in OUTCOMES if name in names},
     )  # fmt: skip
-    compiled = _compiled(config, job, rules, written, run)
+    lists = [
+        one
+        for one in facts
+        if one.stream.connection == to and (one.stream.entity == "membership" or Can.ASSOCIATE in one.spec.can)
+    ]
+    compiled = _compiled(config, job, rules, [*written, *(lists if job.lists else ())], run)
     compiled.work = Outcomes(config, job, rules)
-    compiled.observes = tuple(lane for lane in (*lanes, *facts) if lane not in written)
+    compiled.observes = tuple(lane for lane in (*lanes, *facts) if lane not in compiled.lanes)
     return compiled
 
 
@@ -122,6 +131,20 @@ def activities(
                      skew=lambda _c: 0.0)  # fmt: skip
     compiled = _compiled(config, job, rules, mine, run)
     compiled.work = Activities(config, job, mine)
+    compiled.observes = tuple(lane for lane in (*lanes, *facts) if lane not in mine)
+    return compiled
+
+
+def memberships(
+    run: Run, config: Config, job: Job, lanes: Sequence[Lane], facts: Sequence[Lane],
+    presets: Mapping[str, Preset | None],
+) -> JobRun:  # fmt: skip
+    """A memberships job, compiled: it writes memberships, or associations with lists, on every side."""
+    mine = [one for one in facts if one.stream.entity == "membership" or Can.ASSOCIATE in one.spec.can]
+    rules = JobRules(name=job.name, entity="lead", connections=tuple(job.connections), rules={}, targets={}, equal=_equal(run, lanes),
+                     skew=lambda _c: 0.0)  # fmt: skip
+    compiled = _compiled(config, job, rules, mine, run)
+    compiled.work = Memberships(config, job)
     compiled.observes = tuple(lane for lane in (*lanes, *facts) if lane not in mine)
     return compiled
 

@@ -15,7 +15,7 @@ from smarksync.model import ValueProblem, blank
 from smarksync.plan.side import codecs_by_vendor
 from smarksync.plugin import Can, Op, Receipt, Record, Write, WriteResult
 
-from . import refusals
+from . import facts, refusals
 from .context import JobRun, Lane, Run, instant
 from .intake import fingerprint
 from .observe import observe
@@ -102,11 +102,12 @@ def _batches(rows: Sequence[PlanRow], size: int) -> list[list[PlanRow]]:
     batch: list[PlanRow] = []
     names: set[str] = set()
     for row in rows:
-        if len(batch) >= size or (row.rid is not None and row.rid in names):
+        alone = row.rid is not None and row.op != "associate"  # a list takes many people at once
+        if len(batch) >= size or (alone and row.rid in names):
             batches.append(batch)
             batch, names = [], set()
         batch.append(row)
-        if row.rid is not None:
+        if alone and row.rid is not None:
             names.add(row.rid)
     return [*batches, batch] if batch else batches
 
@@ -214,6 +215,8 @@ def _still_wanted(run: Run, job: JobRun, lane: Lane, op: Op, rows: list[PlanRow]
     """Before a write: links that appeared meanwhile, look-ups before creates, re-reads of what was seen too long ago."""
     if op is Op.CREATE:
         return refusals.before_creates(run, job, lane, rows)
+    if facts.are(lane) or op is Op.ASSOCIATE:
+        return rows
     if Can.FETCH not in lane.spec.can:
         return rows
     if Can.CONDITIONAL in lane.spec.can:  # the system itself refuses to write over what we have not seen

@@ -14,7 +14,7 @@ from typing import Any
 
 from smarksync.alignment import handoff
 from smarksync.config import Job
-from smarksync.ledger import activities, audit, cases, plans, rotations, stages, states
+from smarksync.ledger import activities, audit, cases, memberships, plans, rotations, stages, states
 from smarksync.ledger.activities import Activity
 from smarksync.ledger.cases import NOTE, Case, Move
 from smarksync.ledger.plans import PlanRow
@@ -22,6 +22,7 @@ from smarksync.ledger.stages import Stage
 from smarksync.model.moments import micros
 from smarksync.plugin import Receipt
 
+from . import members
 from .context import Run
 from .notes import note
 from .queues import label
@@ -98,12 +99,15 @@ def enter(run: Run, have: Sequence[Move], new: Sequence[Move]) -> Case:
 
 def _tasks(run: Run, done: Sequence[Pair]) -> None:
     """A task is a fact: it is known from now on by its own record, and never matched with people."""
-    rows, notes, copied = [], [], []
+    rows, notes, copied, joined = [], [], [], []
     for row, receipt in done:
         lane = run.lanes[row.sid]
         rid = str(receipt.id)
         values = dict(row.body["task"])
         notes.append((row.eid, note(run, row._replace(rid=rid), receipt)))
+        if "member" in values:
+            joined.append(members.settled(run, row, receipt))
+            continue
         if "copy_of" in values:
             copied.append((lane.sid, rid, int(values["copy_of"])))
             continue
@@ -112,6 +116,7 @@ def _tasks(run: Run, done: Sequence[Pair]) -> None:
         moment = micros(at) if at else micros(run.now())
         rows.append(Activity(0, lane.sid, rid, row.eid, None, None, "task", moment, "sales", False, values))
     activities.put_copies(run.ledger, copied)
+    memberships.put(run.ledger, joined)
     known = _there(run, rows)
     activities.put(run.ledger, [one for one in rows if (one.sid, one.rid) not in known])
     audit.add(run.ledger, run.run_id, run.stamp(), notes)

@@ -32,6 +32,7 @@ _ABOUT = (
     (Throttled, "quota", "the account's limit; wait, or run less often"),
     (SystemFailure, "reach", "the network, the address in the config, or {name} itself"),
 )
+_LOCAL = "the settings of {name} in the config, or the files that they name"
 
 
 @dataclass(slots=True)
@@ -117,7 +118,7 @@ class _Checker:
             return one
         except SystemFailure as error:
             self.unseen.add(name)
-            _system(one, error)
+            _system(one, error, local=self._local(one.name))
             return one
         try:
             self._opened(one, opened)
@@ -137,12 +138,12 @@ class _Checker:
             for problem in report.problems:
                 one.fail("permissions", problem, "", f"whoever manages access to {one.name}", code=5)
             for warning in report.warnings:
-                one.warn("permissions", warning)
+                one.warn("found there", warning)
             if not report.ok and not report.problems:
                 one.fail("reach", "The connector says that it cannot work.", code=5)
         except SystemFailure as error:
             self.unseen.add(one.name)
-            _system(one, error)
+            _system(one, error, local=self._local(one.name))
             return
         for obj in self._objects(one.name):
             try:
@@ -153,7 +154,7 @@ class _Checker:
                     one.warn("permissions", f"{one.name}:{obj}: {error.message}", hint)
                     continue
                 self.unseen.add(one.name)
-                _system(one, error, obj)
+                _system(one, error, obj, local=self._local(one.name))
         left = getattr(getattr(opened.session, "counts", None), "budget_left", None)
         one.budget_left = one.budget_left if left is None else left
         if one.budget_left is not None and one.budget_left <= 0:
@@ -210,6 +211,14 @@ class _Checker:
             ]
             for c in job.connections
         }
+
+    def _local(self, connection: str) -> bool:
+        """Whether the connector asks no server: then a failure is no matter of the network."""
+        try:
+            settings = self.workshop.registry.spec(self.config.connections[connection].connector).settings
+        except ConfigError:
+            return False
+        return "path" in settings.model_fields
 
     def _entities(self, connection: str) -> set[str]:
         return {mapping.entity for mapping in self.workshop.written[connection].values()}
@@ -325,8 +334,10 @@ def _config(one: Checked, error: ConfigError) -> None:
         one.fail("config", problem, error.hint if error.problems else "", "the config")
 
 
-def _system(one: Checked, error: SystemFailure, obj: str | None = None) -> None:
+def _system(one: Checked, error: SystemFailure, obj: str | None = None, *, local: bool = False) -> None:
     about, whose = next((about, whose) for kind, about, whose in _ABOUT if isinstance(error, kind))
+    if local and about == "reach":
+        whose = _LOCAL
     place = f"{one.name}:{obj}" if obj else one.name
     message = error.message.removeprefix(f"{one.name}: ")  # the client names the connection by itself
     one.fail(about, f"{place}: {message}", error.hint, whose.format(name=one.name), code=5)

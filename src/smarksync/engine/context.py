@@ -125,6 +125,7 @@ class JobRun:
     kind: str = "sync"
     work: Work | None = None  # how a job of the agreement plans; None = the merge of a sync job
     late: frozenset[int] = frozenset()  # streams that are written after the others: they rest on what was settled there
+    waits_for: frozenset[str] = frozenset()  # jobs which, stopped by a guard, hold this one, too (`handoffs: hold`)
     observes: tuple[Lane, ...] = ()  # lanes that are read for it, and never written
 
     def count(self, sid: int, what: str, by: int = 1) -> None:

@@ -17,9 +17,12 @@ BATCH = 500
 def notice(run: Run) -> None:
     """Asks every lane what left since the last run; a failure fails the lane."""
     for lane in list(run.lanes.values()):
-        if lane.failed is not None or facts.are(lane):
+        if lane.failed is not None:
             continue
         try:
+            if facts.are(lane):
+                facts.notice(run, lane)
+                continue
             if Can.GONE in lane.spec.can and isinstance(lane.connector, TellsGone):
                 _told(run, lane, lane.connector)
             if lane.spec.full_scan:

@@ -10,6 +10,7 @@ from typing import Any
 
 from smarksync.config import Expression, Job
 from smarksync.ledger import audit, conflicts, consent, entities, links, plans, quarantine, states
+from smarksync.log import at
 from smarksync.model import ABSENT
 from smarksync.model.consent import view
 from smarksync.plan.build import own_values
@@ -262,9 +263,9 @@ def _waits(run: Run, job: JobRun, eid: int) -> list[str]:
     said = []
     since = ledger.value("SELECT value FROM meta WHERE key = ?", (f"held:{job.name}",))
     if since:
-        said.append(f"a guard stopped the job; it is held since {since} (see `smarksync plan {job.name}`)")
-    for reason, at in ledger.rows("SELECT reason, since FROM due WHERE job = ? AND eid = ?", (job.name, eid)):
-        said.append(f"the next run looks again: {reason} (since {at})")
+        said.append(f"a guard stopped the job; it is held since {at(since)} (see `smarksync plan {job.name}`)")
+    for reason, since in ledger.rows("SELECT reason, since FROM due WHERE job = ? AND eid = ?", (job.name, eid)):
+        said.append(f"the next run looks again: {reason} (since {at(since)})")
     if ledger.one("SELECT 1 FROM changes WHERE eid = ? AND seq > ? LIMIT 1", (eid, states.mark(ledger, job.name))):
         said.append("it changed after the job's last look: the next run decides")
     return said

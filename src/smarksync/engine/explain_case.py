@@ -16,6 +16,7 @@ from smarksync.plan.job import Person
 
 from .context import Run
 from .handoff import Handoff
+from .offering import desk
 from .scopes import Scopes
 
 MOST = 50
@@ -36,7 +37,7 @@ def of(run: Run, config: Config, person: Person) -> dict[str, Any]:
         "definitions": [_told(qualify.explain(name, one, scope)) for name, one in config.definitions.items()],
         "persona": scope["persona"],
         "scores": None if scores is None else {**scores.values(), "points": [point._asdict() for point in scores.points]},
-        "route": None if work is None or not config.routing else _route(work.desk_now(run), scope),
+        "route": None if work is None or not config.routing else _route(desk(run, config, str(work.job.to)), scope),
         "cases": [_case(case, moves.get(case.cid, []), names) for case in known],
         "activities": [_activity(one) for one in done[:MOST]], "more_activities": max(0, len(done) - MOST),
     }  # fmt: skip
@@ -46,9 +47,9 @@ def _told(one: qualify.Told) -> dict[str, Any]:
     return {"definition": one.definition, "passes": one.passes, "parts": [part._asdict() for part in one.parts]}
 
 
-def _route(desk: Routing, scope: Mapping[str, Any]) -> dict[str, Any]:
+def _route(now: Routing, scope: Mapping[str, Any]) -> dict[str, Any]:
     """Who would get it now; nothing is taken by asking."""
-    routed = desk.route(scope)
+    routed = now.route(scope)
     return {"owner": routed.name or None, "how": routed.how, "passed_over": list(routed.passed)}
 
 

@@ -7,6 +7,7 @@ found by link; while the person is not linked they wait.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from smarksync.ledger import activities, memberships, states, streams
@@ -16,7 +17,7 @@ from smarksync.ledger.memberships import Membership
 from smarksync.model import ValueProblem
 from smarksync.model.activity import ATTEMPT_TYPES, is_attempt
 from smarksync.model.moments import micros
-from smarksync.plugin import Record
+from smarksync.plugin import Can, Record, TellsGone
 
 from .context import Lane, Run
 
@@ -130,6 +131,18 @@ def resolve(run: Run) -> None:
         found = activities.resolve(run.ledger)
         states.changed(run.ledger, ((eid, None, None, run.run_id) for eid in found))
         memberships.resolve(run.ledger)
+
+
+def notice(run: Run, lane: Lane) -> None:
+    """Memberships that were taken out, as the system tells. An activity that is deleted has happened all the same."""
+    if lane.stream.entity != "membership" or Can.GONE not in lane.spec.can or not isinstance(lane.connector, TellsGone):
+        return
+    until = datetime.fromisoformat(lane.until) if lane.until else None
+    for group, cursor in lane.connector.gone(lane.stream.object, cursor=lane.stream.gone_cursor, until=until):
+        with run.ledger.tx():
+            for gone in group:
+                memberships.remove(run.ledger, lane.sid, [gone.id], micros(gone.at or run.now()))
+            streams.save_gone_cursor(run.ledger, lane.sid, cursor)
 
 
 def finish(run: Run, lane: Lane, whole: bool) -> None:

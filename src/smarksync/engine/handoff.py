@@ -9,11 +9,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from smarksync.alignment import handoff, qualify, route
-from smarksync.alignment.terms import Terms
+from smarksync.alignment import handoff, qualify
 from smarksync.config import Config, Job
-from smarksync.config.values import Owner
-from smarksync.ledger import activities, cases, plans, quarantine, rotations, states
+from smarksync.ledger import activities, cases, plans, quarantine, states
 from smarksync.ledger.cases import Case, Move
 from smarksync.model import Moves
 from smarksync.model.moments import micros
@@ -23,8 +21,9 @@ from smarksync.plan.rows import Outcome, Row
 from . import casebook, deals, decide, offers, sweep, tasks
 from .context import JobRun, Lane, Run
 from .lookup import load_people
+from .offering import Offering, checked
 from .offers import Rooms
-from .passage import Passage, Passages, primary
+from .passage import Passage, Passages
 from .scopes import Scopes, accounts
 
 
@@ -36,14 +35,12 @@ class Handoff:
         table = config.lifecycle.table()
         self.lifecycle = Moves.default() if table is None else Moves.from_config(table)
         self.passages = Passages(run, config, job, self.lifecycle)
-        self.terms = Terms.of(config)
+        self.offering = Offering(config, job, rooms, self.lifecycle, self.passages)
         cuts = [segment.of for segment in config.agreement.segments.values()] if config.agreement else []
         own = [job.when, *cuts, *job.signals.values(), *job.where.values(), *(rule.when for rule in config.routing)]
         self.needs = qualify.reach(config, own) | {"activities"}
         self.sells = False  # whether sales shows us its opportunities
-        self.desk = route.Desk(config.routing, lambda _o: None, lambda _r: None, {}, {})
         self.scopes: Scopes | None = None
-        self.passed: dict[str, int] = {}
 
     def plan(self, run: Run, job: JobRun) -> int:
         """Plans everything that changed since the job's mark; the sequence up to which it looked."""
@@ -56,7 +53,7 @@ class Handoff:
             deals.refresh(run)
         top = states.top(ledger)
         self.scopes = Scopes(run, self.config, self.needs)
-        self.desk = self._desk(run)
+        self.offering.begin(run)
         doubts = plans.under_way(ledger)
         fades = "now" in self.needs or self.scopes.scoring.fades
         for eids in sweep.candidates(run, job, top, daily=fades):
@@ -147,26 +144,22 @@ class Handoff:
             wanted["persona"] = one.scope["persona"]
         if case is None:
             return (
-                [
-                    self._settle(
-                        run, job, person, offers.rows(person, self.rooms.update, wanted, job.name, "scores"), held
-                    )
-                ]
+                [checked(run, job, person, offers.rows(person, self.rooms.update, wanted, job.name, "scores"), held)]
                 if wanted
                 else []
             )
         if case.state == "qualified":
-            return self._offer(run, job, one, case, wanted, held)
+            return self.offering.offer(run, job, one, case, wanted, held)
         word, legal = offers.moved(case, self.lifecycle.legal, person.agreed.get("lifecycle"))
         if word is not None and legal:
             wanted["lifecycle"] = word
         outcome = offers.rows(
             person, self.rooms.update, {**wanted, **offers.shown(case)}, job.name, f"case {case.state}"
         )
-        outcome = self._settle(run, job, person, outcome, held)
+        outcome = checked(run, job, person, outcome, held)
         if word is not None:
             self._moved(one, job, outcome, word, legal)
-        self._task(one, case, outcome, case.owner, case.due_at, case.offered_at)
+        self.offering.task(one, case, outcome, case.owner, case.due_at, case.offered_at)
         return [outcome]
 
     def _moved(self, one: Passage, job: JobRun, outcome: Outcome, word: str, legal: bool) -> None:
@@ -188,125 +181,7 @@ class Handoff:
         for row in carriers if legal else []:
             row.case = {"cid": one.case.cid, "moves": [["note", at, "rule", "", "lifecycle", {"lifecycle": word}]]}
 
-    # -- the offer -------------------------------------------------------------------------------
-    def _offer(
-        self, run: Run, job: JobRun, one: Passage, case: Case, wanted: dict[str, Any], held: list[Any]
-    ) -> list[Outcome]:
-        person, to = one.person, str(self.job.to)
-        now = micros(run.now())
-        version = case.definition
-        target = primary(person, to)
-        waiting = {**wanted, **offers.shown(case)}
-        if target is None and to in person.taken_places:
-            job.left[(to, "handoff", "left as it is: the record that sales had was deleted there")] += 1
-            return [
-                self._settle(run, job, person, offers.rows(person, self.rooms.update, waiting, job.name, version), held)
-            ]
-        routed = self.desk.route(one.scope) if self.config.routing else None
-        due = self.terms.due({"qualified": case.opened_at, "offered": now}) if self.terms else None
-        text = offers.note(case, one.scope, version, self.rooms.note_length)
-        told: dict[str, Any] = {"at": now, "due_at": due, "note": text}
-        full = {**wanted, **offers.shown(case, offered=told)}
-        owner = routed.owner if routed is not None and routed.owner else person.agreed.get("owner")
-        if owner:
-            full["owner"] = owner
-        word, legal = offers.moved(case, self.lifecycle.legal, person.agreed.get("lifecycle"))
-        if word is not None and legal:
-            full["lifecycle"] = word
-        why = f"hand-off: {version}" + (f"; {routed.how}" if routed is not None and routed.owner else "")
-        body = {"owner": owner, "due_at": due, "note": text, "lifecycle": "mql", "route": routed.how if routed else None,
-                "passed": list(routed.passed) if routed and routed.passed else None}  # fmt: skip
-        offered = [["offered", now, "rule", "", None, {k: v for k, v in body.items() if v is not None}]]
-        carry = {"cid": case.cid, "moves": offered, "turn": list(routed.turn) if routed and routed.turn else None}
-        if target is None and person.agreed.get("sales_status") is None:
-            full["sales_status"] = "new"  # what sales would say of it by itself, so that it is no news afterwards
-        outcome = offers.rows(person, self.rooms.update, full, job.name, why)
-        there = offers.carried(outcome.rows, run.connection_of, to)
-        made = Outcome()
-        if target is None:
-            made = offers.create(person, self.rooms.create, to, full, job.name, why)
-            there = made.rows[0] if made.rows else None
-        outcome.problems += made.problems
-        outcome.waits = outcome.waits or made.waits
-        outcome.rows = [*made.rows, *outcome.rows]
-        outcome = self._settle(run, job, person, outcome, held)
-        gone = there is not None and there not in outcome.rows
-        if gone or (there is None and target is None):
-            rows = offers.rows(person, self.rooms.update, waiting, job.name, version)
-            return [self._settle(run, job, person, rows, held)]
-        if routed is not None:
-            self._told(job, routed)
-        if there is None:
-            self.passages.enter(one, [self._move(run, case, offered[0], target)])
-            if routed and routed.turn:
-                rotations.advance(run.ledger, {routed.turn[0]: routed.turn[1]})
-        else:
-            there.case = carry
-            for row in outcome.rows:
-                if row is not there:
-                    row.case = {"cid": case.cid, "moves": [], "needs": "offered"}
-        self._task(one, case, outcome, owner, due, now)
-        return [outcome]
-
-    def _move(self, run: Run, case: Case, told: list[Any], target: Any) -> Move:
-        state, at, actor, _, reason, body = told
-        record = f"{target.connection}:{target.stream}:{target.rid}"
-        return Move(0, case.cid, state, at, at, actor, record, run.run_id, reason, False, {**body, "record": record})
-
-    def _task(
-        self, one: Passage, case: Case, outcome: Outcome, owner: str | None, due: int | None, offered_at: int | None
-    ) -> None:
-        lane = self.rooms.task
-        if (
-            lane is None
-            or offered_at is None
-            or not case.open
-            or case.body.get("task")
-            or case.state not in ("qualified", "offered")
-        ):
-            return
-        row = offers.task(one.person, case, lane, owner, due, offered_at)
-        if row is not None:
-            row.case = {"cid": case.cid, "moves": [["note", offered_at, "rule", "", "task", {}]], "needs": "offered"}
-            outcome.rows.append(row)
-
-    def _told(self, job: JobRun, routed: route.Routed) -> None:
-        for text in routed.passed:
-            self.passed[text] = self.passed.get(text, 0) + 1
-        if routed.fallback or not routed.owner:
-            self.passed[routed.how] = self.passed.get(routed.how, 0) + 1
-
-    def _settle(self, run: Run, job: JobRun, person: Person, outcome: Outcome, held: list[Any]) -> Outcome:
-        decide._problems(run, job, person, outcome, held)
-        decide._flips(run, job, person, outcome)
-        if outcome.waits:
-            states.set_due(run.ledger, job.name, [(person.eid, outcome.waits)], states.top(run.ledger) + 1, run.stamp())
-            job.fates.setdefault(person.eid, "deferred")
-        return outcome
-
     # -- before planning -------------------------------------------------------------------------
-    def desk_now(self, run: Run) -> route.Desk:
-        """Routing as it stands, to ask: turns taken of it are remembered by nobody else."""
-        return self._desk(run)
-
-    def _desk(self, run: Run) -> route.Desk:
-        seats = {
-            one.ref: route.Seat(one.ref, one.name or one.email or one.record, one.active)
-            for one in run.owners.of(str(self.job.to))
-        }
-        by_email = {one.email: one.ref for one in run.owners.of(str(self.job.to)) if one.email and one.kind != "queue"}
-        by_queue = {
-            (one.name or "").casefold(): one.ref for one in run.owners.of(str(self.job.to)) if one.kind == "queue"
-        }
-
-        def find(owner: Owner) -> route.Seat | None:
-            ref = by_queue.get(owner.name.casefold()) if owner.kind == "queue" else by_email.get(owner.name)
-            return seats.get(ref) if ref else None
-
-        return route.Desk(
-            self.config.routing, find, seats.get, cases.open_by_owner(run.ledger), rotations.positions(run.ledger)
-        )
-
     def _join(self, run: Run) -> None:
         """Cases of leads that were joined: of two open ones the earlier offered goes on, with its clock."""
         sql = "SELECT c.cid, e.into_eid FROM cases c JOIN entities e ON e.eid = c.eid WHERE e.state = 'alias' AND c.job = ? ORDER BY c.cid"
@@ -351,4 +226,9 @@ class Handoff:
     # -- the report ------------------------------------------------------------------------------
     def report(self, run: Run) -> dict[str, Any]:
         """MQL conservation, the missing by name, and who was passed over."""
-        return {"handoffs": {**casebook.conservation(run, self.job), "passed_over": dict(sorted(self.passed.items()))}}
+        return {
+            "handoffs": {
+                **casebook.conservation(run, self.job),
+                "passed_over": dict(sorted(self.offering.passed.items())),
+            }
+        }

@@ -194,7 +194,7 @@ def _resolve_echo(side: Side, record: Record, agreed: Mapping[str, Any], seen: d
         try:
             sent = codec.outward(base)
         except ValueProblem as problem:
-            if problem.code == LEFT:  # it was not sent: the system named an owner by itself
+            if problem.code in LEFT:  # it was not sent: the system named an owner by itself
                 side.take_own(codec, codec.raw(seen), agreed)
             continue
         shown = codec.raw(seen)

@@ -30,7 +30,7 @@ from .context import JobRun, Lane, Run
 from .lookup import unite
 
 #: what the jobs of the agreement have to know, parents first
-AGREED = (owners.KIND, "account", "opportunity")
+AGREED = (owners.KIND, "campaign", "account", "opportunity")
 #: how the rows of an observed entity meet; other entities by the keys of schema.md
 MATCH: Mapping[str, list[Any]] = {owners.KIND: [OWNER]}
 
@@ -56,6 +56,8 @@ def _for_agreement(
     """Owners and accounts wherever they are listed, sales where sales keeps them; what a sync job reads, that job reads."""
     if any(other.kind == "sync" and other.entity == entity for other in config.jobs.values()):
         return None
+    if entity == "campaign" and job.kind != "memberships" and not job.lists:
+        return None
     names = (str(job.to), str(job.from_)) if job.kind == "handoff" else job.connections
     seller = job.to if job.kind == "handoff" else job.from_
     if entity == "opportunity":
@@ -76,12 +78,17 @@ def names_owners(config: Config, written: Mapping[str, ObjectMapping], entity: s
     )
 
 
+def match_of(job: Job) -> list[Any]:
+    """How campaigns of several systems meet: by the keys of the job, else by our id and by their name."""
+    return [key[0] if len(key) == 1 else list(key) for key in job.match] if job.match else ["external_id", "name"]
+
+
 def objects(written: Mapping[str, ObjectMapping], entity: str) -> list[str]:
     """The streams of a connection that hold the entity."""
     return [name for name, mapping in written.items() if mapping.entity == entity]
 
 
-def job_of(config: Config, entity: str, lanes: list[Lane]) -> JobRun:
+def job_of(config: Config, entity: str, lanes: list[Lane], own: list[Any] | None = None) -> JobRun:
     """The internal job that learns what the lanes show: the same answer in whatever order they are read."""
     fields = {name for lane in lanes for name in lane.mapping.fields}
     schema: Entity = config.schema_[entity]
@@ -91,7 +98,7 @@ def job_of(config: Config, entity: str, lanes: list[Lane]) -> JobRun:
         if name in fields and field.group == "ordinary" and (field.ref is None or entity != owners.KIND)
     }
     connections = tuple(dict.fromkeys(lane.stream.connection for lane in lanes))
-    match = list(MATCH.get(entity) or [key[0] if len(key) == 1 else list(key) for key in schema.match])
+    match = list(MATCH.get(entity) or own or [key[0] if len(key) == 1 else list(key) for key in schema.match])
     seed = orjson.dumps([entity, sorted(rules), sorted(lane.mapping.version for lane in lanes)])
     return JobRun(
         name_of(entity), JobRules(entity=entity, name=name_of(entity), connections=connections, rules=rules, targets={},

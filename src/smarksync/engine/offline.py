@@ -83,9 +83,9 @@ def open_offline(config: Config, registry: Registry, ledger: Ledger, now: Clock 
     What cannot be compiled is left out, with a sentence in ``notes``.
     """
     run = Run("", config.workspace, ledger, now, Options())
+    workshop = _Memory(config, registry, ledger, _no_session, now)
     for job in chosen_jobs(config, ()):
         try:
-            workshop = _Memory(config, registry, ledger, _no_session, now)
             open_connections(run, workshop, [job])
             open_run(run, config, workshop, [job])
         except ConfigError as error:

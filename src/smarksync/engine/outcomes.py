@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from smarksync.alignment import outcomes
+from smarksync.alignment import outcomes, qualify
 from smarksync.config import Config, Job
-from smarksync.ledger import activities, cases, plans, quarantine, states
+from smarksync.ledger import activities, cases, entities, plans, quarantine, states
+from smarksync.ledger import memberships as ledger_memberships
 from smarksync.ledger.cases import Case
+from smarksync.ledger.memberships import Membership
 from smarksync.plan.job import JobRules, Person
 from smarksync.plan.rows import Outcome, Row
 
-from . import deals, decide, offers
+from . import deals, decide, members, memberships, offers
 from .context import JobRun, Lane, Run
 from .lookup import load_people
-from .scopes import accounts
+from .scopes import Scopes, accounts
 
 
 class Outcomes:
@@ -22,6 +25,7 @@ class Outcomes:
 
     def __init__(self, config: Config, job: Job, rules: JobRules) -> None:
         self.config, self.job, self.rules = config, job, rules
+        self.needs = qualify.reach(config, (rule.when for rule in job.lists))
         self.sells = "opportunity" in (job.outcomes or ())
         self.inferred: set[str] = set()
 
@@ -44,7 +48,8 @@ class Outcomes:
         return rows
 
     def recover(self, run: Run, job: JobRun) -> None:
-        """Nothing of its own."""
+        """Memberships of lists whose answer was lost."""
+        memberships.recover(run, job)
 
     def report(self, run: Run) -> dict[str, Any]:
         """Sales that were found through the account."""
@@ -80,6 +85,8 @@ class Outcomes:
             rows += [(person.eid, row) for row in outcome.rows]
             if outcome.local_fields:
                 settled.append((person, outcome))
+        of_lead = {case.eid: sales[case.cid] for case in newest.values() if case.cid in sales}
+        rows += self._lists(run, job, eids, of_lead, busy)
         decide._settle_local(run, job, settled)
         decide._store_memos(run, [person for person, _ in settled])
         plans.add(ledger, run.run_id, job.name, rows)
@@ -87,6 +94,44 @@ class Outcomes:
             job.count(row.sid, "planned")
         if run.options.only is None:
             states.clear_due(ledger, job.name, eids, top)
+
+    def _lists(
+        self, run: Run, job: JobRun, eids: list[int], sales: Mapping[int, outcomes.Sale], busy: set[int]
+    ) -> list[tuple[int, Row]]:
+        """Lists that people join or leave; of rules that contradict each other about a list, the first stands."""
+        if not self.job.lists:
+            return []
+        people = [one for one in load_people(run, eids, job.name) if one.eid not in busy]
+        found = Scopes(run, self.config, self.needs).of(people, {eid: sale.values for eid, sale in sales.items()})
+        known = ledger_memberships.of(run.ledger, [one.eid for one in people])
+        out: list[tuple[int, Row]] = []
+        for person in people:
+            done: set[str] = set()
+            for rule in self.job.lists:
+                name = str(rule.join or rule.leave)
+                if name in done or not rule.when.passes(found[person.eid]):
+                    continue
+                done.add(name)
+                place = members.named(run, str(self.job.to), name)
+                if place is None:
+                    job.left[(str(self.job.to), "list", f"left as it is: there is no list {name!r}")] += 1
+                    continue
+                row = self._member(run, person, place, "member" if rule.join else "removed", known.get(person.eid, []))
+                if row is not None:
+                    out.append((person.eid, row))
+        return out
+
+    def _member(
+        self, run: Run, person: Person, place: tuple[Lane, str, int], status: str, known: list[Membership]
+    ) -> Row | None:
+        to = str(self.job.to)
+        mine = [one for one in known if one.campaign == place[2] and run.connection_of.get(one.sid) == to]
+        before = max(mine, key=lambda one: one.at or 0, default=None)
+        if before is not None and (before.status == "removed") == (status == "removed"):
+            return None
+        ref = entities.refs(run.ledger, [place[2]])[place[2]]
+        why = f"{'joins' if status == 'member' else 'leaves'} by a rule of {self.job.name}"
+        return members.row(run, to, (place[2], ref), (person.eid, person.ref), status, members.moment(run), why, before)
 
 
 def _newest(group: list[Case]) -> Case | None:

@@ -14,7 +14,6 @@ from smarksync.ledger import entities
 from smarksync.ledger.db import Ledger, loads
 from smarksync.mapping import CompiledMapping
 from smarksync.model import ABSENT, ValueProblem
-from smarksync.plan.job import LEFT
 from smarksync.plan.side import Side
 
 KIND = "owner"
@@ -66,9 +65,9 @@ class Owners:
             ref = self._known().refs.get((place, record), ref)
         found = self._known().records.get((connection, self._known().joined.get(ref, ref)))
         if found is None:
-            raise ValueProblem(LEFT, "its owner has no user there with the same e-mail address")
+            raise ValueProblem("SMK-OWNER", "its owner has no user there with the same e-mail address")
         if not found.active:
-            raise ValueProblem(LEFT, "its owner's user there is not active")
+            raise ValueProblem("SMK-OWNER", "its owner's user there is not active")
         return found.record
 
     def of(self, connection: str) -> Iterator[Colleague]:

@@ -23,6 +23,7 @@ from smarksync.mapping import (
     compile_mapping,
     load_preset,
     object_mapping,
+    with_personas,
 )
 from smarksync.plugin import ConnectorSpec, FieldInfo, StreamSpec
 
@@ -48,7 +49,6 @@ def chosen_jobs(config: Config, names: Sequence[str], *, only_handoffs: bool = F
             known = ", ".join(config.jobs) or "none"
             raise ConfigError(f"There is no job {name!r} in the config.", hint=f"Its jobs: {known}.")
     jobs = [job for name, job in config.jobs.items() if not names or name in names]
-    jobs = [job for job in jobs if job.kind != "memberships"]
     if only_handoffs:
         handoffs = [job for job in jobs if job.kind == "handoff"]
         bases = {base.name for job in handoffs if (base := agreements.base_of(config, job)) is not None}
@@ -172,6 +172,7 @@ class Workshop:
             ]
         entities = self.config.schema_
         mapping = self._without_owners(connection, mapping)
+        mapping = with_personas(mapping, {id: one.name for id, one in self.config.personas.items()}, live)
         return compile_mapping(
             connection, spec, mapping, live, entities[mapping.entity], country=self.config.defaults.country,
             currency=self.config.currency, transforms=catalogue(self.registry.transforms()),
@@ -274,11 +275,12 @@ def _observe(run: Run, config: Config, workshop: Workshop, job: Job, compiled: J
                     continue
                 run.lanes[lane.sid], run.mappings[lane.sid] = lane, lane.mapping
                 compiled.observes += (lane,)
-                if lane not in mine and not any(lane in j.lanes for j in run.jobs):
+                if lane not in mine and not any(lane in j.lanes for j in run.jobs if j.work is None):
                     mine.append(lane)
         run.observed = [j for j in run.observed if j.rules.entity != one.entity]
         if mine:
-            run.observed.append(observed.job_of(config, one.entity, mine))
+            own = observed.match_of(job) if one.entity == "campaign" else None
+            run.observed.append(observed.job_of(config, one.entity, mine, own))
             run.match.setdefault(one.entity, run.observed[-1].match)
 
 
@@ -299,14 +301,18 @@ def _of_agreement(run: Run, config: Config, workshop: Workshop, job: Job) -> Job
     """A job of the working agreement: people of both sides, and every fact that they list."""
     lanes, failed = _lanes(run, config, workshop, job, "lead")
     known: list[Lane] = []
-    for kind in ("activity", "membership"):
+    lists = bool(job.lists) or job.kind == "memberships"
+    for kind in ("activity", "membership", *(("campaign",) if lists else ())):
         found, _ = _lanes(run, config, workshop, job, kind, needed=False)
         known += found
     if failed is not None and not lanes:
         raise ConfigError(f"job {job.name!r}: {failed} could not be reached, and was never read before.")
-    make = {"handoff": agreements.handoff, "outcomes": agreements.outcomes, "activities": agreements.activities}[
-        job.kind
-    ]
+    make = {
+        "handoff": agreements.handoff,
+        "outcomes": agreements.outcomes,
+        "activities": agreements.activities,
+        "memberships": agreements.memberships,
+    }[job.kind]
     compiled = make(run, config, job, lanes, known, workshop.presets)
     compiled.failed = failed
     return compiled
@@ -331,6 +337,8 @@ def _lanes(
             if lane is None:
                 failed = name
                 continue
+            if entity == "campaign":  # members are put into it, and nothing of itself is written
+                lane.mapping = observed.read_only(lane.mapping)
             run.lanes[lane.sid] = lane
             run.mappings[lane.sid] = lane.mapping
             lanes.append(lane)

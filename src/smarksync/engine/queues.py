@@ -10,7 +10,10 @@ from smarksync.ledger import conflicts, entities, keys, links, quarantine
 from smarksync.ledger.conflicts import Conflict
 from smarksync.ledger.db import Ledger
 from smarksync.ledger.quarantine import Held
+from smarksync.model import ABSENT
 
+from .context import Run
+from .lookup import load_people
 from .refs import name_of
 
 MATCHING = ("ambiguous", "duplicate")
@@ -90,6 +93,24 @@ def held_entry(ledger: Ledger, one: Held) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def values_of(run: Run, one: Held) -> dict[str, Any]:
+    """{record: what it shows in the field that is held}, for whoever may see the records themselves; never for a log."""
+    mapping = run.mappings.get(one.sid)
+    name = (
+        next((c.name for c in mapping.fields.values() if c.vendor == one.field), None) if mapping is not None else None
+    )
+    (person,) = load_people(run, [one.eid], one.job) or (None,)
+    if name is None or person is None:
+        return {}
+    found = {}
+    for side in person.sides:
+        codec = side.codec(name if name != "full_name" else "last_name")
+        shown = side.shown(codec, person.agreed) if codec is not None and side.state == links.LIVE else ABSENT
+        if shown is not ABSENT:
+            found[f"{side.connection}:{side.stream}:{side.rid}"] = shown
+    return found
+
+
 def _candidate(ledger: Ledger, ref: str) -> dict[str, Any]:
     eid = entities.by_refs(ledger, [ref]).get(ref)
     if eid is None:
@@ -135,6 +156,8 @@ def the_held(ledger: Ledger, ids: Sequence[int]) -> list[Held]:
 def _those(known: Sequence[int], command: str) -> str:
     if not known:
         return "There are none."
+    if len(known) == 1:
+        return f"The only one is {known[0]}; see `smarksync {command} list`."
     more = " …" if len(known) > 20 else ""
     return f"There are {', '.join(map(str, known[:20]))}{more}; see `smarksync {command} list`."
 

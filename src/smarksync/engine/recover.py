@@ -27,8 +27,17 @@ from .settle import settle
 def before_pull(run: Run) -> None:
     """Updates and removals in doubt: the target tells, by id, before the pull overwrites what we know."""
     for lane in run.lanes.values():
-        rows = plans.load(run.ledger, "sid = ? AND status IN ('sending', 'unknown') AND op <> 'create'", (lane.sid,))
-        if not rows or Can.FETCH not in lane.spec.can or run.connections[lane.stream.connection].failed is not None:
+        rows = plans.load(
+            run.ledger,
+            "sid = ? AND status IN ('sending', 'unknown') AND op NOT IN ('create', 'associate')",
+            (lane.sid,),
+        )
+        if (
+            not rows
+            or facts.are(lane)
+            or Can.FETCH not in lane.spec.can
+            or run.connections[lane.stream.connection].failed is not None
+        ):
             continue
         for start in range(0, len(rows), 100):
             _look(run, lane, rows[start : start + 100])

@@ -7,9 +7,12 @@ reviewed and is no longer so is stale, and reported with what it has become.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
+
+import orjson
 
 from smarksync.config import Config
 from smarksync.errors import SmarkSyncError, SystemFailure
@@ -74,12 +77,28 @@ class Reviewed:
                     f"The mapping of job {job.name} is another one than when the plan was made: a system's schema changed.",
                     hint="Make and review a new one: `smarksync plan --out FILE`.",
                 )
+        before = run.ledger.value("SELECT value FROM meta WHERE key = ?", (self._key,))
+        if before is not None:
+            raise StalePlan(f"This plan was applied already, by run {before}: nothing is left of it.",
+                            hint=f"See what it did: `smarksync show {before}`. For what is new: `smarksync plan`.")  # fmt: skip
         open_rows = run.ledger.value("SELECT count(*) FROM plan WHERE status IN ('released', 'sending', 'unknown')")
         if open_rows:
             raise StalePlan(
                 f"{open_rows:,} writes of an interrupted run are not finished, and the plan does not know them.",
                 hint="Finish them with `smarksync run`, then plan again.",
             )
+
+    @property
+    def _key(self) -> str:
+        """What tells this plan from every other."""
+        seed = orjson.dumps([self.terms, sorted(map(repr, self.rows))], option=orjson.OPT_SORT_KEYS, default=str)
+        return "applied:" + hashlib.blake2b(seed, digest_size=12).hexdigest()
+
+    def remember(self, run: Run, exit_code: int) -> None:
+        """The plan is used up, unless a guard or a system stood in its way."""
+        if exit_code in (0, 3, 6):
+            run.ledger.run("DELETE FROM meta WHERE key LIKE 'applied:%' AND value < ?", (_days_ago(run),))
+            run.ledger.run("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", (self._key, run.run_id))
 
     def look_again(self, run: Run) -> None:
         """Reads by id every record that the rows rest on, where the pull did not read the whole object."""
@@ -146,6 +165,11 @@ class Reviewed:
     def _stale(self, reviewed: Change, changed: Mapping[str, Any], why: str) -> None:
         self.stale.append({**{k: reviewed[k] for k in ("op", "connection", "object", "id", "entity")}, "why": why,
                            "differs": dict(changed)})  # fmt: skip
+
+
+def _days_ago(run: Run) -> str:
+    """The beginning of the ids of runs of a week ago: plans hold for a day."""
+    return (run.now() - timedelta(days=7)).strftime("%Y%m%dT%H%M%S")
 
 
 def _times(lane: Lane) -> set[str]:

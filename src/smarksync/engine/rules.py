@@ -41,6 +41,9 @@ def compile_rules(
     }  # fmt: skip
     for name in sorted(_known_on_one_side(mapped, entity, rules)):
         rules[name] = Rule(name=f"{job.name}.*")  # nobody to agree with: what the one side says is what is known
+    if config.scoring and any(other.kind == "handoff" for other in config.jobs.values()):
+        for name in ("score", "fit_score", "engagement_score"):
+            rules.pop(name, None)  # computed here: what a system shows of them is no edit
     slow = {
         name: field for name, field in entity.fields.items() if field.type in ("phone", "instant", "money", "decimal")
     }

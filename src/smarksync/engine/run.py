@@ -17,6 +17,7 @@ from smarksync.config import Config
 from smarksync.errors import SmarkSyncError, SystemFailure
 from smarksync.ledger import lease, runs, states
 from smarksync.ledger.db import Ledger
+from smarksync.log import at
 
 from . import (
     apply,
@@ -157,7 +158,10 @@ def _job(run: Run, job: JobRun) -> None:
         if trips:
             _stop(run, job, trips)
             return
-        if run.options.dry_run:
+        stopped = [one.name for one in run.jobs if one.stopped_by is not None and one.name in job.waits_for]
+        if run.options.dry_run or stopped:
+            if stopped:
+                job.stop_text = f"Job {job.name} waits, because {', '.join(stopped)} was stopped and the config says `handoffs: hold`."
             release.hold(run, job)
             return
         release.release(run, job, top)
@@ -199,7 +203,7 @@ def _stop(run: Run, job: JobRun, trips: Sequence[Any]) -> None:
     else:
         release.hold(run, job)
     what = "\n".join(f"  {trip.text}" for trip in trips)
-    held = f" Held since {since}." if since else ""
+    held = f" Held since {at(since)}." if since else ""
     job.stop_text = (
         f"Job {job.name} was stopped by a guard before its first write.{held}\n{what}\n"
         f"  Look at it with `smarksync plan {job.name}`; to let it pass once: `smarksync run {job.name} {allow}`."

@@ -38,6 +38,9 @@ class Shared(Protocol):
         """Seconds of that still to come."""
         ...
 
+#: milliseconds that are added to a window, a tenth of it at most
+_JITTER = 100
+
 
 def parse_rates(text: str) -> list[Rate]:
     """``"100/10s"``, ``"5 per second"``, ``"100/10s, 250000/day"`` as rates; raises ConfigError."""
@@ -75,6 +78,8 @@ class Budget:
         self._account = account or name
         self._shared = shared
         self._bucket: AbstractBucket | None = None
+        # the vendor counts what arrives, and wires are not even: two calls leave further apart than they come in
+        rates = [Rate(one.limit, one.interval + min(one.interval // 10, _JITTER)) for one in rates]
         if rates:
             self._bucket = shared.bucket(self._account, list(rates)) if shared else InMemoryBucket(list(rates))
         self._clock = clock or SystemClock()
@@ -128,6 +133,10 @@ class Budgets:
             if key not in self._known:
                 rates = parse_rates(rate_limit) if rate_limit else []
                 self._known[key] = Budget(
-                    rates, name=name or account, account=account, shared=self._shared, clock=self._clock
+                    rates,
+                    name=name or account,
+                    account=f"{account} {rate_limit or ''}",  # a vendor may count some of its calls (searches) apart
+                    shared=self._shared,
+                    clock=self._clock,
                 )
             return self._known[key]

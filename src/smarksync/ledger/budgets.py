@@ -51,7 +51,7 @@ class SharedBudgets:
         self._db: sqlite3.Connection | None = None
 
     def bucket(self, account: str, rates: list[Rate]) -> AbstractBucket:
-        """What one account was sent; connections with other rates for it share the count."""
+        """What one account was sent."""
         table = f"calls_{_name(account)}"
         with self._lock:
             db = self._open()

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from smarksync.errors import LeaseHeld
+from smarksync.log import at
 
 from .db import Ledger
 
@@ -30,7 +31,7 @@ def take(ledger: Ledger, names: Sequence[str], run: str, now: datetime) -> None:
             )
             if row is not None and row[1] is not None and not _free(row, host, now):
                 raise LeaseHeld(
-                    f"Another run ({row[6]}, process {row[3]} on {row[2]}) is working on {name} since {row[5]}.",
+                    f"Another run ({row[6]}, process {row[3]} on {row[2]}) is working on {name}; last heard of {at(row[5])}.",
                     hint="Nothing was done. It is safe to try again when that one has finished.",
                 )
             epoch = (row[0] if row else 0) + 1

@@ -2,6 +2,7 @@
 
 from .compile import compile_mapping
 from .compiled import CompiledField, CompiledMapping, FieldProblem, Inactive
+from .personas import with_personas
 from .presets import connection_mappings, load_preset, object_mapping
 from .spec import FieldMapping, ObjectMapping, Pair, Place, Preset
 from .transforms import catalogue
@@ -21,4 +22,5 @@ __all__ = [
     "connection_mappings",
     "load_preset",
     "object_mapping",
+    "with_personas",
 ]

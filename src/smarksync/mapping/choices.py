@@ -243,8 +243,12 @@ def reader(table: ValueTable, mapping: FieldMapping, canonical: Field, info: Fie
     return one
 
 
-def writer(table: ValueTable | None, canonical: Field, info: FieldInfo) -> Callable[[Any], Any]:
-    """canonical value → vendor value; raises ValueProblem ``SMK-PICKLIST-UNMAPPED``."""
+def writer(table: ValueTable | None, canonical: Field, info: FieldInfo, *, keep: bool = False) -> Callable[[Any], Any]:
+    """canonical value → vendor value; raises ValueProblem ``SMK-PICKLIST-UNMAPPED``.
+
+    ``keep`` (the mapping says ``unknown: keep``): ``SMK-PICKLIST-LEFT``, and the field is left as it is there.
+    """
+    code = "SMK-PICKLIST-LEFT" if keep else "SMK-PICKLIST-UNMAPPED"
     write: dict[Any, Any] = dict(table.write) if table else {}
     taken = table.read if table else {}
     matcher = Matcher(info.choices)
@@ -263,6 +267,6 @@ def writer(table: ValueTable | None, canonical: Field, info: FieldInfo) -> Calla
         elif not closed and (value not in taken or taken[value] == value):
             return value
         shown = f" ({value})" if value in canonical.values or isinstance(value, bool) else ""
-        raise ValueProblem("SMK-PICKLIST-UNMAPPED", f"{info.name} has no value for this one of {canonical.name}{shown}")
+        raise ValueProblem(code, f"{info.name} has no value for this one of {canonical.name}{shown}")
 
     return one

@@ -38,7 +38,7 @@ def compile_outward(
     if canonical.type == "money":
         return _money_outward(mapping, info, stream, change, currency)
     encode = _encoder(canonical, info, stream)
-    look_up = _lookup(canonical, info, table, convert)
+    look_up = _lookup(canonical, info, table, convert, mapping.unknown == "keep")
     limit = info.max_length if info.type in TEXTUAL else None
     item_limit = info.max_length if info.type is FieldType.CHOICES else None
     many = canonical.type == "set"
@@ -94,16 +94,18 @@ def _encoder(canonical: Field, info: FieldInfo, stream: StreamSpec) -> Convert:
     return writer(info.type, stream.resolution)
 
 
-def _lookup(canonical: Field, info: FieldInfo, table: choices.ValueTable | None, convert: Convert) -> Convert | None:
+def _lookup(
+    canonical: Field, info: FieldInfo, table: choices.ValueTable | None, convert: Convert, keep: bool
+) -> Convert | None:
     if canonical.type == "ref" or canonical.ref:
         return None
     if table is not None:
-        return choices.writer(table, canonical, info)
+        return choices.writer(table, canonical, info, keep=keep)
     if info.choices is None:
         return None
     if canonical.type == "country":
         return _country_out(canonical, info, convert)
-    return choices.writer(None, canonical, info) if canonical.type in ("text", "enum", "set") else None
+    return choices.writer(None, canonical, info, keep=keep) if canonical.type in ("text", "enum", "set") else None
 
 
 def _country_out(canonical: Field, info: FieldInfo, convert: Convert) -> Convert:

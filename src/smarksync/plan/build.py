@@ -74,7 +74,7 @@ def _tellable(sides: list[Side], views: list[View], name: str) -> bool:
             try:
                 codec.outward(view.observed)
             except ValueProblem as problem:
-                if problem.code == LEFT:
+                if problem.code in LEFT:
                     continue
             return True
     return False
@@ -239,7 +239,7 @@ def _update(
                 outcome.waits = f"{name}: {problem.message}"
                 outcome.held.add(name)
                 continue
-            if problem.code == LEFT:
+            if problem.code in LEFT:
                 outcome.left.append((side.sid, name, f"{AS_IT_IS}: {problem.message}"))
                 continue
             outcome.problems.append(_outward_problem(side, codec.vendor, problem, verdict.value))

@@ -11,8 +11,9 @@ from .side import Side, Translation
 
 #: the code of a reference to a record that is not there yet: the row waits for its parent
 WAITS = "SMK-PARENT"
-#: the code of an owner who has no counterpart on a side: the field is left as it is there
-LEFT = "SMK-OWNER"
+#: codes of a value that has no counterpart on a side, so that the field is left as it is there: an owner, and a word that
+#: a mapping with `unknown: keep` does not know
+LEFT = frozenset(("SMK-OWNER", "SMK-PICKLIST-LEFT"))
 
 
 @dataclass(frozen=True, slots=True)

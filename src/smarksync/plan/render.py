@@ -106,6 +106,8 @@ def shown(value: Any, most: int = 60) -> str:
     """A value on one line."""
     if value is None or value == "":
         return "∅"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     plain = " ".join(value.split()) if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return plain if len(plain) <= most else plain[: most - 1] + "…"
 

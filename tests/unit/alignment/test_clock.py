@@ -116,6 +116,17 @@ def test_it_counts_the_days_that_the_brute_clock_counts(span: Any, which: Any, a
     assert calendar.days.elapsed(a, due + 1, stops) > amount * calendar.unit or not calendar.is_open(due)
 
 
+@pytest.mark.parametrize("zone", ZONES)
+def test_every_change_of_the_clocks(zone: str) -> None:
+    """Two days around each, round the clock and in hours that the change cuts: none of them by luck."""
+    for week in (ROUND, dict.fromkeys(range(7), ((60, 150), (155, 200)))):
+        calendar, brute = BusinessCalendar(week, zone), BruteClock(week, zone)
+        for day in DAYS:
+            start = datetime.combine(day, datetime.min.time(), UTC) - timedelta(hours=17)
+            end = start + timedelta(hours=36)
+            assert calendar.hours.elapsed(micros(start), micros(end)) == brute.minutes(start, end) * MINUTE, day
+
+
 def test_the_order_of_questions_does_not_matter() -> None:
     """Years are computed as they are asked for; what a clock showed stays."""
     fresh = [BusinessCalendar(ODD, "Europe/Berlin") for _ in range(12)]
@@ -209,6 +220,8 @@ def test_a_pause_moves_the_end() -> None:
     assert five.due(start, [pause, pause, (pause[0] + HOUR, pause[1])]) == five.due(start, [pause])
     assert five.due(start, [(at("2026-11-20T10:00:00"), at("2026-11-20T11:00:00"))]) == five.due(start)  # too late
     assert five.due(start, [(start - 9 * HOUR, start)]) == five.due(start)  # over before it began
+    later = at("2026-11-18T12:00:00")
+    assert five.due(later, [(later - 2 * HOUR, later - HOUR)]) == five.due(later)
     assert five.used(start, at("2026-11-18T15:00:00"), [pause]) == pytest.approx(0.2)
 
 

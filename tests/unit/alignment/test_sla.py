@@ -289,6 +289,15 @@ def test_sixty_per_cent_accepted(terms_of: Any, case: Case, at: Any) -> None:
     assert lines(terms, [case(merged="2026-11-18T11:00:00")], now)["acceptance"].status == "excused"
 
 
+def test_a_share_is_compared_in_whole_cases(terms_of: Any, case: Case, at: Any) -> None:
+    """56 % of 25 is 14, though 0.56 * 25 is 14.000000000000002 in floating point."""
+    terms = terms_of(("at_least: 60%", "at_least: 56%"))
+    yes = [case(accepted="2026-11-18T12:00:00") for _ in range(14)]
+    no = [case(rejected="2026-11-18T12:00:00", reason="no_need") for _ in range(11)]
+    assert lines(terms, [*yes, *no], at("2026-12-15T00:00:00"))["acceptance"].status == "met"
+    assert lines(terms, [*yes[1:], *no], at("2026-12-15T00:00:00"))["acceptance"].status == "breached"
+
+
 def test_complete_data(terms_of: Any, case: Case, at: Any) -> None:
     terms, now = terms_of(), at("2026-12-15T00:00:00")
     full, bare = [case() for _ in range(19)], case(filled=("email",))

@@ -22,7 +22,7 @@ def test_a_conflict_is_listed_shown_answered_and_gone(shell: Any, conflict: Call
 def test_every_wrong_answer_says_what_would_be_right(shell: Any, conflict: Callable[[], str]) -> None:
     conflict()
     for words, text in (
-        (("conflicts", "resolve", "7", "--take", "sales"), "There are 1"),
+        (("conflicts", "resolve", "7", "--take", "sales"), "The only one is 1"),
         (("conflicts", "resolve", "1"), "exactly one answer"),
         (("conflicts", "resolve", "1", "--take", "sales", "--apart"), "exactly one answer"),
         (("conflicts", "resolve", "1", "--resume"), "--take marketing"),

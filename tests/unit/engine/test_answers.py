@@ -92,7 +92,7 @@ def test_an_edit_after_the_answer_is_newer_than_the_answer(world: Any) -> None:
 
 def test_what_makes_no_sense_is_refused_with_what_would(world: Any) -> None:
     _, _, entry = conflict(world)
-    with pytest.raises(UsageError, match="There are 1"):
+    with pytest.raises(UsageError, match="The only one is 1"):
         world.at_desk(answers.take, 99, "sales")
     with pytest.raises(UsageError, match="between marketing and sales"):
         world.at_desk(answers.take, entry["id"], "erp")

@@ -164,8 +164,17 @@ def test_accounts_share_one_budget_and_processes_one_bucket():
     budgets = Budgets(clock=ManualClock(), shared=kept)
     assert budgets.get("crm", "5/s") is budgets.get("crm", "5/s")
     assert budgets.get("crm", "5/s") is not budgets.get("audience", "5/s")
-    assert kept.made == ["crm", "audience"]
+    assert kept.made == ["crm 5/s", "audience 5/s"]
     budgets.get("crm", "5/s").pause(90)
-    assert kept.pauses == {"crm": 90}
+    assert kept.pauses == {"crm 5/s": 90}
     with pytest.raises(Throttled):
-        budgets.get("crm", "9/s").take(patience=60)
+        Budgets(clock=ManualClock(), shared=kept).get("crm", "5/s").take(patience=60)
+
+
+def test_calls_that_a_vendor_counts_apart_have_a_budget_of_their_own():
+    """HubSpot allows five searches a second, and a hundred calls of other kinds in ten: one must not eat the other."""
+    kept = Kept()
+    budgets = Budgets(clock=ManualClock(), shared=kept)
+    budgets.get("hub", "5/1s").pause(3600)
+    budgets.get("hub", "100/10s").take(patience=1)
+    assert kept.made == ["hub 5/1s", "hub 100/10s"]

@@ -134,7 +134,8 @@ class Writer(Sender):
                 for write in rows:
                     yield rejected(write, "SMK-INVALID", f"Marketo's companies are not {op}d here.")
                 continue
-            action = "createOnly" if op is Op.CREATE else "updateOnly"
+            # an id of ours belongs to nobody else's company: sent twice, it still names one
+            action = "createOrUpdate" if op is Op.CREATE else "updateOnly"
 
             def row_of(write: Write) -> dict[str, Any]:
                 rid = write.id or write.fields.get("externalCompanyId") or write.key
@@ -142,14 +143,9 @@ class Writer(Sender):
 
             def call(rows: Sequence[Write], action: str = action, row_of: Any = row_of) -> Mapping[str, Any]:
                 body = {"action": action, "dedupeBy": "dedupeFields", "input": [row_of(w) for w in rows]}
-                return self._api.call(
-                    "POST", "/rest/v1/companies.json", json=body, idempotent=action == "updateOnly", about_rows=True
-                )
+                return self._api.call("POST", "/rest/v1/companies.json", json=body, idempotent=True, about_rows=True)
 
             named = {w.ref: str(row_of(w)["externalCompanyId"]) for w in rows}
             for receipt in self.in_parts(rows, call, row_of):
-                if receipt.result in (WriteResult.CREATED, WriteResult.UPDATED):
-                    receipt = receipt._replace(id=named[receipt.ref])
-                elif receipt.code == "SMK-DUPLICATE":
-                    receipt = receipt._replace(duplicate_of=(named[receipt.ref],))
-                yield receipt
+                done = receipt.result in (WriteResult.CREATED, WriteResult.UPDATED)
+                yield receipt._replace(id=named[receipt.ref]) if done else receipt

@@ -179,19 +179,21 @@ class Writer:
             if not isinstance(failure, Invalid):
                 raise
             return
-        again: list[Write] = []
+        prefix, again, done = _PREFIX.get(name, ""), list[Write](), dict[str, Receipt]()
         for value, write in by_key.items():
             if value in job.good:
                 rid, _ = job.good[value]
-                yield Receipt(write.ref, _R.CREATED if creating else _R.UPDATED, full_id(rid))
-            elif value in job.bad or job.state == "JobComplete":
-                rid, said = job.bad.get(value, ("", ""))
-                if said and from_csv(said, _PREFIX.get(name, ""), None).vendor_code != LOCKED:
-                    yield self._judged(name, write, from_csv(said, _PREFIX.get(name, ""), dict(write.fields)))
-                else:
-                    again.append(write)  # a lock; or the job says nothing of it, and the same once more does no harm
+                done[write.ref] = Receipt(write.ref, _R.CREATED if creating else _R.UPDATED, full_id(rid))
+                continue
+            why = from_csv(job.bad[value][1], prefix, dict(write.fields)) if value in job.bad else None
+            if why is None or why.vendor_code == LOCKED:
+                # under a lock; or the job failed before it came to this row, and collections say what is wrong; or it
+                # says nothing of it: the same once more does no harm
+                again.append(write)
             else:
-                again.append(write)  # the job failed before it came to this row: collections say what is wrong
+                done[write.ref] = self._judged(name, write, why)
+        self._settle_duplicates(name, batch, done)
+        yield from done.values()
         yield from self._in_parts(name, again, self._save)
 
     # ---- results

@@ -77,7 +77,7 @@ class Stage:
 
     ``streams``: the objects to ask (default: those that can be created, else the first). ``fields``: two or more plain
     text fields of an object that may be empty (default: from preset and live schema). ``page_rows``: how many rows fill
-    more than one page of a read. ``expired``: what the system answers to a token that is no longer good. ``live``: it is
+    more than one page of a read (a simulator may name both, as ``contract_streams`` and ``contract_page_rows``). ``expired``: what the system answers to a token that is no longer good. ``live``: it is
     one system for all clauses, with a clock of its own: rows are told apart by number, removed where that is possible,
     and passing time means waiting.
     """
@@ -86,7 +86,7 @@ class Stage:
     settings: ClassVar[Mapping[str, Any]] = {}
     streams: ClassVar[Sequence[str]] = ()
     fields: ClassVar[Mapping[str, Sequence[str]]] = {}
-    page_rows: ClassVar[int] = 0
+    page_rows: int = 0
     live: ClassVar[bool] = False
     numbers: ClassVar[Iterator[int]]
     #: what is the same in every value that a suite makes up: tells two suites on one live system apart
@@ -116,6 +116,7 @@ class Stage:
         module, _, name = self.spec.simulator.partition(":")
         kind = getattr(import_module(module), name)
         self.simulator = self.stack.enter_context(kind(people=0, now=self.clock.now))
+        self.page_rows = self.page_rows or getattr(self.simulator, "contract_page_rows", 0)
         return dict(self.simulator.settings)
 
     def transport(self) -> httpx.BaseTransport | None:
@@ -287,8 +288,9 @@ class Stage:
     def asked_streams(self) -> Sequence[StreamSpec]:
         """The streams that clauses are asked of."""
         there = self.all_streams()
-        if self.streams:
-            return [one for one in there if one.name in self.streams]
+        named = self.streams or getattr(self.simulator, "contract_streams", ())
+        if named:
+            return [one for one in there if one.name in named]
         return [one for one in there if Can.CREATE in one.can] or list(there[:1])
 
     def stream(self, name: str) -> StreamSpec:

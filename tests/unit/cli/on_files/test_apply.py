@@ -221,3 +221,11 @@ def test_what_is_no_plan(workspace: Workspace, content: str) -> None:
     said = workspace.run("apply", str(file))
     assert said.code == 2
     assert "is no plan" in said.err
+
+
+def test_a_plan_is_applied_once(workspace: Workspace, plan: Path) -> None:
+    first = workspace.run("apply", str(plan), "--json")
+    assert first.code in (0, 3)
+    again = workspace.run("apply", str(plan))
+    assert again.code != 0
+    assert f"applied already, by run {json.loads(first.out)['run_id']}" in again.err

@@ -35,8 +35,6 @@ STAGES: Mapping[str, tuple[str, str, str]] = {
     "closedlost": ("Closed Lost", "true", "0.0"),
 }
 PIPELINE = "default"
-#: personas have labels that people give, and values that HubSpot counts
-PERSONAS = {"persona_1": "IT admin", "persona_2": "Executive"}
 
 _COMMON = """
 hs_object_id number ro
@@ -185,6 +183,8 @@ DEFAULTS: Mapping[str, tuple[str, ...]] = {
     ),
 }
 STAMP = {kind: "lastmodifieddate" if kind == "contacts" else "hs_lastmodifieddate" for kind in TYPES}
+#: what people called the options that HubSpot names by itself
+LABELS = {"persona_1": "IT administrator", "persona_2": "Executive sponsor"}
 #: primary association types; from, to → (type id, label); then unlabelled ones (crm.md 2.7)
 PRIMARY: Mapping[tuple[str, str], tuple[int, str]] = {
     ("contacts", "companies"): (1, "Primary"),
@@ -239,7 +239,7 @@ def definition(
         "groupName": "information",
         "options": [
             {
-                "label": PERSONAS.get(value) or value.replace("_", " ").title(),
+                "label": LABELS.get(value) or value.replace("_", " ").title(),
                 "value": value,
                 "displayOrder": place,
                 "hidden": False,

@@ -22,10 +22,15 @@ from .world import API_USER, World
 class MarketoSimulator(ActivitiesApi, BulkApi):
     """One Marketo instance. The ``contract_…`` methods are what the conformance kit lets happen on it."""
 
+    #: what the conformance kit asks about (activities take one type of the instance's own), and what fills a page
+    contract_streams = ("leads", "companies")
+    contract_page_rows = 301
     _holes = False
 
     def contract_seed(self, stream: str, rows: Sequence[Mapping[str, Any]]) -> list[str]:
-        """Somebody enters leads."""
+        """Somebody enters leads or companies."""
+        if stream == "companies":
+            return [self._company(str(row.get("externalCompanyId") or f"C-{n}"), row) for n, row in enumerate(rows)]
         with self.lock:
             ids = []
             for place, row in enumerate(rows):
@@ -35,14 +40,20 @@ class MarketoSimulator(ActivitiesApi, BulkApi):
             return ids
 
     def contract_edit(self, stream: str, id: str, fields: Mapping[str, Any]) -> None:
-        """Somebody changes a lead in Marketo."""
+        """Somebody changes a lead or a company in Marketo."""
+        if stream == "companies":
+            self._company(id, fields)
+            return
         with self.lock:
             self.world.edit(int(id), **fields)
 
     def contract_delete(self, stream: str, id: str) -> None:
-        """Somebody deletes a lead."""
+        """Somebody deletes a lead or a company."""
         with self.lock:
-            self.world.remove(int(id))
+            if stream == "companies":
+                del self.world.companies[id]
+            else:
+                self.world.remove(int(id))
 
     def contract_merge(self, stream: str, winner: str, loser: str) -> str:
         """Somebody merges two leads."""
@@ -55,7 +66,9 @@ class MarketoSimulator(ActivitiesApi, BulkApi):
         self._holes, self.quirks.scan = True, 2
 
     def contract_late(self, stream: str, row: Mapping[str, Any]) -> str:
-        """A lead of a minute ago, told only now."""
+        """A lead of a minute ago, told only now. (Companies are read whole: none of theirs is late.)"""
+        if stream == "companies":
+            return self._company(str(row["externalCompanyId"]), row)
         with self.lock:
             number = self.world.add(**row)
             made = self.world.activities.pop()
@@ -67,6 +80,11 @@ class MarketoSimulator(ActivitiesApi, BulkApi):
     def contract_refused(self, stream: str) -> Iterator[Mapping[str, Any]]:
         """A lead that Marketo refuses: a word in a field for yes and no."""
         yield {"email": "refused@contract.example", "firstName": "No", "doNotCall": "perhaps"}
+
+    def _company(self, external: str, fields: Mapping[str, Any]) -> str:
+        with self.lock:
+            self.world.put_company(external, {name: v for name, v in fields.items() if name != "externalCompanyId"})
+        return external
 
 
 __all__ = ["API_USER", "STATUSES", "MarketoSimulator", "Quirks", "World"]

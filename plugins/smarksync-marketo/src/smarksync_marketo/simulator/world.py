@@ -63,7 +63,7 @@ class World:
         """People, companies, programs, lists and a past."""
         began = self.now()
         persons = [p for p in people(seed, size) if in_vendor(p, "marketo")]
-        for company in companies(seed, size // 5 + 1):
+        for company in companies(seed, size // 5 + 1 if size else 0):
             if company.number % 2 == 0:
                 self.put_company(
                     f"C-{company.number}",

@@ -1,0 +1,149 @@
+"""The offer: whom a qualified lead goes to, what both systems are to show of it, and the task of the first call.
+
+The record for sales carries the case: it is offered when that row is settled. Everything else waits for it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from smarksync.alignment import route
+from smarksync.alignment.terms import Terms
+from smarksync.config import Config, Job
+from smarksync.config.values import Owner
+from smarksync.ledger import cases, rotations, states
+from smarksync.ledger.cases import Case, Move
+from smarksync.model import Moves
+from smarksync.model.moments import micros
+from smarksync.plan.job import Person
+from smarksync.plan.rows import Outcome
+
+from . import decide, offers
+from .context import JobRun, Run
+from .offers import Rooms
+from .passage import Passage, Passages, primary
+
+
+class Offering:
+    """Offers of one hand-off job in one run. ``passed``: who was passed over and why, how often."""
+
+    def __init__(self, config: Config, job: Job, rooms: Rooms, lifecycle: Moves, passages: Passages) -> None:
+        self.config, self.job, self.rooms = config, job, rooms
+        self.lifecycle, self.passages = lifecycle, passages
+        self.terms = Terms.of(config)
+        self.desk = route.Desk(config.routing, lambda _o: None, lambda _r: None, {}, {})
+        self.passed: dict[str, int] = {}
+
+    def begin(self, run: Run) -> None:
+        """Owners, their open cases and whose turn it is, as they stand now."""
+        self.desk = desk(run, self.config, str(self.job.to))
+
+    def offer(
+        self, run: Run, job: JobRun, one: Passage, case: Case, wanted: dict[str, Any], held: list[Any]
+    ) -> list[Outcome]:
+        """The writes of an offer, or of a lead that waits because it cannot be offered."""
+        person, to = one.person, str(self.job.to)
+        now = micros(run.now())
+        version = case.definition
+        target = primary(person, to)
+        waiting = {**wanted, **offers.shown(case)}
+        if target is None and to in person.taken_places:
+            job.left[(to, "handoff", "left as it is: the record that sales had was deleted there")] += 1
+            return [checked(run, job, person, offers.rows(person, self.rooms.update, waiting, job.name, version), held)]
+        routed = self.desk.route(one.scope) if self.config.routing else None
+        due = self.terms.due({"qualified": case.opened_at, "offered": now}) if self.terms else None
+        text = offers.note(case, one.scope, version, self.rooms.note_length)
+        told: dict[str, Any] = {"at": now, "due_at": due, "note": text}
+        full = {**wanted, **offers.shown(case, offered=told)}
+        owner = routed.owner if routed is not None and routed.owner else person.agreed.get("owner")
+        if owner:
+            full["owner"] = owner
+        word, legal = offers.moved(case, self.lifecycle.legal, person.agreed.get("lifecycle"))
+        if word is not None and legal:
+            full["lifecycle"] = word
+        why = f"hand-off: {version}" + (f"; {routed.how}" if routed is not None and routed.owner else "")
+        body = {"owner": owner, "due_at": due, "note": text, "lifecycle": "mql", "route": routed.how if routed else None,
+                "passed": list(routed.passed) if routed and routed.passed else None}  # fmt: skip
+        offered = [["offered", now, "rule", "", None, {k: v for k, v in body.items() if v is not None}]]
+        carry = {"cid": case.cid, "moves": offered, "turn": list(routed.turn) if routed and routed.turn else None}
+        if target is None and person.agreed.get("sales_status") is None:
+            full["sales_status"] = "new"  # what sales would say of it by itself, so that it is no news afterwards
+        outcome = offers.rows(person, self.rooms.update, full, job.name, why)
+        there = offers.carried(outcome.rows, run.connection_of, to)
+        made = Outcome()
+        if target is None:
+            made = offers.create(person, self.rooms.create, to, full, job.name, why)
+            there = made.rows[0] if made.rows else None
+        outcome.problems += made.problems
+        outcome.waits = outcome.waits or made.waits
+        outcome.rows = [*made.rows, *outcome.rows]
+        outcome = checked(run, job, person, outcome, held)
+        gone = there is not None and there not in outcome.rows
+        if gone or (there is None and target is None):
+            rows = offers.rows(person, self.rooms.update, waiting, job.name, version)
+            return [checked(run, job, person, rows, held)]
+        if routed is not None:
+            self._told(job, routed)
+        if there is None:
+            self.passages.enter(one, [self._move(run, case, offered[0], target)])
+            if routed and routed.turn:
+                rotations.advance(run.ledger, {routed.turn[0]: routed.turn[1]})
+        else:
+            there.case = carry
+            for row in outcome.rows:
+                if row is not there:
+                    row.case = {"cid": case.cid, "moves": [], "needs": "offered"}
+        self.task(one, case, outcome, owner, due, now)
+        return [outcome]
+
+    def _move(self, run: Run, case: Case, told: list[Any], target: Any) -> Move:
+        state, at, actor, _, reason, body = told
+        record = f"{target.connection}:{target.stream}:{target.rid}"
+        return Move(0, case.cid, state, at, at, actor, record, run.run_id, reason, False, {**body, "record": record})
+
+    def task(
+        self, one: Passage, case: Case, outcome: Outcome, owner: str | None, due: int | None, offered_at: int | None
+    ) -> None:
+        """Adds the task of the first call, where the case has none yet and sales has a place for it."""
+        lane = self.rooms.task
+        if (
+            lane is None
+            or offered_at is None
+            or not case.open
+            or case.body.get("task")
+            or case.state not in ("qualified", "offered")
+        ):
+            return
+        row = offers.task(one.person, case, lane, owner, due, offered_at)
+        if row is not None:
+            row.case = {"cid": case.cid, "moves": [["note", offered_at, "rule", "", "task", {}]], "needs": "offered"}
+            outcome.rows.append(row)
+
+    def _told(self, job: JobRun, routed: route.Routed) -> None:
+        for text in routed.passed:
+            self.passed[text] = self.passed.get(text, 0) + 1
+        if routed.fallback or not routed.owner:
+            self.passed[routed.how] = self.passed.get(routed.how, 0) + 1
+
+
+def checked(run: Run, job: JobRun, person: Person, outcome: Outcome, held: list[Any]) -> Outcome:
+    """The outcome without what was refused or cannot go on: that is kept in quarantine."""
+    decide._problems(run, job, person, outcome, held)
+    decide._flips(run, job, person, outcome)
+    if outcome.waits:
+        states.set_due(run.ledger, job.name, [(person.eid, outcome.waits)], states.top(run.ledger) + 1, run.stamp())
+        job.fates.setdefault(person.eid, "deferred")
+    return outcome
+
+
+def desk(run: Run, config: Config, to: str) -> route.Desk:
+    """Routing as it stands; turns taken of it are remembered by nobody else until they are settled."""
+    seats = {one.ref: route.Seat(one.ref, one.name or one.email or one.record, one.active) for one in run.owners.of(to)}
+    by_email = {one.email: one.ref for one in run.owners.of(to) if one.email and one.kind != "queue"}
+    by_queue = {(one.name or "").casefold(): one.ref for one in run.owners.of(to) if one.kind == "queue"}
+
+    def find(owner: Owner) -> route.Seat | None:
+        ref = by_queue.get(owner.name.casefold()) if owner.kind == "queue" else by_email.get(owner.name)
+        return seats.get(ref) if ref else None
+
+    return route.Desk(config.routing, find, seats.get, cases.open_by_owner(run.ledger), rotations.positions(run.ledger))

@@ -1,0 +1,181 @@
+"""A first load of HubSpot into Salesforce over HTTP: how near we come to what the vendors' limits allow.
+
+Both simulators run in processes of their own, with the vendors' limits on and 50 ms before each answer, so the time and
+memory measured here are ours and the wires'. HubSpot allows 100 calls in 10 seconds, a burst at once: ``limits`` is the
+time that this many calls take at best. Printed, never a timed test.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+from smarksync.cli.globals import Globals
+from smarksync.cli.sessions import Sessions
+from smarksync.config import load
+from smarksync.engine.check import check
+from smarksync.engine.run import Options, execute
+
+LATENCY = 50
+#: of the shared population, about so many are known to HubSpot
+SHARE = 0.73
+CONFIG = """
+version: 1
+workspace: bench
+connections:
+  marketing:
+    connector: hubspot
+    role: marketing
+    settings: {base_url: "${HUBSPOT_URL}", access_token: "${HUBSPOT_TOKEN}"}
+  sales:
+    connector: salesforce
+    role: sales
+    settings:
+      login_url: ${SALESFORCE_LOGIN_URL}
+      client_id: ${SALESFORCE_CLIENT_ID}
+      client_secret: ${SALESFORCE_CLIENT_SECRET}
+mappings:
+  marketing: {extends: preset, contacts: {entity: lead, fields: {lead_source: null}}}
+  sales: preset
+jobs:
+  people:
+    sync: lead
+    between: [marketing, sales]
+    match: [email]
+    create: {sales: always}
+    fields: {"*": {direction: both, merge: newest}}
+"""
+ALLOW = frozenset({"first_run", "creates", "updates", "share", "adoption", "quota"})
+#: rows a page and a write, and how many calls fit into how many seconds
+PAGE, BATCH = {"marketing": 100, "sales": 2000}, {"marketing": 100, "sales": 200}
+RATES = {"marketing": (100, 10.0)}
+
+
+@contextmanager
+def simulated(vendor: str, people: int) -> Iterator[dict[str, str]]:
+    """The vendor in a process of its own: its variables."""
+    command = [
+        sys.executable,
+        "-m",
+        "smarksync",
+        "simulate",
+        vendor,
+        "--people",
+        str(people),
+        "--latency",
+        str(LATENCY),
+    ]
+    running = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert running.stdout is not None
+    told: dict[str, str] = {}
+    try:
+        for line in running.stdout:
+            if found := re.match(r"export (\w+)=(.*)", line):
+                told[found[1]] = found[2].strip("'\n")
+            if line.startswith("connections:"):
+                break
+        yield told
+    finally:
+        running.terminate()
+        running.communicate(timeout=60)
+
+
+def main(size: int) -> None:
+    """Prints a line a step, and one JSON object."""
+    steps: list[dict[str, Any]] = []
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="smarksync-bench-")))
+        (folder / "smarksync.yaml").write_text(CONFIG)
+        begin = time.perf_counter()
+        environ = stack.enter_context(simulated("hubspot", math.ceil(size / SHARE)))
+        environ |= stack.enter_context(simulated("salesforce", 0))
+        print(f"about {size:,} people in HubSpot, none in Salesforce; {LATENCY} ms before each answer, limits on; "
+              f"simulators up in {time.perf_counter() - begin:.0f} s", flush=True)  # fmt: skip
+        config = load(folder / "smarksync.yaml", environ=environ)
+        registry = Globals().plugins()
+        sessions = Sessions(config)
+        stack.callback(sessions.close)
+        found = check(config, registry, sessions, None, sessions_now(), fix=True)
+        assert found["ok"], found
+        time.sleep(10)  # the check's own calls leave HubSpot's window
+        for name in ("first load", "what Salesforce filled in", "idle", "1 % changed"):
+            if name.startswith("1 %"):
+                _edit(environ, math.ceil(steps[0]["read"] / 100))
+                time.sleep(12)  # the edits' own calls leave the window, and the search shows them
+            steps.append(_run(name, config, registry, sessions))
+            print(_line(steps[-1]), flush=True)
+    print(json.dumps({"vendors": steps}))
+
+
+def _edit(environ: dict[str, str], count: int) -> None:
+    """So many contacts get another job title, as by somebody in HubSpot."""
+
+    def call(method: str, path: str, body: Any = None) -> Any:
+        request = urllib.request.Request(
+            environ["HUBSPOT_URL"] + path, None if body is None else json.dumps(body).encode(), method=method,
+            headers={"Authorization": f"Bearer {environ['HUBSPOT_TOKEN']}", "Content-Type": "application/json"},
+        )  # fmt: skip
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return json.load(answer)
+
+    after, left = "", count
+    while left > 0:
+        page = call("GET", f"/crm/v3/objects/contacts?limit={min(100, left)}{after}")
+        rows = [{"id": row["id"], "properties": {"jobtitle": "Head of Change"}} for row in page["results"]]
+        call("POST", "/crm/v3/objects/contacts/batch/update", {"inputs": rows})
+        left -= len(rows)
+        after = f"&after={page['paging']['next']['after']}" if page.get("paging") else ""
+
+
+def sessions_now() -> Any:
+    """Our own clock."""
+    from smarksync.kit.clock import SystemClock
+
+    return SystemClock().now
+
+
+def _run(name: str, config: Any, registry: Any, sessions: Any) -> dict[str, Any]:
+    wall, cpu = time.perf_counter(), time.process_time()
+    result = execute(config, Options(allow=ALLOW), registry=registry, make_session=sessions)
+    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    result.run.ledger.close()
+    report = result.report
+    bound, limits = 5.0, 0.0
+    rows = {"read": 0, "written": 0}
+    for job in report["jobs"]:
+        for side, objects in job["sides"].items():
+            for counts in objects.values():
+                bound += 1.05 * (math.ceil(counts["read"] / PAGE[side]) + math.ceil(counts["written"] / BATCH[side]))
+                rows["read"] += counts["read"]
+                rows["written"] += counts["written"]
+    for side, (count, seconds) in RATES.items():
+        limits += max(0.0, (report["calls"][side]["total"] - count) / count * seconds)
+    return {
+        "step": name, "exit": result.exit_code, **rows, "seconds": round(wall, 1), "cpu_seconds": round(cpu, 1),
+        "limits_seconds": round(limits, 1), "share_of_limits": round(limits / wall, 3) if limits else None,
+        "calls": {side: told["total"] for side, told in report["calls"].items()},
+        "kinds": {side: {k: v for k, v in told.items() if v and k != "total"} for side, told in report["calls"].items()},
+        "throttled": sum(told["throttled"] for told in report["calls"].values()), "calls_bound": round(bound),
+        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+    }  # fmt: skip
+
+
+def _line(step: dict[str, Any]) -> str:
+    calls = ", ".join(f"{side} {count}" for side, count in step["calls"].items())
+    share = f" = {step['share_of_limits']:.0%} of what the limits allow" if step["share_of_limits"] else ""
+    return (
+        f"{step['step']:26} {step['read']:,} read, {step['written']:,} written in {step['seconds']} s (CPU {step['cpu_seconds']} s; "
+        f"the limits alone take {step['limits_seconds']} s){share}; calls {calls} (bound {step['calls_bound']}); "
+        f"{step['throttled']} refused for a limit; peak {step['peak_mb']} MB"
+    )

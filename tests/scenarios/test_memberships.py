@@ -1,0 +1,117 @@
+"""The same people are in a campaign on both sides, and whoever is taken out on one is taken out on the other."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from smarksync.engine.registry import Registry
+from smarksync.testing import registered
+
+from .office import Office
+
+CAMPAIGN = ("campaign", ("name",))
+MEMBER = ("membership", ("campaign", "lead", "status", "responded_at"))
+OBJECTS = {name: {"campaigns": CAMPAIGN, "members": MEMBER} for name in ("marketing", "sales")}
+JOB = {
+    "memberships": "campaign",
+    "between": ["marketing", "sales"],
+    "create": {"marketing": "always", "sales": "always"},
+}
+
+
+@pytest.fixture
+def office(tmp_path: Path, registry: Registry) -> Iterator[Callable[..., Office]]:
+    with contextlib.ExitStack() as stack:
+
+        def make(**top: Any) -> Office:
+            jobs = {"events": JOB, **top.pop("jobs", {})}
+            one = Office(tmp_path, registry, objects=OBJECTS, jobs=jobs, **top)
+            stack.enter_context(registered(*one.systems.values()))
+            one.team()
+            return one
+
+        yield make
+
+
+def members(o: Office, system: str) -> list[tuple[str, str, str]]:
+    """(campaign, person, status) as the system shows them."""
+    rows = o.systems[system].rows("members").values()
+    return sorted((row["campaign"], row["lead"], row["status"]) for row in rows)
+
+
+def test_both_ways_with_removal(office: Any) -> None:
+    o = office()
+    ada, bob = o.ready("Ada Lovelace"), o.ready("Bob Noyce")
+    fair = {name: system.insert("campaigns", {"name": "Spring fair"}) for name, system in o.systems.items()}
+    o.systems["sales"].insert("campaigns", {"name": "Sales only"})
+    o.run()
+    record = {row["email"]: row["id"] for row in o.sales_rows()}
+    first = o.systems["marketing"].insert(
+        "members", {"campaign": fair["marketing"], "lead": ada, "status": "registered"}
+    )
+    o.systems["sales"].insert(
+        "members", {"campaign": fair["sales"], "lead": record["bob@noyce.example"], "status": "sent"}
+    )
+    o.run()
+    assert members(o, "marketing") == sorted([(fair["marketing"], ada, "registered"), (fair["marketing"], bob, "sent")])
+    assert members(o, "sales") == sorted(
+        [
+            (fair["sales"], record["ada@lovelace.example"], "registered"),
+            (fair["sales"], record["bob@noyce.example"], "sent"),
+        ]
+    )
+    o.quiet()
+    o.later(hours=1)
+    o.systems["marketing"].edit("members", first, {"status": "attended"})
+    o.run()
+    assert (fair["sales"], record["ada@lovelace.example"], "attended") in members(o, "sales")
+    o.quiet()
+    o.systems["marketing"].delete("members", first)
+    o.run()
+    assert [lead for _, lead, _ in members(o, "sales")] == [record["bob@noyce.example"]]
+    o.quiet()
+
+
+def test_nobody_is_put_into_a_campaign_where_that_is_not_allowed(office: Any) -> None:
+    o = office(jobs={"events": {**JOB, "create": {"sales": "always"}}})
+    o.ready()
+    fair = {name: system.insert("campaigns", {"name": "Spring fair"}) for name, system in o.systems.items()}
+    o.run()
+    (lead,) = o.sales_rows()
+    o.systems["sales"].insert("members", {"campaign": fair["sales"], "lead": lead["id"], "status": "sent"})
+    o.run()
+    assert members(o, "marketing") == []
+
+
+def test_recycled_leads_join_the_nurture_list_and_customers_leave_it(office: Any) -> None:
+    rules = [
+        {"when": 'lead.lifecycle == "customer"', "leave": "Nurture"},
+        {"when": 'lead.lifecycle == "recycled"', "join": "Nurture"},
+    ]
+    o = office(
+        jobs={
+            "events": None,
+            "outcomes": {"outcomes": ["lead", "opportunity"], "from": "sales", "to": "marketing", "lists": rules},
+        }
+    )
+    ada = o.ready()
+    nurture = o.systems["marketing"].insert("campaigns", {"name": "Nurture"})
+    o.run()
+    record = o.sales_rows()[0]["id"]
+    o.status(record, "recycled", rejection_reason="bad_timing")
+    o.run()
+    assert members(o, "marketing") == [(nurture, ada, "member")]
+    o.quiet()
+    o.systems["sales"].edit("leads", record, {"sales_status": "new"})
+    o.did(ada, "form_submitted")
+    o.run()
+    contact = o.convert(record)
+    o.systems["sales"].insert("deals", {"name": "D", "leads": [contact], "stage_kind": "won", "closed_at": o.clock()})
+    o.run()
+    assert o.person(ada)["lifecycle"] == "customer" and members(o, "marketing") == []
+    o.quiet()
