@@ -79,9 +79,10 @@ FORM = ("at", "contact", "form", "pageUrl", *KIND)
 
 def test_submissions_are_read_newest_first_until_the_last_read(hub: Account) -> None:
     rid, email = person(hub)
+    form = next(iter(hub.sim.forms))
+    hub.sim.submissions[form] += [submission(email, number, 1_700_000_000_000 + number) for number in range(200)]
     first, cursor = hub.read("form_submissions", FORM)
     assert len(first) == sum(len(found) for found in hub.sim.submissions.values())
-    form = next(iter(hub.sim.forms))
     ticks = int((hub.clock.now() + timedelta(seconds=200)).timestamp() * 1000)
     hub.sim.submissions[form] += [submission(email.upper(), number, ticks + number) for number in range(60)]
     hub.wait(400)
