@@ -36,6 +36,17 @@ def test_describe_tells_types_lengths_and_what_may_be_written(marketo: Make) -> 
     assert not infos["createdAt"].writable and not infos["originalSourceInfo"].writable
 
 
+def test_lookup_field_is_required_for_new_leads(marketo: Make) -> None:
+    m = marketo(own_fields=True)
+    assert [info.name for info in m.connector.describe("leads") if info.required] == ["email"]
+    m.again(lookup_field="smarkSyncId")
+    assert [info.name for info in m.connector.describe("leads") if info.required] == ["smarkSyncId"]
+    receipt, *_ = m.write(Op.CREATE, {"smarkSyncId": "E-1", "lastName": "No Address"})
+    assert receipt.id is not None
+    (again,) = m.write(Op.CREATE, {"smarkSyncId": "E-1", "lastName": "No Address"})
+    assert again.duplicate_of == (receipt.id,)
+
+
 def test_describe_falls_back_on_the_older_call_where_the_newer_is_not_allowed(marketo: Make) -> None:
     m = marketo()
     body = {"requestId": "1", "success": False, "errors": [{"code": "603", "message": "Access denied"}]}

@@ -239,8 +239,9 @@ def reread(run: Run, job: JobRun, lane: Lane, rows: list[PlanRow], old: set[str]
     """Reads targets again by id; one that changed where we would write goes back to be decided anew."""
     ids = sorted(old)
     found: dict[str, Record] = {}
-    for start in range(0, len(ids), 100):
-        part = ids[start : start + 100]
+    step = max(100, lane.spec.max_batch)  # full calls where a vendor takes more at once
+    for start in range(0, len(ids), step):
+        part = ids[start : start + step]
         try:
             found.update((record.id, record) for record in lane.fetch(part))
         except SystemFailure as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from smarksync.plugin import (
@@ -103,7 +104,12 @@ class Marketo:
             return ACTIVITY_FIELDS
         if stream in ASSET_FIELDS:
             return ASSET_FIELDS[stream]
-        self._described[stream] = describe_leads(self._api) if stream == "leads" else describe_object(self._api, stream)
+        if stream == "leads":
+            key = self._settings.lookup_field  # without it, a lead would be made anew each time
+            found = describe_leads(self._api)
+            self._described[stream] = [replace(one, required=True) if one.name == key else one for one in found]
+        else:
+            self._described[stream] = describe_object(self._api, stream)
         return self._described[stream]
 
     def create_fields(self, stream: str, names: Sequence[str]) -> Sequence[str]:
