@@ -39,13 +39,11 @@ def load_people(run: Run, eids: Iterable[int], job: str, wanted: str = entities.
         group = linked.get(eid, [])
         sides = [side_of(run, link) for link in group if link.sid in run.mappings]
         places = frozenset(run.connection_of[link.sid] for link in group if link.sid in run.connection_of)
-        told = answers.get(eid, {})
-        people.append(
-            Person(
-                eid, ref, agreed, sides, places, _told({field: answer for field, (answer, _) in told.items()}),
-                parked.get(eid, frozenset()), {field: asked for field, (_, asked) in told.items()},
-            )
-        )  # fmt: skip
+        person = Person(eid, ref, agreed, sides, places, parked=parked.get(eid, frozenset()))
+        if told := answers.get(eid):
+            person.answers = _told({field: answer for field, (answer, _) in told.items()})
+            person.asked = {field: asked for field, (_, asked) in told.items()}
+        people.append(person)
     return people
 
 

@@ -128,7 +128,8 @@ def look(side: Side, record: Record, agreed: Mapping[str, Any], lane: Lane, afte
         if differs:
             known = _evidence(side, record, lane, after)
             memo["s"] = differs
-            memo["e"] = {vendor: _from_history(record, vendor, lane) or known for vendor in differs}
+            told = record.history or {}
+            memo["e"] = {v: (v in told and _from_history(record, v, lane)) or known for v in differs}
         return
     old_seen = dict(memo.get("s") or {})
     seen = {v: raw for v, raw in old_seen.items() if v not in record.fields}

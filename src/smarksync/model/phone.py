@@ -54,7 +54,11 @@ def phone_key(wire: str) -> tuple[str, str]:
 
 def same_phone(a: str, b: str) -> bool:
     """Same E.164, else same digits."""
-    return a == b or phone_key(a) == phone_key(b)
+    if a == b:
+        return True
+    if a[:1] == b[:1] == "+" and a[1:].isdigit() and b[1:].isdigit():
+        return False  # nothing but digits, and others
+    return phone_key(a) == phone_key(b)
 
 
 def _is_settled(text: str) -> bool:
