@@ -139,3 +139,13 @@ def test_simulate_names_those_that_can_be_played(installed: dict[str, str], tmp_
     )  # fmt: skip
     assert done.returncode == 2
     assert "files brings no simulator. These do:" in done.stderr and "rolodex" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["hubspot", "marketo", "salesforce"])
+def test_the_shipped_connectors_conform_by_command_too(name: str, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [BIN / "smarksync", "conformance", name, "--json"],
+        cwd=tmp_path, capture_output=True, text=True, check=False, timeout=300,
+    )  # fmt: skip
+    told = json.loads(done.stdout)
+    assert done.returncode == 0, [one for one in told["clauses"] if one["outcome"] == "failed"]

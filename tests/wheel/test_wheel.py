@@ -88,7 +88,7 @@ def test_wheel_holds_all_that_is_needed_and_nothing_else(wheels: dict[str, Path]
     assert f"{package}/py.typed" in names
     assert any(n.endswith("licenses/LICENSE") for n in info)
     assert any(n.endswith("entry_points.txt") for n in info)
-    strays = {n for n in names if n.endswith((".pyc", ".db", ".csv")) or "/tests/" in n or "cassette" in n}
+    strays = {n for n in names if n.endswith((".pyc", ".db", ".csv")) or "/tests/" in n or "/cassettes/" in n}
     assert not strays
 
 

@@ -305,7 +305,12 @@ class Stage:
 
     def texts(self, stream: str) -> Sequence[str]:
         """Plain text fields that may be empty: those of the suite, else found in preset and schema."""
-        names = self.fields.get(stream) or plain_fields(self.describe(stream), self.stream(stream), self.spec.preset)
+        told: Mapping[str, Sequence[str]] = getattr(self.simulator, "contract_fields", {})
+        names = (
+            self.fields.get(stream)
+            or told.get(stream)
+            or plain_fields(self.describe(stream), self.stream(stream), self.spec.preset)
+        )
         if len(names) < 2:
             raise NotTested("hook", f"{stream} has no two plain text fields that may be empty: name them in `fields`")
         return names
