@@ -26,4 +26,4 @@ class TestSalesforce(ConnectorContract):
 
 
 class TestOtherObjects(TestSalesforce):
-    streams = ("Contact", "Account", "Opportunity", "Campaign")
+    streams = ("Contact", "Account", "Opportunity", "Campaign", "Task")

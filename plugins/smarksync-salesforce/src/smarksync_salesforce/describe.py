@@ -67,7 +67,7 @@ def _info(name: str, one: Mapping[str, Any]) -> FieldInfo:
     writable = bool(one["createable"] or one["updateable"]) and kind is not _T.JSON
     # an unrestricted pick list takes anything (vendors/crm.md 1.10, trap 8), so its values are a proposal;
     # but where words have a meaning, a new one would have none
-    listed = bool(one.get("restrictedPicklist")) or f"{name}.{one['name']}" in _MEANT
+    listed = bool(one.get("restrictedPicklist")) or not one["nillable"] or f"{name}.{one['name']}" in _MEANT
     choices = tuple(
         Choice(v["value"], v.get("label") or "", bool(v.get("active", True))) for v in one.get("picklistValues") or ()
     )
