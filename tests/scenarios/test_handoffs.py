@@ -172,6 +172,10 @@ def test_colleagues_who_left_or_are_full_are_passed_over_and_told(office: Any) -
     told = str([job["handoffs"]["passed_over"] for job in ran.report["jobs"] if "handoffs" in job])
     assert "ben@acme.example is not active" in told and "gone@acme.example is not known there" in told
     assert "anna@acme.example has 1 open cases, and room for 1" in told
+    o.systems["sales"].edit("users", o.anna, {"active": False})
+    (left,) = [job["handoffs"]["owners_left"] for job in o.run().report["jobs"] if "handoffs" in job]
+    assert left == {"anna": 1}
+    assert o.cases()[0].owner is not None, "sales decides who takes over"
 
 
 # -- what goes wrong ---------------------------------------------------------------------------------------------

@@ -186,3 +186,16 @@ def test_killed_in_the_middle_leaves_no_duplicate(pair: Pair, nth: int) -> None:
     assert len(pair.crm.rows("Lead")) == 1 and len(pair.crm.rows("Task")) == 1
     assert pair.contact()["smarksync_handoff_state"] == "offered"
     assert pair.run()["writes"] == []
+
+
+def test_a_lead_that_sales_turns_down_joins_the_list(pair: Pair) -> None:
+    text = (pair.root / "smarksync.yaml").read_text("utf-8")
+    rules = '    lists: [{when: \'lead.lifecycle == "recycled"\', join: "Hand-off: recycled"}]\n'
+    (pair.root / "smarksync.yaml").write_text(text.rstrip("\n") + "\n" + rules, "utf-8")
+    pair.run()
+    pair.crm.edit("Lead", pair.lead()["Id"], Status="Closed - Not Converted")
+    pair.run()
+    assert pair.contact()["smarksync_handoff_state"] == "rejected"
+    (ada,) = [row.id for row in pair.hub.rows().values() if row.properties["email"] == ADA]
+    assert list(pair.hub.members["2"]) == [ada]
+    assert pair.run()["writes"] == []

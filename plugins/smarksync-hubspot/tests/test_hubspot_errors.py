@@ -259,6 +259,17 @@ def test_errors_hold_no_personal_data(hub: Account) -> None:
         assert not any(str(value) in str(receipt.message) for value in fields.values()), receipt.message
 
 
+def test_a_sentence_that_quotes_a_value_is_told_without_it(hub: Account) -> None:
+    said = {
+        "status": "error",
+        "category": "VALIDATION_ERROR",
+        "message": 'The value "Lovelace" of lastname is not allowed',
+    }
+    hub.sim.faults.answer(400, said, path="*/batch/update")
+    (receipt,) = hub.update("contacts", {"id": one(hub), "jobtitle": "CFO"})
+    assert receipt.message == "The value … of lastname is not allowed"
+
+
 def test_a_clock_that_is_wrong_is_seen(hub: Account) -> None:
     hub.sim.elapse(90)
     assert hub.connector.server_time() - hub.clock.now() == timedelta(seconds=90)

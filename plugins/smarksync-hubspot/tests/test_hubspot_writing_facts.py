@@ -115,6 +115,22 @@ def test_results_are_paired_by_name_and_not_by_place(account: Make, traced: bool
         assert hub.sim.rows()[str(receipt.id)].properties["email"] == f"new{number}@acme.example"
 
 
+def test_without_trace_and_our_id_the_address_pairs_results(account: Make) -> None:
+    hub = account(Quirks(index_lag=0, echoes_trace=False))
+    receipts = hub.create("contacts", *(new(number) for number in range(10)))
+    for number, receipt in enumerate(receipts):
+        assert hub.sim.rows()[str(receipt.id)].properties["email"] == f"new{number}@acme.example"
+
+
+def test_several_values_are_joined(hub: Account) -> None:
+    options = [{"label": word, "value": word} for word in ("a", "b", "c")]
+    own = {"name": "topics", "label": "Topics", "type": "enumeration", "fieldType": "checkbox", "options": options}
+    hub.sim.add_property("contacts", own)
+    rid = people(hub, 1)[0]
+    (receipt,) = hub.update("contacts", {"id": rid, "topics": ["a", "c"]})
+    assert receipt.stored == {"topics": "a;c"}
+
+
 # -- refusals ------------------------------------------------------------------------------------------------------
 
 
@@ -176,11 +192,13 @@ def test_a_property_that_no_row_may_carry_is_told_from_one_answer(account: Make,
 
 def test_records_that_left_are_told_by_their_ids(hub: Account) -> None:
     """207 without trace ids: `context.ids` (recorded)."""
-    one, two = people(hub, 2)
-    hub.sim.archive("contacts", two)
-    receipts = hub.update("contacts", {"id": one, "jobtitle": "CFO"}, {"id": two, "jobtitle": "CTO"})
+    one, *left = people(hub, 3)
+    for rid in left:
+        hub.sim.archive("contacts", rid)
+    receipts = hub.update("contacts", *({"id": rid, "jobtitle": "CTO"} for rid in (one, *left)))
     assert [(receipt.result, receipt.code) for receipt in receipts] == [
         (WriteResult.UPDATED, None),
+        (WriteResult.CONFLICT, "SMK-GONE"),
         (WriteResult.CONFLICT, "SMK-GONE"),
     ]
 

@@ -198,6 +198,44 @@ def test_role_alone_brings_its_opportunity_again(org: Org) -> None:
     assert org.read("Opportunity", cursor, ["ContactRoles"])[deal].fields == {"ContactRoles": []}
 
 
+@pytest.mark.parametrize("whole", [True, False])
+def test_role_that_changed_before_a_reading_broke_off_is_not_forgotten(org: Org, whole: bool) -> None:
+    org.sim.quirks.page = 200
+    fields = ("Name", "ContactRoles")
+    deals = [
+        org.sim.add("Opportunity", Name=f"D{n}", StageName="Prospecting", CloseDate="2027-01-31") for n in range(401)
+    ]
+    org.clock.move(3600)
+    cursor = None if whole else org.now("Opportunity", fields)
+    org.clock.move(60)
+    if not whole:
+        org.sim.add("OpportunityContactRole", OpportunityId=deals[0], ContactId=org.contact())
+        org.clock.move(60)
+        for deal in deals[1:]:
+            org.sim.edit("Opportunity", deal, StageName="Qualification")
+        org.clock.move(3600)
+    first = org.pages("Opportunity", cursor, fields=fields)[0]
+    if whole:
+        org.clock.move(60)
+        org.sim.add("OpportunityContactRole", OpportunityId=deals[0], ContactId=org.contact())
+    shown = org.read("Opportunity", first.cursor, fields)
+    assert len(shown[deals[0]].fields["ContactRoles"]) == 1
+
+
+def test_event_that_ended_before_a_reading_broke_off_is_not_forgotten(org: Org) -> None:
+    org.sim.quirks.page = 200
+    fields = ("smarksync.result",)
+    rid = org.sim.add("Event", Subject="Demo", StartDateTime="2026-11-22T12:00:00Z", EndDateTime="2026-11-22T13:00:00Z")
+    org.clock.move(3600)
+    cursor = org.now("Event", fields)
+    org.clock.move(4 * 3600)
+    for n in range(401):
+        org.sim.add("Event", Subject=f"E{n}", StartDateTime="2026-12-01T12:00:00Z", EndDateTime="2026-12-01T13:00:00Z")
+    org.clock.move(3600)
+    second = org.pages("Event", cursor, fields=fields)[1]
+    assert org.read("Event", second.cursor, fields)[rid].fields == {"smarksync.result": "done"}
+
+
 def test_failed_role_does_not_hide_that_the_deal_was_written(org: Org) -> None:
     org.connector.describe("Opportunity")
     org.sim.faults.answer(500, "<html></html>", times=None, when=lambda r: b"OpportunityContactRole" in r.body)

@@ -125,6 +125,8 @@ def test_update_that_makes_a_duplicate_names_the_other_and_not_itself(org: Org) 
     rid = org.lead(Email="ada@example.com")
     other = org.lead(Email="bob@example.com")
     assert org.update(other, Email="ada@example.com").duplicate_of == (rid,)
+    org.sim.edit("Lead", other, Email="ada@example.com")  # as people may
+    assert org.update(other, Email="Ada@example.com").duplicate_of == (rid,)
 
 
 def test_duplicate_in_another_object_is_no_candidate_here(org: Org) -> None:

@@ -106,6 +106,8 @@ def _handoffs(out: Output, job: Mapping[str, Any]) -> None:
         out.line(f"  {told['qualified_not_offered']:,} qualified, not offered yet")
     for who in told["missing_leads"]:
         out.line(out.style("warn", f"  missing in sales: {who}"))
+    for who, count in told["owners_left"].items():
+        out.line(out.style("warn", f"  {count:,} open with {who}, who is not active in sales any more"))
     for text, count in told["passed_over"].items():
         out.line(f"  {text}" + (f" ({count:,} times)" if count > 1 else ""))
 

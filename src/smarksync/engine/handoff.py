@@ -225,10 +225,11 @@ class Handoff:
 
     # -- the report ------------------------------------------------------------------------------
     def report(self, run: Run) -> dict[str, Any]:
-        """MQL conservation, the missing by name, and who was passed over."""
+        """MQL conservation, the missing by name, who was passed over, and whose cases have lost their owner."""
         return {
             "handoffs": {
                 **casebook.conservation(run, self.job),
                 "passed_over": dict(sorted(self.offering.passed.items())),
+                "owners_left": self.offering.left(run),
             }
         }

@@ -38,6 +38,11 @@ class Offering:
         """Owners, their open cases and whose turn it is, as they stand now."""
         self.desk = desk(run, self.config, str(self.job.to))
 
+    def left(self, run: Run) -> dict[str, int]:
+        """Open cases of colleagues who are not active in sales any more, by their name."""
+        found = ((self.desk.by_ref(ref), count) for ref, count in cases.open_by_owner(run.ledger).items())
+        return {seat.name: count for seat, count in found if seat is not None and not seat.active}
+
     def offer(
         self, run: Run, job: JobRun, one: Passage, case: Case, wanted: dict[str, Any], held: list[Any]
     ) -> list[Outcome]:

@@ -38,6 +38,7 @@ class Shared(Protocol):
         """Seconds of that still to come."""
         ...
 
+
 #: milliseconds that are added to a window, a tenth of it at most
 _JITTER = 100
 

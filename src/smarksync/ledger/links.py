@@ -65,11 +65,11 @@ def versions(ledger: Ledger, sid: int, rids: Sequence[str]) -> dict[str, str | N
 
 def renew_versions(ledger: Ledger, sid: int, rows: Sequence[tuple[str, str]]) -> None:
     """(record, version) of rows that look as before: something of them changed that no mapping reads."""
-    ledger.run(
-        "UPDATE links SET version = v.version FROM (SELECT json_extract(value, '$[0]') AS rid, json_extract(value, '$[1]') "
-        "AS version FROM json_each(?)) v WHERE links.sid = ? AND links.rid = v.rid AND links.version IS NOT v.version",
-        (dumps(rows).decode(), sid),
-    )
+    # looked up by key, row by row: joined to what is listed, SQLite would go through every link of the stream
+    known = versions(ledger, sid, [rid for rid, _ in rows])
+    news = [(version, sid, rid) for rid, version in rows if rid in known and known[rid] != version]
+    if news:
+        ledger.many("UPDATE links SET version = ? WHERE sid = ? AND rid = ?", news)
 
 
 def fingerprints(ledger: Ledger, sid: int, rids: Sequence[str]) -> dict[str, bytes | None]:

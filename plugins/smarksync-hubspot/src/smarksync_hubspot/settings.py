@@ -26,9 +26,12 @@ class HubSpotSettings(HttpSettings):
     api_version: str = Field(
         "v3", pattern=r"^(v3|\d{4}-\d{2})$", description="`v3` (with v4 associations) or a dated version, as `2026-03`."
     )
-    rate_limit: str | None = Field("100/10s", description='Calls at most, as "190/10s"; search calls have their own.')
+    rate_limit: str | None = Field(
+        "95/10s",
+        description='Calls at most, as "180/10s": a little less than the plan allows, since calls arrive unevenly.',
+    )
     search_rate_limit: str = Field(
-        "5/1s", description="Search calls at most: HubSpot allows five a second per account."
+        "4/1s", description="Search calls at most: HubSpot allows five a second for all apps of the account."
     )
     index_lag: float = Field(
         120.0, ge=0, le=3600, description="Seconds that HubSpot's search may lag behind: each read looks back so far."

@@ -39,6 +39,8 @@ class Reader:
         # rows that are edited while we read get a later stamp and are left to the next reading
         self._until = min(until, now) if until is not None else now
         self._bulk_above = bulk_above
+        #: from when on changes are shown that leave no stamp on the row; None: all rows are read, as they are now
+        self._since: datetime | None = None
 
     def pages(self, cursor: Cursor | None) -> Iterator[Page]:
         """Every page from the cursor on."""
@@ -50,19 +52,20 @@ class Reader:
             except JobGone:
                 start = {}
         try:
-            yield from self._ordered(_place(start))
+            yield from self._ordered(start)
         except _WorthAJob:
             reader = BulkReader.start(self._api, select(self._shape.columns, self._shape.stream, self._where(None)))
             yield from self._bulk(reader)
 
     # ---- by query
-    def _ordered(self, place: Place | None) -> Iterator[Page]:
-        since = place
+    def _ordered(self, start: Mapping[str, Any]) -> Iterator[Page]:
+        place = _place(start)
+        self._since = _since(start)
         reached = place.at if place is not None else None
         for _ in range(_PATIENCE):
             soql = select(self._shape.columns, self._shape.stream, self._where(place), order=True)
             try:
-                for rows, more, total in self._api.query(soql, everything=self._with_deleted(since)):
+                for rows, more, total in self._api.query(soql, everything=self._with_deleted()):
                     if place is None and total > self._bulk_above and self._fits_a_job():
                         raise _WorthAJob
                     records = [self._shape.record(row, self._until) for row in rows]
@@ -72,7 +75,7 @@ class Reader:
                     yield Page(records, self._resume_at(place), True, total)
                 else:
                     records = []
-                extra = self._with_changed_roles(since)
+                extra = self._with_changed_roles()
                 if extra:
                     yield Page(records, self._resume_at(place), True)
                     records = extra
@@ -97,28 +100,29 @@ class Reader:
             return {"v": _VERSION}
         late = self._until - LOOK_BACK
         place = place if place.at < late else Place(late, "")
-        return {"v": _VERSION, "at": place.at.isoformat(), "id": place.id or "0"}
+        since = self._since or self._until - LOOK_BACK  # a first reading shows what was so when it began
+        return {"v": _VERSION, "at": place.at.isoformat(), "id": place.id or "0", "since": since.isoformat()}
 
     def _where(self, place: Place | None) -> list[str | None]:
         found: list[str | None] = [WHERE.get(self._shape.stream)]
         if place is not None:
             later = behind(place)
-            if self._shape.stream == "Event" and not place.id:
+            if self._shape.stream == "Event" and self._since is not None:
                 # an event's result changes as time passes, without an edit
-                later += f" OR (EndDateTime >= {moment(place.at)} AND EndDateTime <= {moment(self._until)})"
+                later += f" OR (EndDateTime >= {moment(self._since)} AND EndDateTime <= {moment(self._until)})"
             found.append(later)
         found.append(f"SystemModstamp <= {moment(self._until)}")
         return found
 
-    def _with_deleted(self, place: Place | None) -> bool:
+    def _with_deleted(self) -> bool:
         """Members taken out of a campaign are shown as removed; in a first reading they are no news."""
-        return self._shape.stream == "CampaignMember" and place is not None
+        return self._shape.stream == "CampaignMember" and self._since is not None
 
-    def _with_changed_roles(self, since: Place | None) -> list[Record]:
+    def _with_changed_roles(self) -> list[Record]:
         """Opportunities whose contact roles came or went: that does not touch the opportunity's own stamp."""
-        if not self._shape.has_roles or since is None:
+        if not self._shape.has_roles or self._since is None:
             return []
-        soql = select(("OpportunityId",), "OpportunityContactRole", [behind(since)])
+        soql = select(("OpportunityId",), "OpportunityContactRole", [behind(Place(self._since, ""))])
         ids = sorted({row["OpportunityId"] for row in self._api.rows(soql, everything=True, kind="read")})
         found: list[Record] = []
         for condition in one_of("Id", ids):
@@ -149,6 +153,13 @@ def _place(start: Mapping[str, Any]) -> Place | None:
     if start.get("id"):
         return Place(at, "" if start["id"] == "0" else str(start["id"]))
     return Place(at - LOOK_BACK, "")
+
+
+def _since(start: Mapping[str, Any]) -> datetime | None:
+    """Where the whole reading began: a reading that goes on keeps the beginning of the one that broke off."""
+    if "since" in start:
+        return datetime.fromisoformat(start["since"]).astimezone(UTC)
+    return datetime.fromisoformat(start["at"]).astimezone(UTC) - LOOK_BACK if "at" in start else None
 
 
 def _circle(stream: str) -> Malformed:

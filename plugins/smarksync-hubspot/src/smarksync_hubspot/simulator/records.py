@@ -287,7 +287,8 @@ class Records(Shared):
                     raise taken(kind, "email", "")
                 addresses.add(address or "")
             except RowRefused as no:
-                raise refuse(Answer(no.status, {**no.body, "correlationId": "batch"})) from None
+                told = {name: value for name, value in no.body.items() if name != "context"}  # recorded without
+                raise refuse(Answer(no.status, {**told, "correlationId": "batch"})) from None
 
     def _create(self, kind: str, body: Mapping[str, Any]) -> Row:
         strange = sorted(body.keys() - {"properties", "associations", "objectWriteTraceId", "id", "idProperty"})

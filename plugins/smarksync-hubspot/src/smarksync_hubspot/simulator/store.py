@@ -52,9 +52,11 @@ class Store:
     # ---- ids and stamps
 
     def new_id(self, kind: str) -> str:
-        """Another id: unique, of HubSpot's size, and not in the order of creation (crm.md 2.5)."""
+        """Another id: unique, not in the order of creation, and some as short as old ones are (crm.md 2.5)."""
         self._next += 1
         place = self._next
+        if place % 23 == 7:
+            return str(7000 + place)
         if place % 16 == 15:  # one of sixteen comes out of turn, between two that are older
             return str(700_000_000_500 + (place - 9) * 1009 + len(kind))
         return str(700_000_000_000 + place * 1009 + len(kind))
