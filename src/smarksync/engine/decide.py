@@ -35,7 +35,7 @@ def plan_job(run: Run, job: JobRun, *, consent_only: bool = False) -> int:
     doubts = plans.under_way(ledger)
     inherit = consent.anyone(ledger)
     done = 0
-    for eids in _candidates(run, job, top):
+    for eids in candidates(run, job, top):
         with ledger.tx():
             _plan_chunk(run, job, eids, top, inherit, consent_only, doubts)
         inherit = inherit or consent.anyone(ledger)
@@ -44,7 +44,7 @@ def plan_job(run: Run, job: JobRun, *, consent_only: bool = False) -> int:
     return top
 
 
-def _candidates(run: Run, job: JobRun, top: int) -> Iterator[list[int]]:
+def candidates(run: Run, job: JobRun, top: int) -> Iterator[list[int]]:
     """Entities by id: those that changed or are due — or all, when the rules themselves changed."""
     ledger = run.ledger
     if run.options.only is not None and not job.facts:
@@ -119,8 +119,8 @@ def _plan_chunk(
             for row in outcome.rows:
                 row.alone = None  # what one of them settles is what the other finds
         if outcome.problems or person.eid in held:
-            _problems(run, job, person, outcome, held.get(person.eid, []))
-        _flips(run, job, person, outcome)
+            put_problems(run, job, person, outcome, held.get(person.eid, []))
+        watch_flips(run, job, person, outcome)
         if outcome.waits:
             states.set_due(ledger, job.name, [(person.eid, outcome.waits)], top + 1, run.stamp())
             job.fates.setdefault(person.eid, "deferred")
@@ -133,8 +133,8 @@ def _plan_chunk(
         if outcome.local_fields:
             settled.append((person, outcome))
         rows += [(person.eid, row) for row in outcome.rows]
-    _settle_local(run, job, settled)
-    _store_memos(run, [p for p, _ in changed_agreed] + [p for p, _ in settled])
+    settle_local(run, job, settled)
+    store_memos(run, [p for p, _ in changed_agreed] + [p for p, _ in settled])
     plans.add(ledger, run.run_id, job.name, rows)
     for sid, count in Counter(row.sid for _, row in rows).items():
         job.count(sid, "planned", count)
@@ -166,7 +166,7 @@ def _questions(run: Run, job: JobRun, person: Person, outcome: Outcome, asked: s
         conflicts.close(run.ledger, job.name, person.eid, over)
 
 
-def _problems(run: Run, job: JobRun, person: Person, outcome: Outcome, held: list[Any]) -> None:
+def put_problems(run: Run, job: JobRun, person: Person, outcome: Outcome, held: list[Any]) -> None:
     """What cannot go on is kept with a hash of what was wanted; a refusal is not repeated while that is the same."""
     current = {(p.sid, p.kind, p.field) for p in outcome.problems}
     for problem in outcome.problems:
@@ -216,7 +216,7 @@ def _refusals_over(run: Run, job: JobRun, person: Person, outcome: Outcome, held
             conflicts.close_identity(run.ledger, job.name, person.eid, one.facts.get("canonical", ""))
 
 
-def _flips(run: Run, job: JobRun, person: Person, outcome: Outcome) -> None:
+def watch_flips(run: Run, job: JobRun, person: Person, outcome: Outcome) -> None:
     """Two writers that never rest: after three identical restorations in seven days the field is parked."""
     if not outcome.put_back:
         return
@@ -263,7 +263,7 @@ def _without(outcome: Outcome, sid: int, field: str, run: Run) -> None:
     outcome.rows = [row for row in outcome.rows if row.after or row.op != "update"]
 
 
-def _settle_local(run: Run, job: JobRun, settled: list[tuple[Person, Outcome]]) -> None:
+def settle_local(run: Run, job: JobRun, settled: list[tuple[Person, Outcome]]) -> None:
     notes = []
     tell_other_jobs(run, ((job.rules.entity, p.eid) for p, o in settled if o.local_why))
     rekey(run, ((job.rules.entity, p.eid, p.agreed, {**p.agreed, **o.local_values}) for p, o in settled))
@@ -289,7 +289,7 @@ def _settle_local(run: Run, job: JobRun, settled: list[tuple[Person, Outcome]]) 
         audit.add(run.ledger, run.run_id, run.stamp(), notes)
 
 
-def _store_memos(run: Run, people: list[Person]) -> None:
+def store_memos(run: Run, people: list[Person]) -> None:
     people = list({p.eid: p for p in people}.values())
     if not people:
         return

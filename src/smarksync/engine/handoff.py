@@ -111,8 +111,8 @@ class Handoff:
                 if outcome.local_fields:
                     settled.append((person, outcome))
         casebook.reached(run, stages)
-        decide._settle_local(run, job, settled)
-        decide._store_memos(run, [person for person, _ in settled])
+        decide.settle_local(run, job, settled)
+        decide.store_memos(run, [person for person, _ in settled])
         plans.add(ledger, run.run_id, job.name, planned)
         for _, row in planned:
             job.count(row.sid, "planned")

@@ -133,8 +133,8 @@ class Offering:
 
 def checked(run: Run, job: JobRun, person: Person, outcome: Outcome, held: list[Any]) -> Outcome:
     """The outcome without what was refused or cannot go on: that is kept in quarantine."""
-    decide._problems(run, job, person, outcome, held)
-    decide._flips(run, job, person, outcome)
+    decide.put_problems(run, job, person, outcome, held)
+    decide.watch_flips(run, job, person, outcome)
     if outcome.waits:
         states.set_due(run.ledger, job.name, [(person.eid, outcome.waits)], states.top(run.ledger) + 1, run.stamp())
         job.fates.setdefault(person.eid, "deferred")

@@ -73,7 +73,7 @@ def create(person: Person, rules: JobRules, connection: str, wanted: Mapping[str
         return outcome
     merged = {**person.agreed, **{name: value for name, value in wanted.items() if name in rules.rules}}
     held: set[str] = set()
-    row = creates._create_row(person, rules, target, {}, merged, outcome, held)
+    row = creates.create_row(person, rules, target, {}, merged, outcome, held)
     if row is None:
         return outcome
     names = {n for n in target.mapping.fields if n in rules.rules and n not in held}

@@ -38,7 +38,7 @@ class Outcomes:
             deals.refresh(run)
         top = states.top(ledger)
         doubts = plans.under_way(ledger)
-        for eids in decide._candidates(run, job, top):
+        for eids in decide.candidates(run, job, top):
             with ledger.tx():
                 self._chunk(run, job, eids, top, doubts)
         return top
@@ -80,15 +80,15 @@ class Outcomes:
                 self.inferred.add(sale.ref)
             wanted = outcomes.values(case, tried.get(person.eid, ()), sale.values if sale else None)
             outcome = offers.rows(person, self.rules, wanted, job.name, f"case {case.state}")
-            decide._problems(run, job, person, outcome, held.get(person.eid, []))
-            decide._flips(run, job, person, outcome)
+            decide.put_problems(run, job, person, outcome, held.get(person.eid, []))
+            decide.watch_flips(run, job, person, outcome)
             rows += [(person.eid, row) for row in outcome.rows]
             if outcome.local_fields:
                 settled.append((person, outcome))
         of_lead = {case.eid: sales[case.cid] for case in newest.values() if case.cid in sales}
         rows += self._lists(run, job, eids, of_lead, busy)
-        decide._settle_local(run, job, settled)
-        decide._store_memos(run, [person for person, _ in settled])
+        decide.settle_local(run, job, settled)
+        decide.store_memos(run, [person for person, _ in settled])
         plans.add(ledger, run.run_id, job.name, rows)
         for _, row in rows:
             job.count(row.sid, "planned")

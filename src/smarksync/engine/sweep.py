@@ -17,7 +17,7 @@ def candidates(run: Run, job: JobRun, top: int, *, daily: bool) -> Iterator[list
         or not daily
         or run.ledger.value("SELECT value FROM meta WHERE key = ?", (key,)) == today
     ):
-        yield from decide._candidates(run, job, top)
+        yield from decide.candidates(run, job, top)
         return
     last = 0
     while True:

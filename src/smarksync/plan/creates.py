@@ -28,7 +28,7 @@ def add_creates(
         if target.policy(merged) is not True:
             continue
         held: set[str] = set()
-        row = _create_row(person, job, target, verdicts, merged, outcome, held)
+        row = create_row(person, job, target, verdicts, merged, outcome, held)
         if row is None:
             continue
         row.whole = not (outcome.questions or outcome.problems or outcome.left or outcome.held or held)
@@ -41,7 +41,7 @@ def add_creates(
         outcome.rows.append(row)
 
 
-def _create_row(
+def create_row(
     person: Person,
     job: JobRules,
     target: Target,
