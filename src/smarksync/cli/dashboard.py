@@ -44,6 +44,7 @@ def dashboard(
     settings.ledger().close()  # says what is wrong with it before anything listens
     token = new_token()
     app_, board = create_app(config, settings.plugins(), token, lambda: datetime.now(UTC))
+    settings.out.line("Counting the figures of the first pages …")
     board.warm()
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -59,5 +60,8 @@ def dashboard(
     server = uvicorn.Server(
         uvicorn.Config(app_, log_level="error", access_log=False, lifespan="off", server_header=False)
     )
-    server.run(sockets=[listening])
+    try:
+        server.run(sockets=[listening])
+    except KeyboardInterrupt:  # the way to stop it
+        settings.out.line("Stopped.")
     return 0

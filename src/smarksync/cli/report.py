@@ -90,7 +90,16 @@ def render(form: Format, found: Mapping[str, Any]) -> str:
 def _by_name(out: Path | None) -> Format:
     if out is None:
         return Format.TEXT
-    return {".json": Format.JSON, ".csv": Format.CSV}.get(out.suffix.lower(), Format.HTML)
+    known = {".html": Format.HTML, ".htm": Format.HTML, ".json": Format.JSON, ".csv": Format.CSV}
+    form = known.get(out.suffix.lower())
+    if form is None:
+        from smarksync.errors import UsageError
+
+        raise UsageError(
+            f"The name {out.name} does not say what to write.",
+            hint="End it with .html, .json or .csv, or add `--format`.",
+        )
+    return form
 
 
 def _for_people(settings: Globals, found: Mapping[str, Any]) -> None:

@@ -67,7 +67,8 @@ def _running(out: Output, found: Mapping[str, Any]) -> None:
 
 def _job(out: Output, job: Mapping[str, Any]) -> None:
     last = job["last_run"]
-    said = f"last run {when(last['started_at'])}, exit code {last['exit_code']}" if last else "never ran"
+    ended = "" if last is None else "it did not end" if last["exit_code"] is None else f"exit code {last['exit_code']}"
+    said = f"last run {when(last['started_at'])}, {ended}" if last else "never ran"
     out.line()
     out.line(f"{out.style('head', job['job'])} ({job['kind']} between {', '.join(job['between'])}): {said}")
     if job["held_since"]:

@@ -76,6 +76,8 @@ def _job(out: Output, job: Mapping[str, Any], told: set[str], *, planned: bool) 
         if f"{c}:{o}" not in told or any(counts[f] for f in FIGURES[2:])
     ]  # fmt: skip
     told.update(name for name, _ in rows)
+    if len(rows) > 4 and any(any(counts.values()) for _, counts in rows):
+        rows = [(name, counts) for name, counts in rows if any(counts.values())]  # the quiet ones among many
     figures = ("read", "unchanged", "planned", *FIGURES[2:]) if planned else FIGURES
     shown = [f for f in figures if f in ("read", "unchanged") or any(counts[f] for _, counts in rows)]
     if planned:

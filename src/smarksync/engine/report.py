@@ -128,7 +128,17 @@ def sentences(run: Run) -> list[str]:
             said.append(_of(lane.name, lane.failed))
     said += [job.stop_text for job in run.jobs if job.stop_text]
     said += [str(error) for error in run.refused.values()]
-    return [*said, *_left(run), *run.notes]
+    return [*said, *_later(run), *_left(run), *run.notes]
+
+
+def _later(run: Run) -> list[str]:
+    """What a plan cannot show: later jobs rest on what is settled, and a plan settles nothing."""
+    after = [job.name for job in run.jobs if job.kind != "sync"]
+    held = any(counts["held"] for job in run.jobs if job.kind == "sync" for counts in job.counts.values())
+    if not (run.options.dry_run and after and held):
+        return []
+    return [f"What {', '.join(after)} would do about the changes planned here is not in this plan: it rests on what is settled. "
+            "Plan again after the run."]  # fmt: skip
 
 
 def _left(run: Run) -> list[str]:

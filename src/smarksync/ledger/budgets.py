@@ -16,6 +16,8 @@ from pyrate_limiter import AbstractBucket, Rate, RateItem, SQLiteBucket
 
 from smarksync.errors import LedgerError
 
+from .db import private_file
+
 #: How long one process waits for another that writes here, in seconds.
 _PATIENCE = 30.0
 
@@ -84,6 +86,7 @@ class SharedBudgets:
     def _open(self) -> sqlite3.Connection:
         if self._db is None:
             try:
+                private_file(self._path)
                 db = sqlite3.connect(self._path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False)
                 db.execute("PRAGMA journal_mode = WAL")
                 db.execute("PRAGMA synchronous = OFF")  # what a power cut loses is older than any window afterwards

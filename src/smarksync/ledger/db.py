@@ -79,7 +79,7 @@ class Ledger:
                 f"There is no ledger at {self.path} yet.", hint="Run `smarksync run` or `smarksync plan` first."
             )
         with self._explained("opened"):
-            _private_file(self.path)
+            private_file(self.path)
             self._con = _connect(self.path)
             self._migrate()
 
@@ -186,7 +186,7 @@ class Ledger:
     # -- upkeep ----------------------------------------------------------------------------------
     def copy_to(self, path: str) -> None:
         """A consistent copy, for plans that must change nothing here."""
-        _private_file(path)
+        private_file(path)
         target = sqlite3.connect(path)
         try:
             with self._explained("copied"):
@@ -253,7 +253,7 @@ def ledger_path(url: str, root: str) -> str:
     return name if os.path.isabs(name) else str(Path(root) / name)
 
 
-def _private_file(path: str) -> None:
+def private_file(path: str) -> None:
     """The ledger holds people's data: readable by its owner only, from its first byte on."""
     try:
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))

@@ -67,8 +67,16 @@ def _promises(card: Mapping[str, Any] | None) -> Iterator[Part]:
         yield Sentence("The config has no agreement.")
         return
     worry = [line for line in card["promises"] if line["status"] in _WORRY]
-    kept = sum(line["status"] in ("met", "on_track") for line in card["promises"])
-    yield Sentence(f"{kept} kept or on track, {len(worry)} not.")
+    good = [line for line in card["promises"] if line["status"] in ("met", "on_track")]
+    kept = sum(line["status"] == "met" for line in good)
+    idle = (
+        len(card["promises"])
+        - len(good)
+        - len(worry)
+        + sum(line["kind"] != "volume" and not line["base"] for line in good)
+    )
+    said = f"{kept} kept, {len(card['promises']) - kept - idle - len(worry)} on track, {len(worry)} at risk or broken"
+    yield Sentence(said + (f", {idle} with nothing to judge yet." if idle else "."))
     yield Items([
         f"{line['promise']}{_segments(line)} ({line['by']}, {line['period']['name']}): {line['status'].replace('_', ' ')}, {line['why']}"
         for line in sorted(worry, key=lambda line: _WORRY.index(line["status"]))[:MOST]
