@@ -103,7 +103,7 @@ def _because(
             )
             said.append(f"conflict {one.id} ({one.kind}): {answer}")
     for outcome in outcomes.values():
-        said += [f"{names.get(sid, '?')} is left as it is: {reason}" for sid, f, reason in outcome.left if f == name]
+        said += [f"{names.get(sid, '?')}: {reason}" for sid, f, reason in outcome.left if f == name]
         for row in outcome.rows:
             if name in row.fields:
                 said.append(f"owed to {names.get(row.sid, 'a new record')}: {row.reason}")

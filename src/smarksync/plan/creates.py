@@ -70,7 +70,7 @@ def create_row(
             if problem.code == WAITS:
                 outcome.waits = f"{name}: {problem.message}"
                 return None
-            if problem.code in LEFT:  # the system names an owner by itself
+            if problem.code in LEFT:  # the system names an owner, or a source, by itself
                 outcome.left.append((target.sid, name, f"left to the system: {problem.message}"))
                 continue
             fault = Problem(target.sid, "value", problem.code, f"{target.connection}:{target.mapping.stream} (new), "
