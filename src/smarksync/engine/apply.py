@@ -22,6 +22,8 @@ from .observe import observe
 from .settle import changed_outcome, settle
 
 WRITERS = 4
+#: rows that are loaded at once, unless one batch alone is larger: each is a record whole, with what it was and will be
+LOADED = 2_000
 _DONE = {
     "create": "created",
     "update": "updated",
@@ -55,7 +57,7 @@ def _push_lane(run: Run, job: JobRun, lane: Lane, op: Op, consent: int) -> None:
         while run.connections[lane.stream.connection].failed is None:
             rows = plans.load(
                 run.ledger, "job = ? AND sid = ? AND op = ? AND consent = ? AND status = 'released' AND seq > ?",
-                (job.name, lane.sid, str(op), consent, last), size * max(writers * 4, 1),
+                (job.name, lane.sid, str(op), consent, last), max(size, min(size * writers * 4, LOADED)),
             )  # fmt: skip
             if not rows:
                 return
