@@ -16,7 +16,7 @@ from pyrate_limiter import AbstractBucket, Rate, RateItem, SQLiteBucket
 
 from smarksync.errors import LedgerError
 
-from .db import private_file
+from .db import begin_wal, private_file
 
 #: How long one process waits for another that writes here, in seconds.
 _PATIENCE = 30.0
@@ -88,7 +88,7 @@ class SharedBudgets:
             try:
                 private_file(self._path)
                 db = sqlite3.connect(self._path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False)
-                db.execute("PRAGMA journal_mode = WAL")
+                begin_wal(db, _PATIENCE)
                 db.execute("PRAGMA synchronous = OFF")  # what a power cut loses is older than any window afterwards
                 db.execute("CREATE TABLE IF NOT EXISTS pauses (account TEXT PRIMARY KEY, until REAL) WITHOUT ROWID")
             except sqlite3.Error as problem:

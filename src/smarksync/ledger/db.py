@@ -7,9 +7,11 @@ paths run them by the hundred thousand; SQLAlchemy gives the engine, Alembic the
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
 import sqlite3
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
 from itertools import chain
@@ -22,6 +24,8 @@ from smarksync.errors import LeaseLost, LedgerError
 
 #: the newest migration; a ledger that names a later one was written by a newer SmarkSync
 HEAD = "0002"
+#: seconds that one process waits for another that begins the same file
+WAL_PATIENCE = 20.0
 SETTINGS = {
     "journal_mode": "WAL",
     "synchronous": "NORMAL",
@@ -236,6 +240,7 @@ class Ledger:
 
 def _connect(path: str) -> sqlite3.Connection:
     con = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=256)
+    begin_wal(con, WAL_PATIENCE)
     for name, value in SETTINGS.items():
         con.execute(f"PRAGMA {name} = {value}")
     return con
@@ -253,12 +258,33 @@ def ledger_path(url: str, root: str) -> str:
     return name if os.path.isabs(name) else str(Path(root) / name)
 
 
+def begin_wal(con: sqlite3.Connection, patience: float) -> None:
+    """Turns the write-ahead log on. Two processes that do it to one new file meet, and SQLite makes neither wait."""
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            con.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
+
+
 def private_file(path: str) -> None:
     """The ledger holds people's data: readable by its owner only, from its first byte on."""
     try:
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-        if os.stat(path).st_uid == os.geteuid():
-            os.chmod(path, 0o600)
+        try:
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+        except FileExistsError:
+            # never opened by us: closing a file drops every lock that this process has on it, SQLite's own among them
+            if os.path.isdir(path):
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR)) from None
+            if not os.access(path, os.R_OK | os.W_OK):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES)) from None
+            found = os.stat(path)
+            if found.st_uid == os.geteuid() and found.st_mode & 0o077:
+                os.chmod(path, 0o600)
     except OSError as error:
         raise LedgerError(
             f"The ledger {path} cannot be opened: {error.strerror}.",
