@@ -17,7 +17,7 @@ from starlette.types import ASGIApp
 from .pages import style
 
 COOKIE = "smarksync"
-_NAMES = ("127.0.0.1", "localhost", "[::1]", "testserver")
+_NAMES = ("127.0.0.1", "localhost")
 _LOCKED = "This dashboard opens with the link that `smarksync dashboard` has printed. Start it again for a new one.\n"
 
 
@@ -58,11 +58,7 @@ class Guard(BaseHTTPMiddleware):
         return response
 
     def _refused(self, request: Request) -> Response | None:
-        host = (
-            request.headers.get("host", "").rsplit(":", 1)[0]
-            if request.headers.get("host", "").count(":")
-            else request.headers.get("host", "")
-        )
+        host = request.headers.get("host", "").rsplit(":", 1)[0]
         if host not in _NAMES:  # a name of somebody else's that leads to this machine (DNS rebinding)
             return PlainTextResponse("This dashboard answers to 127.0.0.1 and localhost only.\n", 421)
         known = request.cookies.get(COOKIE, "")
