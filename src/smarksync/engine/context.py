@@ -15,9 +15,10 @@ from smarksync.ledger.db import Ledger
 from smarksync.ledger.streams import Stream
 from smarksync.mapping import CompiledMapping
 from smarksync.plan.job import JobRules
-from smarksync.plugin import Connector, ConnectorSpec, Fetches, Record, StreamSpec
+from smarksync.plugin import Connector, ConnectorSpec, Fetches, Finds, Record, StreamSpec
 
 from .owners import Owners
+from .raw import plain
 
 #: seconds between two signs of life
 BEAT = 10.0
@@ -73,7 +74,13 @@ class Lane:
 
     def fetch(self, ids: Sequence[str]) -> Iterator[Record]:
         """The rows of those ids that exist, with the mapped fields; for streams that can fetch."""
-        return cast(Fetches, self.connector).fetch(self.stream.object, ids, fields=self.mapping.vendor_fields)
+        found = cast(Fetches, self.connector).fetch(self.stream.object, ids, fields=self.mapping.vendor_fields)
+        return map(plain, found)
+
+    def find(self, key: str, values: Sequence[str]) -> Iterator[Record]:
+        """All rows whose ``key`` has one of the values, with the mapped fields; for streams that can find."""
+        found = cast(Finds, self.connector).find(self.stream.object, key, values, fields=self.mapping.vendor_fields)
+        return map(plain, found)
 
     @property
     def name(self) -> str:
