@@ -15,7 +15,7 @@ import pytest
 
 from smarksync.plugin import Can
 
-from .histories import History, draw, prove
+from .histories import Extras, History, draw, prove
 from .place import folder
 from .world import Kind, World
 
@@ -43,6 +43,29 @@ WORLDS: dict[str, tuple[Kind, ...]] = {
         Kind("s", without=frozenset({Can.FETCH, Can.CONDITIONAL})),
         Kind("g", create="never", empty_every=1, restamps=True),
         Kind("f", full_scan=True, lacks=frozenset({"tags", "email_opt_out"}), resolution=1.0),
+    ),
+}  # fmt: skip
+
+#: name: systems, what the jobs say beside their rules, how many people the histories are about
+TIGHT: dict[str, tuple[tuple[Kind, ...], Extras, int]] = {
+    # every plan is weighed: stopped runs, and some that are let pass
+    "guarded": ((Kind("m"), Kind("s"), Kind("g")), Extras(guards={"first_run": 2, "creates": 1, "updates": 1}), 4),
+    # a high score takes no part, on two sides of three
+    "partial": ((Kind("m"), Kind("s"), Kind("g")), Extras(where={"m": 9, "s": 5}), 2),
+    # each policy that a side can have
+    "removing": (
+        (Kind("m"), Kind("s"), Kind("g"), Kind("f", full_scan=True)),
+        Extras(deletes={"m": "delete", "s": "archive", "g": "unlink", "f": "ignore"}), 2,
+    ),
+    # both at once, and deletions are weighed as well
+    "strict": (
+        (Kind("m"), Kind("s", streams=("people", "contacts"))),
+        Extras(deletes={"m": "archive", "s": "delete"}, where={"m": 9}, guards={"first_run": 3, "updates": 2, "deletes": 0}), 3,
+    ),
+    # some fields are only read on a side
+    "one-way": (
+        (Kind("m", reads=frozenset({"score", "company"})), Kind("s"), Kind("g", reads=frozenset({"first_name", "tags"}))),
+        Extras(), 2,
     ),
 }  # fmt: skip
 
