@@ -177,6 +177,15 @@ class Review(Protocol):
 
 
 @dataclass(slots=True)
+class Recovered:
+    """What was found of runs that did not end: their ids, records read and not planned, and the fate of writes."""
+
+    runs: list[str] = field(default_factory=list)
+    records: int = 0
+    fates: Counter[str] = field(default_factory=Counter)  # arrived, again, anew
+
+
+@dataclass(slots=True)
 class Run:
     """Everything of one run."""
 
@@ -208,6 +217,7 @@ class Run:
         default_factory=dict
     )  # rows that merges and conversions name and no page has brought
     notes: list[str] = field(default_factory=list)
+    recovered: Recovered = field(default_factory=Recovered)  # what a run that did not end had left
     progress: Callable[[str, str, int, int | None], None] | None = None  # stage, lane, done, total
     log: Any = None
     review: Review | None = None  # `apply`: only rows that a person has seen are released
