@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping
 from copy import deepcopy
 from datetime import datetime
+from typing import Any
 
 from .opting import Opting
 from .people import CONSENT, Foreseen, Job, Key, Wrong, canonical, key_of
@@ -27,7 +28,10 @@ class Oracle(Opting):
         visible = self.shown()
         self._relearn(visible)
         self._departures(visible)
-        newcomers = [k for k in visible if self.seat_of(k) is None and k not in self.unlinked]
+        newcomers = [
+            k for k in visible
+            if self.seat_of(k) is None and k not in self.unlinked and (k in self.doubts or self._wanted(k, visible[k][0]))
+        ]  # fmt: skip
         for human in self.humans:
             for seat in human.seats.values():
                 if seat.key in visible:
@@ -45,6 +49,12 @@ class Oracle(Opting):
         self.questions = {q for q in self.questions if any(h.number == q[0] for h in self.humans)}
         out.asked = set(self.questions)
         return out
+
+    def _wanted(self, key: Key, raw: Mapping[str, Any]) -> bool:
+        """Whether some job takes a record that nobody knows yet."""
+        tests = [job.where.get(key[0]) for job in self.jobs if key[0] in job.between]
+        values = {name: canonical(name, value) for name, value in raw.items()}
+        return any(test is None or test(values) for test in tests)
 
     def guards(self) -> set[str]:
         """Every guard that some job has."""

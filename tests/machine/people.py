@@ -47,14 +47,14 @@ class Seat:
 @dataclass(slots=True)
 class Human:
     """One person. ``places``: connections where a record is or was, so that none is created there; ``gone``: those where it
-    was deleted, and nothing followed from that yet."""
+    was deleted and nothing followed from that yet, with what it showed."""
 
     number: int
     agreed: dict[str, Any] = field(default_factory=dict)
     seats: dict[Key, Seat] = field(default_factory=dict)
     keys: dict[str, bool] = field(default_factory=dict)  # key: strong?
     places: set[str] = field(default_factory=set)
-    gone: set[str] = field(default_factory=set)
+    gone: dict[str, dict[str, Any]] = field(default_factory=dict)
     out: str | None = None  # standing consent: None, "in", "out"
     out_at: datetime | None = None
 

@@ -28,6 +28,7 @@ class Sight:
         self.questions: set[tuple[int, str]] = set()
         self.answers: dict[tuple[int, str], tuple[Any, dict[str, Any]]] = {}  # the answer, and the values asked about
         self.unlinked: set[Key] = set()  # left alone for good, as a `deletes` policy says
+        self.cut = False  # something came up that this model does not tell the outcome of
         self.done: Counter[str] = Counter()
         self._number = 0
         self._left = 0
@@ -108,7 +109,7 @@ class Sight:
             if gone.into is not None:
                 self._follow(human, seat, (name, gone.into_stream or stream, gone.into))
             else:
-                human.gone.add(name)
+                human.gone[name] = {f: canonical(f, v) for f, v in seat.raw.items()}
             if seat.primary:
                 self._promote(human, name)
         self._left = len(left)

@@ -44,7 +44,6 @@ class Verdicts(Sight):
             if held is not None and name in held:
                 if answer is not None:
                     self.answers[(human.number, name)] = answer
-                    self.questions.add((human.number, name))
                 continue
             self._settle(human, name, here, value, left, out, now)
         if held is not None:
@@ -53,7 +52,15 @@ class Verdicts(Sight):
         for connection in job.between:
             if connection in human.places or self.kinds[connection].create != "always":
                 continue
+            if self._address_taken(human, connection):
+                self.cut = True
             self._create(job, human, connection, asked, out, now)
+
+    def _address_taken(self, human: Human, system: str) -> bool:
+        """Whether somebody else's record there shows the address that a new one would get: a question of its own."""
+        address = human.agreed.get("email")
+        rows = self.shown() if address else {}
+        return any(k[0] == system and canonical("email", raw["email"]) == address for k, (raw, *_) in rows.items())
 
     def _takes_part(self, job: Job, seat: Seat) -> bool:
         test = job.where.get(seat.system)
@@ -62,6 +69,7 @@ class Verdicts(Sight):
     def _removals(self, job: Job, human: Human, alive: list[Seat], spoke: bool, out: Foreseen) -> None:
         """What a deletion elsewhere means for the records that are left. Whoever edited one of them wanted the person."""
         left = {c for c in human.gone if c in job.between} - {s.system for s in alive}
+        left = {c for c in left if c not in job.where or job.where[c](human.gone[c])}
         for seat in alive if left else ():
             policy = job.deletes.get(seat.system, "ignore")
             if spoke or policy == "ignore" or not self._takes_part(job, seat):
@@ -75,7 +83,8 @@ class Verdicts(Sight):
             else:
                 out.removed.add(seat.key)
             self.done[f"deletes {policy}"] += 1
-        human.gone -= left
+        for connection in left:
+            del human.gone[connection]
 
     def _settle(
         self, human: Human, name: str, seats: list[Seat], value: Any, left: set[str], out: Foreseen, now: datetime
@@ -150,7 +159,8 @@ class Verdicts(Sight):
             if name in kind.lacks:
                 continue
             if name not in asked:
-                seat.base[name] = human.agreed.get(name)
+                # what it was not sent it shows nothing in, and that is nobody's edit
+                seat.base[name] = values.get(name)
             stored = self._stored(connection, name, values.get(name)) if name in values else None
             seat.raw[name] = stored
             if name in values and canonical(name, stored) != values[name]:

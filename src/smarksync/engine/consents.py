@@ -69,7 +69,9 @@ def record(run: Run, person: Person, outcome: ConsentOutcome) -> None:
         for kind, value, weak in keys.of_entity(run.ledger, person.eid):
             if kind in ADDRESSES and not weak:
                 others |= {eid for eid, _ in keys.holders(run.ledger, [(kind, value)]).get((kind, value), [])}
-        states.changed(run.ledger, [(eid, None, None, run.run_id) for eid in sorted(others - {person.eid})])
+        others.discard(person.eid)
+        states.changed(run.ledger, [(eid, None, None, run.run_id) for eid in sorted(others)])
+        run.heirs |= others  # some of them may have been planned already
 
 
 def audit_body(outcome: ConsentOutcome) -> dict[str, Any]:

@@ -41,7 +41,26 @@ def plan_job(run: Run, job: JobRun, *, consent_only: bool = False) -> int:
         inherit = inherit or consent.anyone(ledger)
         done += len(eids)
         run.tell("plan", job.name, done)
+    while run.heirs:
+        _tell_heirs(run, job, top, consent_only, doubts)
     return top
+
+
+def _tell_heirs(run: Run, job: JobRun, top: int, consent_only: bool, doubts: bool) -> None:
+    """Who was planned before somebody with the same address opted out: told with the same plan, since no guard and no
+    later round may hold an opt-out, and a record that is yet to be made is made with it."""
+    heirs, run.heirs = sorted(run.heirs), set()
+    made = set(plans.planned_creates(run.ledger, job.name, heirs))
+    for eids, only_consent in (
+        ([e for e in heirs if e in made], consent_only),
+        ([e for e in heirs if e not in made], True),
+    ):
+        for start in range(0, len(eids), CHUNK):
+            part = eids[start : start + CHUNK]
+            with run.ledger.tx():
+                for sid in plans.take_back(run.ledger, job.name, part, consent_only=only_consent):
+                    job.count(sid, "planned", -1)
+                _plan_chunk(run, job, part, top, True, only_consent, doubts)
 
 
 def candidates(run: Run, job: JobRun, top: int) -> Iterator[list[int]]:

@@ -98,8 +98,7 @@ def _participants(person: Person, job: JobRules, sides: list[Side], outcome: Out
     """Sides whose `where` passes, by that side's own values."""
     taking_part = []
     for side in sides:
-        test = job.where.get(side.connection)
-        if test is not None and test(own_values(side, person.agreed)) is not True:
+        if not takes_part(job, side, person.agreed):
             outcome.filtered = True
             outcome.outside.add(side.sid)
             continue
@@ -121,6 +120,12 @@ def own_values(side: Side, agreed: Mapping[str, Any]) -> dict[str, Any]:
             shown = None
         values[name] = None if shown is ABSENT else shown
     return values
+
+
+def takes_part(job: JobRules, side: Side, agreed: Mapping[str, Any]) -> bool:
+    """Whether the side passes `where`, by its own values."""
+    test = job.where.get(side.connection)
+    return test is None or test(own_values(side, agreed)) is True
 
 
 def _fields(person: Person, job: JobRules, sides: list[Side]) -> list[str]:
