@@ -57,6 +57,7 @@ class Lane:
     resolution: float = 0.0  # seconds
     failed: Exception | None = None
     pulled_whole: bool = False  # read from the first row in this run
+    told_complete: bool = False  # the connector says itself which campaigns' members it has shown
     until: str = ""  # how far it is read, in the server's clock
     moment: str = ""  # the same moment in ours
     ahead: timedelta = timedelta(0)  # the server's clock against ours

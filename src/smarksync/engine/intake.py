@@ -160,7 +160,7 @@ class _Absorber:
         self.version = lane.mapping.version.encode()[:64]
         self.facts = facts.are(lane)
         self.seen = 0
-        if lane.pulled_whole or lane.spec.full_scan:
+        if lane.pulled_whole or lane.spec.full_scan or lane.stream.entity == "membership":
             run.ledger.run(
                 "CREATE TEMP TABLE IF NOT EXISTS scan (sid INTEGER, rid TEXT, PRIMARY KEY (sid, rid)) WITHOUT ROWID"
             )
@@ -189,6 +189,8 @@ class _Absorber:
                 self._store_facts(records)
             elif records:
                 self._store(records)
+            if page.complete:
+                facts.leave(self.run, lane, page.complete)
             streams.save_cursor(ledger, lane.sid, page.cursor, lane.mapping.version)
         self.seen += len(records)
         self.run.tell("pull", lane.name, lane.read, page.total)
@@ -212,7 +214,7 @@ class _Absorber:
             )
 
     def _store_facts(self, records: Sequence[Record]) -> None:
-        if self.lane.pulled_whole:
+        if self.lane.pulled_whole or self.lane.stream.entity == "membership":
             self.run.ledger.many("INSERT OR IGNORE INTO scan VALUES (?, ?)", ((self.lane.sid, r.id) for r in records))
         facts.store(self.run, self.lane, records)
 

@@ -156,11 +156,13 @@ class Api:
             turn.turn(following, more=body.get("moreResult"))
             yield rows_of(body), following, turn.more
 
-    def assets(self, path: str, params: Mapping[str, Any] | None = None) -> Iterator[tuple[list[Row], bool]]:
+    def assets(
+        self, path: str, *, kind: CallKind = "read", tolerate: Collection[str] = ()
+    ) -> Iterator[tuple[list[Row], bool]]:
         """Pages of an asset list, as (rows, more). Past the end there is no ``result`` at all, but a warning."""
         turn = OffsetPages(ASSETS, params=("offset", "maxReturn"))
         while turn.more:
-            rows = rows_of(self.get(path, {**(params or {}), **turn.params}))
+            rows = rows_of(self.get(path, turn.params, kind=kind, tolerate=tolerate))
             turn.turn(len(rows))  # only an empty page is known to be the last
             yield rows, turn.more
 
