@@ -318,3 +318,18 @@ def test_field_that_is_not_named_in_a_row_is_empty(marketo: Make) -> None:
     (row,) = m.connector.fetch("leads", [str(number)], fields=["email", "phone", "leadScore"])
     assert row.fields == {"email": "bare@example.com", "phone": None, "leadScore": None}
     assert list(m.connector.fetch("leads", ["999999", "no-number"], fields=["email"])) == []
+
+
+# --- the day's budget (no answer names it: rest/marketo-integration-best-practices) -------------------------
+
+
+def test_what_is_left_of_the_day_is_asked_for_once_and_counted_down(marketo: Make) -> None:
+    m = marketo(people=5)
+    m.again(daily_quota=1000)
+    m.connector.describe("leads")
+    counts = m.session.counts
+    left = 1000 - m.sim.used_today()
+    m.read()
+    m.read()
+    assert m.calls("stats/usage") == 1 and counts.budget_left is not None
+    assert left > counts.budget_left >= 1000 - m.sim.used_today()

@@ -109,6 +109,15 @@ class Opened:
     session: Any
     failed: Exception | None = None
     reserve: int = 0  # calls of its daily budget that are kept for hand-offs
+    kept: Exception | None = None  # what ordinary jobs were refused for their sake
+
+    def spend(self, reserve: bool) -> None:
+        """From now on calls are made for a hand-off (or an opt-out), which may use the reserve, or for others."""
+        counts = getattr(self.session, "counts", None)
+        if counts is not None:
+            counts.reserve, counts.may_use_reserve = self.reserve, reserve
+        if reserve and getattr(self.failed, "kept", False):
+            self.kept, self.failed = self.failed, None
 
 
 @dataclass(slots=True)

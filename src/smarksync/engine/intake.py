@@ -104,6 +104,8 @@ def _places(lane: Lane) -> dict[str, str]:
 
 
 def _pages(run: Run, lane: Lane) -> Iterator[Page]:
+    needed = any(job.kind == "handoff" and (lane in job.lanes or lane in job.observes) for job in run.jobs)
+    run.connections[lane.stream.connection].spend(reserve=needed)
     cursor = lane.stream.cursor if lane.stream.mapping == lane.mapping.version else None
     return lane.connector.read(
         lane.stream.object, cursor=cursor, until=datetime.fromisoformat(lane.until), fields=lane.mapping.vendor_fields

@@ -112,6 +112,9 @@ class Marketo:
             key = self._settings.lookup_field  # without it, a lead would be made anew each time
             found = describe_leads(self._api)
             self._described[stream] = [replace(one, required=True) if one.name == key else one for one in found]
+            used = self._used()
+            if used is not None:
+                self._api.left_today(max(0, self._settings.daily_quota - used))
         else:
             self._described[stream] = describe_object(self._api, stream)
         return self._described[stream]
