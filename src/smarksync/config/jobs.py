@@ -189,9 +189,11 @@ class Job(Section):
 
     @model_validator(mode="before")
     @classmethod
-    def _hand_off_when(cls, data: Any) -> Any:
+    def _usual(cls, data: Any) -> Any:
         if isinstance(data, dict) and "handoff" in data and "when" not in data:
             return {**data, "when": "definitions.mql"}
+        if isinstance(data, dict) and "sync" in data and "fields" not in data:
+            return {**data, "fields": {"*": {}}}  # without any rule it would create people of whom it says nothing
         return data
 
     @model_validator(mode="after")
