@@ -199,6 +199,7 @@ class Run:
     mappings: dict[int, CompiledMapping] = field(default_factory=dict)  # of every stream, opened or not
     connection_of: dict[int, str] = field(default_factory=dict)  # by sid, of every stream ever used
     jobs: list[JobRun] = field(default_factory=list)
+    named: dict[str, frozenset[str]] = field(default_factory=dict)  # every job of the config: its connections
     observed: list[JobRun] = field(default_factory=list)  # entities that are read and never written
     owners: Owners = field(init=False)  # colleagues, by the ids of each system
     refused: dict[str, ConfigError] = field(

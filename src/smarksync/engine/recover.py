@@ -111,6 +111,26 @@ def after_match(run: Run) -> None:
             for row in found:
                 _found(run, lane, row)
             plans.set_status(run.ledger, certain, "released")
+    _let_go(run)
+
+
+def _let_go(run: Run) -> None:
+    """Rows that nobody will send any more: their job was renamed, or left the config, or does not reach that stream.
+
+    Nothing is lost with them: whoever writes there now computes what is owed from state. What may have been sent is
+    looked up first like any other, unless nobody reads that connection any more.
+    """
+    sql = "SELECT DISTINCT job, sid, status FROM plan WHERE status IN ('released', 'sending', 'unknown')"
+    read = frozenset[str]().union(*run.named.values())
+    mine = {job.name: {lane.sid for lane in job.lanes} for job in run.jobs}
+    for job, sid, status in run.ledger.rows(sql):
+        place = run.connection_of.get(sid)
+        if sid in mine[job] if job in mine else place in run.named.get(job, ()):
+            continue
+        lane = run.lanes.get(sid)
+        if status == "released" or place not in read or (lane is not None and facts.are(lane)):
+            with run.ledger.tx():
+                plans.let_go(run.ledger, run.run_id, job, sid, status)
 
 
 def _can_tell(lane: Lane, row: PlanRow) -> bool:
