@@ -20,6 +20,7 @@ from smarksync.plugin import Op, Receipt, Write, WriteResult, Writes
 from . import filled, freshness, refusals
 from .context import BEAT, JobRun, Lane, Run
 from .hands import Hands
+from .raw import echoed
 from .settle import changed_outcome, settle
 
 #: write calls of one connection that are under way at once, where the vendor allows it
@@ -215,7 +216,7 @@ def _call(lane: Lane, writes: Sequence[Write]) -> Answers:
     try:
         answers: Iterator[Receipt] = lane.connector.write(lane.stream.object, writes)  # type: ignore[attr-defined]
         for receipt in answers:
-            receipts.append(receipt)  # one by one: what came before a failure counts
+            receipts.append(echoed(receipt))  # one by one: what came before a failure counts
     except SystemFailure as error:
         error.connection = lane.stream.connection
         return receipts, error

@@ -19,26 +19,27 @@ import orjson
 from smarksync.errors import Malformed, SystemFailure
 from smarksync.ledger import inbox, links, streams
 from smarksync.ledger.inbox import Waiting
+from smarksync.plan.consent import CONSENT_FIELDS
 from smarksync.plan.guard import emptied
+from smarksync.plan.side import PER_SIDE
 from smarksync.plugin import Can, Page, Record, TellsTime
 
-from . import facts
+from . import facts, raw
 from .context import Lane, Run, instant
 from .observe import observe
 
 #: seconds that an ending run waits for its readers
 LEAVE_AFTER = 5.0
-_SORTED = orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS
 
 
 def fingerprint(fields: Mapping[str, Any], version: bytes) -> bytes:
     """One hash over the raw mapped fields and the version of the mapping."""
-    return blake2b(orjson.dumps(fields, option=_SORTED, default=str), digest_size=12, key=version).digest()
+    return blake2b(orjson.dumps(fields, option=raw.JSON), digest_size=12, key=version).digest()
 
 
 def waiting(lane: Lane, record: Record) -> Waiting:
     """A row for the inbox: its fields as the JSON that the fingerprint is made of."""
-    body = orjson.dumps(record.fields, option=_SORTED, default=str)
+    body = orjson.dumps(record.fields, option=raw.JSON)
     fp = blake2b(body, digest_size=12, key=lane.mapping.version.encode()[:64]).digest()
     return _waiting(lane.sid, record, fp, body)
 
@@ -60,6 +61,10 @@ def pull(run: Run) -> None:
             continue
         lane.ahead = offsets[lane.stream.connection]
         lane.until, lane.moment = instant(until + lane.ahead), instant(until)
+        # another mapping sees other rows: everything is read again, and unchanged rows stop early
+        again = lane.stream.mapping != lane.mapping.version
+        lane.pulled_whole = again or lane.stream.cursor is None or lane.spec.full_scan
+        lane.adopts = _newly_mapped(run, lane)
         work.setdefault(lane.stream.connection, []).append(lane)
     if not run.options.threads:
         for lanes in work.values():
@@ -81,11 +86,25 @@ def _offset(run: Run, opened: Any) -> timedelta:
         return timedelta(0)
 
 
+def _newly_mapped(run: Run, lane: Lane) -> frozenset[str]:
+    """Fields that the stream carries since its last complete reading, or carries in another place than before.
+
+    What it shows there was never settled, and so is no edit: it is adopted. Consent has its own rules.
+    """
+    before = streams.places(run.ledger, lane.sid)
+    if before is None or facts.are(lane):
+        return frozenset()
+    return frozenset(name for name, vendor in _places(lane).items() if before.get(name) != vendor)
+
+
+def _places(lane: Lane) -> dict[str, str]:
+    """{canonical field: where the vendor keeps it}."""
+    own = {name: codec.vendor for name, codec in lane.mapping.fields.items() if codec.read}
+    return {name: vendor for name, vendor in own.items() if name not in (*PER_SIDE, *CONSENT_FIELDS, "full_name")}
+
+
 def _pages(run: Run, lane: Lane) -> Iterator[Page]:
-    cursor = lane.stream.cursor
-    if lane.stream.mapping != lane.mapping.version:
-        cursor = None  # another mapping sees other rows: everything is read again, and unchanged rows stop early
-    lane.pulled_whole = cursor is None or lane.spec.full_scan
+    cursor = lane.stream.cursor if lane.stream.mapping == lane.mapping.version else None
     return lane.connector.read(
         lane.stream.object, cursor=cursor, until=datetime.fromisoformat(lane.until), fields=lane.mapping.vendor_fields
     )
@@ -210,6 +229,9 @@ class _Absorber:
             streams.finish_read(
                 ledger, lane.sid, mapping=lane.mapping.version, observed_at=lane.until, whole=whole, shown=shown
             )
+            if streams.places(ledger, lane.sid) != _places(lane):
+                streams.save_places(ledger, lane.sid, _places(lane))
+        lane.adopts = frozenset()
 
     def _store_facts(self, records: Sequence[Record]) -> None:
         if self.lane.pulled_whole:
@@ -226,7 +248,11 @@ class _Absorber:
         fresh: list[Waiting] = []
         version, sid = self.version, lane.sid
         for record in records:
-            body = orjson.dumps(record.fields, option=_SORTED, default=str)
+            try:
+                body = orjson.dumps(record.fields, option=raw.JSON)
+            except TypeError:
+                record = raw.plain(record)
+                body = orjson.dumps(record.fields, option=raw.JSON)
             fp = blake2b(body, digest_size=12, key=version).digest()
             found = known.get(record.id, _NEW)
             if found is _NEW:
@@ -256,6 +282,8 @@ def _distinct(records: Sequence[Record], lane: Lane) -> list[Record]:
                 f"{lane.name} sent a row without an id.",
                 hint="Nothing of that page was stored. Report it to the connector.",
             )
+        if not (record.id.isascii() and (record.changed_by is None or record.changed_by.isascii())):
+            record = raw.plain(record)
         found.pop(record.id, None)
         found[record.id] = record
     return list(found.values())
