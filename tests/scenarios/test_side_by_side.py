@@ -123,7 +123,8 @@ def pair(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pair]:
 
 def test_one_system_is_written_while_the_other_is(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
     """HubSpot takes our id while Salesforce still works on its first new leads, and several batches at once."""
-    met, three, waited = threading.Event(), threading.Barrier(3), []
+    met, three = threading.Event(), threading.Barrier(3)
+    waited: list[bool] = []
     leads, contacts = pair.crm.handle, pair.hub.handle
 
     def hold(request: Any) -> Any:
