@@ -27,7 +27,7 @@ def add(run: Run, job: JobRun, person: Person, outcome: Outcome) -> None:
     alive = [s for s in person.sides if s.state == links.LIVE and s.rank == 0 and s.connection in job.rules.connections]
     same_place = {s.connection for s in alive}
     left = [s for s in left if s.connection not in same_place]  # another record took its place there
-    left = [s for s in left if takes_part(job.rules, s, person.agreed)]  # what had left `where` left nothing behind
+    left = [s for s in left if takes_part(job.rules, s, person)]  # what had left `where` left nothing behind
     names = ", ".join(sorted(s.connection for s in left))
     wanted = [side.connection for side in alive if _edited(side, outcome)] or outcome.questions
     for side in alive:
