@@ -20,6 +20,7 @@ from smarksync.plan.rows import Row
 from smarksync.plugin import Can, Receipt, WriteResult
 
 from .context import JobRun, Lane, Run
+from .refused import RefusedFacts
 from .settle import settle
 
 CHUNK = 500
@@ -50,6 +51,7 @@ class Activities:
             row.rid
             for row in plans.load(ledger, "job = ? AND status IN ('released', 'sending', 'unknown')", (job.name,))
         }
+        refused = RefusedFacts(run, job)
         now, last = micros(run.now()), 0
         since = now - int(self.config.defaults.activity_window.timedelta.total_seconds() * 1_000_000)
         while True:
@@ -57,6 +59,8 @@ class Activities:
                 ledger, sids, self.job.activities or (), str(self.job.to), since, now, last, CHUNK
             )
             if not group:
+                with ledger.tx():
+                    refused.over()
                 return top
             last = group[-1].aid
             known = entities.load(ledger, {one.eid for one in group if one.eid is not None})
@@ -66,7 +70,7 @@ class Activities:
                 ref, _, agreed = known[one.eid]
                 if f"fact:{one.aid}" not in under_way and self._wanted(run, one, agreed):
                     row = self._row(run, one, ref)
-                    if row is not None:
+                    if row is not None and refused.may_go(one.eid, row):
                         rows.append((one.eid, row))
             with ledger.tx():
                 plans.add(ledger, run.run_id, job.name, rows)

@@ -14,16 +14,19 @@ from smarksync.ledger import activities, memberships, states, streams
 from smarksync.ledger.activities import Activity
 from smarksync.ledger.db import dumps
 from smarksync.ledger.memberships import Membership
-from smarksync.model import ValueProblem
+from smarksync.model import ENTITIES, ValueProblem
 from smarksync.model.activity import ATTEMPT_TYPES, is_attempt
 from smarksync.model.moments import micros
-from smarksync.plugin import Can, Record, TellsGone
+from smarksync.plugin import OWN_USER, Can, Record, TellsGone
 
 from .context import Lane, Run
 
 KINDS = ("activity", "membership")
 #: who does what, where a system does not say
 _BY_MARKETING = frozenset(("email_sent", "email_delivered", "score_changed", "campaign_status_changed"))
+_STATUSES = ENTITIES["membership"].fields["status"].values
+#: activities that tell of a membership, where a system has no stream of memberships; None = the subject says which
+_JOINING = {"list_joined": "member", "list_left": memberships.REMOVED, "campaign_status_changed": None}
 
 
 def are(lane: Lane) -> bool:
@@ -53,9 +56,14 @@ def store(run: Run, lane: Lane, records: Sequence[Record]) -> None:
         fresh = activities.put(run.ledger, rows)
         lane.unchanged += len(records) - min(fresh, len(records))
         news = {row.eid for row in rows if row.eid is not None} if fresh else set()
+        memberships.put_newer(run.ledger, [m for r, a in zip(records, rows, strict=True) if (m := _joined(lane, r, a))])
         states.changed(run.ledger, ((eid, None, None, run.run_id) for eid in sorted(news)))
     else:
-        memberships.put(run.ledger, [_membership(run, lane, record, first or None, whom) for record in records])
+        members = [_membership(run, lane, record, first or None, whom) for record in records]
+        ours_before = memberships.written(run.ledger, lane.sid, [one.rid for one in members])
+        memberships.put(
+            run.ledger, [_echo(one, ours_before.get(one.rid), r) for one, r in zip(members, records, strict=True)]
+        )
 
 
 def _whom(run: Run, lane: Lane, records: Sequence[Record]) -> dict[str, int]:
@@ -104,6 +112,19 @@ def _activity(run: Run, lane: Lane, record: Record, first: int | None, whom: Map
     return Activity(0, lane.sid, record.id, whom.get(person or ""), first, person, kind, moment, actor, attempt, values)
 
 
+def _joined(lane: Lane, record: Record, told: Activity) -> Membership | None:
+    """Who is in which campaign or list by an activity that names it: its subject ends in the new status."""
+    campaign = _named(lane, "campaign", record.fields) if told.type in _JOINING else None
+    if campaign is None or told.of_rid is None:
+        return None
+    word = str(told.body.get("subject") or "").rpartition(": ")[2].strip()
+    status = _JOINING[told.type] or (word.lower() if word.lower() in _STATUSES else None)
+    if status is None:
+        status = memberships.REMOVED if word.lower().startswith("not in") else "member"
+    return Membership(0, lane.sid, f"{campaign}:{told.of_rid}", None, told.eid, told.of_sid, told.of_rid, status, told.at,
+                      {"campaign": campaign, "vendor_status": word})  # fmt: skip
+
+
 def _actor(kind: str) -> str:
     if kind in ATTEMPT_TYPES:
         return "sales"
@@ -121,6 +142,17 @@ def _membership(run: Run, lane: Lane, record: Record, first: int | None, whom: M
         values["campaign"] = campaign
     return Membership(0, lane.sid, record.id, None, whom.get(person or ""), first, person, str(values.pop("status", "member")),
                       micros(at) if at else None, values)  # fmt: skip
+
+
+def _echo(shown: Membership, before: Membership | None, record: Record) -> Membership:
+    """A side may have another word for what we wrote (Salesforce: Sent): that is no news, as long as it shows that."""
+    if before is None:
+        return shown
+    stored = before.body.get("stored") or (shown.status if record.changed_by in (None, OWN_USER) else None)
+    if stored != shown.status:
+        return shown
+    body = {**shown.body, "wrote": before.body["wrote"], "stored": stored}
+    return shown._replace(status=before.status, at=before.at, body=body)
 
 
 def resolve(run: Run) -> None:

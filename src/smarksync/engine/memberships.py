@@ -18,6 +18,7 @@ from smarksync.plugin import Receipt, WriteResult
 
 from . import members
 from .context import JobRun, Lane, Run
+from .refused import RefusedFacts
 from .settle import settle
 
 CHUNK = 1_000
@@ -41,14 +42,17 @@ class Memberships:
             for row in plans.load(ledger, "job = ?", (job.name,))
             if row.body.get("task")
         }
+        refused = RefusedFacts(run, job)
         batch: list[tuple[int, Row]] = []
         for group in self._pairs(run):
             if (group[0].eid, group[0].campaign) not in busy:
-                batch += self._pair(run, job, group)
+                batch += [(eid, row) for eid, row in self._pair(run, job, group) if refused.may_go(eid, row)]
             if len(batch) >= CHUNK:
                 self._store(run, job, batch)
                 batch = []
         self._store(run, job, batch)
+        with ledger.tx():
+            refused.over()
         return top
 
     def still_wanted(self, run: Run, job: JobRun, lane: Lane, rows: list[Any]) -> list[Any]:

@@ -17,6 +17,7 @@ from smarksync.plan.rows import Outcome, Row
 from . import deals, decide, members, memberships, offers
 from .context import JobRun, Lane, Run
 from .lookup import load_people
+from .refused import RefusedFacts
 from .scopes import Scopes, accounts
 
 
@@ -36,11 +37,12 @@ class Outcomes:
             plans.discard(ledger, job.name)
         if self.sells:
             deals.refresh(run)
+        refused = RefusedFacts(run, job)
         top = states.top(ledger)
         doubts = plans.under_way(ledger)
         for eids in decide.candidates(run, job, top):
             with ledger.tx():
-                self._chunk(run, job, eids, top, doubts)
+                self._chunk(run, job, eids, top, doubts, refused)
         return top
 
     def still_wanted(self, run: Run, job: JobRun, lane: Lane, rows: list[Any]) -> list[Any]:
@@ -55,7 +57,7 @@ class Outcomes:
         """Sales that were found through the account."""
         return {"inferred": len(self.inferred)} if self.inferred else {}
 
-    def _chunk(self, run: Run, job: JobRun, eids: list[int], top: int, doubts: bool) -> None:
+    def _chunk(self, run: Run, job: JobRun, eids: list[int], top: int, doubts: bool, refused: RefusedFacts) -> None:
         ledger = run.ledger
         known = cases.of_entities(ledger, eids)
         newest = {eid: case for eid, group in known.items() if (case := _newest(group)) is not None}
@@ -86,7 +88,8 @@ class Outcomes:
             if outcome.local_fields:
                 settled.append((person, outcome))
         of_lead = {case.eid: sales[case.cid] for case in newest.values() if case.cid in sales}
-        rows += self._lists(run, job, eids, of_lead, busy)
+        rows += [(eid, row) for eid, row in self._lists(run, job, eids, of_lead, busy) if refused.may_go(eid, row)]
+        refused.over(set(eids) - busy)
         decide.settle_local(run, job, settled)
         decide.store_memos(run, [person for person, _ in settled])
         plans.add(ledger, run.run_id, job.name, rows)

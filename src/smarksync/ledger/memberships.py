@@ -33,15 +33,33 @@ _COLUMNS = ", ".join(Membership._fields)
 _M = ", ".join(f"m.{name}" for name in Membership._fields)
 
 
+_PUT = (
+    f"INSERT INTO memberships ({_COLUMNS}) VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (sid, rid) DO UPDATE SET "
+    "campaign = COALESCE(excluded.campaign, memberships.campaign), eid = COALESCE(excluded.eid, memberships.eid), "
+    "of_sid = excluded.of_sid, of_rid = excluded.of_rid, status = excluded.status, at = excluded.at, "
+    "body = excluded.body"
+)
+
+
 def put(ledger: Ledger, rows: Iterable[Membership]) -> None:
     """Stores what a side shows now."""
-    ledger.many(
-        f"INSERT INTO memberships ({_COLUMNS}) VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (sid, rid) DO UPDATE SET "
-        "campaign = COALESCE(excluded.campaign, memberships.campaign), eid = COALESCE(excluded.eid, memberships.eid), "
-        "of_sid = excluded.of_sid, of_rid = excluded.of_rid, status = excluded.status, at = excluded.at, "
-        "body = excluded.body",
-        ((*row[1:9], dumps(row.body)) for row in rows),
+    ledger.many(_PUT, ((*row[1:9], dumps(row.body)) for row in rows))
+
+
+def put_newer(ledger: Ledger, rows: Iterable[Membership]) -> None:
+    """Stores what activities tell, in whatever order they come: the newest word on each pair stands."""
+    newest = f"{_PUT} WHERE memberships.at IS NULL OR excluded.at >= memberships.at"
+    ledger.many(newest, ((*row[1:9], dumps(row.body)) for row in rows))
+
+
+def written(ledger: Ledger, sid: int, rids: Iterable[str]) -> dict[str, Membership]:
+    """{record: the membership} of those that we wrote last."""
+    sql = (
+        f"SELECT {_M} FROM json_each(?) j CROSS JOIN memberships m WHERE m.sid = ? AND m.rid = j.value "
+        "AND json_extract(CAST(m.body AS TEXT), '$.wrote') IS NOT NULL"
     )
+    found = (_membership(row) for row in ledger.rows(sql, (dumps(list(rids)).decode(), sid)))
+    return {one.rid: one for one in found}
 
 
 def remove(ledger: Ledger, sid: int, rids: Iterable[str], at: int) -> None:
