@@ -32,7 +32,7 @@ def _source(name: str, year: int) -> Any:
 
     country, _, part = name.partition("-")
     kind = getattr(holidays, country, None) if country.isupper() and len(country) in (2, 3) else None
-    if getattr(kind, "country", None) is None:  # (ECB is a market)
+    if kind is None or getattr(kind, "country", None) is None:  # (ECB is a market)
         raise UnknownHolidays(f"no public holidays are known for {country}.", "Name a country by its ISO code: `DE`.")
     if part and part not in kind.subdivisions:
         parts = ", ".join(f"`{country}-{one}`" for one in kind.subdivisions[:20]) or f"only `{country}`"

@@ -120,13 +120,14 @@ class Outcomes:
                 if place is None:
                     job.left[(str(self.job.to), "list", f"{AS_IT_IS}: there is no list {name!r}")] += 1
                     continue
-                row = self._member(run, person, place, "member" if rule.join else "removed", known.get(person.eid, []))
+                status = "member" if rule.join else "removed"
+                row = self._member(run, person, place, name, status, known.get(person.eid, []))
                 if row is not None:
                     out.append((person.eid, row))
         return out
 
     def _member(
-        self, run: Run, person: Person, place: tuple[Lane, str, int], status: str, known: list[Membership]
+        self, run: Run, person: Person, place: tuple[Lane, str, int], name: str, status: str, known: list[Membership]
     ) -> Row | None:
         to = str(self.job.to)
         mine = [one for one in known if one.campaign == place[2] and run.connection_of.get(one.sid) == to]
@@ -134,7 +135,7 @@ class Outcomes:
         if before is not None and (before.status == "removed") == (status == "removed"):
             return None
         ref = entities.refs(run.ledger, [place[2]])[place[2]]
-        why = f"{'joins' if status == 'member' else 'leaves'} by a rule of {self.job.name}"
+        why = f"{'joins' if status == 'member' else 'leaves'} {name} by a rule of {self.job.name}"
         return members.row(run, to, (place[2], ref), (person.eid, person.ref), status, members.moment(run), why, before)
 
 
