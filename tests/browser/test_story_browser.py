@@ -27,7 +27,7 @@ SEEN = {
         ["accepted"],
     ),
     "She is called in time": (
-        ["Hand-off 1: working", "speed met", "accept-or-reject met", "call", "accepted"],
+        ["Hand-off 1: working", "met speed", "met accept-or-reject", "call", "accepted"],
         ["won"],
     ),
     "She buys": (["Hand-off 1: won", "opportunity", "customer"], []),
@@ -52,6 +52,12 @@ def dashboard(env, folder):
     words = [str(typed.BIN / "smarksync"), "--config", "story.yaml", "dashboard", "--port", "0"]
     process = subprocess.Popen(words, env=env, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     return process, next(match[1] for line in process.stdout if (match := re.match(r"Open (http\S+)", line)))
+
+
+def stop(process):
+    process.terminate()
+    process.wait(30)
+    process.stdout.close()
 
 
 def test_each_step_is_on_her_page(chromium, played):
@@ -82,6 +88,9 @@ def test_each_step_is_on_her_page(chromium, played):
             if pictures := os.environ.get("SMARKSYNC_PICTURES"):
                 Path(pictures).mkdir(parents=True, exist_ok=True)
                 tab.screenshot(path=f"{pictures}/story-{number}.png", full_page=True)
+        stop(process)  # (figures are counted once in a while: a fresh one counts now)
+        process, link = dashboard(env, folder)
+        tab.goto(link)
         tab.goto(f"{link.split('/?')[0]}/funnel")
         assert "Guide: choosing a scanner" in tab.locator("main").inner_text()
         if pictures:
@@ -90,6 +99,4 @@ def test_each_step_is_on_her_page(chromium, played):
     finally:
         context.close()
         if process is not None:
-            process.terminate()
-            process.wait(30)
-            process.stdout.close()
+            stop(process)
