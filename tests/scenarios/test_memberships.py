@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -118,63 +117,25 @@ def test_recycled_leads_join_the_nurture_list_and_customers_leave_it(office: Any
     o.quiet()
 
 
-# -- systems that tell of memberships by activities only (Marketo) ------------------------------------------------
+# -- another word for the same ------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def told(tmp_path: Path, registry: Registry) -> Iterator[Office]:
-    """Marketing has no stream of memberships: its activities name the campaign, and end in the new status."""
-    activity = ("type", "at", "lead", "actor", "subject", "campaign", "automated", "result")
-    objects = {
-        "marketing": {"campaigns": CAMPAIGN, "events": ("activity", activity)},
-        "sales": {"campaigns": CAMPAIGN, "members": MEMBER},
-    }
-    jobs = {"events": {**JOB, "create": {"sales": "always"}}}
+def test_another_word_for_what_we_wrote_is_no_news(tmp_path: Path, registry: Registry) -> None:
     switches = {"sales:members": {"folds": {"status": {"member": "sent"}}, "echo": "none"}}
-    one = Office(tmp_path, registry, objects=objects, jobs=jobs, switches=switches)
-    with contextlib.ExitStack() as stack:
-        stack.enter_context(registered(*one.systems.values()))
-        one.team()
-        yield one
-
-
-def test_members_told_by_activities_are_members_in_the_other_system(told: Office) -> None:
-    o = told
-    ada = o.ready()
-    fair = {name: o.systems[name].insert("campaigns", {"name": "Spring fair"}) for name in o.systems}
-    # the first run reads the activity before it knows the campaign
-    event = {"campaign": fair["marketing"], "subject": "Spring fair: Registered", "actor": "marketing"}
-    o.did(ada, "campaign_status_changed", **event)
-    o.run()
-    o.run()
-    (record,) = [row["id"] for row in o.sales_rows()]
-    assert members(o, "sales") == [(fair["sales"], record, "registered")]
-    o.quiet()
-    o.did(ada, "campaign_status_changed", **{**event, "subject": "Spring fair: Attended"})
-    o.did(ada, "campaign_status_changed", **event, at=o.clock() - timedelta(hours=1))  # told late
-    o.run()
-    assert members(o, "sales") == [(fair["sales"], record, "attended")], "the newest word stands, in whatever order"
-    o.quiet()
-    o.later(hours=1)
-    o.did(ada, "list_left", campaign=fair["marketing"], actor="marketing")
-    o.run()
-    assert members(o, "sales") == []
-    o.quiet()
-
-
-def test_another_word_for_what_we_wrote_is_no_news(told: Office) -> None:
-    o = told
-    ada = o.ready()
-    fair = {name: o.systems[name].insert("campaigns", {"name": "Spring fair"}) for name in o.systems}
-    o.run()
-    o.did(ada, "list_joined", campaign=fair["marketing"], actor="marketing")
-    o.run()
-    (member,) = o.systems["sales"].rows("members")
-    assert o.systems["sales"].row("members", member)["status"] == "sent", "that is what sales makes of a member"
-    o.quiet()
-    words = o.reading.rows("SELECT status FROM memberships ORDER BY mid")
-    assert [word for (word,) in words] == ["member", "member"]
-    o.later(hours=1)
-    o.systems["sales"].edit("members", member, {"status": "responded"})
-    o.run()
-    assert o.reading.value("SELECT status FROM memberships ORDER BY mid DESC LIMIT 1") == "responded", "an edit is one"
+    o = Office(tmp_path, registry, objects=OBJECTS, jobs={"events": JOB}, switches=switches)
+    with registered(*o.systems.values()):
+        o.team()
+        ada = o.ready()
+        fair = {name: o.systems[name].insert("campaigns", {"name": "Spring fair"}) for name in o.systems}
+        o.run()
+        o.systems["marketing"].insert("members", {"campaign": fair["marketing"], "lead": ada, "status": "member"})
+        o.run()
+        assert [status for _, _, status in members(o, "sales")] == ["sent"], "that is what sales makes of a member"
+        o.quiet()
+        assert [status for _, _, status in members(o, "marketing")] == ["member"]
+        o.later(hours=1)
+        (member,) = o.systems["sales"].rows("members")
+        o.systems["sales"].edit("members", member, {"status": "responded"})
+        o.run()
+        assert [status for _, _, status in members(o, "marketing")] == ["responded"], "an edit is one"
+        o.quiet()

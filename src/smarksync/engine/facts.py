@@ -14,7 +14,7 @@ from smarksync.ledger import activities, memberships, states, streams
 from smarksync.ledger.activities import Activity
 from smarksync.ledger.db import dumps
 from smarksync.ledger.memberships import Membership
-from smarksync.model import ENTITIES, ValueProblem
+from smarksync.model import ValueProblem
 from smarksync.model.activity import ATTEMPT_TYPES, is_attempt
 from smarksync.model.moments import micros
 from smarksync.plugin import OWN_USER, Can, Record, TellsGone
@@ -24,9 +24,6 @@ from .context import Lane, Run
 KINDS = ("activity", "membership")
 #: who does what, where a system does not say
 _BY_MARKETING = frozenset(("email_sent", "email_delivered", "score_changed", "campaign_status_changed"))
-_STATUSES = ENTITIES["membership"].fields["status"].values
-#: activities that tell of a membership, where a system has no stream of memberships; None = the subject says which
-_JOINING = {"list_joined": "member", "list_left": memberships.REMOVED, "campaign_status_changed": None}
 
 
 def are(lane: Lane) -> bool:
@@ -56,14 +53,12 @@ def store(run: Run, lane: Lane, records: Sequence[Record]) -> None:
         fresh = activities.put(run.ledger, rows)
         lane.unchanged += len(records) - min(fresh, len(records))
         news = {row.eid for row in rows if row.eid is not None} if fresh else set()
-        memberships.put_newer(run.ledger, [m for r, a in zip(records, rows, strict=True) if (m := _joined(lane, r, a))])
         states.changed(run.ledger, ((eid, None, None, run.run_id) for eid in sorted(news)))
     else:
-        members = [_membership(run, lane, record, first or None, whom) for record in records]
-        ours_before = memberships.written(run.ledger, lane.sid, [one.rid for one in members])
-        memberships.put(
-            run.ledger, [_echo(one, ours_before.get(one.rid), r) for one, r in zip(members, records, strict=True)]
-        )
+        shown = [_membership(run, lane, record, first or None, whom) for record in records]
+        before = memberships.written(run.ledger, lane.sid, [one.rid for one in shown])
+        shown = [_echo(one, before.get(one.rid), record) for one, record in zip(shown, records, strict=True)]
+        memberships.put(run.ledger, shown, events=lane.spec.events)
 
 
 def _whom(run: Run, lane: Lane, records: Sequence[Record]) -> dict[str, int]:
@@ -110,19 +105,6 @@ def _activity(run: Run, lane: Lane, record: Record, first: int | None, whom: Map
     person = _named(lane, "lead", record.fields)
     attempt = is_attempt({**values, "type": kind, "actor": actor})
     return Activity(0, lane.sid, record.id, whom.get(person or ""), first, person, kind, moment, actor, attempt, values)
-
-
-def _joined(lane: Lane, record: Record, told: Activity) -> Membership | None:
-    """Who is in which campaign or list by an activity that names it: its subject ends in the new status."""
-    campaign = _named(lane, "campaign", record.fields) if told.type in _JOINING else None
-    if campaign is None or told.of_rid is None:
-        return None
-    word = str(told.body.get("subject") or "").rpartition(": ")[2].strip()
-    status = _JOINING[told.type] or (word.lower() if word.lower() in _STATUSES else None)
-    if status is None:
-        status = memberships.REMOVED if word.lower().startswith("not in") else "member"
-    return Membership(0, lane.sid, f"{campaign}:{told.of_rid}", None, told.eid, told.of_sid, told.of_rid, status, told.at,
-                      {"campaign": campaign, "vendor_status": word})  # fmt: skip
 
 
 def _actor(kind: str) -> str:
@@ -177,15 +159,26 @@ def notice(run: Run, lane: Lane) -> None:
             streams.save_gone_cursor(run.ledger, lane.sid, cursor)
 
 
+#: members that a read did not show
+_NOT_SHOWN = (
+    "SELECT m.rid FROM memberships m WHERE m.sid = ? AND m.status <> 'removed' "
+    "AND NOT EXISTS (SELECT 1 FROM scan s WHERE s.sid = m.sid AND s.rid = m.rid)"
+)
+
+
+def leave(run: Run, lane: Lane, campaigns: Sequence[str]) -> None:
+    """All members of some campaigns were shown: whoever was not among them has left (within T1's transaction)."""
+    lane.told_complete = True
+    sql = f"{_NOT_SHOWN} AND json_extract(CAST(m.body AS TEXT), '$.campaign') IN (SELECT value FROM json_each(?))"
+    gone = [rid for (rid,) in run.ledger.rows(sql, (lane.sid, dumps(list(campaigns)).decode()))]
+    memberships.remove(run.ledger, lane.sid, gone, micros(run.now()))
+
+
 def finish(run: Run, lane: Lane, whole: bool) -> None:
     """A complete reading of memberships shows who was taken out; an activity that is gone has happened all the same."""
     with run.ledger.tx():
-        if whole and lane.stream.entity == "membership":
-            sql = (
-                "SELECT m.rid FROM memberships m WHERE m.sid = ? AND m.status <> 'removed' "
-                "AND NOT EXISTS (SELECT 1 FROM scan s WHERE s.sid = m.sid AND s.rid = m.rid)"
-            )
-            gone = [rid for (rid,) in run.ledger.rows(sql, (lane.sid,))]
+        if whole and lane.stream.entity == "membership" and not lane.told_complete and not lane.spec.events:
+            gone = [rid for (rid,) in run.ledger.rows(_NOT_SHOWN, (lane.sid,))]
             memberships.remove(run.ledger, lane.sid, gone, micros(run.now()))
         streams.finish_read(
             run.ledger, lane.sid, mapping=lane.mapping.version, observed_at=lane.until, whole=whole, shown=None
