@@ -84,6 +84,18 @@ def attempts(ledger: Ledger, eids: Iterable[int], since: int = 0) -> dict[int, l
     return found
 
 
+def attempt_times(ledger: Ledger, eids: Iterable[int], since: int = 0) -> dict[int, list[int]]:
+    """{eid: when sales tried to reach it, from ``since`` on, in order}: from the index alone."""
+    sql = (
+        "SELECT a.eid, a.at FROM json_each(?) j CROSS JOIN activities a INDEXED BY activities_attempts "
+        "WHERE a.eid = j.value AND a.at >= ? AND a.attempt = 1 ORDER BY a.eid, a.at"
+    )
+    found: dict[int, list[int]] = {}
+    for eid, at in ledger.rows(sql, (dumps(list(eids)).decode(), since)):
+        found.setdefault(eid, []).append(at)
+    return found
+
+
 def after(ledger: Ledger, aid: int, limit: int = 2_000) -> list[Activity]:
     """Activities by their number, after ``aid``: for whoever passes them on."""
     return [

@@ -6,10 +6,11 @@ room keeps them; ``alignment.handoff.replay`` makes the same case of the moves a
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from .db import Ledger, dumps, loads
+from .db import Ledger, among, dumps, loads
 
 #: states in which a case is still somebody's turn; all others close it
 OPEN = ("qualified", "offered", "accepted", "working", "sql", "opportunity")
@@ -140,6 +141,46 @@ def every(
         last = found[-1].cid
         made = moves_of(ledger, [case.cid for case in found])
         yield [(case, made.get(case.cid, [])) for case in found]
+
+
+def load(ledger: Ledger, cids: Iterable[int]) -> list[Case]:
+    """Cases by number, in order."""
+    which, params = among("cid", cids)
+    return [_case(row) for row in ledger.rows(f"SELECT {_CASE} FROM cases WHERE {which} ORDER BY cid", params)]
+
+
+def alive(ledger: Ledger, since: int | None = None, until: int | None = None) -> array[int]:
+    """Numbers, in order, of the cases that were opened before ``until`` and are open, or ended from ``since`` on.
+
+    No others can have made a move from ``since`` on. Work grows with what is open and with the period, not with history.
+    """
+    before = "(? IS NULL OR opened_at < ?)"
+    found = ledger.rows(f"SELECT cid FROM cases WHERE closed_at IS NULL AND {before}", (until, until))
+    if since is not None:
+        found += ledger.rows(f"SELECT cid FROM cases WHERE closed_at >= ? AND {before}", (since, until, until))
+    return array("q", sorted(row[0] for row in found))
+
+
+def ended(ledger: Ledger, after: tuple[int, int], before: int, limit: int = 500) -> tuple[list[int], tuple[int, int]]:
+    """Numbers of the next cases that ended after ``after`` (a moment, and a case) and before ``before``; the first to
+    end first, and where to go on."""
+    found = ledger.rows(
+        "SELECT cid, closed_at FROM cases WHERE closed_at >= ? AND (closed_at, cid) > (?, ?) AND closed_at < ? "
+        "ORDER BY closed_at, cid LIMIT ?", (after[0], *after, before, limit),
+    )  # fmt: skip
+    return [row[0] for row in found], (found[-1][1], found[-1][0]) if found else (before, 0)
+
+
+def answers(ledger: Ledger, cids: Iterable[int]) -> dict[int, list[tuple[str, int, str | None, bool]]]:
+    """{case: (state, entered_at, reason, skipped) of its offers and refusals, in the order of events}."""
+    which, params = among("cid", cids)
+    found: dict[int, list[tuple[str, int, str | None, bool]]] = {}
+    for cid, *told in ledger.rows(
+        f"SELECT cid, state, entered_at, reason, skipped FROM case_moves WHERE {which} "
+        "AND state IN ('offered', 'rejected', 'recycled', 'disqualified') ORDER BY at, mid", params,
+    ):  # fmt: skip
+        found.setdefault(cid, []).append((told[0], told[1], told[2], bool(told[3])))
+    return found
 
 
 def moves(ledger: Ledger, cid: int) -> list[Move]:

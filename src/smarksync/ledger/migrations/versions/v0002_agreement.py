@@ -15,7 +15,9 @@ TABLES = (
         aid INTEGER PRIMARY KEY, sid INTEGER NOT NULL, rid TEXT NOT NULL, eid INTEGER, of_sid INTEGER, of_rid TEXT,
         type TEXT NOT NULL, at INTEGER NOT NULL, actor TEXT NOT NULL, attempt INTEGER NOT NULL DEFAULT 0,
         body BLOB NOT NULL, UNIQUE (sid, rid))""",
-    "CREATE INDEX activities_eid ON activities (eid, at)",
+    # with the type, because reports ask what happened before each of many hand-offs, and for nothing else of it
+    "CREATE INDEX activities_eid ON activities (eid, at, type)",
+    "CREATE INDEX activities_attempts ON activities (eid, at) WHERE attempt = 1",
     "CREATE INDEX activities_waiting ON activities (of_sid, of_rid) WHERE eid IS NULL",
     # records that we made of an activity of another system: they are that activity, and never come back as news
     "CREATE TABLE copies (sid INTEGER NOT NULL, rid TEXT NOT NULL, aid INTEGER NOT NULL, PRIMARY KEY (sid, rid)) WITHOUT ROWID",
@@ -39,6 +41,9 @@ TABLES = (
     "CREATE UNIQUE INDEX cases_one_open ON cases (eid, product) WHERE closed_at IS NULL",
     "CREATE INDEX cases_eid ON cases (eid)",
     "CREATE INDEX cases_opened ON cases (opened_at)",
+    # what was offered, and what ended, in a period: reports and promises read no more than that
+    "CREATE INDEX cases_offered ON cases (offered_at) WHERE offered_at IS NOT NULL",
+    "CREATE INDEX cases_closed ON cases (closed_at) WHERE closed_at IS NOT NULL",
     # append-only. `at` is the event's own time, `entered_at` ours: a late signal is entered with its own time
     """CREATE TABLE case_moves (
         mid INTEGER PRIMARY KEY AUTOINCREMENT, cid INTEGER NOT NULL, state TEXT NOT NULL, at INTEGER NOT NULL,
@@ -52,6 +57,7 @@ TABLES = (
     """CREATE TABLE stages (
         eid INTEGER NOT NULL, stage TEXT NOT NULL, at INTEGER NOT NULL, who TEXT NOT NULL,
         PRIMARY KEY (eid, at, stage)) WITHOUT ROWID""",
+    "CREATE INDEX stages_at ON stages (at, eid, stage)",
     # whose turn it is in a round robin
     "CREATE TABLE rotations (rule TEXT PRIMARY KEY, position INTEGER NOT NULL) WITHOUT ROWID",
     # what was told about a promise, so that nobody hears it twice; case 0: of a segment and period, named in `promise`
