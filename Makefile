@@ -69,7 +69,7 @@ bench-marketo: install
 wheel: install
 	SMARKSYNC_WHEEL=1 $(BIN)/python -m pytest tests/wheel -rs
 
-# the dashboard in a real Chromium (Debian's: apt install chromium, or SMARKSYNC_CHROMIUM=/path)
+# the dashboard in a real Chromium (Debian: apt install chromium libatomic1; or SMARKSYNC_CHROMIUM=/path)
 browser: install
 	$(PIP) install -q --disable-pip-version-check -c constraints.txt playwright
 	SMARKSYNC_BROWSER=1 $(BIN)/python -m pytest tests/browser -rs

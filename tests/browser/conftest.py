@@ -48,7 +48,7 @@ def pytest_collection_modifyitems(config, items):
 def chromium():
     program = os.environ.get("SMARKSYNC_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
     if program is None:
-        pytest.skip("there is no Chromium: `apt install chromium`, or name one with SMARKSYNC_CHROMIUM")
+        pytest.skip("there is no Chromium: `apt install chromium libatomic1`, or name one with SMARKSYNC_CHROMIUM")
     playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed: `make browser` does")
     with playwright.sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-dev-shm-usage"])

@@ -19,6 +19,7 @@ from . import facts, refusals
 from .context import JobRun, Lane, Run, instant
 from .intake import fingerprint
 from .observe import observe
+from .raw import echoed
 from .settle import changed_outcome, settle
 
 WRITERS = 4
@@ -160,7 +161,7 @@ def _call(lane: Lane, writes: Sequence[Write]) -> tuple[list[Receipt], SystemFai
     try:
         answers: Iterator[Receipt] = lane.connector.write(lane.stream.object, writes)  # type: ignore[attr-defined]
         for receipt in answers:
-            receipts.append(receipt)  # one by one: what came before a failure counts
+            receipts.append(echoed(receipt))  # one by one: what came before a failure counts
     except SystemFailure as error:
         error.connection = lane.stream.connection
         return receipts, error

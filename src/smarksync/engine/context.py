@@ -15,9 +15,10 @@ from smarksync.ledger.db import Ledger
 from smarksync.ledger.streams import Stream
 from smarksync.mapping import CompiledMapping
 from smarksync.plan.job import JobRules
-from smarksync.plugin import Connector, ConnectorSpec, Fetches, Record, StreamSpec
+from smarksync.plugin import Connector, ConnectorSpec, Fetches, Finds, Record, StreamSpec
 
 from .owners import Owners
+from .raw import plain
 
 #: seconds between two signs of life
 BEAT = 10.0
@@ -73,7 +74,13 @@ class Lane:
 
     def fetch(self, ids: Sequence[str]) -> Iterator[Record]:
         """The rows of those ids that exist, with the mapped fields; for streams that can fetch."""
-        return cast(Fetches, self.connector).fetch(self.stream.object, ids, fields=self.mapping.vendor_fields)
+        found = cast(Fetches, self.connector).fetch(self.stream.object, ids, fields=self.mapping.vendor_fields)
+        return map(plain, found)
+
+    def find(self, key: str, values: Sequence[str]) -> Iterator[Record]:
+        """All rows whose ``key`` has one of the values, with the mapped fields; for streams that can find."""
+        found = cast(Finds, self.connector).find(self.stream.object, key, values, fields=self.mapping.vendor_fields)
+        return map(plain, found)
 
     @property
     def name(self) -> str:
@@ -170,6 +177,15 @@ class Review(Protocol):
 
 
 @dataclass(slots=True)
+class Recovered:
+    """What was found of runs that did not end: their ids, records read and not planned, and the fate of writes."""
+
+    runs: list[str] = field(default_factory=list)
+    records: int = 0
+    fates: Counter[str] = field(default_factory=Counter)  # arrived, again, anew
+
+
+@dataclass(slots=True)
 class Run:
     """Everything of one run."""
 
@@ -183,6 +199,7 @@ class Run:
     mappings: dict[int, CompiledMapping] = field(default_factory=dict)  # of every stream, opened or not
     connection_of: dict[int, str] = field(default_factory=dict)  # by sid, of every stream ever used
     jobs: list[JobRun] = field(default_factory=list)
+    named: dict[str, frozenset[str]] = field(default_factory=dict)  # every job of the config: its connections
     observed: list[JobRun] = field(default_factory=list)  # entities that are read and never written
     owners: Owners = field(init=False)  # colleagues, by the ids of each system
     refused: dict[str, ConfigError] = field(
@@ -200,6 +217,7 @@ class Run:
         default_factory=dict
     )  # rows that merges and conversions name and no page has brought
     notes: list[str] = field(default_factory=list)
+    recovered: Recovered = field(default_factory=Recovered)  # what a run that did not end had left
     progress: Callable[[str, str, int, int | None], None] | None = None  # stage, lane, done, total
     log: Any = None
     review: Review | None = None  # `apply`: only rows that a person has seen are released

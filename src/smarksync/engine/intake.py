@@ -22,23 +22,22 @@ from smarksync.ledger.inbox import Waiting
 from smarksync.plan.guard import emptied
 from smarksync.plugin import Can, Page, Record, TellsTime
 
-from . import facts
+from . import facts, raw
 from .context import Lane, Run, instant
 from .observe import observe
 
 #: seconds that an ending run waits for its readers
 LEAVE_AFTER = 5.0
-_SORTED = orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS
 
 
 def fingerprint(fields: Mapping[str, Any], version: bytes) -> bytes:
     """One hash over the raw mapped fields and the version of the mapping."""
-    return blake2b(orjson.dumps(fields, option=_SORTED, default=str), digest_size=12, key=version).digest()
+    return blake2b(orjson.dumps(fields, option=raw.JSON), digest_size=12, key=version).digest()
 
 
 def waiting(lane: Lane, record: Record) -> Waiting:
     """A row for the inbox: its fields as the JSON that the fingerprint is made of."""
-    body = orjson.dumps(record.fields, option=_SORTED, default=str)
+    body = orjson.dumps(record.fields, option=raw.JSON)
     fp = blake2b(body, digest_size=12, key=lane.mapping.version.encode()[:64]).digest()
     return _waiting(lane.sid, record, fp, body)
 
@@ -226,7 +225,11 @@ class _Absorber:
         fresh: list[Waiting] = []
         version, sid = self.version, lane.sid
         for record in records:
-            body = orjson.dumps(record.fields, option=_SORTED, default=str)
+            try:
+                body = orjson.dumps(record.fields, option=raw.JSON)
+            except TypeError:
+                record = raw.plain(record)
+                body = orjson.dumps(record.fields, option=raw.JSON)
             fp = blake2b(body, digest_size=12, key=version).digest()
             found = known.get(record.id, _NEW)
             if found is _NEW:
@@ -256,6 +259,8 @@ def _distinct(records: Sequence[Record], lane: Lane) -> list[Record]:
                 f"{lane.name} sent a row without an id.",
                 hint="Nothing of that page was stored. Report it to the connector.",
             )
+        if not (record.id.isascii() and (record.changed_by is None or record.changed_by.isascii())):
+            record = raw.plain(record)
         found.pop(record.id, None)
         found[record.id] = record
     return list(found.values())

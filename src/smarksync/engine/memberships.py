@@ -13,6 +13,7 @@ from typing import Any
 from smarksync.config import Config, Job
 from smarksync.ledger import entities, memberships, plans, states
 from smarksync.ledger.memberships import REMOVED, Membership
+from smarksync.plan.build import AS_IT_IS
 from smarksync.plan.rows import Row
 from smarksync.plugin import Receipt, WriteResult
 
@@ -93,7 +94,7 @@ class Memberships:
             if known is not None and known.status == word.status:
                 continue
             if not self._may(run, side, known, word, names[word.eid][2]):
-                job.left[(side, "membership", f"left as it is: {word.status} is not passed on there")] += 1
+                job.left[(side, "membership", f"{AS_IT_IS}: {word.status} is not passed on there")] += 1
                 continue
             row = members.row(
                 run, side, (word.campaign, names[word.campaign][0]), (word.eid, names[word.eid][0]), word.status, word.at or members.moment(run),

@@ -98,7 +98,9 @@ def job_of(config: Config, entity: str, lanes: list[Lane], own: list[Any] | None
         if name in fields and field.group == "ordinary" and (field.ref is None or entity != owners.KIND)
     }
     connections = tuple(dict.fromkeys(lane.stream.connection for lane in lanes))
-    match = list(MATCH.get(entity) or own or [key[0] if len(key) == 1 else list(key) for key in schema.match])
+    synced = (config.match_of(job.name) for job in config.jobs.values() if job.kind == "sync" and job.entity == entity)
+    named = next(synced, schema.match)  # match keys belong to the workspace, whichever of its jobs runs
+    match = list(MATCH.get(entity) or own or [key[0] if len(key) == 1 else list(key) for key in named])
     seed = orjson.dumps([entity, sorted(rules), sorted(lane.mapping.version for lane in lanes)])
     return JobRun(
         name_of(entity), JobRules(entity=entity, name=name_of(entity), connections=connections, rules=rules, targets={},

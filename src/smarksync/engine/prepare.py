@@ -229,6 +229,7 @@ def open_connections(run: Run, workshop: Workshop, jobs: Sequence[Job]) -> list[
 def open_run(run: Run, config: Config, workshop: Workshop, jobs: Sequence[Job]) -> None:
     """Lanes of the opened connections, mappings of every stream, and the jobs' rules."""
     run.owners = workshop.owners
+    run.named = {name: frozenset(job.connections) for name, job in config.jobs.items()}
     for job in jobs:
         if job.name in run.refused:
             continue

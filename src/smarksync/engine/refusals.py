@@ -212,14 +212,8 @@ def before_creates(run: Run, job: JobRun, lane: Lane, rows: list[PlanRow]) -> li
         if row.body.get("after", {}).get(key):
             values.setdefault(str(row.body["after"][key]).casefold(), []).append(row)
     try:
-        found = list(
-            lane.connector.find(  # type: ignore[attr-defined]
-                lane.stream.object,
-                key,
-                [str(rows[0].body["after"][key]) for rows in values.values()],
-                fields=lane.mapping.vendor_fields,
-            )
-        )
+        asked = [str(rows[0].body["after"][key]) for rows in values.values()]
+        found = list(lane.find(key, asked))
     except SystemFailure as error:
         error.connection = lane.stream.connection
         run.connections[lane.stream.connection].failed = error

@@ -27,6 +27,7 @@ from . import (
     facts,
     forgetting,
     intake,
+    keyring,
     matching,
     notify,
     observed,
@@ -113,6 +114,7 @@ def execute(
 
 def _work(run: Run) -> None:
     """Everything between an opened and a reported run."""
+    keyring.renew(run)
     recover.before_pull(run)
     if run.review is not None:
         run.review.begin(run)

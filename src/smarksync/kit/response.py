@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -44,7 +47,8 @@ class Response:
         try:
             return orjson.loads(body)
         except orjson.JSONDecodeError:
-            pass
+            with contextlib.suppress(ValueError, RecursionError):
+                return _lenient(body)
         kind = self.headers.get("content-type", "").partition(";")[0].strip().lower()
         if body[:1] == b"<" or kind == "text/html":
             raise NotJson("a web page", cut=False)
@@ -70,6 +74,27 @@ class Response:
                 return None
             seconds = (until - self.date).total_seconds()
         return max(seconds, 0.0) if seconds < float("inf") else None
+
+
+def _lenient(body: bytes) -> Any:
+    """JSON with half a character in a text: an emoji that a vendor's own limit has cut in two.
+
+    RFC 8259 (8.2) lets it be written and says that what readers make of it is unpredictable. It is read as U+FFFD, which
+    is how people see it on every screen; otherwise one such text in one record would make the whole object unreadable.
+    """
+    found = json.loads(body.decode("utf-8", "replace"), parse_constant=_no_constant, parse_float=_number)
+    return json.loads(
+        json.dumps(found, ensure_ascii=False).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    )
+
+
+def _number(text: str) -> float | str:
+    number = float(text)
+    return number if math.isfinite(number) else text  # too large for any field: said there, by the field's own type
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is no JSON")
 
 
 def http_date(text: str | None) -> datetime | None:

@@ -119,3 +119,17 @@ def remove(ledger: Ledger, seqs: Iterable[int]) -> None:
     ledger.run(f"DELETE FROM plan WHERE {where}", params)
     ledger.run(f"DELETE FROM plan_bodies WHERE {where}", params)
     ledger.run(f"DELETE FROM plan_marks WHERE {where}", params)
+
+
+def let_go(ledger: Ledger, run: str, job: str, sid: int, status: str) -> None:
+    """Rows of a job that will never send them: they go, and every job looks at their entities again."""
+    params = (job, sid, status)
+    over = "SELECT seq FROM plan WHERE job = ? AND sid = ? AND status = ?"
+    ledger.run(
+        "INSERT INTO changes (eid, sid, rid, run) SELECT DISTINCT eid, NULL, NULL, ? FROM plan "
+        "WHERE job = ? AND sid = ? AND status = ?",
+        (run, *params),
+    )
+    ledger.run(f"DELETE FROM plan_marks WHERE seq IN ({over})", params)
+    ledger.run(f"DELETE FROM plan_bodies WHERE seq IN ({over})", params)
+    ledger.run("DELETE FROM plan WHERE job = ? AND sid = ? AND status = ?", params)

@@ -107,7 +107,12 @@ def prune(ledger: Ledger, up_to: int) -> None:
 
 
 def forget_jobs(ledger: Ledger, keep: list[str]) -> None:
-    """Marks and debts of jobs that are no longer in the config: they would hold the log back for ever."""
+    """Marks and debts of jobs that are no longer in the config: they would hold the log back for ever.
+
+    What they asked of people goes, too: whoever does their work now asks for itself.
+    """
     names = (dumps(keep).decode(),)
+    ledger.run("DELETE FROM conflicts WHERE job NOT IN (SELECT value FROM json_each(?))", names)
+    ledger.run("DELETE FROM quarantine WHERE job <> '' AND job NOT IN (SELECT value FROM json_each(?))", names)
     ledger.run("DELETE FROM due WHERE job NOT IN (SELECT value FROM json_each(?))", names)
     ledger.run("DELETE FROM marks WHERE job NOT IN (SELECT value FROM json_each(?))", names)
