@@ -1,5 +1,8 @@
 """The memberships job: campaigns that two systems have, with the same people in them, by the newest word on each.
 
+Looked at are the pairs of which a side changed, and those that did not agree the last time: what agrees stays so until
+a side changes.
+
 A removal is a word like any other (``removed``, with the time at which it was noticed). ``create`` says on which sides
 people may be put into a campaign; ``deletes: {SIDE: ignore}`` keeps removals from a side.
 """
@@ -42,15 +45,38 @@ class Memberships:
             for row in plans.load(ledger, "job = ?", (job.name,))
             if row.body.get("task")
         }
+        key, rules = f"members:{job.name}", self._rules(run)
+        before = ledger.value("SELECT value FROM meta WHERE key = ?", (key,)) or ""
+        seen, _, with_rules = before.partition(" ")
+        mark = memberships.top(ledger)
+        memberships.gather(ledger, job.name, int(seen) if with_rules == rules else 0)
         batch: list[tuple[int, Row]] = []
+        unequal: list[tuple[int, int]] = []
         for group in self._pairs(run):
+            assert group[0].campaign is not None and group[0].eid is not None
+            if not self._agree(run, group):
+                unequal.append((group[0].campaign, group[0].eid))
             if (group[0].eid, group[0].campaign) not in busy:
                 batch += self._pair(run, job, group)
             if len(batch) >= CHUNK:
                 self._store(run, job, batch)
                 batch = []
         self._store(run, job, batch)
+        with ledger.tx():
+            memberships.set_unequal(ledger, job.name, unequal)
+            ledger.run("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", (key, f"{mark} {rules}"))
         return top
+
+    def _rules(self, run: Run) -> str:
+        """Changes when another comparison could come out: other sides, or other streams of them."""
+        streams = sorted(sid for sid, lane in run.lanes.items() if lane.stream.connection in self.sides)
+        return f"{','.join(self.sides)} {streams}"
+
+    def _agree(self, run: Run, group: list[Membership]) -> bool:
+        """Whether every side shows the same: only a change of a side can make anything of it."""
+        word = newest(group)
+        shown = {run.connection_of.get(one.sid): one for one in sorted(group, key=lambda one: (one.at or 0, -one.mid))}
+        return all(side in shown and shown[side].status == word.status for side in self.sides)
 
     def still_wanted(self, run: Run, job: JobRun, lane: Lane, rows: list[Any]) -> list[Any]:
         """All of them."""
@@ -65,24 +91,15 @@ class Memberships:
         return {}
 
     def _pairs(self, run: Run) -> Iterator[list[Membership]]:
-        """What each side says of one person in one campaign, as far as both are known on more than one side."""
-        last = 0
-        while True:
-            sql = "SELECT DISTINCT campaign FROM memberships WHERE campaign > ? AND eid IS NOT NULL ORDER BY campaign LIMIT 1"
-            campaign = run.ledger.value(sql, (last,))
-            if campaign is None:
-                return
-            last = int(campaign)
-            person = 0
-            while rows := memberships.of_campaign(run.ledger, last, person, CHUNK):
-                if len(rows) == CHUNK and rows[0].eid != rows[-1].eid:  # the last person may go on after the chunk
-                    rows = [one for one in rows if one.eid != rows[-1].eid]
-                person = rows[-1].eid or person
-                for _, group in groupby(rows, key=lambda one: one.eid):
-                    yield list(group)
+        """What each side says of one person in one campaign, of those that may not agree."""
+        last, count = 0, memberships.count_gathered(run.ledger)
+        while last < count:
+            last, rows = memberships.gathered(run.ledger, last, CHUNK)
+            for _, group in groupby(rows, key=lambda one: (one.campaign, one.eid)):
+                yield list(group)
 
     def _pair(self, run: Run, job: JobRun, group: list[Membership]) -> list[tuple[int, Row]]:
-        word = max(group, key=lambda one: (one.at or 0, one.status != REMOVED, -one.mid))
+        word = newest(group)
         assert word.eid is not None and word.campaign is not None
         names = entities.load(run.ledger, [word.eid, word.campaign])
         if len(names) < 2:
@@ -118,6 +135,11 @@ class Memberships:
             plans.add(run.ledger, run.run_id, job.name, rows)
         for _, row in rows:
             job.count(row.sid, "planned")
+
+
+def newest(group: list[Membership]) -> Membership:
+    """The word that counts."""
+    return max(group, key=lambda one: (one.at or 0, one.status != REMOVED, -one.mid))
 
 
 def recover(run: Run, job: JobRun) -> None:

@@ -132,6 +132,7 @@ def _work(run: Run) -> None:
     for job in run.jobs:
         _beat(run)
         _job(run, job)
+    facts.resolve(run)  # what was linked by writing; before the changes that told of it are forgotten
 
 
 def _job(run: Run, job: JobRun) -> None:

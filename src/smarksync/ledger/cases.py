@@ -7,6 +7,7 @@ room keeps them; ``alignment.handoff.replay`` makes the same case of the moves a
 from __future__ import annotations
 
 from array import array
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -77,16 +78,47 @@ def next_cid(ledger: Ledger) -> int:
     return int(ledger.value("SELECT seq FROM sqlite_sequence WHERE name = 'cases'") or 0) + 1
 
 
+def fate(case: Case) -> str | None:
+    """What came of a case in the conservation of MQLs, as far as the case itself tells; None = it was never offered.
+
+    A lead that sales accepted counts as accepted when it is recycled later. ``qualified``: it waits for its offer.
+    """
+    if case.offered_at is None:
+        return "qualified" if case.state == "qualified" else None
+    at = case.body.get("at", {})
+    if at.get("accepted") is not None:
+        return "accepted"
+    if at.get("rejected") is not None or case.state in ("recycled", "lost", "won"):
+        return "rejected"
+    return case.state if case.state in ("merged", "withdrawn") else "open"
+
+
 def put(ledger: Ledger, rows: Iterable[Case]) -> None:
-    """Stores cases as they stand after their moves; new ones and known ones."""
+    """Stores cases as they stand after their moves; new ones and known ones. Their counts go with them."""
+    rows = list(rows)
     changed = ", ".join(f"{name} = excluded.{name}" for name in Case._fields[1:])
     marks = ", ".join("?" * len(Case._fields))
+    before = load(ledger, {case.cid for case in rows})
     # closed ones first: of two merged cases the one must close before the other may take its place
     ordered = sorted(rows, key=lambda case: (case.closed_at is None, case.cid))
     ledger.many(
         f"INSERT INTO cases ({_CASE}) VALUES ({marks}) ON CONFLICT (cid) DO UPDATE SET {changed}",
         ((*case[:-1], dumps(case.body)) for case in ordered),
     )
+    moved: Counter[tuple[str, str]] = Counter()
+    for case, by in (*((case, -1) for case in before), *((case, 1) for case in {c.cid: c for c in ordered}.values())):
+        if (told := fate(case)) is not None:
+            moved[case.job, told] += by
+    ledger.many(
+        "INSERT INTO case_counts (job, fate, count) VALUES (?, ?, ?) "
+        "ON CONFLICT (job, fate) DO UPDATE SET count = count + excluded.count",
+        ((*key, by) for key, by in moved.items() if by),
+    )
+
+
+def fates(ledger: Ledger, job: str) -> dict[str, int]:
+    """{what came of it: how many cases of the job}, as it was kept with them."""
+    return dict(ledger.rows("SELECT fate, count FROM case_counts WHERE job = ? AND count <> 0", (job,)))
 
 
 def add_moves(ledger: Ledger, moves: Iterable[Move]) -> None:

@@ -29,8 +29,14 @@ TABLES = (
     # who is in which campaign or list: one row per pair and side
     """CREATE TABLE memberships (
         mid INTEGER PRIMARY KEY, sid INTEGER NOT NULL, rid TEXT NOT NULL, campaign INTEGER, eid INTEGER,
-        of_sid INTEGER, of_rid TEXT, status TEXT NOT NULL, at INTEGER, body BLOB NOT NULL, UNIQUE (sid, rid))""",
-    "CREATE INDEX memberships_eid ON memberships (eid)",
+        of_sid INTEGER, of_rid TEXT, status TEXT NOT NULL, at INTEGER, body BLOB NOT NULL, seq INTEGER NOT NULL DEFAULT 0,
+        UNIQUE (sid, rid))""",
+    "CREATE INDEX memberships_eid ON memberships (eid, at, campaign)",
+    "CREATE INDEX memberships_waiting ON memberships (of_sid, of_rid) WHERE eid IS NULL",
+    # rows in the order in which they last changed: a job compares what is new, and the pairs that do not agree yet
+    "CREATE INDEX memberships_seq ON memberships (seq)",
+    """CREATE TABLE unequal (
+        job TEXT NOT NULL, campaign INTEGER NOT NULL, eid INTEGER NOT NULL, PRIMARY KEY (job, campaign, eid)) WITHOUT ROWID""",
     "CREATE INDEX memberships_campaign ON memberships (campaign, eid)",
     # one passage of one lead from marketing to sales; a projection of its moves, so that it can be asked quickly
     """CREATE TABLE cases (
@@ -44,6 +50,9 @@ TABLES = (
     # what was offered, and what ended, in a period: reports and promises read no more than that
     "CREATE INDEX cases_offered ON cases (offered_at) WHERE offered_at IS NOT NULL",
     "CREATE INDEX cases_closed ON cases (closed_at) WHERE closed_at IS NOT NULL",
+    # how many cases of a job came to what (cases.fate), kept with the cases: every run accounts for all of them
+    """CREATE TABLE case_counts (
+        job TEXT NOT NULL, fate TEXT NOT NULL, count INTEGER NOT NULL, PRIMARY KEY (job, fate)) WITHOUT ROWID""",
     # append-only. `at` is the event's own time, `entered_at` ours: a late signal is entered with its own time
     """CREATE TABLE case_moves (
         mid INTEGER PRIMARY KEY AUTOINCREMENT, cid INTEGER NOT NULL, state TEXT NOT NULL, at INTEGER NOT NULL,
