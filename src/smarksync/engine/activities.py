@@ -16,10 +16,11 @@ from smarksync.ledger.activities import Activity
 from smarksync.ledger.plans import PlanRow
 from smarksync.model import ValueProblem, blank
 from smarksync.model.moments import micros, wire
+from smarksync.plan.job import Person
 from smarksync.plan.rows import Row
 from smarksync.plugin import Can, Receipt, WriteResult
 
-from . import sweep
+from . import around, sweep
 from .context import JobRun, Lane, Run
 from .settle import settle
 
@@ -52,8 +53,12 @@ class Activities:
         }
         now = micros(run.now())
         since = now - int(self.config.defaults.activity_window.timedelta.total_seconds() * 1_000_000)
-        # whoever did something, or is linked or different since the last look, changed; time alone can make a `where` true
-        daily = any("now" in test.names for test in self.job.where.values())
+        # whoever did something, or is linked or different since the last look, changed. Time, or somebody's account, can
+        # make a `where` true as well: then all are looked at once a day
+        daily = around.restless(self.config, self.job) or not around.of_job(self.config, self.job) <= {
+            "lead",
+            "activity",
+        }
         for eids in sweep.candidates(run, job, top, daily=daily):
             group = activities.to_copy(ledger, eids, sids, self.job.activities or (), str(self.job.to), since, now)
             known = entities.load(ledger, {one.eid for one in group if one.eid is not None})
@@ -103,13 +108,11 @@ class Activities:
     def _wanted(self, run: Run, one: Activity, agreed: Mapping[str, Any]) -> bool:
         for name in (self.job.from_, self.job.to):
             test = self.job.where.get(str(name))
-            scope = {
-                "activity": {**one.canonical(), "at": wire(one.at)},
-                "lead": agreed,
-                "account": None,
-                "now": run.now(),
-            }
-            if test is not None and not test.passes(scope):
+            if test is None:
+                continue
+            person = Person(one.eid or 0, "", dict(agreed), [])
+            scope = around.scope_maker(run, self.config, "lead", test)(agreed, person)
+            if not test.passes({**scope, "activity": {**one.canonical(), "at": wire(one.at)}}):
                 return False
         return True
 

@@ -57,6 +57,7 @@ class Lane:
     primary_rank: int = 0  # place among the streams of one entity on this connection, best first
     resolution: float = 0.0  # seconds
     failed: Exception | None = None
+    adopts: frozenset[str] = frozenset()  # fields whose place is new to us: what they show is adopted, and no edit
     pulled_whole: bool = False  # read from the first row in this run
     until: str = ""  # how far it is read, in the server's clock
     moment: str = ""  # the same moment in ours

@@ -45,14 +45,15 @@ def plan_job(run: Run, job: JobRun, *, consent_only: bool = False) -> int:
 
 
 def candidates(run: Run, job: JobRun, top: int) -> Iterator[list[int]]:
-    """Entities by id: those that changed or are due — or all, when the rules themselves changed."""
+    """Entities by id: those that changed or are due — or all, when the rules themselves changed, or time may tell more."""
     ledger = run.ledger
     if run.options.only is not None and not job.facts:
         eids = only.chosen(run, job.rules.entity)
         if eids:
             yield eids
         return
-    everything = states.rules_of(ledger, job.name) != job.rules_hash
+    daily = job.rules.restless and states.swept(ledger, job.name) != run.stamp()[:10]
+    everything = daily or states.rules_of(ledger, job.name) != job.rules_hash
     if not everything:
         states.gather(ledger, job.name, states.mark(ledger, job.name), top, job.rules.entity)
     last = 0
@@ -63,9 +64,11 @@ def candidates(run: Run, job: JobRun, top: int) -> Iterator[list[int]]:
         else:
             eids = states.gathered(ledger, last, CHUNK)
         if not eids:
-            return
+            break
         last = eids[-1]
         yield eids
+    if daily:
+        states.set_swept(ledger, job.name, run.stamp()[:10])
 
 
 def _plan_chunk(

@@ -17,10 +17,11 @@ from smarksync.config import Config, Job
 from smarksync.ledger import entities, memberships, plans, states
 from smarksync.ledger.memberships import REMOVED, Membership
 from smarksync.plan.build import AS_IT_IS
+from smarksync.plan.job import Person
 from smarksync.plan.rows import Row
 from smarksync.plugin import Receipt, WriteResult
 
-from . import members
+from . import around, members
 from .context import JobRun, Lane, Run
 from .settle import settle
 
@@ -127,8 +128,10 @@ class Memberships:
         if known is not None and known.status != REMOVED:
             return True
         create = self.job.creates(side)
-        scope = {"lead": lead, "account": None, "activities": (), "definitions": {}, "persona": None, "now": run.now()}
-        return create is not None and create.passes(scope)
+        if create is None or create.always or create.never:
+            return create is not None and create.always
+        scope = around.scope_maker(run, self.config, "lead", create)
+        return create.passes(scope(lead, Person(word.eid or 0, "", lead, [])))
 
     def _store(self, run: Run, job: JobRun, rows: list[tuple[int, Row]]) -> None:
         with run.ledger.tx():

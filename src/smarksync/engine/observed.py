@@ -25,7 +25,7 @@ from smarksync.plan.job import JobRules
 from smarksync.plan.match import OWNER
 from smarksync.plan.reconcile import Rule
 
-from . import decide, owners
+from . import around, decide, owners
 from .context import JobRun, Lane, Run
 from .lookup import unite
 
@@ -47,7 +47,11 @@ def wanted(config: Config, written: Mapping[str, Mapping[str, ObjectMapping]], j
     if job.kind != "sync":
         return [one for entity in AGREED if (one := _for_agreement(config, written, job, entity)) is not None]
     places = tuple(name for name in job.connections if names_owners(config, written.get(name, {}), job.entity))
-    return [Wanted(owners.KIND, places)] if len(places) > 1 else []
+    found = [Wanted(owners.KIND, places)] if len(places) > 1 else []
+    for entity in sorted({"account", "lead"} & around.of_job(config, job) - {job.entity}):
+        one = _for_agreement(config, written, job, entity)
+        found += [one] if one is not None else []
+    return found
 
 
 def _for_agreement(

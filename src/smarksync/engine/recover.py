@@ -15,7 +15,7 @@ from smarksync.model import ABSENT
 from smarksync.plan.side import codecs_by_vendor
 from smarksync.plugin import Can, Receipt, Record, WriteResult
 
-from . import apply, facts, refusals
+from . import apply, facts, freshness, refusals
 from .context import JobRun, Lane, Run
 from .intake import fingerprint
 from .lookup import side_of
@@ -77,7 +77,7 @@ def _judge(run: Run, lane: Lane, row: PlanRow, record: Record) -> None:
     def shows(values: dict[str, object]) -> bool:
         return all(
             v not in record.fields
-            or apply.same_raw(lane, v, record.fields[v], raw)
+            or freshness.same_raw(lane, v, record.fields[v], raw)
             or (v in codecs and codecs[v].is_fold(raw, record.fields[v]))
             for v, raw in values.items()
         )

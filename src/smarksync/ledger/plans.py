@@ -93,10 +93,13 @@ def discard(ledger: Ledger, job: str) -> None:
     ledger.run("DELETE FROM plan WHERE job = ? AND status IN ('planned', 'held', 'failed', 'stale')", (job,))
 
 
-def send(ledger: Ledger, seqs: Iterable[int], at: str) -> None:
-    """The rows are about to be sent, at this time."""
+def send(ledger: Ledger, seqs: Sequence[int], at: str) -> set[int] | None:
+    """The rows are about to be sent, at this time. Those that are, when some were taken back meanwhile; None: all."""
     where, params = among("seq", seqs)
-    ledger.run(f"UPDATE plan SET status = 'sending', sent_at = ? WHERE {where}", (at, *params))
+    sql = f"UPDATE plan SET status = 'sending', sent_at = ? WHERE {where} AND status = 'released'"
+    if ledger.run(sql, (at, *params)) == len(seqs):
+        return None
+    return {row[0] for row in ledger.rows(f"SELECT seq FROM plan WHERE {where} AND status = 'sending'", params)}
 
 
 def sent_times(ledger: Ledger, seqs: Iterable[int]) -> dict[int, str]:

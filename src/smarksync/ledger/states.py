@@ -101,6 +101,20 @@ def clear_due(ledger: Ledger, job: str, eids: Iterable[int], up_to: int) -> None
     )
 
 
+def swept(ledger: Ledger, job: str) -> str | None:
+    """The day on which the job last looked at everybody because time alone may change its answer."""
+    day: str | None = ledger.value("SELECT value FROM meta WHERE key = ?", (f"swept:{job}",))
+    return day
+
+
+def set_swept(ledger: Ledger, job: str, day: str) -> None:
+    """It looked at everybody on that day."""
+    ledger.run(
+        "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+        (f"swept:{job}", day),
+    )
+
+
 def prune(ledger: Ledger, up_to: int) -> None:
     """Forgets changes that every job has seen."""
     ledger.run("DELETE FROM changes WHERE seq <= ?", (up_to,))

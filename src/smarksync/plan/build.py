@@ -99,7 +99,7 @@ def _participants(person: Person, job: JobRules, sides: list[Side], outcome: Out
     taking_part = []
     for side in sides:
         test = job.where.get(side.connection)
-        if test is not None and test(own_values(side, person.agreed)) is not True:
+        if test is not None and test(own_values(side, person.agreed), person) is not True:
             outcome.filtered = True
             outcome.outside.add(side.sid)
             continue

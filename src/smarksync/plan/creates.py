@@ -27,7 +27,7 @@ def add_creates(
     for connection, target in job.targets.items():
         if connection in person.taken_places or target.policy is None:
             continue
-        if target.policy(merged) is not True:
+        if target.policy(merged, person) is not True:
             continue
         held: set[str] = set()
         row = create_row(person, job, target, verdicts, merged, outcome, held)
