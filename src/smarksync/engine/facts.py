@@ -43,7 +43,7 @@ def store(run: Run, lane: Lane, records: Sequence[Record]) -> None:
     )
     lane.unchanged += len(ours)
     records = [record for record in records if record.id not in ours]
-    whom = _whom(run, lane, records, "lead")
+    whom = _whom(run, lane, records)
     first = int(
         run.ledger.value(
             "SELECT min(sid) FROM streams WHERE connection = ? AND entity = 'lead'", (lane.stream.connection,)
@@ -57,16 +57,30 @@ def store(run: Run, lane: Lane, records: Sequence[Record]) -> None:
         news = {row.eid for row in rows if row.eid is not None} if fresh else set()
         states.changed(run.ledger, ((eid, None, None, run.run_id) for eid in sorted(news)))
     else:
-        where = _whom(run, lane, records, "campaign")
-        memberships.put(run.ledger, [_membership(run, lane, record, first or None, whom, where) for record in records])
+        where = _campaigns(run, lane, records)
+        shown = [_membership(run, lane, record, first or None, whom, where) for record in records]
+        memberships.put(run.ledger, shown, events=lane.spec.events)
 
 
-def _whom(run: Run, lane: Lane, records: Sequence[Record], kind: str) -> dict[str, int]:
-    """{record of a person (a campaign) there: entity}, of every such stream of that connection."""
+def _whom(run: Run, lane: Lane, records: Sequence[Record]) -> dict[str, int]:
+    """{record of a person there: entity}, of every stream of people of that connection."""
+    return _entities(run, lane, records, "lead", "j.value")
+
+
+def _campaigns(run: Run, lane: Lane, records: Sequence[Record]) -> dict[str, int]:
+    """{campaign as the records name it: entity}; ``STREAM:ID`` where a vendor numbers the streams of its campaigns apart."""
+    bare = (
+        "CASE WHEN substr(j.value, 1, length(s.object) + 1) = s.object || ':' "
+        "THEN substr(j.value, length(s.object) + 2) ELSE j.value END"
+    )
+    return _entities(run, lane, records, "campaign", bare)
+
+
+def _entities(run: Run, lane: Lane, records: Sequence[Record], kind: str, rid: str) -> dict[str, int]:
     names = sorted({name for record in records if (name := _named(lane, kind, record.fields)) is not None})
     sql = (
-        "SELECT l.rid, COALESCE(e.into_eid, e.eid) FROM json_each(?) j CROSS JOIN streams s CROSS JOIN links l "
-        "CROSS JOIN entities e WHERE s.connection = ? AND s.entity = ? AND l.sid = s.sid AND l.rid = j.value "
+        "SELECT j.value, COALESCE(e.into_eid, e.eid) FROM json_each(?) j CROSS JOIN streams s CROSS JOIN links l "
+        f"CROSS JOIN entities e WHERE s.connection = ? AND s.entity = ? AND l.sid = s.sid AND l.rid = {rid} "
         "AND e.eid = l.eid"
     )
     return dict(run.ledger.rows(sql, (dumps(names).decode(), lane.stream.connection, kind)))
@@ -156,15 +170,26 @@ def notice(run: Run, lane: Lane) -> None:
             streams.save_gone_cursor(run.ledger, lane.sid, cursor)
 
 
+#: members that a read did not show
+_NOT_SHOWN = (
+    "SELECT m.rid FROM memberships m WHERE m.sid = ? AND m.status <> 'removed' "
+    "AND NOT EXISTS (SELECT 1 FROM scan s WHERE s.sid = m.sid AND s.rid = m.rid)"
+)
+
+
+def leave(run: Run, lane: Lane, campaigns: Sequence[str]) -> None:
+    """All members of some campaigns were shown: whoever was not among them has left (within T1's transaction)."""
+    lane.told_complete = True
+    sql = f"{_NOT_SHOWN} AND json_extract(CAST(m.body AS TEXT), '$.campaign') IN (SELECT value FROM json_each(?))"
+    gone = [rid for (rid,) in run.ledger.rows(sql, (lane.sid, dumps(list(campaigns)).decode()))]
+    memberships.remove(run.ledger, lane.sid, gone, micros(run.now()))
+
+
 def finish(run: Run, lane: Lane, whole: bool) -> None:
     """A complete reading of memberships shows who was taken out; an activity that is gone has happened all the same."""
     with run.ledger.tx():
-        if whole and lane.stream.entity == "membership":
-            sql = (
-                "SELECT m.rid FROM memberships m WHERE m.sid = ? AND m.status <> 'removed' "
-                "AND NOT EXISTS (SELECT 1 FROM scan s WHERE s.sid = m.sid AND s.rid = m.rid)"
-            )
-            gone = [rid for (rid,) in run.ledger.rows(sql, (lane.sid,))]
+        if whole and lane.stream.entity == "membership" and not lane.told_complete and not lane.spec.events:
+            gone = [rid for (rid,) in run.ledger.rows(_NOT_SHOWN, (lane.sid,))]
             memberships.remove(run.ledger, lane.sid, gone, micros(run.now()))
         streams.finish_read(
             run.ledger, lane.sid, mapping=lane.mapping.version, observed_at=lane.until, whole=whole, shown=None

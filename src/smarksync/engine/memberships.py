@@ -9,7 +9,7 @@ people may be put into a campaign; ``deletes: {SIDE: ignore}`` keeps removals fr
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -55,10 +55,11 @@ class Memberships:
         unequal: list[tuple[int, int]] = []
         for group in self._pairs(run):
             assert group[0].campaign is not None and group[0].eid is not None
-            if not self._agree(run, group):
+            under_way = (group[0].eid, group[0].campaign) in busy
+            agrees, rows = (False, []) if under_way else self._pair(run, job, group)
+            if not agrees:
                 unequal.append((group[0].campaign, group[0].eid))
-            if (group[0].eid, group[0].campaign) not in busy:
-                batch += self._pair(run, job, group)
+            batch += rows
             if len(batch) >= CHUNK:
                 self._store(run, job, batch)
                 batch = []
@@ -69,15 +70,13 @@ class Memberships:
         return top
 
     def _rules(self, run: Run) -> str:
-        """Changes when another comparison could come out: other sides, or other streams of them."""
+        """Changes when what agrees might no longer: other sides, other streams of them, other places of campaigns."""
         streams = sorted(sid for sid, lane in run.lanes.items() if lane.stream.connection in self.sides)
-        return f"{','.join(self.sides)} {streams}"
-
-    def _agree(self, run: Run, group: list[Membership]) -> bool:
-        """Whether every side shows the same: only a change of a side can make anything of it."""
-        word = newest(group)
-        shown = {run.connection_of.get(one.sid): one for one in sorted(group, key=lambda one: (one.at or 0, -one.mid))}
-        return all(side in shown and shown[side].status == word.status for side in self.sides)
+        places = run.ledger.one(
+            "SELECT count(*), COALESCE(max(l.lid), 0), COALESCE(sum(l.state = 'live'), 0) FROM streams s "
+            "CROSS JOIN links l WHERE s.entity = 'campaign' AND l.sid = s.sid"
+        )
+        return f"{','.join(self.sides)} {streams} {places}"
 
     def still_wanted(self, run: Run, job: JobRun, lane: Lane, rows: list[Any]) -> list[Any]:
         """All of them."""
@@ -99,17 +98,23 @@ class Memberships:
             for _, group in groupby(rows, key=lambda one: (one.campaign, one.eid)):
                 yield list(group)
 
-    def _pair(self, run: Run, job: JobRun, group: list[Membership]) -> list[tuple[int, Row]]:
-        word = newest(group)
+    def _pair(self, run: Run, job: JobRun, group: list[Membership]) -> tuple[bool, list[tuple[int, Row]]]:
+        """Whether all sides agree (then only a change of one can make anything of it), and what is to be written."""
+        sides = [one for side in self.sides if (one := self._shown(run, side, group)) is not None]
+        if not sides:
+            return False, []
+        word = max(sides, key=lambda one: (one.at or 0, one.status != REMOVED, -one.mid))
+        word = self._in_full(run, word, sides)
         assert word.eid is not None and word.campaign is not None
         names = entities.load(run.ledger, [word.eid, word.campaign])
         if len(names) < 2:
-            return []
+            return False, []
         out: list[tuple[int, Row]] = []
+        agree = 0
         for side in self.sides:
-            mine = [one for one in group if run.connection_of.get(one.sid) == side]
-            known = max(mine, key=lambda one: one.at or 0, default=None)
-            if known is not None and known.status == word.status:
+            known = next((one for one in sides if run.connection_of.get(one.sid) == side), None)
+            if known is not None and known.status == members.known_as(run, side, word.campaign, word.status):
+                agree += 1
                 continue
             if not self._may(run, side, known, word, names[word.eid][2]):
                 job.left[(side, "membership", f"{AS_IT_IS}: {word.status} is not passed on there")] += 1
@@ -120,7 +125,29 @@ class Memberships:
             )  # fmt: skip
             if row is not None:
                 out.append((word.eid, row))
-        return out
+        return agree == len(self.sides), out
+
+    @staticmethod
+    def _shown(run: Run, side: str, group: Sequence[Membership]) -> Membership | None:
+        """What a side shows of a person. Of several records (two that were merged) one that is in counts; who is not
+        there any more was not taken out of anything."""
+        mine = [one for one in group if run.connection_of.get(one.sid) == side]
+        there = [one for one in mine if one.status != REMOVED]
+        if not there and not any(members.is_there(run, side, one.of_rid) for one in mine):
+            return None
+        return max(there or mine, key=lambda one: one.at or 0)
+
+    @staticmethod
+    def _in_full(run: Run, word: Membership, sides: Sequence[Membership]) -> Membership:
+        """A list that says "member" agrees with whatever another side says more exactly."""
+        side = run.connection_of.get(word.sid)
+        said = [
+            one
+            for one in sides
+            if word.status == members.MEMBER and one.status not in (REMOVED, members.MEMBER)
+            and members.known_as(run, str(side), word.campaign or 0, one.status) == members.MEMBER
+        ]  # fmt: skip
+        return max(said, key=lambda one: one.at or 0) if said else word
 
     def _may(self, run: Run, side: str, known: Membership | None, word: Membership, lead: Any) -> bool:
         if word.status == REMOVED:
@@ -138,11 +165,6 @@ class Memberships:
             plans.add(run.ledger, run.run_id, job.name, rows)
         for _, row in rows:
             job.count(row.sid, "planned")
-
-
-def newest(group: list[Membership]) -> Membership:
-    """The word that counts."""
-    return max(group, key=lambda one: (one.at or 0, one.status != REMOVED, -one.mid))
 
 
 def recover(run: Run, job: JobRun) -> None:

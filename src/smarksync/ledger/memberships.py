@@ -33,19 +33,21 @@ _COLUMNS = ", ".join(Membership._fields)
 _M = ", ".join(f"m.{name}" for name in Membership._fields)
 
 
-def put(ledger: Ledger, rows: Iterable[Membership]) -> None:
-    """Stores what a side shows now; what it showed before is no news."""
+def put(ledger: Ledger, rows: Iterable[Membership], *, events: bool = False) -> None:
+    """Stores what a side shows now; what it showed before is no news. ``events``: what happened, perhaps told again:
+    only what is newer counts."""
+    newer = "(memberships.at IS NULL OR excluded.at >= memberships.at) AND " if events else ""
     seq = _next(ledger)
     ledger.many(
         f"INSERT INTO memberships ({_COLUMNS}, seq) VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, {seq}) "
         "ON CONFLICT (sid, rid) DO UPDATE SET "
         "campaign = COALESCE(excluded.campaign, memberships.campaign), eid = COALESCE(excluded.eid, memberships.eid), "
         "of_sid = excluded.of_sid, of_rid = excluded.of_rid, status = excluded.status, at = excluded.at, "
-        "body = excluded.body, seq = excluded.seq WHERE excluded.status <> memberships.status "
+        f"body = excluded.body, seq = excluded.seq WHERE {newer}(excluded.status <> memberships.status "
         "OR excluded.at IS NOT memberships.at OR excluded.body <> memberships.body "
         "OR excluded.of_sid IS NOT memberships.of_sid OR excluded.of_rid IS NOT memberships.of_rid "
         "OR COALESCE(excluded.campaign, memberships.campaign) IS NOT memberships.campaign "
-        "OR COALESCE(excluded.eid, memberships.eid) IS NOT memberships.eid",
+        "OR COALESCE(excluded.eid, memberships.eid) IS NOT memberships.eid)",
         ((*row[1:9], dumps(row.body)) for row in rows),
     )
 
@@ -129,11 +131,13 @@ def resolve(ledger: Ledger) -> None:
         "AND m.of_sid = n.first AND m.of_rid = n.rid"
     )
     ledger.many(f"UPDATE memberships SET eid = ?, seq = {seq} WHERE mid = ?", found)
-    # campaigns are few: when one was linked, all that wait for one are asked
+    # campaigns are few: when one was linked, all that wait for one are asked; STREAM:ID, where a vendor numbers the
+    # streams of its campaigns apart
+    told = "json_extract(CAST(m.body AS TEXT), '$.campaign')"
     found = ledger.rows(
         "SELECT n.eid, m.mid FROM memberships m CROSS JOIN streams s CROSS JOIN linked n WHERE m.campaign IS NULL "
         "AND EXISTS (SELECT 1 FROM linked WHERE entity = 'campaign') AND s.sid = m.sid AND n.entity = 'campaign' "
-        "AND n.connection = s.connection AND n.rid = json_extract(CAST(m.body AS TEXT), '$.campaign')"
+        f"AND n.connection = s.connection AND {told} IN (n.rid, n.object || ':' || n.rid)"
     )
     ledger.many(f"UPDATE memberships SET campaign = ?, seq = {seq} WHERE mid = ?", found)
 
