@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from smarksync.engine.registry import Registry
+from smarksync.ledger import quarantine, states
 from smarksync.plugin import Can
 from smarksync.testing import registered
 
@@ -111,7 +112,9 @@ def test_each_refused_activity_of_a_person_is_remembered_and_not_sent_again(offi
         ran = o.run()
         assert ran.exit_code == 3 and not any(ran.sent.values()), "neither goes again, whichever was refused last"
     o.faults.clear()
-    o.reading.run("DELETE FROM quarantine WHERE message LIKE '%'")  # `quarantine retry` of both
+    held = quarantine.listed(o.reading)
+    quarantine.remove(o.reading, [one.id for one in held])  # what `quarantine retry` of both does
+    states.set_due(o.reading, "calls", [(held[0].eid, "retry by hand")], states.top(o.reading), "2026-01-12T10:00:00Z")
     assert o.run().exit_code == 0
     calls = [one["subject"] for one in o.systems["marketing"].rows("events").values() if one["type"] == "call"]
     assert sorted(calls) == ["Bad line", "Bad weather", "Good talk"]

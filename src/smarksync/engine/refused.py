@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from smarksync.ledger import quarantine
 from smarksync.plan.rows import Row
@@ -32,6 +32,15 @@ class RefusedFacts:
             return True
         self._job.fates[eid] = "quarantined"
         return False
+
+    def besides(self, chunks: Iterable[list[int]]) -> Iterator[list[int]]:
+        """Those chunks of people, and after them whoever was refused something and is in none of them."""
+        rest = {eid for eid, _, _ in self._known}
+        for eids in chunks:
+            rest.difference_update(eids)
+            yield eids
+        if rest:
+            yield sorted(rest)
 
     def over(self, eids: Iterable[int] | None = None) -> None:
         """Forgets what is wanted no more; of these people, or of everybody (within the caller's transaction)."""
