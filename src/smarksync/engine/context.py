@@ -59,6 +59,7 @@ class Lane:
     failed: Exception | None = None
     adopts: frozenset[str] = frozenset()  # fields whose place is new to us: what they show is adopted, and no edit
     pulled_whole: bool = False  # read from the first row in this run
+    told_complete: bool = False  # the connector says itself which campaigns' members it has shown
     until: str = ""  # how far it is read, in the server's clock
     moment: str = ""  # the same moment in ours
     ahead: timedelta = timedelta(0)  # the server's clock against ours
@@ -108,6 +109,15 @@ class Opened:
     session: Any
     failed: Exception | None = None
     reserve: int = 0  # calls of its daily budget that are kept for hand-offs
+    kept: Exception | None = None  # what ordinary jobs were refused for their sake
+
+    def spend(self, reserve: bool) -> None:
+        """From now on calls are made for a hand-off (or an opt-out), which may use the reserve, or for others."""
+        counts = getattr(self.session, "counts", None)
+        if counts is not None:
+            counts.reserve, counts.may_use_reserve = self.reserve, reserve
+        if reserve and getattr(self.failed, "kept", False):
+            self.kept, self.failed = self.failed, None
 
 
 @dataclass(slots=True)

@@ -9,6 +9,7 @@ from typing import Any
 
 from smarksync.ledger import audit, conflicts, consent, entities, links, plans, quarantine, states
 from smarksync.plan.build import build
+from smarksync.plan.consent import unreadable
 from smarksync.plan.edited import edited
 from smarksync.plan.first import first
 from smarksync.plan.job import Person
@@ -115,6 +116,11 @@ def _plan_chunk(
         if job.facts:
             outcome.problems, outcome.questions = [], []  # nobody is asked about what is only read
         removals.add(run, job, person, outcome)
+        if concerned and (unread := unreadable(person.sides, person.agreed)):
+            outcome.problems += unread
+            outcome.rows = [
+                row for row in outcome.rows if row.op != "create"
+            ]  # who may be mailed there is not known yet
         if outcome.questions or person.eid in asked:
             _questions(run, job, person, outcome, asked.get(person.eid, set()))
         if consent_rows:

@@ -104,6 +104,8 @@ def _places(lane: Lane) -> dict[str, str]:
 
 
 def _pages(run: Run, lane: Lane) -> Iterator[Page]:
+    needed = any(job.kind == "handoff" and (lane in job.lanes or lane in job.observes) for job in run.jobs)
+    run.connections[lane.stream.connection].spend(reserve=needed)
     cursor = lane.stream.cursor if lane.stream.mapping == lane.mapping.version else None
     return lane.connector.read(
         lane.stream.object, cursor=cursor, until=datetime.fromisoformat(lane.until), fields=lane.mapping.vendor_fields
@@ -179,7 +181,7 @@ class _Absorber:
         self.version = lane.mapping.version.encode()[:64]
         self.facts = facts.are(lane)
         self.seen = 0
-        if lane.pulled_whole or lane.spec.full_scan:
+        if lane.pulled_whole or lane.spec.full_scan or lane.stream.entity == "membership":
             run.ledger.run(
                 "CREATE TEMP TABLE IF NOT EXISTS scan (sid INTEGER, rid TEXT, PRIMARY KEY (sid, rid)) WITHOUT ROWID"
             )
@@ -208,6 +210,8 @@ class _Absorber:
                 self._store_facts(records)
             elif records:
                 self._store(records)
+            if page.complete:
+                facts.leave(self.run, lane, page.complete)
             streams.save_cursor(ledger, lane.sid, page.cursor, lane.mapping.version)
         self.seen += len(records)
         self.run.tell("pull", lane.name, lane.read, page.total)
@@ -234,7 +238,7 @@ class _Absorber:
         lane.adopts = frozenset()
 
     def _store_facts(self, records: Sequence[Record]) -> None:
-        if self.lane.pulled_whole:
+        if self.lane.pulled_whole or self.lane.stream.entity == "membership":
             self.run.ledger.many("INSERT OR IGNORE INTO scan VALUES (?, ?)", ((self.lane.sid, r.id) for r in records))
         facts.store(self.run, self.lane, records)
 

@@ -132,6 +132,7 @@ class Workshop:
         session = self.make_session(name, settings)
         opened = Opened(name, conn.role or spec.role, spec, spec.open(settings, session), session)
         opened.reserve = conn.reserve
+        opened.spend(reserve=False)
         try:
             found = spec.discover(settings) if spec.discover is not None else spec.streams
         except SystemFailure as error:

@@ -147,8 +147,9 @@ def sentences(run: Run) -> list[str]:
     """What went wrong, for people: what, where, whose, and what to do."""
     said: list[str] = []
     for opened in run.connections.values():
-        if opened.failed is not None:
-            said.append(_of(opened.name, opened.failed))
+        for failure in (opened.failed, opened.kept):
+            if failure is not None:
+                said.append(_of(opened.name, failure))
     for lane in run.lanes.values():
         if lane.failed is not None and lane.failed is not run.connections[lane.stream.connection].failed:
             said.append(_of(lane.name, lane.failed))
