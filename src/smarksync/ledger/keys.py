@@ -68,4 +68,4 @@ def of_entities(ledger: Ledger, eids: Iterable[int], kinds: Sequence[str]) -> li
         "SELECT k.eid, k.value FROM json_each(?) j CROSS JOIN keys k "
         "WHERE k.eid = j.value AND k.weak = 0 AND k.kind IN (SELECT value FROM json_each(?))"
     )
-    return ledger.rows(sql, (dumps(list(eids)).decode(), dumps(list(kinds)).decode()))  # type: ignore[return-value]
+    return ledger.rows(sql, (dumps(list(eids)).decode(), dumps(list(kinds)).decode()))
