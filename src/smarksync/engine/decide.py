@@ -88,6 +88,7 @@ def _plan_chunk(
     asked = conflicts.of_entities(ledger, job.name, [p.eid for p in people])
     busy = plans.busy(ledger, eids) if doubts else set()
     concerned = not job.facts and (inherit or consents.mapped(run))
+    others_there = consents.Others(run, people) if concerned and inherit else None
     rows: list[tuple[int, Row]] = []
     changed_agreed: list[tuple[Person, Any]] = []
     settled: list[tuple[Person, Outcome]] = []
@@ -97,10 +98,10 @@ def _plan_chunk(
             job.fates[person.eid] = "quarantined" if person.eid in only_consent else "deferred"
             states.set_due(ledger, job.name, [(person.eid, "an earlier write is not settled")], top + 1, run.stamp())
             continue
-        found = consents.consent_of(run, job, person, standing.get(person.eid, {}), inherit) if concerned else None
+        found = consents.consent_of(run, job, person, standing.get(person.eid, {}), others_there) if concerned else None
         if found is not None:
             if found.changed:
-                consents.record(run, person, found)
+                consents.record(run, person, found, others_there)
                 audit.add(ledger, run.run_id, run.stamp(), [(person.eid, consents.audit_body(found))])
             if found.values or found.taken:
                 changed_agreed.append((person, found))
