@@ -129,13 +129,9 @@ def test_an_edit_is_plain() -> None:
 @settings(max_examples=300, deadline=None)
 def test_a_newcomer(raw: dict[str, Any], job: JobRules) -> None:
     one = MAPPINGS[0]
-    person = Person(
-        7,
-        "ref7",
-        {"external_id": "ref7"},
-        [Side(1, "a", 7, one, {"n": 1, "s": one.differences(raw, {})})],
-        frozenset({"shop"}),
-    )
+    shown = one.differences(raw, {})
+    memo = {"n": 1, "s": shown} if shown else {"n": 1}  # as a new link remembers it
+    person = Person(7, "ref7", {"external_id": "ref7"}, [Side(1, "a", 7, one, memo)], frozenset({"shop"}))
     short = first(person, job)
     if short is None:
         return
