@@ -469,3 +469,20 @@ def test_explain_tells_it_all(office: Any) -> None:
     (told,) = person["agreement"]["definitions"]
     assert told["passes"] is False and "lead.score >= 60: no  (lead.score = 20)" in str(told["parts"])
     assert person["agreement"]["route"]["owner"] == "ben"
+
+
+def test_an_offer_that_was_held_of_a_lead_that_sales_knows_is_made_by_the_next_run(office: Any) -> None:
+    people = {"sync": "lead", "between": ["marketing", "sales"], "match": ["email"],
+              "create": {"marketing": "always", "sales": "always"}, "fields": {"*": {"direction": "from marketing"}}}  # fmt: skip
+    o = office(jobs={"people": people})
+    o.team()
+    ada = o.lead()
+    o.run()
+    o.systems["marketing"].edit("people", ada, {"score": 80, "journey": "decision_early"})
+    o.run("people")
+    o.run("handoff", limit=0)
+    (case,) = o.cases()
+    assert case.state == "qualified"
+    o.run()
+    (case,) = o.cases()
+    assert case.state == "offered"

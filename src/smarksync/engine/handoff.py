@@ -185,7 +185,10 @@ class Handoff:
     # -- before planning -------------------------------------------------------------------------
     def _join(self, run: Run) -> None:
         """Cases of leads that were joined: of two open ones the earlier offered goes on, with its clock."""
-        sql = "SELECT c.cid, e.into_eid FROM cases c JOIN entities e ON e.eid = c.eid WHERE e.state = 'alias' AND c.job = ? ORDER BY c.cid"
+        sql = (
+            "SELECT c.cid, e.into_eid FROM entities e CROSS JOIN cases c WHERE e.into_eid IS NOT NULL AND e.state = 'alias' "
+            "AND c.eid = e.eid AND c.job = ? ORDER BY c.cid"
+        )
         now = micros(run.now())
         for cid, survivor in run.ledger.rows(sql, (self.job.name,)):
             mine = cases.moves(run.ledger, cid)
