@@ -129,7 +129,7 @@ class Registry:
                 hint=f"Install a version of smarksync-{spec.name} for it.",
             )
         # an installed plugin that is handed over besides is the same one
-        points = [point for point in self._found.get(spec.name, ()) if point.module != owner]
+        points = [point for point in self._found.get(spec.name, ()) if point.value.partition(":")[0] != owner]
         others = {_owner(point) for point in points} | {self._owners.get(spec.name, owner)}
         if others - {owner}:
             raise PluginBroken(

@@ -171,6 +171,6 @@ def test_a_plugin_that_fails_after_the_run_fails_for_itself(
 
 
 def test_an_installed_plugin_that_is_handed_over_besides_is_one_plugin() -> None:
-    import smarksync_files
+    import smarksync_hubspot
 
-    assert Registry([smarksync_files]).spec("files") is smarksync_files.SPEC
+    assert Registry([smarksync_hubspot]).spec("hubspot") is smarksync_hubspot.SPEC
