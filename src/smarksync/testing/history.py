@@ -155,7 +155,7 @@ class Team:
 
 def lives(team: Team, leads: int, *, start: int = 0) -> Iterator[Life]:
     """``leads`` lives from number ``start`` on; who is born after the team's end is nobody yet, and left out."""
-    number, left = start, leads
+    number, left = start, leads if team.end_at > team.start_at else 0
     while left > 0:
         one = life(team, number)
         if one.born < team.end_at:
