@@ -11,15 +11,16 @@ from typing import Any
 
 from smarksync.model import ABSENT, ValueProblem
 
-from .job import JobRules, Person
+from .build import AS_IT_IS
+from .job import LEFT, JobRules, Person
 from .reasons import reason_of
 from .reconcile import Rule, blank
 from .rows import Outcome, Row
 from .side import Side, names_by_vendor, seen_by
 
 _PLAIN = {"s", "e"}
-#: guards count what is done to these: build names it
-_GUARDED = ("owner", "lifecycle")
+#: guards count what is done to it: build names it
+_GUARDED = "lifecycle"
 
 
 def edited(person: Person, job: JobRules) -> Outcome | None:
@@ -28,13 +29,15 @@ def edited(person: Person, job: JobRules) -> Outcome | None:
         return None
     mover: Side | None = None
     settled: list[Side] = []
+    looked: set[str] = set()
     for side in person.sides:
         if side.state != "live" or side.rank or side.connection not in job.connections:
             continue
         if side.name_field is not None:
             return None  # names in one text have their own rules
-        if not side.memo:
+        if (names := _resting(person, job, side)) is not None:
             settled.append(side)
+            looked.update(names)
         elif mover is None and _PLAIN.issuperset(side.memo):
             mover = side
         else:
@@ -42,7 +45,26 @@ def edited(person: Person, job: JobRules) -> Outcome | None:
     if mover is None or _creates(person, job):
         return None
     values = _edits(person, job, mover)
-    return None if values is None else _outcome(person, job, mover, settled, values)
+    outcome = None if values is None else _outcome(person, job, mover, settled, values)
+    if outcome is not None and not looked.issubset(outcome.examined):
+        outcome.examined = sorted(looked.union(outcome.examined))
+    return outcome
+
+
+def _resting(person: Person, job: JobRules, side: Side) -> list[str] | None:
+    """The fields where it only writes in another way what was agreed: a telephone number with spaces, a company by its
+    own id. None when it says anything else."""
+    if not side.memo:
+        return []
+    if len(side.memo) > 1 or "s" not in side.memo:
+        return None
+    by_vendor = names_by_vendor(side.mapping)
+    names = [name for vendor in side.memo["s"] for name in by_vendor.get(vendor, ()) if name in job.rules]
+    try:
+        same = all(side.observed(name, person.agreed) == person.agreed.get(name) for name in names)
+    except ValueProblem:
+        return None
+    return names if same else None
 
 
 def _creates(person: Person, job: JobRules) -> bool:
@@ -67,7 +89,7 @@ def _edits(person: Person, job: JobRules, mover: Side) -> dict[str, Any] | None:
         if value is ABSENT or value == base:
             values[name] = ABSENT
             continue
-        if not _speaks(rules[name], mover) or name in job.special or name in _GUARDED:
+        if not _speaks(rules[name], mover) or name in job.special or name == _GUARDED:
             return None
         if fields[name].currency_vendor is not None or blank(value) or job.equal(name, value, base):
             return None
@@ -96,7 +118,7 @@ def _outcome(
     why = {name: _why(job.rules[name], mover, name) for name in moved}
     written: set[str] = set()
     for side in settled:
-        row = _row(person, side, moved)
+        row = _row(person, side, moved, outcome)
         if row is None:
             return None
         if not row.after:
@@ -107,7 +129,7 @@ def _outcome(
         row.reason = reason_of([f"{name}: {why[name]['how']} ({mover.connection})" for name in row.fields])
         outcome.rows.append(row)
         written.update(row.fields)
-    if len(settled) == len(outcome.rows) == 1 and len(written) == len(moved):
+    if len(settled) == len(outcome.rows) == 1 and len(written) == len(moved) and not settled[0].memo:
         outcome.rows[0].alone = {**seen_by(mover), "memo": _left(mover, moved), "target": seen_by(settled[0])["seen"]}
     for name, value in moved.items():
         if name not in written:
@@ -118,7 +140,7 @@ def _outcome(
     return outcome
 
 
-def _row(person: Person, side: Side, moved: dict[str, Any]) -> Row | None:
+def _row(person: Person, side: Side, moved: dict[str, Any], outcome: Outcome) -> Row | None:
     """What the settled side lacks; None when build has to say why it cannot have it."""
     row = Row("update", side.sid, side.rid, {})
     fields = side.mapping.fields
@@ -133,9 +155,12 @@ def _row(person: Person, side: Side, moved: dict[str, Any]) -> Row | None:
             continue
         try:
             raw = codec.outward(value)
-        except ValueProblem:
-            return None
-        if not raw and blank(raw):
+        except ValueProblem as problem:
+            if problem.code not in LEFT:
+                return None
+            outcome.left.append((side.sid, name, f"{AS_IT_IS}: {problem.message}"))
+            continue
+        if (not raw and blank(raw)) or name == "owner":  # guards count owners that change
             return None
         row.after[codec.vendor] = raw
         row.before[codec.vendor] = None if shown is ABSENT else shown

@@ -9,13 +9,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from smarksync.model import ValueProblem
+
 from .consent import CONSENT_FIELDS
+from .creates import CLAIMS, outgoing_consent
 from .job import JobRules, Person, Target
 from .reconcile import blank
-from .rows import Outcome, Row
-from .side import Side, codecs_by_vendor, names_by_vendor, seen_by, wire_of
+from .rows import Outcome, Row, stamp_row
+from .side import Codec, Side, Translation, codecs_by_vendor, columns, names_by_vendor, seen_by, wire_of
 
 _PLAIN = {"n", "s", "e", "x"}
+_CONSENT = frozenset(CONSENT_FIELDS)
 _KNOWN = frozenset({"external_id", *CONSENT_FIELDS})
 
 
@@ -29,11 +33,11 @@ def first(person: Person, job: JobRules) -> Outcome | None:
         return None
     if side.connection not in job.connections or side.connection in job.where or not _KNOWN.issuperset(person.agreed):
         return None
-    if "x" in memo or side.name_field is not None:
+    if side.name_field is not None:
         return None
     values, problems = side.mapping.inward_row(memo.get("s") or {})
     ways = _ways(job, side.connection)
-    if problems or not ways.barred.isdisjoint(values):
+    if any(problem.field in job.rules for problem in problems) or not ways.barred.isdisjoint(values):
         return None
     names = ways.open
     decided = {name: value for name, value in values.items() if name in names and (value or not blank(value))}
@@ -73,12 +77,16 @@ def _outcome(person: Person, job: JobRules, side: Side, decided: dict[str, Any])
         after = _create(person, job, target, merged)
         if after is None:
             return None
+        if not outcome.rows and (stamp := _stamp(person, side)) is not None:
+            outcome.rows.append(stamp)
         row = Row("create", target.sid, None, after, values=decided, reason=f"new from {side.connection}", whole=True)
         row.won = {side.key: []}
         outcome.rows.append(row)
     if len(outcome.rows) == 1 and len(person.agreed) == 1:  # our id, and nothing besides
         outcome.rows[0].alone = {**seen_by(side), "memo": _left(side, decided)}
     if not outcome.rows:
+        if "x" in side.memo:
+            return None  # it is stamped all the same, and what it keeps remembering is for build to say
         outcome.local_values, outcome.local_whole = decided, True
         outcome.local_fields = list(decided)
         outcome.local_why = {"*": {"from": side.connection, "how": "first seen"}}
@@ -89,18 +97,41 @@ def _create(person: Person, job: JobRules, target: Target, merged: Mapping[str, 
     mapping = target.mapping
     sent = _ways(job, target.connection).sent
     names = [n for n in merged if n in sent]
-    if mapping.fields.get("full_name") is not None:
+    if mapping.fields.get("full_name") is not None or not _CONSENT.isdisjoint(names):
         return None
-    for name in CONSENT_FIELDS:
-        if name in mapping.fields:
-            return None  # consent has its own way onto a new record
     after, problems = mapping.outward_row(merged, names)
-    if problems or mapping.missing(after):
+    if problems or not _add_consent(job, target, merged, after) or mapping.missing(after):
         return None
     codec = mapping.fields.get("external_id")
     if codec is not None and codec.write:
         after[codec.vendor] = person.ref
     return after if None not in after.values() else {vendor: raw for vendor, raw in after.items() if raw is not None}
+
+
+def _add_consent(job: JobRules, target: Target, merged: Mapping[str, Any], after: dict[str, Any]) -> bool:
+    """Consent goes onto a new record by its own rule; False: build has to say why it cannot."""
+    for name, codec in _consent_codecs(target.mapping):
+        value = outgoing_consent(name, target, job, merged)
+        if value is None and name not in CLAIMS:
+            continue
+        try:
+            after.update(columns(codec, codec.outward(value)))
+        except ValueProblem:
+            return False
+    return True
+
+
+def _consent_codecs(mapping: Translation) -> list[tuple[str, Codec]]:
+    fields = mapping.fields
+    return [(name, codec) for name in CONSENT_FIELDS if (codec := fields.get(name)) is not None and codec.write]
+
+
+def _stamp(person: Person, side: Side) -> Row | None:
+    """Our id for the record that the newcomer is known by."""
+    codec, lacks = side.mapping.fields.get("external_id"), side.memo.get("x")
+    if lacks is None or codec is None or not codec.write:
+        return None
+    return stamp_row(side.sid, side.rid, codec.vendor, person.ref, lacks[0])
 
 
 def _left(side: Side, decided: Mapping[str, Any]) -> dict[str, Any]:
