@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -425,3 +427,34 @@ def test_an_address_that_becomes_somebody_elses_is_asked_about_and_nobody_is_cre
     assert w.conflicts() == [] and w.count("sales") == (1 if answer == "same" else 2)
     assert (w.eid(ada) == w.eid(twin)) is (answer == "same")
     w.quiet()
+
+
+def test_a_copied_record_waits_until_somebody_decides(world: Any) -> None:
+    """Somebody clones a record with our id in it: what was a question in one run is one in the next."""
+    w = world(also=["external_id"], marketing={"external_id": "external_id"}, sales={"external_id": "external_id"})
+    ada = w.person("Ada Lovelace", "marketing sales")
+    w.run()
+    clone = {**w.systems["sales"].row(*w.place(ada, "sales")), "email": "other@example.com"}
+    copy = w.systems["sales"].insert("people", clone)
+    for _ in range(3):
+        assert w.run().exit_code == 3
+        assert [held.kind for held in w.quarantine()] == ["duplicate"]
+        assert w.count("marketing") == 1
+    w.systems["sales"].delete("people", copy)
+    w.run()
+    assert w.run().exit_code == 0
+
+
+def test_two_workspaces_on_one_system_do_not_stamp_each_other_for_ever(world: Any, empty_ledger: Path) -> None:
+    w = world(also=["external_id"], marketing={"external_id": "external_id"}, sales={"external_id": "external_id"})
+    w.person("Ada Lovelace", "marketing sales")
+    w.person("Bob Noyce", "marketing")
+    wrote: list[int] = []
+    for turn in range(6):
+        w.config["workspace"] = name = ("one", "two")[turn % 2]
+        w.config["ledger"] = f"sqlite:///{name}.db"
+        if turn < 2:
+            shutil.copy(empty_ledger, w.root / f"{name}.db")
+        wrote.append(w.run(ledger=f"{name}.db").wrote)
+    assert wrote[2:] == [0, 0, 0, 0]
+    assert w.count("sales") == 2
