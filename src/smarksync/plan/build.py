@@ -8,7 +8,7 @@ from typing import Any
 from smarksync.model import ABSENT, ValueProblem
 from smarksync.model.names import split_full_name
 
-from .creates import add_creates
+from .creates import ESSENTIAL, add_creates
 from .evidence import Evidence
 from .job import LEFT, WAITS, JobRules, Person
 from .reasons import explain, hash_of, join_of
@@ -60,7 +60,8 @@ def build(person: Person, job: JobRules) -> Outcome:
     for index in range(len(sides)):
         _update(person, job, sides, index, decided, views, blocked, merged, outcome)
     _stamp(person, sides, outcome)
-    add_creates(person, job, sides, verdicts, views, merged, outcome)
+    if not any(blocked.get(name) for name in ESSENTIAL):  # else they may be somebody whom that side has already
+        add_creates(person, job, sides, verdicts, views, merged, outcome)
     _settle_rest(person, sides, decided, views, outcome)
     return outcome
 
