@@ -357,3 +357,30 @@ def test_news_for_a_side_that_was_left_alone_is_not_forgotten_when_it_could_not_
     w.run()
     assert w.shows(ada, "sales", company="New")
     w.quiet()
+
+
+def test_nobody_is_created_beside_their_own_record_that_takes_no_part(world: Any) -> None:
+    w = world(where={"sales": "lead.company != 'Out'"})
+    ada = w.person("Ada Lovelace", "marketing")
+    w.enter(ada, "sales", email="ada.lovelace@example.com", last_name="Lovelace", company="Out")
+    for _ in range(3):
+        w.run()
+        assert w.count("sales") == 1
+
+
+def test_another_where_reaches_the_records_that_were_left_out(world: Any) -> None:
+    w = world(where={"sales": "lead.company != 'Out'"}, create={"marketing": "always"})
+    ada = w.person("Ada Lovelace", "marketing")
+    w.enter(ada, "sales", email="ada.lovelace@example.com", last_name="Lovelace", company="Out")
+    w.person("Bob Noyce", "sales", company="Out")
+    w.run()
+    w.quiet()
+    assert w.count("marketing") == 1
+    w.job["where"] = {}
+    w.run()
+    assert w.count("marketing") == 2
+    assert w.shows(ada, "marketing", company="Out")
+    w.quiet()
+    w.job["where"] = {"sales": "lead.company != 'Out'"}
+    w.run()
+    w.quiet()

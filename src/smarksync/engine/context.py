@@ -58,6 +58,8 @@ class Lane:
     resolution: float = 0.0  # seconds
     failed: Exception | None = None
     adopts: frozenset[str] = frozenset()  # fields whose place is new to us: what they show is adopted, and no edit
+    asks: str = ""  # what `where` asks of its records, in every job of the config
+    anew: bool = False  # its cursor means nothing any more
     pulled_whole: bool = False  # read from the first row in this run
     told_complete: bool = False  # the connector says itself which campaigns' members it has shown
     until: str = ""  # how far it is read, in the server's clock

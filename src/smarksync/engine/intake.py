@@ -65,8 +65,8 @@ def pull(run: Run, meanwhile: Callable[[], bool] | None = None) -> None:
         lane.ahead = offsets[lane.stream.connection]
         lane.until, lane.moment = instant(until + lane.ahead), instant(until)
         # another mapping sees other rows: everything is read again, and unchanged rows stop early
-        again = lane.stream.mapping != lane.mapping.version
-        lane.pulled_whole = again or lane.stream.cursor is None or lane.spec.full_scan
+        lane.anew = lane.stream.mapping != lane.mapping.version or _asked_otherwise(run, lane)
+        lane.pulled_whole = lane.anew or lane.stream.cursor is None or lane.spec.full_scan
         lane.adopts = _newly_mapped(run, lane)
         work.setdefault(lane.stream.connection, []).append(lane)
     if not run.options.threads:
@@ -87,6 +87,15 @@ def _offset(run: Run, opened: Any) -> timedelta:
         error.connection = opened.name
         opened.failed = error
         return timedelta(0)
+
+
+def _asked_otherwise(run: Run, lane: Lane) -> bool:
+    """Whether `where` is another one than when the records that take no part were left out: they are looked at again."""
+    before = streams.asks(run.ledger, lane.sid)
+    if before == lane.asks or facts.are(lane):
+        return False
+    links.look_again_outside(run.ledger, lane.sid)
+    return True
 
 
 def _newly_mapped(run: Run, lane: Lane) -> frozenset[str]:
@@ -110,7 +119,7 @@ def _places(lane: Lane) -> dict[str, str]:
 def _pages(run: Run, lane: Lane) -> Iterator[Page]:
     needed = any(job.kind == "handoff" and (lane in job.lanes or lane in job.observes) for job in run.jobs)
     run.connections[lane.stream.connection].spend(reserve=needed)
-    cursor = lane.stream.cursor if lane.stream.mapping == lane.mapping.version else None
+    cursor = None if lane.anew else lane.stream.cursor
     return lane.connector.read(
         lane.stream.object, cursor=cursor, until=datetime.fromisoformat(lane.until), fields=lane.mapping.vendor_fields
     )
@@ -239,6 +248,8 @@ class _Absorber:
             streams.finish_read(
                 ledger, lane.sid, mapping=lane.mapping.version, observed_at=lane.until, whole=whole, shown=shown
             )
+            if streams.asks(ledger, lane.sid) != lane.asks:
+                streams.save_asks(ledger, lane.sid, lane.asks)
             if streams.places(ledger, lane.sid) != _places(lane):
                 streams.save_places(ledger, lane.sid, _places(lane))
         lane.adopts = frozenset()

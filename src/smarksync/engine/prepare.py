@@ -32,7 +32,7 @@ from .context import JobRun, Lane, Opened, Run
 from .owners import KIND, Owners
 from .references import ConnectionReferences
 from .registry import PluginBroken, Registry
-from .rules import compile_rules, rules_hash
+from .rules import asks, compile_rules, rules_hash
 
 #: entities in the order in which they point at each other
 PARENTS = ("campaign", "account", "lead", "opportunity")
@@ -340,6 +340,7 @@ def _lanes(
                 continue
             if entity == "campaign":  # members are put into it, and nothing of itself is written
                 lane.mapping = observed.read_only(lane.mapping)
+            lane.asks = asks(config, entity, name)
             run.lanes[lane.sid] = lane
             run.mappings[lane.sid] = lane.mapping
             lanes.append(lane)

@@ -209,7 +209,9 @@ def before_creates(run: Run, job: JobRun, lane: Lane, rows: list[PlanRow]) -> li
     again = any(row.run != run.run_id for row in wanted)
     keys_there = lookup_keys(lane)
     key = next((k for k in keys_there if any(row.body.get("after", {}).get(k) for row in wanted)), None)
-    if key is None or (lane.pulled_whole and not again):
+    # what was read whole is matched whole, but for the records that take no part
+    matched = lane.pulled_whole and lane.stream.connection not in job.rules.where
+    if key is None or (matched and not again):
         _drop(run, job, lane, late)
         return wanted
     values: dict[str, list[PlanRow]] = {}
@@ -224,7 +226,9 @@ def before_creates(run: Run, job: JobRun, lane: Lane, rows: list[PlanRow]) -> li
         run.connections[lane.stream.connection].failed = error
         return []
     known = links.of_records(run.ledger, lane.sid, [r.id for r in found])
-    strangers = [r for r in found if r.id not in known or known[r.id].eid is None]
+    strangers = [
+        r for r in found if r.id not in known or (known[r.id].eid is None and known[r.id].state != links.FILTERED)
+    ]
     names = {str(r.fields.get(key) or "").casefold() for r in found}
     with run.ledger.tx():
         arrive(run, lane, strangers)

@@ -151,3 +151,9 @@ def rules_hash(job: Job, config: Config, lanes: Sequence[Lane]) -> str:
         [said, sorted(lane.mapping.version for lane in lanes), str(config.lifecycle.moves), around.said(config, job)]
     )
     return hashlib.blake2b(seed, digest_size=12).hexdigest()
+
+
+def asks(config: Config, entity: str, connection: str) -> str:
+    """The `where` of every sync job over one entity of a connection, as text: another one lets other records in."""
+    jobs = [job for job in config.jobs.values() if job.kind == "sync" and job.entity == entity]
+    return "\n".join(f"{job.name}: {job.where[connection].text}" for job in jobs if connection in job.where)

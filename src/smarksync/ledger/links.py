@@ -270,3 +270,8 @@ def record_of(ledger: Ledger, connection: str, entity: str, ref: str) -> str | N
         (ref, connection, entity),
     )
     return str(row[0]) if row else None
+
+
+def look_again_outside(ledger: Ledger, sid: int) -> None:
+    """Records that took no part are taken for changed when they are read next."""
+    ledger.run("UPDATE links SET fp = NULL WHERE sid = ? AND state = ?", (sid, FILTERED))

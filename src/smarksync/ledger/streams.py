@@ -100,3 +100,13 @@ def places(ledger: Ledger, sid: int) -> dict[str, str] | None:
 def save_places(ledger: Ledger, sid: int, fields: dict[str, str]) -> None:
     """The stream was read to its end with these fields."""
     ledger.run("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", (f"places:{sid}", dumps(fields).decode()))
+
+
+def asks(ledger: Ledger, sid: int) -> str:
+    """What `where` asked of the stream's records when it was last read to its end."""
+    return str(ledger.value("SELECT value FROM meta WHERE key = ?", (f"asks:{sid}",)) or "")
+
+
+def save_asks(ledger: Ledger, sid: int, text: str) -> None:
+    """The stream was read to its end with this `where`."""
+    ledger.run("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", (f"asks:{sid}", text))
