@@ -342,10 +342,10 @@ class _Checker:
             if (one.entity, one.field) not in told and not definitions.set_by_us(self.config, one.entity, one.field):
                 found.append(Finding("warning", "config", f"{one.place}: `{one.by}` reads {one.entity}.{one.field}, which no connection "
                                      "maps: it is null there.", "Map it, or leave it out of the expression."))  # fmt: skip
-        never = {(n.entity, n.field) for n in named.unmapped(self.names, self.mappings)}
+        never = {(n.entity, n.field) for n in named.unmapped(self.names, self.mappings)} - told
         null = frozenset(one for one in never if not definitions.set_by_us(self.config, *one))
-        told = reach.Told(null, None if self.told is None else frozenset(self.told))
-        found += [Finding("warning", "agreement", str(problem)) for problem in reach.unreachable(self.config, told)]
+        world = reach.Told(null, None if self.told is None else frozenset(self.told))
+        found += [Finding("warning", "agreement", str(problem)) for problem in reach.unreachable(self.config, world)]
         return found
 
 
