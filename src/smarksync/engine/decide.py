@@ -9,9 +9,11 @@ from typing import Any
 
 from smarksync.ledger import audit, conflicts, consent, entities, links, plans, quarantine, states
 from smarksync.plan.build import build
+from smarksync.plan.consent import CONSENT_FIELDS
 from smarksync.plan.edited import edited
 from smarksync.plan.first import first
 from smarksync.plan.job import Person
+from smarksync.plan.match import parts_of
 from smarksync.plan.reasons import wanted_hash
 from smarksync.plan.rows import Outcome, Row
 from smarksync.plan.side import NAME_PARTS
@@ -19,6 +21,7 @@ from smarksync.plan.side import NAME_PARTS
 from . import consents, only, removals
 from .context import JobRun, Run, instant
 from .lookup import load_people
+from .notes import planned
 from .settle import rekey, settle_locally
 from .shared import tell_other_jobs
 
@@ -84,6 +87,7 @@ def _plan_chunk(
     asked = conflicts.of_entities(ledger, job.name, [p.eid for p in people])
     busy = plans.busy(ledger, eids) if doubts else set()
     concerned = not job.facts and (inherit or consents.mapped(run))
+    special = special_fields(run)
     rows: list[tuple[int, Row]] = []
     changed_agreed: list[tuple[Person, Any]] = []
     settled: list[tuple[Person, Outcome]] = []
@@ -118,6 +122,8 @@ def _plan_chunk(
         if len(outcome.rows) > 1:
             for row in outcome.rows:
                 row.alone = None  # what one of them settles is what the other finds
+        elif outcome.rows:
+            _tell_ahead(run, job, outcome.rows[0], special)
         if outcome.problems or person.eid in held:
             put_problems(run, job, person, outcome, held.get(person.eid, []))
         watch_flips(run, job, person, outcome)
@@ -140,6 +146,21 @@ def _plan_chunk(
         job.count(sid, "planned", count)
     if (run.options.only is None or job.facts) and not consent_only:
         states.clear_due(ledger, job.name, eids, top)
+
+
+def special_fields(run: Run) -> set[str]:
+    """Fields that settle has more to do for: match keys follow them, names may be one text, consent has its rules."""
+    parts = {part for match in run.match.values() for one in match for part in parts_of(one)}
+    return {*parts, "email", "first_name", "last_name", *CONSENT_FIELDS}
+
+
+def _tell_ahead(run: Run, job: JobRun, row: Row, special: set[str]) -> None:
+    """What the audit will say of a plain edit, so that it need not be read again when it is settled."""
+    if row.alone is not None and row.op == "update":
+        if special.isdisjoint(row.fields):
+            row.note = planned(run.lanes[row.sid], job.name, row)
+        else:
+            row.alone = None
 
 
 def _provisional_fates(run: Run, job: JobRun, eids: list[int], live: set[int]) -> None:

@@ -102,8 +102,8 @@ def settled(run: Run, row: PlanRow, receipt: Receipt) -> Membership:
     rid = told.get("rid") or (receipt.id if row.op == "create" else row.rid)
     campaign = run.lanes[row.sid].mapping.fields.get("campaign")
     body: dict[str, Any] = {}
-    if campaign is not None and row.body.get("after", {}).get(campaign.vendor):
-        body["campaign"] = row.body["after"][campaign.vendor]
+    if campaign is not None and row.after.get(campaign.vendor):
+        body["campaign"] = row.after[campaign.vendor]
     return Membership(
         0, row.sid, str(rid), told["campaign"], row.eid, None, told["of_rid"], told["status"], told["at"], body
     )

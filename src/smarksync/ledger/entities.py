@@ -54,16 +54,6 @@ def save_agreed(ledger: Ledger, rows: Iterable[tuple[int, dict[str, Any]]]) -> N
     )
 
 
-def agree(ledger: Ledger, rows: Iterable[tuple[str, int]]) -> None:
-    """Stores (values as JSON without nulls, eid)."""
-    ledger.many("UPDATE entities SET agreed = ? WHERE eid = ?", rows)
-
-
-def change_agreed(ledger: Ledger, rows: Iterable[tuple[str | None, int]]) -> None:
-    """Stores (values as JSON, eid): only these values change; a null takes its name out."""
-    ledger.many("UPDATE entities SET agreed = json_patch(agreed, ?) WHERE eid = ?", rows)
-
-
 def set_state(ledger: Ledger, eid: int, state: str) -> None:
     """live, alias, provisional or forgotten."""
     ledger.run("UPDATE entities SET state = ? WHERE eid = ?", (state, eid))

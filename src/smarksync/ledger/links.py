@@ -117,34 +117,6 @@ def put(ledger: Ledger, rows: Iterable[Link]) -> None:
     remember(ledger, ((link.memo, link.sid, link.rid) for link in rows))
 
 
-class Head(NamedTuple):
-    """A stored link without what is remembered of the record."""
-
-    eid: int
-    lid: int
-    sid: int
-    rid: str
-    state: str
-    fp: bytes | None
-    changed_at: str | None
-    own_at: str | None
-    version: str | None
-
-    def showed(self, fingerprint: str | None) -> bool:
-        """Whether the record is live and still shows what it showed with that fingerprint (in hexadecimal digits)."""
-        return self.state == LIVE and (self.fp.hex() if self.fp else None) == fingerprint
-
-
-def heads(ledger: Ledger, eids: Iterable[int]) -> dict[int, list[Head]]:
-    """{eid: its links in every state}, cheaper than :func:`of_entities`."""
-    where, params = among("eid", eids)
-    sql = f"SELECT eid, lid, sid, rid, state, fp, changed_at, own_at, version FROM links WHERE {where}"
-    found: dict[int, list[Head]] = {}
-    for row in ledger.rows(sql, params):
-        found.setdefault(row[0], []).append(Head._make(row))
-    return found
-
-
 def known(ledger: Ledger, sid: int, rids: Iterable[str]) -> set[str]:
     """Those of these records that have a link."""
     sql = "SELECT l.rid FROM json_each(?) j CROSS JOIN links l WHERE l.sid = ? AND l.rid = j.value"
@@ -167,6 +139,19 @@ News = tuple[bytes | None, str | None, str | None, str | None, str | None, int |
 def update(ledger: Ledger, rows: Iterable[News]) -> None:
     """What moves about a stored link that stays with its entity."""
     ledger.many("UPDATE links SET fp = ?, seen_at = ?, changed_at = ?, own_at = ?, version = ? WHERE lid = ?", rows)
+
+
+#: own_at (None = not told), changed_at as that in our clock, version, whether an untold version stays, lid
+Written = tuple[str | None, str | None, str | None, bool, int | None]
+
+
+def written(ledger: Ledger, now: str, rows: Iterable[Written]) -> None:
+    """Records that hold what we sent them. Without a fingerprint they are looked at once more."""
+    ledger.many(
+        "UPDATE links SET fp = NULL, seen_at = ?, own_at = COALESCE(?, own_at), changed_at = COALESCE(changed_at, ?), "
+        "version = CASE WHEN ? IS NULL AND ? THEN version ELSE ? END WHERE lid = ?",
+        [(now, own_at, ours, version, keeps, version, lid) for own_at, ours, version, keeps, lid in rows],
+    )
 
 
 def memorise(ledger: Ledger, rows: Iterable[tuple[int | None, bytes | None]]) -> None:

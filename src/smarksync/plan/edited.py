@@ -14,8 +14,8 @@ from smarksync.model import ABSENT, ValueProblem
 from .job import JobRules, Person
 from .reasons import reason_of
 from .reconcile import Rule, blank
-from .rows import Outcome, Row
-from .side import Side, names_by_vendor, seen_by
+from .rows import Alone, Outcome, Row
+from .side import Side, names_by_vendor
 
 _PLAIN = {"s", "e"}
 #: guards count what is done to these: build names it
@@ -108,7 +108,9 @@ def _outcome(
         outcome.rows.append(row)
         written.update(row.fields)
     if len(settled) == len(outcome.rows) == 1 and len(written) == len(moved):
-        outcome.rows[0].alone = {**seen_by(mover), "memo": _left(mover, moved), "target": seen_by(settled[0])["seen"]}
+        target = settled[0]
+        if mover.lid is not None and target.lid is not None:
+            outcome.rows[0].alone = Alone(mover.lid, mover.fp, target.lid, target.fp, _left(mover, moved))
     for name, value in moved.items():
         if name not in written:
             outcome.local_fields.append(name)

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 from .consent import CONSENT_FIELDS
 from .job import JobRules, Person, Target
 from .reconcile import blank
-from .rows import Outcome, Row
-from .side import Side, codecs_by_vendor, names_by_vendor, seen_by, wire_of
+from .rows import Alone, Outcome, Row
+from .side import Side, codecs_by_vendor, names_by_vendor, wire_of
 
 _PLAIN = {"n", "s", "e", "x"}
 _KNOWN = frozenset({"external_id", *CONSENT_FIELDS})
@@ -76,8 +76,8 @@ def _outcome(person: Person, job: JobRules, side: Side, decided: dict[str, Any])
         row = Row("create", target.sid, None, after, values=decided, reason=f"new from {side.connection}", whole=True)
         row.won = {side.key: []}
         outcome.rows.append(row)
-    if len(outcome.rows) == 1 and len(person.agreed) == 1:  # our id, and nothing besides
-        outcome.rows[0].alone = {**seen_by(side), "memo": _left(side, decided)}
+    if len(outcome.rows) == 1 and len(person.agreed) == 1 and side.lid is not None:  # our id, and nothing besides
+        outcome.rows[0].alone = Alone(side.lid, side.fp, None, None, _left(side, decided))
     if not outcome.rows:
         outcome.local_values, outcome.local_whole = decided, True
         outcome.local_fields = list(decided)

@@ -90,7 +90,7 @@ def an_edit(draw: st.DrawFn) -> Person:
         memo: dict[str, Any] = {}
         if differs := one.differences(now, agreed):
             memo = {"s": differs, "e": {v: [None, "2026-01-01T00:00:00.000000Z", "eve"] for v in differs}}
-        sides.append(Side(sid, f"r{sid}", 7, one, memo))
+        sides.append(Side(sid, f"r{sid}", 7, one, memo, lid=sid))
     places = frozenset(side.connection for side in sides)
     return Person(7, "ref7", agreed, sides, places)
 
@@ -108,7 +108,7 @@ def test_an_edit(person: Person, job: JobRules) -> None:
             mover = next(side for side in person.sides if side.key in row.won)
             after = {**person.agreed, **row.values}
             mover.rebase(person.agreed, after, row.fields, {name: after[name] for name in row.fields})
-            assert left["memo"] == mover.memo
+            assert left.memo == mover.memo
 
 
 def test_an_edit_is_plain() -> None:
@@ -133,7 +133,7 @@ def test_a_newcomer(raw: dict[str, Any], job: JobRules) -> None:
         7,
         "ref7",
         {"external_id": "ref7"},
-        [Side(1, "a", 7, one, {"n": 1, "s": one.differences(raw, {})})],
+        [Side(1, "a", 7, one, {"n": 1, "s": one.differences(raw, {})}, lid=1)],
         frozenset({"shop"}),
     )
     short = first(person, job)
@@ -148,4 +148,4 @@ def test_a_newcomer(raw: dict[str, Any], job: JobRules) -> None:
         assert ours.values == {name: value for name, value in theirs.values.items() if not blank(value)}
         if ours.alone is not None:
             person.sides[0].settle_whole(ours.values)
-            assert ours.alone["memo"] == person.sides[0].memo
+            assert ours.alone.memo == person.sides[0].memo
