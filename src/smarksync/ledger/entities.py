@@ -37,10 +37,9 @@ def refs(ledger: Ledger, eids: Iterable[int]) -> dict[int, str]:
 
 def load(ledger: Ledger, eids: Iterable[int]) -> dict[int, tuple[str, str, dict[str, Any]]]:
     """{eid: (ref, state, agreed)}."""
-    sql = "SELECT e.eid, e.ref, e.state, e.agreed FROM json_each(?) j CROSS JOIN entities e WHERE e.eid = j.value"
-    return {
-        eid: (ref, state, loads(agreed)) for eid, ref, state, agreed in ledger.rows(sql, (dumps(list(eids)).decode(),))
-    }
+    where, params = among("eid", eids)
+    found = ledger.rows(f"SELECT eid, ref, state, agreed FROM entities WHERE {where}", params)
+    return {eid: (ref, state, loads(agreed)) for eid, ref, state, agreed in found}
 
 
 def save_agreed(ledger: Ledger, rows: Iterable[tuple[int, dict[str, Any]]]) -> None:

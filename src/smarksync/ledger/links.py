@@ -84,9 +84,10 @@ def fingerprints(ledger: Ledger, sid: int, rids: Sequence[str]) -> dict[str, byt
 def of_entities(ledger: Ledger, eids: Iterable[int]) -> dict[int, list[Link]]:
     """{eid: its links in every state}."""
     found: dict[int, list[Link]] = {}
-    sql = f"SELECT {_L} {_FROM} WHERE l.eid = j.value"
-    for row in ledger.rows(sql, (dumps(list(eids)).decode(),)):
-        link = Link._make(row)
+    where, params = among("l.eid", eids)
+    make = Link._make
+    for row in ledger.rows(f"SELECT {_L} FROM links l LEFT JOIN memos m ON m.lid = l.lid WHERE {where}", params):
+        link = make(row)
         if link.eid in found:
             found[link.eid].append(link)
         else:
