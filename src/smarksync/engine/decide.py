@@ -9,19 +9,16 @@ from typing import Any
 
 from smarksync.ledger import audit, conflicts, consent, entities, links, plans, quarantine, states
 from smarksync.plan.build import build
-from smarksync.plan.consent import CONSENT_FIELDS
 from smarksync.plan.edited import edited
 from smarksync.plan.first import first
 from smarksync.plan.job import Person
-from smarksync.plan.match import parts_of
 from smarksync.plan.reasons import wanted_hash
 from smarksync.plan.rows import Outcome, Row
 from smarksync.plan.side import NAME_PARTS
 
-from . import consents, only, removals
+from . import consents, only, removals, short
 from .context import JobRun, Run, instant
 from .lookup import load_people
-from .notes import planned
 from .settle import rekey, settle_locally
 from .shared import tell_other_jobs
 
@@ -75,6 +72,31 @@ def _plan_chunk(
     run: Run, job: JobRun, eids: list[int], top: int, inherit: bool, consent_only: bool, doubts: bool
 ) -> None:
     ledger = run.ledger
+    if consent_only or job.facts or inherit or consents.mapped(run):
+        rows = _decided(run, job, eids, top, inherit, consent_only, doubts)
+    else:
+        barred = {*quarantine.of_entities(ledger, job.name, eids), *conflicts.of_entities(ledger, job.name, eids)}
+        taken = short.take(run, job, eids, barred | plans.busy(ledger, eids) if doubts else barred)
+        rows = taken.rows
+        if taken.settled:
+            settle_local(run, job, taken.settled)
+            store_memos(run, [person for person, _ in taken.settled])
+        if taken.others:
+            rows += _decided(run, job, taken.others, top, inherit, False, doubts)
+            order = {eid: place for place, eid in enumerate(eids)}
+            rows.sort(key=lambda one: order[one[0]])
+    plans.add(ledger, run.run_id, job.name, rows)
+    for sid, count in Counter(row.sid for _, row in rows).items():
+        job.count(sid, "planned", count)
+    if (run.options.only is None or job.facts) and not consent_only:
+        states.clear_due(ledger, job.name, eids, top)
+
+
+def _decided(
+    run: Run, job: JobRun, eids: list[int], top: int, inherit: bool, consent_only: bool, doubts: bool
+) -> list[tuple[int, Row]]:
+    """The rows of a chunk's entities, everything asked and stored that a decision may need and say."""
+    ledger = run.ledger
     people = load_people(run, eids, job.name)
     _provisional_fates(run, job, eids, {p.eid for p in people})
     certain = {p.eid for p in people}
@@ -87,7 +109,7 @@ def _plan_chunk(
     asked = conflicts.of_entities(ledger, job.name, [p.eid for p in people])
     busy = plans.busy(ledger, eids) if doubts else set()
     concerned = not job.facts and (inherit or consents.mapped(run))
-    special = special_fields(run)
+    special = short.special_fields(run)
     rows: list[tuple[int, Row]] = []
     changed_agreed: list[tuple[Person, Any]] = []
     settled: list[tuple[Person, Outcome]] = []
@@ -119,11 +141,7 @@ def _plan_chunk(
             _questions(run, job, person, outcome, asked.get(person.eid, set()))
         if consent_rows:
             outcome.rows = consent_rows + outcome.rows
-        if len(outcome.rows) > 1:
-            for row in outcome.rows:
-                row.alone = None  # what one of them settles is what the other finds
-        elif outcome.rows:
-            _tell_ahead(run, job, outcome.rows[0], special)
+        short.tell_ahead(run, job, outcome.rows, special)
         if outcome.problems or person.eid in held:
             put_problems(run, job, person, outcome, held.get(person.eid, []))
         watch_flips(run, job, person, outcome)
@@ -141,26 +159,7 @@ def _plan_chunk(
         rows += [(person.eid, row) for row in outcome.rows]
     settle_local(run, job, settled)
     store_memos(run, [p for p, _ in changed_agreed] + [p for p, _ in settled])
-    plans.add(ledger, run.run_id, job.name, rows)
-    for sid, count in Counter(row.sid for _, row in rows).items():
-        job.count(sid, "planned", count)
-    if (run.options.only is None or job.facts) and not consent_only:
-        states.clear_due(ledger, job.name, eids, top)
-
-
-def special_fields(run: Run) -> set[str]:
-    """Fields that settle has more to do for: match keys follow them, names may be one text, consent has its rules."""
-    parts = {part for match in run.match.values() for one in match for part in parts_of(one)}
-    return {*parts, "email", "first_name", "last_name", *CONSENT_FIELDS}
-
-
-def _tell_ahead(run: Run, job: JobRun, row: Row, special: set[str]) -> None:
-    """What the audit will say of a plain edit, so that it need not be read again when it is settled."""
-    if row.alone is not None and row.op == "update":
-        if special.isdisjoint(row.fields):
-            row.note = planned(run.lanes[row.sid], job.name, row)
-        else:
-            row.alone = None
+    return rows
 
 
 def _provisional_fates(run: Run, job: JobRun, eids: list[int], live: set[int]) -> None:

@@ -42,6 +42,13 @@ def load(ledger: Ledger, eids: Iterable[int]) -> dict[int, tuple[str, str, dict[
     return {eid: (ref, state, loads(agreed)) for eid, ref, state, agreed in found}
 
 
+def live(ledger: Ledger, eids: Iterable[int]) -> dict[int, tuple[str, str]]:
+    """{eid: (ref, agreed as JSON)} of those that are live."""
+    where, params = among("eid", eids)
+    found = ledger.rows(f"SELECT eid, ref, agreed FROM entities WHERE {where} AND state = 'live'", params)
+    return {eid: (ref, agreed) for eid, ref, agreed in found}
+
+
 def save_agreed(ledger: Ledger, rows: Iterable[tuple[int, dict[str, Any]]]) -> None:
     """Stores (eid, agreed); nulls are left out, a missing name reads as null."""
     ledger.many(

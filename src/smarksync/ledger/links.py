@@ -102,6 +102,35 @@ def _place(link: Link) -> tuple[int, str]:
     return link.sid, link.rid
 
 
+class Place(NamedTuple):
+    """A link as far as a plain decision needs it: no times, no version."""
+
+    eid: int
+    lid: int
+    sid: int
+    rid: str
+    rank: int
+    state: str
+    fp: bytes | None
+    memo: bytes | None
+
+
+def places(ledger: Ledger, eids: Iterable[int]) -> dict[int, list[Place]]:
+    """{eid: its links in every state}, cheaper than :func:`of_entities`."""
+    where, params = among("l.eid", eids)
+    sql = (
+        "SELECT l.eid, l.lid, l.sid, l.rid, l.rank, l.state, l.fp, m.memo FROM links l LEFT JOIN memos m ON m.lid = l.lid "
+        f"WHERE {where}"
+    )
+    found: dict[int, list[Place]] = {}
+    for link in map(Place._make, ledger.rows(sql, params)):
+        if link.eid in found:
+            found[link.eid].append(link)
+        else:
+            found[link.eid] = [link]
+    return found
+
+
 def occupied(ledger: Ledger, eids: Iterable[int]) -> dict[int, set[int]]:
     """{eid: streams in which it has a live link}."""
     sql = "SELECT l.eid, l.sid FROM json_each(?) j CROSS JOIN links l WHERE l.eid = j.value AND l.state = 'live'"
