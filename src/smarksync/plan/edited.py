@@ -11,6 +11,7 @@ from operator import itemgetter
 from typing import Any, NamedTuple
 
 from smarksync.model import ABSENT, ValueProblem
+from smarksync.model.phone import is_e164
 
 from .job import JobRules, Person
 from .reasons import reason_of
@@ -63,6 +64,7 @@ class _Way(NamedTuple):
     codec: Any
     stands: bool  # an edit there stands by itself: no other connection's word counts, and no guard has to be told
     plain: bool  # read without a look at the record's country; values that are not the same mean something else
+    phone: bool  # a number in full is read without that look, too
     how: str
 
 
@@ -91,7 +93,7 @@ def _way(job: JobRules, mover: Side, name: str) -> _Way:
     stands = speaks and name not in job.special and name not in _GUARDED
     plain = codec.read and codec.inward_in is None and codec.field.type not in _SAME_IN_MANY_WAYS
     how = f"owned by {rule.owner}" if rule.owner is not None else f"from {rule.source}" if rule.source else "edited"
-    return _Way(name, codec, stands, plain, how)
+    return _Way(name, codec, stands, plain, codec.read and codec.reads_phone, how)
 
 
 def _edits(person: Person, job: JobRules, mover: Side) -> Edits | None:
@@ -99,12 +101,17 @@ def _edits(person: Person, job: JobRules, mover: Side) -> Edits | None:
     ways, seen, agreed = _ways(job, mover), mover.memo.get("s") or {}, person.agreed
     values: Edits = []
     for way in sorted([way for vendor in seen for way in ways.get(vendor, ())], key=_name):
-        name, codec, stands, plain, _ = way
+        name, codec, stands, plain, phone, _ = way
         if codec.currency_vendor is not None:
             return None
         base = agreed.get(name)
         try:
-            value = codec.inward(seen[codec.vendor]) if plain else mover.observed(name, agreed)
+            if plain:
+                value = codec.inward(seen[codec.vendor])
+            elif phone and (raw := seen[codec.vendor]).__class__ is str and is_e164(raw):
+                value = base if codec.means(raw, base) else raw
+            else:
+                value = mover.observed(name, agreed)
         except ValueProblem:
             return None
         if value is ABSENT or value == base:
@@ -120,7 +127,7 @@ def _outcome(person: Person, job: JobRules, mover: Side, settled: Sequence[Side]
     outcome = Outcome(examined=[way.name for way, _ in values])
     edits = [edit for edit in values if edit[1] is not ABSENT]
     moved = {way.name: value for way, value in edits}
-    why = {way.name: _why(way, mover) for way, _ in edits}
+    why = _whys(edits, mover)
     written: set[str] = set()
     for side in settled:
         row = _row(person, side, moved)
@@ -188,15 +195,24 @@ def _left(mover: Side, edits: Edits) -> dict[str, Any]:
     }
 
 
-def _why(way: _Way, mover: Side) -> dict[str, Any]:
-    why = {"from": mover.connection, "how": way.how}
-    found = (mover.memo.get("e") or {}).get(way.codec.vendor)
-    if found is not None:
-        if found[1]:
-            why["at"] = found[1]
-        if len(found) > 2 and found[2]:
-            why["by"] = found[2]
-    return why
+def _whys(edits: Edits, mover: Side) -> dict[str, dict[str, Any]]:
+    """Who, how and when, by field; what was edited at once has one evidence."""
+    evidence = mover.memo.get("e") or {}
+    whys: dict[str, dict[str, Any]] = {}
+    last: Any = None
+    how = ""
+    for way, _ in edits:
+        found = evidence.get(way.codec.vendor)
+        if not whys or found != last or way.how != how:
+            last, how = found, way.how
+            why = {"from": mover.connection, "how": how}
+            if found is not None:
+                if found[1]:
+                    why["at"] = found[1]
+                if len(found) > 2 and found[2]:
+                    why["by"] = found[2]
+        whys[way.name] = why
+    return whys
 
 
 __all__ = ["edited"]

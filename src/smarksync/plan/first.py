@@ -36,7 +36,10 @@ def first(person: Person, job: JobRules) -> Outcome | None:
     if problems or not ways.barred.isdisjoint(values):
         return None
     names = ways.open
-    decided = {name: value for name, value in values.items() if name in names and (value or not blank(value))}
+    if names >= values.keys() and all(values.values()):
+        decided = values
+    else:
+        decided = {name: value for name, value in values.items() if name in names and (value or not blank(value))}
     return _outcome(person, job, side, decided)
 
 
@@ -106,10 +109,15 @@ def _create(person: Person, job: JobRules, target: Target, merged: Mapping[str, 
 def _left(side: Side, decided: Mapping[str, Any]) -> dict[str, Any]:
     """What the source still has to remember once ``decided`` is agreed: values that look different from it."""
     seen = side.memo.get("s") or {}
-    names = names_by_vendor(side.mapping)
-    unlike = [v for v, raw in seen.items() if decided.get(names[v][0]) != raw or len(names[v]) > 1]
-    codecs = codecs_by_vendor(side.mapping)
-    if all(v in codecs and codecs[v].agrees(codecs[v].raw(seen), wire_of(codecs[v], decided)) for v in unlike):
+    names, codecs = names_by_vendor(side.mapping), codecs_by_vendor(side.mapping)
+    of = decided.get
+    for vendor, raw in seen.items():
+        if of(names[vendor][0]) == raw and len(names[vendor]) == 1:
+            continue
+        codec = codecs.get(vendor)
+        if codec is None or not codec.agrees(codec.raw(seen), wire_of(codec, decided)):
+            break
+    else:
         return {}
     settled = Side(side.sid, side.rid, side.eid, side.mapping, dict(side.memo))
     settled.settle_whole(decided)
