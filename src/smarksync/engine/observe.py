@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from smarksync.ledger import consent, entities, keys, links, states, streams
-from smarksync.ledger.db import dumps
+from smarksync.ledger.db import dumps, loads
 from smarksync.ledger.links import LIVE
 from smarksync.model import ABSENT, ValueProblem
 from smarksync.plan.job import LEFT
@@ -29,7 +29,7 @@ def observe(
     """
     ledger = run.ledger
     found = links.of_records(ledger, lane.sid, [r.id for r, _ in rows])
-    agreed = entities.load(ledger, sorted({link.eid for link in found.values() if link.eid is not None}))
+    agreed = entities.stored(ledger, {link.eid for link in found.values() if link.eid is not None})
     parts = _key_parts(run, lane)
     keyed = _vendors_of(lane, parts)
     told = lane.ours(lane.stream.observed_at)
@@ -44,7 +44,8 @@ def observe(
         if link is None or link.eid is None or link.state == links.FILTERED:
             unlinked.append((record, fp))
             continue
-        ref, known, values = agreed[link.eid]
+        ref, known, told_of = agreed[link.eid]
+        values: dict[str, Any] = loads(told_of)
         values["external_id"] = ref
         changed_at = lane.ours(record.changed_at)
         if link.memo is None and link.state == LIVE and known == entities.LIVE:

@@ -43,15 +43,15 @@ class Taken:
 
 def take(run: Run, job: JobRun, eids: Sequence[int], barred: Container[int]) -> Taken:
     """Decides whom a short way can decide. ``barred``: of whom more has to be asked."""
-    found = entities.live(run.ledger, eids)
+    found = entities.stored(run.ledger, eids)
     places = links.places(run.ledger, eids)
     special = special_fields(run)
     taken = Taken()
     for eid in eids:
         known, group = found.get(eid), places.get(eid)
         person = None
-        if known is not None and group is not None and eid not in barred:
-            person = _person(run, eid, known[0], known[1], group)
+        if known is not None and group is not None and known[1] == entities.LIVE and eid not in barred:
+            person = _person(run, eid, known[0], known[2], group)
         outcome = None if person is None else edited(person, job.rules) or first(person, job.rules)
         if person is None or outcome is None:
             taken.others.append(eid)
