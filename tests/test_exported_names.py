@@ -60,7 +60,7 @@ PROTOCOLS = {
 RECORDS = {
     "Past": ("value", "at", "by", "own_act"),
     "Record": ("id", "fields", "changed_at", "version", "changed_by", "history"),
-    "Page": ("records", "cursor", "more", "total"),
+    "Page": ("records", "cursor", "more", "total", "complete"),
     "Write": ("ref", "op", "fields", "id", "key", "if_version"),
     "Receipt": (
         "ref", "result", "id", "version", "stored", "changed_at", "code", "message", "field", "duplicate_of",
@@ -77,6 +77,7 @@ SPECS = {
     "StreamSpec": (
         "name", "entity", "can", "natural_keys", "max_batch", "overlap", "resolution", "writes_serially",
         "one_write_per_record", "blank_is_null", "full_scan", "subscribes_on_create", "external_id", "email_field",
+        "events", "statuses",
     ),
     "FieldInfo": ("name", "type", "writable", "required", "choices", "max_length", "unique", "label", "custom"),
     "Choice": ("value", "label", "active"),

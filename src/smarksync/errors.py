@@ -105,9 +105,13 @@ class Transient(SystemFailure):
 
 
 class Throttled(SystemFailure):
-    """The vendor's limit was reached; ``retry_after`` is in seconds, None when the vendor does not say."""
+    """The vendor's limit was reached; ``retry_after`` is in seconds, None when the vendor does not say.
+
+    ``kept``: what is left of the day is kept for hand-offs, which go on.
+    """
 
     code = "SMK-THROTTLED"
+    kept = False
 
     def __init__(self, message: str, *, retry_after: float | None = None, hint: str = "") -> None:
         super().__init__(message, hint=hint)

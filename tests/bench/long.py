@@ -74,7 +74,11 @@ class LongSystem:
         """``size`` people of an edition."""
         self.tick += 1
         for n in range(size):
-            self.put(stream, f"h{n:09d}", {OPT_OUT: False, OURS: None, **lead(n, edition)} if edition == 0 else lead(n, edition))
+            self.put(
+                stream,
+                f"h{n:09d}",
+                {OPT_OUT: False, OURS: None, **lead(n, edition)} if edition == 0 else lead(n, edition),
+            )
 
 
 class Settings(BaseModel):
@@ -170,7 +174,9 @@ def main(size: int) -> None:
     SYSTEMS.update(hub=LongSystem("hub"), crm=LongSystem("crm"))
     hub, crm = SYSTEMS["hub"], SYSTEMS["crm"]
     floor = bare(20_000)
-    print(f"{size:,} people, hub:contacts -> crm:leads|contacts, no echo, our id on both, opt-outs; bare {floor:.1f} us")
+    print(
+        f"{size:,} people, hub:contacts -> crm:leads|contacts, no echo, our id on both, opt-outs; bare {floor:.1f} us"
+    )
     for step in ("first load", "what was written is read", "idle", "3 of 25 fields edited", "read again"):
         if step == "first load":
             hub.fill("contacts", size, 0)

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from smarksync.plugin import FieldInfo
+
 # -- adoption ----------------------------------------------------------------------------------------------------
 
 
@@ -79,6 +81,61 @@ def test_a_newly_mapped_field_is_adopted_by_the_people_who_are_there_already(wor
     w.config["mappings"] = {n: {"people": {"entity": "lead", "fields": later[n]}} for n in w.names}
     w.run()
     assert w.systems["sales"].row(*w.place(ada, "sales"))["job_title"] == "Analyst"
+    w.quiet()
+
+
+def _mapped_later(world: Any, **options: Any) -> tuple[Any, Any]:
+    """Ada is known; her title, another one on each side, is mapped only from the next run on."""
+    w = world(also=["job_title"], **options)
+    for n in w.names:
+        w.config["mappings"][n]["people"]["fields"] = {k: v for k, v in w.maps[n].items() if k != "job_title"}
+    ada = w.person("Ada Lovelace", "marketing sales", job_title="Countess")
+    w.later(minutes=1)
+    w.edit(ada, "marketing", job_title="Analyst")
+    w.run()
+    w.quiet()
+    for n in w.names:
+        w.config["mappings"][n]["people"]["fields"] = w.maps[n]
+    return w, ada
+
+
+def test_a_newly_mapped_field_is_decided_as_at_the_first_meeting(world: Any) -> None:
+    """Not by the times of edits, which nobody saw: otherwise every record would ask a question."""
+    w, ada = _mapped_later(world)
+    assert w.run().exit_code == 0
+    assert w.shows(ada, "sales", job_title="Analyst")  # the newer record
+    w.quiet()
+    w.edit(ada, "sales", job_title="Programmer")
+    w.run()
+    assert w.shows(ada, "marketing", job_title="Programmer")
+
+
+def test_a_newly_mapped_field_follows_adopt_prefer(world: Any) -> None:
+    w, ada = _mapped_later(world, adopt={"prefer": "sales"})
+    w.run()
+    assert w.shows(ada, "marketing", job_title="Countess")
+
+
+def test_overwrites_of_a_newly_mapped_field_are_counted_as_adoption(world: Any) -> None:
+    w, ada = _mapped_later(world, guards={"adoption": {"count": 0, "share": 0}})
+    assert w.run().stopped_by == "adoption"
+    assert w.shows(ada, "sales", job_title="Countess")
+    assert w.run().stopped_by == "adoption"
+    w.run(allow="adoption")
+    assert w.shows(ada, "sales", job_title="Analyst")
+
+
+def test_a_field_that_moves_to_another_place_is_adopted_from_there(world: Any) -> None:
+    """What had stood in the other column for years is no fresh edit of the whole system."""
+    w = world(also=["job_title"], adopt={"prefer": "marketing"}, maps={"sales": {"job_title": "title"}})
+    w.systems["sales"].redefine("people", FieldInfo("position"))
+    ada = w.person("Ada Lovelace", "marketing sales", job_title="Analyst")
+    w.systems["sales"].edit(*w.place(ada, "sales"), position="Countess")
+    w.run()
+    w.config["mappings"]["sales"]["people"]["fields"]["job_title"] = "position"
+    w.run()
+    assert w.shows(ada, "marketing", job_title="Analyst")
+    assert w.systems["sales"].row(*w.place(ada, "sales"))["position"] == "Analyst"
     w.quiet()
 
 

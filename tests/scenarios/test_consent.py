@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from smarksync.plugin import FieldType
+
 EVIDENCE = ["consent_at", "consent_source", "consent_basis"]
 
 
@@ -355,3 +357,28 @@ def test_a_rule_that_would_bend_consent_is_a_config_error(world: Any) -> None:
             w.run()
     w = world(fields={"email_opt_out": {"merge": "most_restrictive"}})
     w.run()
+
+
+def test_a_flag_in_words_that_nobody_explained_is_told_and_nobody_is_created_on_its_silence(world: Any) -> None:
+    w = world(infos={"marketing": {"email_opt_out": {"type": FieldType.TEXT}}})
+    bob = w.person("Bob Noyce", "marketing", email_opt_out="Ja")
+    assert w.run().exit_code == 3
+    assert [(held.code, held.field) for held in w.quarantine()] == [("SMK-VALUE-TYPE", "email_opt_out")]
+    assert "sales" not in bob.places and w.count("sales") == 0
+    w.edit(bob, "marketing", email_opt_out="yes")
+    assert w.run().exit_code == 0
+    assert w.quarantine() == []
+    assert w.shows(bob, "sales", email_opt_out=True)
+
+
+def test_a_flag_that_can_no_longer_be_read_holds_nothing_but_itself(world: Any) -> None:
+    w = world(infos={"marketing": {"email_opt_out": {"type": FieldType.TEXT}}})
+    bob = w.person("Bob Noyce", "marketing sales", company="Old")
+    w.run()
+    w.edit(bob, "marketing", email_opt_out="Ja", company="New")
+    assert w.run().exit_code == 3
+    assert w.shows(bob, "sales", company="New")
+    assert w.run().exit_code == 3, "it waits for as long as it stands there"
+    w.edit(bob, "marketing", company="Newer")
+    w.run()
+    assert [held.field for held in w.quarantine()] == ["email_opt_out"] and w.shows(bob, "sales", company="Newer")

@@ -334,6 +334,16 @@ def test_quota_lets_80_percent_pass(world: Any) -> None:
     assert w.run().exit_code == 0
 
 
+def test_opt_outs_alone_never_trip_the_quota(world: Any) -> None:
+    w = world()
+    ada = w.person("Ada Lovelace", "marketing sales")
+    w.run()
+    w.budgets["sales"] = 0
+    w.edit(ada, "marketing", email_opt_out=True)
+    assert w.run().exit_code == 0
+    assert w.shows(ada, "sales", email_opt_out=True)
+
+
 def test_objects_of_one_system_draw_on_one_quota() -> None:
     """Each takes half of what is left, together they take it all."""
     loads = [Load(f"sales:{name}", 0, calls=50, budget_left=100) for name in ("leads", "contacts")]

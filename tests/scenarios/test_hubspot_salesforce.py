@@ -199,3 +199,24 @@ def test_a_lead_that_sales_turns_down_joins_the_list(pair: Pair) -> None:
     (ada,) = [row.id for row in pair.hub.rows().values() if row.properties["email"] == ADA]
     assert list(pair.hub.members["2"]) == [ada]
     assert pair.run()["writes"] == []
+
+
+def test_the_reserve_lets_hand_offs_through_and_nobody_else(pair: Pair) -> None:
+    """Salesforce's day is nearly used up: the next MQL still reaches sales, an edit waits until tomorrow."""
+    text = (pair.root / "smarksync.yaml").read_text("utf-8")
+    (pair.root / "smarksync.yaml").write_text(
+        text.replace("    role: sales\n", "    role: sales\n    reserve: 2000\n"), "utf-8"
+    )
+    pair.run()
+    (bob,) = [row.id for row in pair.hub.rows().values() if row.properties["email"] == "bob@noyce.example"]
+    (ada,) = [row.id for row in pair.hub.rows().values() if row.properties["email"] == ADA]
+    pair.hub.edit("contacts", bob, smarksync_journey="decision_early")
+    pair.hub.edit("contacts", ada, jobtitle="CIO")
+    pair.crm.quirks.daily_requests = pair.crm.used + 1000
+    with pytest.raises(AssertionError, match="kept for hand-offs"):
+        pair.run(allow=("quota",))
+    titles = {row["LastName"]: row["Title"] for row in pair.crm.rows("Lead")}
+    assert titles["Lovelace"] == "Head of IT" and "Noyce" in titles
+    pair.crm.quirks.daily_requests = pair.crm.used + 10_000
+    pair.run()
+    assert {row["LastName"]: row["Title"] for row in pair.crm.rows("Lead")}["Lovelace"] == "CIO"

@@ -335,3 +335,57 @@ def test_entering_where_again_links_the_same_person(world: Any) -> None:
     assert (w.count("marketing"), w.count("sales")) == (1, 1)
     assert w.shows(ada, "sales", company="Difference Engines")
     w.quiet()
+
+
+# -- other match keys than before --------------------------------------------------------------------------------
+
+
+def test_a_new_match_key_knows_the_people_who_are_there(world: Any) -> None:
+    w = world("marketing", "sales", "support")
+    w.job.update(between=["marketing", "sales"], create={"marketing": "always", "sales": "always"})
+    ada = w.person("Ada Lovelace", "marketing sales", email="ada@one.example.com", phone="+442079460000")
+    w.run()
+    w.job.update(between=["marketing", "sales", "support"], match=["phone"])
+    w.enter(ada, "support", email="ada@two.example.com", phone="+442079460000", last_name="Lovelace")
+    w.run()
+    assert (w.count("marketing"), w.count("sales"), w.count("support")) == (1, 1, 1)
+    assert set(w.links(ada)) == {"marketing", "sales", "support"}
+
+
+def test_a_second_record_with_the_new_match_key_is_a_question(world: Any) -> None:
+    w = world()
+    ada = w.person("Ada Lovelace", "marketing sales", email="ada@one.example.com", phone="+442079460000")
+    w.run()
+    w.job["match"] = ["phone", "email"]
+    w.edit(ada, "marketing", phone="+442079460001")
+    w.run()  # the index follows what is agreed from now on
+    w.person("Ada King", "sales", phone="+442079460001")
+    assert w.run().exit_code == 3
+    assert [held.kind for held in w.quarantine()] == ["duplicate"]
+    assert w.count("marketing") == 1
+
+
+def test_opt_outs_reach_the_address_after_it_stopped_to_be_a_match_key(world: Any) -> None:
+    w = world()
+    ada = w.person("Ada Lovelace", "marketing sales", phone="+442079460000")
+    w.run()
+    w.job["match"] = ["phone"]
+    w.run()
+    w.edit(ada, "marketing", email_opt_out=True)
+    w.run()
+    other = w.person("Ada King", "marketing", email="ada.lovelace@example.com", phone="+442079460009")
+    w.run()
+    assert w.shows(other, "marketing", email_opt_out=True)
+
+
+def test_two_people_stay_two_when_one_of_them_is_joined_with_a_third(world: Any) -> None:
+    from smarksync.ledger import entities
+
+    w = world()
+    ids = [w.person(f"Ada {name}", "marketing") for name in ("Lovelace", "King", "Byron")]
+    w.run()
+    one, two, three = (w.eid(someone) for someone in ids)
+    entities.declare_apart(w.reading, one, two)
+    entities.join(w.reading, one, three)
+    assert entities.apart(w.reading, two, three)
+    assert entities.apart(w.reading, three, two)

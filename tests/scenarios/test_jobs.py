@@ -144,3 +144,60 @@ def test_no_two_rules_rewrite_each_other_for_ever(world: Any) -> None:
         w.run()
     assert w.run().wrote == 0
     w.quiet()
+
+
+# -- a job under another name -----------------------------------------------------------------------------------
+
+
+def _rename(w: Any) -> None:
+    w.config["jobs"]["persons"] = w.config["jobs"].pop("people")
+
+
+@pytest.mark.parametrize("point", ["sales.people.write", "sales.people.write.answer"])
+def test_what_a_renamed_job_had_under_way_is_finished_by_its_successor(world: Any, point: str) -> None:
+    w = world()
+    bob = w.person("Bob Noyce", "marketing sales")
+    w.run()
+    w.edit(bob, "marketing", company="Intel")
+    w.person("Eve Kidd", "marketing")
+    w.killed(point)
+    _rename(w)
+    w.run()
+    assert w.count("sales") == 2
+    assert w.shows(bob, "sales", company="Intel")
+    assert w.query("SELECT * FROM plan") == []
+    w.quiet()
+
+
+def test_what_was_under_way_to_a_system_that_left_the_config_holds_nobody_up(world: Any) -> None:
+    w = world("marketing", "sales", "support")
+    bob = w.person("Bob Noyce", "marketing sales support")
+    w.run()
+    w.edit(bob, "marketing", company="Intel")
+    w.killed("support.people.write.answer")
+    for section in ("connections", "mappings"):
+        del w.config[section]["support"]
+    w.job["between"].remove("support")
+    del w.job["create"]["support"]
+    w.run()
+    w.edit(bob, "marketing", phone="+442079460000")
+    w.run()
+    assert w.shows(bob, "sales", company="Intel", phone="+442079460000")
+    assert w.query("SELECT * FROM plan") == []
+
+
+def test_a_renamed_job_asks_once(world: Any) -> None:
+    w = world(fields={"company": {"merge": "ask"}})
+    bob = w.person("Bob Noyce", "marketing sales")
+    w.run()
+    w.edit(bob, "marketing", company="Intel")
+    w.edit(bob, "sales", company="Fairchild", score="many")
+    assert w.run().exit_code == 3
+    _rename(w)
+    w.run()
+    assert [one.job for one in w.conflicts()] == ["persons"]
+    assert {one.job for one in w.quarantine()} == {"persons"}
+    w.answer(w.conflicts()[0], "Intel")
+    w.edit(bob, "sales", score=1)
+    assert w.run().exit_code == 0
+    assert w.shows(bob, "sales", company="Intel")

@@ -190,7 +190,7 @@ def test_an_inactive_user_is_given_nothing_until_they_are_back(world: World) -> 
     world.marketing.edit("contacts", "c1", owner_id=joe)
     ran = world.run()
     assert world.sales_lead()["OwnerId"] == held and ran.exit_code == 0
-    assert "left" in ran.text
+    assert "stays as it is" in ran.text
     world.sales.edit("users", joe_there, IsActive=True)
     world.run()
     assert world.sales_lead()["OwnerId"] == joe_there

@@ -260,3 +260,20 @@ def test_a_run_whose_lease_was_taken_over_commits_nothing_more(world: Any) -> No
     w.run()
     assert w.shows(ada, "sales", company="Analytical Engines")
     w.quiet()
+
+
+def test_an_object_that_is_mapped_later_is_read_whole_beside_one_that_is_not(world: Any) -> None:
+    """With reading threads as every run has them: which objects are read whole is known before the first page."""
+    page = {"page_size": 1}
+    w = world(objects={"marketing": ("people", "others"), "sales": ("people", "others")}, marketing=page, sales=page)
+    others = {n: w.config["mappings"][n].pop("others") for n in w.names}
+    people = w.people(8, "marketing sales")
+    w.run(threads=True)
+    for one in people:  # more pages than wait for the ledger: the reader comes to the other object later
+        w.edit(one, "marketing", company="Intel")
+        w.edit(one, "sales", phone="+442079460000")
+    for n in w.names:
+        w.config["mappings"][n]["others"] = others[n]
+    w.systems["marketing"].insert("others", email="bob@example.com", last_name="Noyce")
+    w.run(threads=True, pages_ahead=1)
+    assert w.count("sales") == 9

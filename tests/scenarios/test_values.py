@@ -313,6 +313,32 @@ def test_a_full_name_of_someone_without_names_is_the_last_name(world: Any) -> No
     w.quiet()
 
 
+def test_a_full_name_that_says_what_the_other_side_tells_apart_agrees_from_the_start(world: Any) -> None:
+    w = one_name(world)
+    eva = w.person("Eva Stein", "marketing", first_name="Eva Maria", last_name="Stein")
+    w.enter(eva, "sales", email="eva.stein@example.com", full_name="Eva Maria Stein")
+    assert w.run().exit_code == 0
+    assert w.conflicts() == [] and w.shows(eva, "sales", full_name="Eva Maria Stein")
+    assert named(w, eva) == ("Eva Maria", "Stein")
+    w.quiet()
+
+
+def test_a_full_name_is_told_apart_by_the_names_of_the_other_side(world: Any) -> None:
+    w = one_name(world, adopt={"prefer": "sales"})
+    eva = w.person("Eva Stein", "marketing", first_name="Eva", last_name="Stein")
+    w.enter(eva, "sales", email="eva.stein@example.com", full_name="Eva Maria Stein")
+    w.run()
+    assert named(w, eva) == ("Eva Maria", "Stein")
+
+
+def test_nobodys_full_name_is_cut_to_the_part_that_is_certain(world: Any) -> None:
+    w = one_name(world, fields={"*": {"merge": "ask"}})
+    eva = w.person("Eva Stein", "marketing", first_name="Eva", last_name="Stein")
+    w.enter(eva, "sales", email="eva.stein@example.com", full_name="Eva Maria Steiner")
+    assert w.run().exit_code == 3
+    assert w.shows(eva, "sales", full_name="Eva Maria Steiner")
+
+
 def test_a_full_name_that_cannot_be_told_apart_is_a_conflict_of_kind_name(world: Any) -> None:
     w = one_name(world)
     ada = w.person("Ada Lovelace", "marketing", phone="+442079460000")

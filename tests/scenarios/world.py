@@ -301,9 +301,10 @@ class World:
         allow = options.pop("allow", ())
         options["allow"] = frozenset(allow.split() if isinstance(allow, str) else allow)
         after_plan = options.pop("after_plan", None)
+        options.setdefault("threads", False)
         try:
             result = execute(
-                load(self.root / "smarksync.yaml"), Options(jobs=jobs, threads=False, **options),
+                load(self.root / "smarksync.yaml"), Options(jobs=jobs, **options),
                 registry=self.registry, make_session=self._session, now=self.clock, ledger=ledger,
                 after_plan=after_plan,
             )  # fmt: skip

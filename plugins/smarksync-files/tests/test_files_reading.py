@@ -236,3 +236,11 @@ def test_the_plugin_brings_one_connector(folder):
         assert isinstance(connector, protocol)
     connector.close()
     connector.close()
+
+
+def test_an_empty_file_is_an_error_at_first_sight_and_empty_once_it_had_rows(folder):
+    folder.file("")
+    with pytest.raises(Malformed, match="even the line with the names of the columns is missing"):
+        folder.read("email")
+    pages = folder.open().read("leads", cursor={"v": 1}, until=None, fields=("email",))
+    assert [(list(page.records), page.more) for page in pages] == [([], False)]  # the guard `emptied_side` judges

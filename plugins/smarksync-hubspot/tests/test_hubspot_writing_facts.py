@@ -345,7 +345,7 @@ def test_a_missing_scope_for_consent_is_told_for_that_row(account: Make) -> None
     assert create.result is WriteResult.CREATED and "hs_email_optout" not in (create.stored or {})
 
 
-# -- archive and lists ---------------------------------------------------------------------------------------------
+# -- archive -------------------------------------------------------------------------------------------------------
 
 
 def test_archiving_is_the_bin_and_may_be_repeated(hub: Account) -> None:
@@ -353,21 +353,3 @@ def test_archiving_is_the_bin_and_may_be_repeated(hub: Account) -> None:
     assert {r.result for r in hub.write("contacts", Op.ARCHIVE, {"id": one}, {"id": two})} == {WriteResult.UPDATED}
     assert {r.result for r in hub.write("contacts", Op.ARCHIVE, {"id": one})} == {WriteResult.UPDATED}
     assert one not in hub.sim.rows() and hub.sim.store.rows["contacts"][one].archived
-
-
-def test_lists_take_and_lose_members_by_one_call_each(hub: Account) -> None:
-    one, two = people(hub, 2)
-    joined = hub.write(
-        "lists", Op.ASSOCIATE, {"id": "2", "lead": one}, {"id": "2", "lead": two}, {"id": "2", "lead": "999"}
-    )
-    assert [receipt.result for receipt in joined] == [WriteResult.UPDATED, WriteResult.UPDATED, WriteResult.REJECTED]
-    assert set(hub.sim.members["2"]) == {one, two}
-    left = hub.write("lists", Op.ASSOCIATE, {"id": "2", "lead": one, "status": "removed"}, {"id": "2", "lead": two})
-    assert [receipt.result for receipt in left] == [WriteResult.UPDATED, WriteResult.UNCHANGED]
-    assert set(hub.sim.members["2"]) == {two}
-    assert hub.calls("/memberships/") == 3
-
-
-def test_a_list_that_fills_itself_refuses(hub: Account) -> None:
-    (receipt,) = hub.write("lists", Op.ASSOCIATE, {"id": "1", "lead": people(hub, 1)[0]})
-    assert receipt.result is WriteResult.REJECTED and "DYNAMIC" in str(receipt.message)

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from datetime import UTC, timedelta
 
 import pytest
-from smarksync_marketo.simulator.bulk_api import Job
 
 from smarksync.plugin import OWN_USER, FieldType, GoneKind, Invalid, Malformed, Op
 
@@ -70,181 +69,6 @@ def test_subscription_without_room_for_a_field_says_so(marketo: Make) -> None:
     m = marketo(creatable_fields=1)
     said = m.connector.create_fields("leads", ["smarkSyncId", "smarkSyncJourney"])
     assert [("was made" in text, "not made" in text) for text in said] == [(True, False), (False, True)]
-
-
-# --- the first load (rest/leads: nothing lists all leads) -------------------------------------------------
-
-
-@pytest.mark.parametrize("first", [1, 950, 40_000, 1_000_003])
-@pytest.mark.parametrize("many", [1, 7, 650])
-def test_every_lead_is_found_wherever_ids_begin(marketo: Make, first: int, many: int) -> None:
-    m = marketo()
-    m.world.skip_ids(first - 1001)
-    m.clock.move(-86_400 * 200)
-    ids = [str(m.world.add(email=f"p{n}@example.com")) for n in range(many)]
-    m.clock.move(86_400 * 200)
-    rows, _ = m.read()
-    assert sorted(rows, key=int) == ids
-    assert m.calls("/rest/v1/leads.json") <= -(-many // 300) + 15
-
-
-def test_holes_in_the_ids_end_no_load(marketo: Make) -> None:
-    m = marketo()
-    ids = []
-    for _ in range(4):
-        ids += [str(m.world.add(email=f"h{len(ids)}@example.com")) for _ in range(50)]
-        m.world.skip_ids(2000)
-    rows, _ = m.read()
-    assert set(ids) == set(rows)
-
-
-def test_calls_of_a_load_are_a_page_of_300_each(marketo: Make) -> None:
-    m = marketo(people=4000)
-    rows, _ = m.read()
-    assert len(rows) == len(m.world.leads)
-    reads = m.session.counts["read"]
-    assert reads <= 1.05 * (4000 / 300) + 5
-
-
-def test_what_changes_while_we_load_is_told_by_the_next_read(marketo: Make) -> None:
-    m = marketo(people=1500)
-    number = min(m.world.leads)
-    m.clock.move(1)
-    pages = m.connector.read("leads", cursor=None, until=m.sim.now(), fields=FIELDS)
-    page = next(pages)
-    m.clock.move(5)
-    m.world.edit(number, lastName="Meanwhile")
-    late = m.world.add(email="meanwhile@example.com")
-    for page in pages:
-        assert str(late) not in {record.id for record in page.records}
-    rows, _ = m.read(page.cursor)
-    assert rows[str(number)].fields["lastName"] == "Meanwhile"
-    assert str(late) in rows
-
-
-def test_load_that_was_cut_off_goes_on_where_it_was(marketo: Make) -> None:
-    m = marketo(people=1500)
-    pages = m.connector.read("leads", cursor=None, until=m.sim.now(), fields=FIELDS)
-    first = next(pages)
-    while not first.records:
-        first = next(pages)
-    m.again()
-    rows, _ = m.read(first.cursor)
-    assert {r.id for r in first.records} | rows.keys() == {str(n) for n in m.world.leads}
-    assert not {r.id for r in first.records} & rows.keys()
-
-
-# --- bulk extract (rest/bulk-extract, rest/bulk-lead-extract) ----------------------------------------------
-
-
-def test_bulk_rows_look_exactly_like_those_of_the_api(marketo: Make) -> None:
-    m = marketo(people=300)
-    m.world.edit(min(m.world.leads), address='12, "The Mews"\nBack yard', lastName="Größe")
-    names = (*FIELDS, "address", "annualRevenue", "doNotCall", "createdAt")
-    by_id, _ = m.read(fields=names)
-    m.again(bulk="always")
-    by_bulk, cursor = m.read(fields=names)
-    assert {i: r.fields for i, r in by_bulk.items()} == {i: r.fields for i, r in by_id.items()}
-    assert "changes" in cursor
-    assert m.sim.count(path="/file.json") > 0
-
-
-def test_bulk_is_chosen_by_size(marketo: Make) -> None:
-    m = marketo(people=600)
-    m.again(bulk_from=100_000)
-    m.read()
-    assert m.sim.count(path="/bulk/") == 0
-    m.again(bulk_from=300)
-    m.read()
-    assert m.sim.count(path="/bulk/") == 0  # thirty windows of a month cost more calls than two pages
-    m.world.skip_ids(100_000)
-    m.world.add(email="far@example.com")
-    m.clock.move(1)
-    rows, _ = m.read()
-    assert str(max(m.world.leads)) in rows
-    assert m.sim.count(path="/create.json") >= 20
-
-
-def test_jobs_are_waited_for_a_minute_at_a_time_and_windows_are_31_days_at_most(marketo: Make) -> None:
-    m = marketo(people=200)
-    m.again(bulk="always")
-    m.read()
-    assert set(m.clock.slept) == {60.0}
-    assert all(job.until - job.since <= timedelta(days=31) for job in m.sim.jobs.values())
-    assert m.sim.count(path="/status.json") <= 4 * len(m.sim.jobs)
-
-
-def test_full_queue_is_waited_for(marketo: Make) -> None:
-    m = marketo(people=200, bulk_running=1, bulk_queue=0)
-    now = m.sim.now()
-    m.sim.jobs["theirs"] = Job("theirs", ["id"], now, now, now, queued=now)  # somebody else's, first in the queue
-    m.again(bulk="always")
-    rows, _ = m.read()
-    assert len(rows) == len(m.world.leads)
-    assert m.sim.count(path="/cancel.json") > 0  # a job that found no place is not left behind
-
-
-@pytest.mark.parametrize("word", ["Cancelled", "Canceled"])
-def test_cancelled_jobs_end_in_the_other_way(marketo: Make, word: str) -> None:
-    m = marketo(people=200, cancelled=word)
-    m.again(bulk="always")
-    m.sim.failing_jobs = 1
-    rows, _ = m.read()
-    assert len(rows) == len(m.world.leads)
-    assert m.calls("/rest/v1/leads.json") > 3
-
-
-def test_somebody_cancels_our_job(marketo: Make) -> None:
-    m = marketo(people=200)
-    m.again(bulk="always")
-    pages = m.connector.read("leads", cursor=None, until=m.sim.now(), fields=FIELDS)
-    seen = {record.id for record in next(pages).records}
-    for job in m.sim.jobs.values():
-        job.cancelled = job.file is None
-    seen |= {record.id for page in pages for record in page.records}
-    assert seen == {str(n) for n in m.world.leads}
-
-
-def test_export_quota_of_the_day_ends_in_the_other_way(marketo: Make) -> None:
-    m = marketo(people=200, bulk_bytes=100)
-    m.again(bulk="always")
-    rows, _ = m.read()
-    assert len(rows) == len(m.world.leads)
-
-
-def test_subscription_without_bulk_extract_is_read_by_id(marketo: Make) -> None:
-    m = marketo(people=200, bulk_filters=())
-    m.again(bulk="always")
-    rows, _ = m.read()
-    assert len(rows) == len(m.world.leads)
-
-
-def test_bulk_file_comes_in_parts_and_is_checked(marketo: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    from smarksync_marketo import bulk
-
-    monkeypatch.setattr(bulk, "_PART", 1000)
-    m = marketo(people=300)
-    m.again(bulk="always")
-    rows, _ = m.read()
-    assert len(rows) == len(m.world.leads)
-    assert m.sim.count(path="/file.json") > len(m.sim.jobs)
-    m.again()
-    other = {"exportId": "x", "status": "Completed", "numberOfRecords": 1, "fileChecksum": "sha256:00"}
-    body = {"requestId": "1", "success": True, "result": [other]}
-    m.sim.faults.answer(200, body, path="*/status.json", times=None)
-    m.sim.faults.answer(200, "id,email\n1001,other@example.com\n", path="*/file.json", times=None)
-    with pytest.raises(Malformed, match="checksum"):
-        m.read()
-
-
-def test_missing_bulk_file_is_404_in_plain_text(marketo: Make) -> None:
-    from smarksync.plugin import Transient
-
-    m = marketo(people=200)
-    m.again(bulk="always")
-    m.sim.faults.answer(404, "Not Found", path="*/file.json", times=None)
-    with pytest.raises(Transient, match="bulk file"):
-        m.read()
 
 
 # --- what changed (rest/activities) -----------------------------------------------------------------------
@@ -496,104 +320,16 @@ def test_field_that_is_not_named_in_a_row_is_empty(marketo: Make) -> None:
     assert list(m.connector.fetch("leads", ["999999", "no-number"], fields=["email"])) == []
 
 
-# --- companies, programs, lists ---------------------------------------------------------------------------
+# --- the day's budget (no answer names it: rest/marketo-integration-best-practices) -------------------------
 
 
-def test_companies_are_known_by_the_id_that_leads_point_with(marketo: Make) -> None:
-    m = marketo(people=200)
-    rows, _ = m.read(stream="companies", fields=("company", "annualRevenue", "externalCompanyId"))
-    assert rows.keys() == m.world.companies.keys()
-    one = next(iter(rows.values()))
-    assert one.id == one.fields["externalCompanyId"]
-    pointed = {row["externalCompanyId"] for row in m.world.leads.values() if row.get("externalCompanyId")}
-    assert pointed <= rows.keys()
-
-
-@pytest.mark.parametrize("stream", ["companies", "opportunities"])
-def test_native_crm_sync_hides_objects_and_nothing_breaks(marketo: Make, stream: str) -> None:
-    m = marketo(people=20, native_crm="hidden")
-    assert m.connector.describe(stream) == []
-    assert m.read(stream=stream, fields=("name",))[0] == {}
-    assert list(m.connector.find(stream, "company", ["x"], fields=["company"])) == []
-    report = m.connector.check()
-    assert report.ok and any(stream in warning for warning in report.warnings)
-
-
-def test_opportunities_are_listed_nowhere_and_found_by_id(marketo: Make) -> None:
-    m = marketo()
-    m.world.opportunities["O-1"] = {"marketoGUID": "g1", "externalOpportunityId": "O-1", "name": "Chairs"}
-    assert m.read(stream="opportunities", fields=("name",))[0] == {}
-    (row,) = m.connector.fetch("opportunities", ["O-1"], fields=["name"])
-    assert (row.id, row.fields) == ("O-1", {"name": "Chairs"})
-
-
-def test_programs_are_assets_with_times_of_their_own_and_no_result_at_the_end(marketo: Make) -> None:
-    m = marketo(people=20)
-    rows, _ = m.read(stream="programs", fields=("name", "createdAt", "smarksync.status", "folder"))
-    assert len(rows) == len(m.world.programs)
-    one = next(iter(rows.values()))
-    assert str(one.fields["createdAt"]).endswith("+00:00") and one.changed_at is not None
-    m.world.programs.clear()
-    assert m.read(stream="programs", fields=("name",))[0] == {}
-
-
-def test_lists_are_read(marketo: Make) -> None:
-    rows, _ = marketo(people=20).read(stream="lists", fields=("name", "smarksync.type"))
-    assert {r.fields["name"] for r in rows.values()} == {"Newsletter", "Webinar guests", "Do not mail"}
-
-
-# --- activities -------------------------------------------------------------------------------------------
-
-ACTIVITY = (
-    "leadId", "activityDate", "smarksync.type", "smarksync.actor", "smarksync.automated", "smarksync.campaign",
-    "smarksync.subject", "smarksync.url", "attributes.New Value",
-)  # fmt: skip
-
-
-def test_activities_are_told_by_name_of_type_with_machines_apart(marketo: Make) -> None:
-    m = marketo()
-    number = m.world.add(email="a@example.com")
-    _, cursor = m.read(stream="activities", fields=ACTIVITY)
-    m.clock.move(60)
-    m.world.act(number, "Fill Out Form", "Whitepaper", Referrer_URL="https://www.vendor.example/whitepaper")
-    m.world.act(number, "Open Email", "News", Is_Bot_Activity=True)
-    m.world.act(number, "Open Email", "News", Is_Bot_Activity=False)
-    m.world.act(number, "Visit Webpage", "www.vendor.example/pricing")
-    m.world.edit(number, leadScore=40)
-    m.world.act(number, "Add to List", "Newsletter", primary_id=1021)
-    m.world.act(number, "Sales Touch", "Called")
-    rows, _ = m.read(cursor, stream="activities", fields=ACTIVITY)
-    told = [(r.fields["smarksync.type"], r.fields["smarksync.actor"]) for r in rows.values()]
-    assert told == [
-        ("form_submitted", "lead"),
-        ("email_opened", "system"),
-        ("email_opened", "lead"),
-        ("page_viewed", "lead"),
-        ("score_changed", "marketing"),
-        ("list_joined", "marketing"),
-        ("other", "marketing"),
-    ]
-    by_type = {str(r.fields["smarksync.type"]): r.fields for r in rows.values()}
-    assert by_type["list_joined"]["smarksync.campaign"] == "1021"
-    assert by_type["form_submitted"]["smarksync.url"] == "https://www.vendor.example/whitepaper"
-    assert by_type["score_changed"]["attributes.New Value"] == 40
-    assert all(f["leadId"] == str(number) for f in by_type.values())
-
-
-def test_first_read_of_activities_goes_back_so_many_days_and_types_go_ten_a_call(marketo: Make) -> None:
-    m = marketo(people=40)
-    m.again(activity_days=20)
-    rows, _ = m.read(stream="activities", fields=ACTIVITY)
-    assert rows and all(r.changed_at and r.changed_at >= m.sim.now() - timedelta(days=21) for r in rows.values())
-    for call in m.sim.calls:
-        if call.path == "/rest/v1/activities.json":
-            assert call.query.split("activityTypeIds=")[1].split("&")[0].count("%2C") < 10
-
-
-def test_idle_read_of_activities_is_a_call_for_each_ten_types(marketo: Make) -> None:
-    m = marketo(people=20)
-    _, cursor = m.read(stream="activities", fields=ACTIVITY)
-    m.clock.move(3600)
-    m.again()
-    rows, _ = m.read(cursor, stream="activities", fields=ACTIVITY)
-    assert (rows, m.session.counts["read"]) == ({}, 2)
+def test_what_is_left_of_the_day_is_asked_for_once_and_counted_down(marketo: Make) -> None:
+    m = marketo(people=5)
+    m.again(daily_quota=1000)
+    m.connector.describe("leads")
+    counts = m.session.counts
+    left = 1000 - m.sim.used_today()
+    m.read()
+    m.read()
+    assert m.calls("stats/usage") == 1 and counts.budget_left is not None
+    assert left > counts.budget_left >= 1000 - m.sim.used_today()

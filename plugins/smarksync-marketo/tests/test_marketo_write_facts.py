@@ -324,41 +324,6 @@ def test_native_crm_sync_refuses_companies_as_a_matter_of_rights(marketo: Make) 
     assert m.read(stream="companies", fields=("company",))[0]
 
 
-def member(m: Instance, stream: str, owner: str, *leads: int, status: str = "member") -> list[WriteResult]:
-    rows = [{"lead": str(lead), "status": status} for lead in leads]
-    return [r.result for r in m.write(Op.ASSOCIATE, *rows, ids=[owner] * len(rows), stream=stream)]
-
-
-def test_leads_join_and_leave_a_list(marketo: Make) -> None:
-    m = marketo()
-    m.world.seed(1, 0)
-    first, second = m.world.add(email="1@example.com"), m.world.add(email="2@example.com")
-    assert member(m, "lists", "1021", first, second) == [WriteResult.UPDATED] * 2
-    assert m.world.members[1021].keys() >= {first, second}
-    assert member(m, "lists", "1021", first, 99999, status="removed") == [WriteResult.UPDATED, WriteResult.UNCHANGED]
-    assert member(m, "lists", "1021", 99999) == [WriteResult.CONFLICT]
-    assert first not in m.world.members[1021]
-
-
-def test_list_that_is_gone_is_refused_in_one_call(marketo: Make) -> None:
-    m = marketo()
-    leads = [m.world.add(email=f"{n}@example.com") for n in range(20)]
-    assert set(member(m, "lists", "4711", *leads)) == {WriteResult.REJECTED}
-    assert m.sim.count(path="/lists/4711/") == 1
-
-
-def test_program_status_moves_forward_and_never_back(marketo: Make) -> None:
-    m = marketo(people=5)
-    program = str(min(m.world.programs))
-    lead = min(m.world.leads)
-    assert member(m, "programs", program, lead, status="Registered") == [WriteResult.CREATED]
-    assert member(m, "programs", program, lead, status="Attended") == [WriteResult.UPDATED]
-    assert member(m, "programs", program, lead, status="Registered") == [WriteResult.UNCHANGED]
-    assert m.world.progress[int(program)][lead] == "Attended"
-    assert member(m, "programs", program, lead, status="removed") == [WriteResult.REJECTED]
-    assert member(m, "programs", program, lead, status="No such status") == [WriteResult.REJECTED]
-
-
 def test_activities_are_written_as_the_custom_type_of_the_settings(marketo: Make) -> None:
     m = marketo()
     lead = m.world.add(email="a@example.com")

@@ -76,7 +76,7 @@ def show(settings: Globals, options: Any, form: str, out: Path | None, *, quiet:
         facts["waits"] = waiting(run.ledger, [job.name for job in run.jobs])
 
     with spool:
-        result = perform(settings, options, quiet=quiet or (form != "table" and out is None), after_plan=collect)
+        result = perform(settings, options, quiet=quiet, after_plan=collect)
         head = {**result.report, "forecast": facts["forecast"], "plan": facts["plan"]}
         if result.sentences:
             head["messages"] = result.sentences

@@ -92,17 +92,10 @@ def progress(*, quiet: bool, color: bool) -> Silence:
 
 def canonical_line(report: Mapping[str, Any]) -> None:
     """The one line that says a whole run."""
-    figures: dict[str, dict[str, int]] = {}
-    stopped = {}
-    for job in report["jobs"]:
-        for connection, objects in job["sides"].items():
-            for name, counts in objects.items():
-                shown = figures.setdefault(f"{connection}:{name}", {})
-                for figure, count in counts.items():
-                    if count:
-                        shown[figure] = shown.get(figure, 0) + count
-        if job["stopped_by"]:
-            stopped[job["job"]] = job["stopped_by"]
+    from smarksync.engine.report import of_all_jobs
+
+    figures = {name: {what: n for what, n in counts.items() if n} for name, counts in of_all_jobs(report).items()}
+    stopped = {job["job"]: job["stopped_by"] for job in report["jobs"] if job["stopped_by"]}
     calls = {name: counts["total"] for name, counts in report["calls"].items()}
     logger = log.get()
     say = logger.info if report["exit_code"] in (0, 3) else logger.warning

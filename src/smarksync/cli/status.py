@@ -124,13 +124,16 @@ def runs_(
         settings.out.line("Nothing was ever run here.")
         return 0
     rows = [
-        (r["run_id"], when(r["started_at"]), "not ended" if r["exit_code"] is None else r["exit_code"],
-         "" if r["seconds"] is None else f"{r['seconds']:.1f}", r["figures"].get("read", 0), r["figures"].get("written", 0),
+        (r["run_id"], when(r["started_at"]), r["state"] if r["exit_code"] is None else r["exit_code"],
+         "" if r["seconds"] is None else f"{r['seconds']:.1f}", r["figures"].get("read", ""), r["figures"].get("written", 0),
          ", ".join(r["jobs"]))
         for r in found
     ]  # fmt: skip
     settings.out.table(("run", "started", "exit", "seconds", "read", "written", "jobs"), rows, right=(2, 3, 4, 5))
     return 0
+
+
+_ENDS = {"killed": "killed before its end", "running": "still at work"}
 
 
 @show.command("show")
@@ -157,12 +160,15 @@ def show_(
         return 0
     head = found["run"]
     report = head["report"]
-    code = "it did not end" if head["exit_code"] is None else f"exit code {head['exit_code']}"
+    code = _ENDS[head["state"]] if head["exit_code"] is None else f"exit code {head['exit_code']}"
     out.line(f"{out.style('head', head['run_id'])}: {when(head['started_at'])}, {code}, jobs {', '.join(head['jobs'])}")
     if report:
         from .summary import summary
 
         summary(out, report, report.get("sentences", []))
+    else:
+        done = ", ".join(f"{count:,} {what}" for what, count in head["figures"].items() if count)
+        out.line(f"It could not say what it did. Until then: {done or 'nothing written'}.")
     out.line()
     for one in found["changes"]:
         out.line(f"{one['entity']}  {one['who']}")

@@ -287,6 +287,9 @@ def _months(value: Any) -> Any:
     return value
 
 
+_MONTHS: dict[str, Any] = {"propertyNames": {"enum": list(MONTHS)}}
+
+
 class Quota(Section):
     """Whose leads make the revenue."""
 
@@ -301,7 +304,7 @@ class Goals(Section):
     deal_size: dict[str, Positive] = Field(default_factory=dict)
     mix: dict[str, Share] = Field(default_factory=dict)
     conversion: dict[str, Rate] = Field(default_factory=dict)
-    season: Annotated[dict[str, Annotated[float, Field(ge=0, allow_inf_nan=False)]], BeforeValidator(_months)] = Field(
+    season: Annotated[dict[str, Weight], BeforeValidator(_months), Field(json_schema_extra=_MONTHS)] = Field(
         default_factory=dict
     )
     quota: Quota = Quota()

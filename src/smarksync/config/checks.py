@@ -12,15 +12,12 @@ from smarksync.model.lifecycle import VALUES as LIFECYCLE
 
 from .agreement import Agreement, Promise
 from .bindings import bind_expressions
-from .jobs import Job
+from .jobs import ACTIVITY_TYPES, REPORTED, SYNCED, Job
 from .problems import Path, Problem, near, suggest
 from .rules import check_rules, check_writers
 from .schema import Config, ConnectionMapping
 
 Schema = Mapping[str, Entity]
-#: Entities that a sync job can keep in agreement; owners match by e-mail by themselves.
-SYNCED = ("lead", "account", "opportunity", "campaign")
-_REPORTED = ("lead", "account", "opportunity", "activity")
 
 
 def build_schema(config: Config) -> tuple[Schema, list[Problem]]:
@@ -121,12 +118,12 @@ def _entities(job: Job, schema: Schema, sides: tuple[str, ...]) -> Iterator[Prob
         )
         return
     for index, entity in enumerate(job.outcomes or ()):
-        if entity not in _REPORTED:
-            yield job.problem(f"`{entity}` has no outcomes.", suggest(entity, _REPORTED), at=("outcomes", index))
-    types = schema["activity"].fields["type"].values
+        if entity not in REPORTED:
+            yield job.problem(f"`{entity}` has no outcomes.", suggest(entity, REPORTED), at=("outcomes", index))
     for index, word in enumerate(job.activities or ()):
-        if word not in types:
-            yield job.problem(f"`{word}` is not a type of activity.", suggest(word, types), at=("activities", index))
+        if word not in ACTIVITY_TYPES:
+            hint = suggest(word, ACTIVITY_TYPES)
+            yield job.problem(f"`{word}` is not a type of activity.", hint, at=("activities", index))
     if job.entity not in schema:
         return  # said above: what it names is no entity
     fields = schema[job.entity].fields

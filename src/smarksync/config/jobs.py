@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, PlainValidator, WithJsonSchema, model_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    GetJsonSchemaHandler,
+    PlainValidator,
+    WithJsonSchema,
+    model_validator,
+)
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
+
+from smarksync.model import ENTITIES
 
 from .expressions import Expression
 from .guards import Guards
@@ -23,6 +34,11 @@ KEYS: dict[JobKind, tuple[str, ...]] = {
     "activities": ("from", "to", "where", "guards"),
     "memberships": ("between", "match", "create", "where", "fields", "deletes", "guards", "adopt"),
 }
+#: Entities that a sync job can keep in agreement; owners match by e-mail by themselves.
+SYNCED = ("lead", "account", "opportunity", "campaign")
+#: Entities that have outcomes.
+REPORTED = ("lead", "account", "opportunity", "activity")
+ACTIVITY_TYPES = ENTITIES["activity"].fields["type"].values
 SIGNALS = ("accepted", "rejected", "working", "sql", "opportunity", "won", "lost", "recycled", "disqualified")
 MERGES = ("newest", "min", "max", "earliest", "latest", "union", "lifecycle", "ask", "most_restrictive")
 
@@ -45,7 +61,11 @@ class FieldRule(Section):
     """How one field is kept in agreement (engine.md, "Rules per field")."""
 
     #: ``both`` or ``from CONNECTION``; :attr:`source` has the connection
-    direction: Annotated[str, BeforeValidator(_direction)] = "both"
+    direction: Annotated[
+        str,
+        BeforeValidator(_direction),
+        WithJsonSchema({"type": "string", "pattern": r"^\s*(both|from\s+\S+)\s*$"}),
+    ] = "both"
     owner: str | None = None
     enforce: Literal["restore", "leave"] = "restore"
     merge: Literal["newest", "min", "max", "earliest", "latest", "union", "lifecycle", "ask", "most_restrictive"] = (
@@ -112,18 +132,32 @@ class ListRule(Section):
         return self
 
 
-Words = Annotated[list[str], Field(min_length=1)]
+Synced = Annotated[str, WithJsonSchema({"type": "string", "enum": list(SYNCED)})]
+Connections = Annotated[
+    list[str],
+    WithJsonSchema({"type": "array", "minItems": 2, "uniqueItems": True, "items": {"type": "string"}}),
+]
+Outcomes = Annotated[
+    list[str],
+    Field(min_length=1),
+    WithJsonSchema({"type": "array", "minItems": 1, "items": {"type": "string", "enum": list(REPORTED)}}),
+]
+Activities = Annotated[
+    list[str],
+    Field(min_length=1),
+    WithJsonSchema({"type": "array", "minItems": 1, "items": {"type": "string", "enum": list(ACTIVITY_TYPES)}}),
+]
 
 
 class Job(Section):
     """One job of exactly one kind; :data:`KEYS` says which keys each kind takes."""
 
-    sync: str | None = None
+    sync: Synced | None = None
     handoff: Literal["lead"] | None = None
-    outcomes: Words | None = None
-    activities: Words | None = None
+    outcomes: Outcomes | None = None
+    activities: Activities | None = None
     memberships: Literal["campaign"] | None = None
-    between: list[str] | None = None
+    between: Connections | None = None
     from_: str | None = Field(default=None, alias="from")
     to: str | None = None
     match: MatchKeys | None = None
@@ -143,11 +177,23 @@ class Job(Section):
     ] = Field(default_factory=dict)
     lists: list[ListRule] = Field(default_factory=list)
 
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        schema = handler(core)
+        real = handler.resolve_ref_schema(schema)  # editors are told of each kind's own keys, as _one_kind tells people
+        sides = {kind: ["between"] if "between" in KEYS[kind] else ["from", "to"] for kind in KINDS}
+        real["oneOf"] = [
+            {"required": [kind, *sides[kind]], "propertyNames": {"enum": [kind, *KEYS[kind]]}} for kind in KINDS
+        ]
+        return schema
+
     @model_validator(mode="before")
     @classmethod
-    def _hand_off_when(cls, data: Any) -> Any:
+    def _usual(cls, data: Any) -> Any:
         if isinstance(data, dict) and "handoff" in data and "when" not in data:
             return {**data, "when": "definitions.mql"}
+        if isinstance(data, dict) and "sync" in data and "fields" not in data:
+            return {**data, "fields": {"*": {}}}  # without any rule it would create people of whom it says nothing
         return data
 
     @model_validator(mode="after")

@@ -10,9 +10,19 @@ from collections.abc import Mapping
 from pathlib import Path as FilePath
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BeforeValidator, Field, GetJsonSchemaHandler, PrivateAttr, SecretStr, model_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    GetJsonSchemaHandler,
+    PrivateAttr,
+    SecretStr,
+    WithJsonSchema,
+    model_validator,
+)
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
+
+from smarksync.model import TYPES
 
 from .agreement import Agreement, Definition, Goals, Lifecycle, Persona, Route, Score
 from .expressions import Expression
@@ -107,7 +117,11 @@ class ConnectionMapping(Section):
 class CustomFieldConfig(Section):
     """A canonical field of the user's own: a type of schema.md, and the words of an enum."""
 
-    type: Annotated[str, Field(min_length=1)]
+    type: Annotated[
+        str,
+        Field(min_length=1),
+        WithJsonSchema({"type": "string", "pattern": rf"^\s*(open\s*enum|{'|'.join(TYPES)})\s*(\(.*\))?\s*$"}),
+    ]
     values: list[str] | None = None
 
 
@@ -120,7 +134,7 @@ class EntityConfig(Section):
 class Defaults(Section):
     """Workspace-wide defaults. ``skew`` None = 2 s or the coarser resolution."""
 
-    country: str | None = None
+    country: Annotated[str, WithJsonSchema({"type": "string", "pattern": "^[A-Z]{2}$"})] | None = None
     activity_window: PlainDuration = Duration(180, "days")
     freshness: PlainDuration = Duration(120, "seconds")
     skew: PlainDuration = Duration(2, "seconds")
@@ -189,6 +203,16 @@ class Config(Section):
     notify: dict[str, Channel] = Field(default_factory=dict)
     logging: Logging = Logging()
     retention: Retention = Retention()
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        schema = handler(core)
+        real = handler.resolve_ref_schema(schema)
+        del real["required"]  # an included file is a part: it needs nothing, and says neither version nor workspace
+        elsewhere = [{"required": ["connections"]}, {"required": ["include"]}]
+        part = {"not": {"anyOf": [{"required": ["version"]}, {"required": ["workspace"]}]}, "minProperties": 1}
+        real["anyOf"] = [{"required": ["version", "workspace"], "anyOf": elsewhere}, part]
+        return schema
 
     _file: FilePath = PrivateAttr(default=FilePath("smarksync.yaml"))
     _files: tuple[FilePath, ...] = PrivateAttr(default=())

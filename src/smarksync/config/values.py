@@ -264,13 +264,19 @@ def parse_identifier(value: Any) -> str:
 
 _DURATION_SCHEMA = {
     "type": "string",
-    "pattern": r"^[0-9]+ *((business|working) +)?[A-Za-z]+$",
+    "pattern": rf"^\s*[0-9]{{1,6}}\s*((business|working)\s+)?({'|'.join(_UNITS)})\s*$",
     "examples": ["5 minutes", "5 business hours"],
 }
 _SHARE_SCHEMA = {
-    "anyOf": [{"type": "number", "minimum": 0, "maximum": 1}, {"type": "string", "pattern": r"^[0-9.]+ *%$"}]
+    "anyOf": [
+        {"type": "number", "minimum": 0, "maximum": 1},
+        {"type": "string", "pattern": r"^\s*(100(\.0+)?|[0-9]{1,2}(\.[0-9]{1,6})?)\s*%\s*$"},
+    ]
 }
 _TEXT = {"type": "string"}
+_DAY = "|".join(DAYS)
+_SPAN = r"[0-2]?[0-9]:[0-5][0-9]\s*-\s*[0-2]?[0-9]:[0-5][0-9]"
+_SPANS = {"type": "string", "pattern": rf"^\s*{_SPAN}(\s*,\s*{_SPAN})*\s*$", "examples": ["09:00-17:00"]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,7 +298,14 @@ OwnerOrField = Annotated[Owner, PlainValidator(parse_owner_or_field), _AS_TEXT, 
 Week = Annotated[
     dict[int, tuple[tuple[int, int], ...]],
     PlainValidator(parse_week),
-    WithJsonSchema({"type": "object", "additionalProperties": {"anyOf": [_TEXT, {"type": "array", "items": _TEXT}]}}),
+    WithJsonSchema(
+        {
+            "type": "object",
+            "minProperties": 1,
+            "propertyNames": {"pattern": rf"^({_DAY})(\s*[-,]\s*({_DAY}))*$"},
+            "additionalProperties": {"anyOf": [_SPANS, {"type": "array", "minItems": 1, "items": _SPANS}]},
+        }
+    ),
 ]
 Day = Annotated[date, PlainValidator(parse_date), WithJsonSchema({"type": "string", "format": "date"})]
 TimeZone = Annotated[str, BeforeValidator(parse_time_zone)]

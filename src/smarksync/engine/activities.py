@@ -16,9 +16,11 @@ from smarksync.ledger.activities import Activity
 from smarksync.ledger.plans import PlanRow
 from smarksync.model import ValueProblem, blank
 from smarksync.model.moments import micros, wire
+from smarksync.plan.job import Person
 from smarksync.plan.rows import Row
 from smarksync.plugin import Can, Receipt, WriteResult
 
+from . import around
 from .context import JobRun, Lane, Run
 from .settle import settle
 
@@ -103,13 +105,11 @@ class Activities:
     def _wanted(self, run: Run, one: Activity, agreed: Mapping[str, Any]) -> bool:
         for name in (self.job.from_, self.job.to):
             test = self.job.where.get(str(name))
-            scope = {
-                "activity": {**one.canonical(), "at": wire(one.at)},
-                "lead": agreed,
-                "account": None,
-                "now": run.now(),
-            }
-            if test is not None and not test.passes(scope):
+            if test is None:
+                continue
+            person = Person(one.eid or 0, "", dict(agreed), [])
+            scope = around.scope_maker(run, self.config, "lead", test)(agreed, person)
+            if not test.passes({**scope, "activity": {**one.canonical(), "at": wire(one.at)}}):
                 return False
         return True
 

@@ -16,7 +16,7 @@ from smarksync.config import Config, Job
 from smarksync.mapping import ObjectMapping, Preset
 from smarksync.model.lead import LEAD
 from smarksync.model.lifecycle import rung
-from smarksync.plan.job import JobRules, Target
+from smarksync.plan.job import JobRules, Person, Target
 from smarksync.plan.reconcile import Rule
 from smarksync.plugin import Can
 
@@ -57,7 +57,7 @@ def handoff(
     for lane in lanes:
         mapped.setdefault(lane.stream.connection, set()).update(lane.mapping.fields)
     synced: Mapping[str, Rule] = {}
-    where: Mapping[str, Callable[[Mapping[str, Any]], Any]] = {}
+    where: Mapping[str, Callable[[Mapping[str, Any], Person | None], Any]] = {}
     if base is not None:
         rules = compile_rules(config, base, mapped, list(lanes), presets, run)
         synced, where = rules.rules, rules.where
@@ -202,7 +202,7 @@ def _target(lanes: Sequence[Lane], to: str, presets: Mapping[str, Preset | None]
     )
     if lane is None:
         return {}
-    return {to: Target(lane.sid, to, lane.mapping, lambda _values: True, lane.spec.subscribes_on_create)}
+    return {to: Target(lane.sid, to, lane.mapping, lambda _values, _person: True, lane.spec.subscribes_on_create)}
 
 
 def _task_lane(facts: Sequence[Lane], to: str, presets: Mapping[str, Preset | None]) -> Lane | None:

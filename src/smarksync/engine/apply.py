@@ -1,30 +1,33 @@
-"""Push: released rows in full batches, a receipt per ref, settled batch by batch."""
+"""Push: released rows in full batches, a receipt per ref, settled batch by batch.
+
+Connections are written side by side, each with as many calls under way as it takes; this thread alone decides what
+goes next and settles what came back. Within a connection nothing overtakes: consent, then one kind of row after the
+other.
+"""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from datetime import timedelta
+from collections import Counter, deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
 from typing import Any
 
 from smarksync.errors import Malformed, SystemFailure, Unknown
-from smarksync.ledger import entities, links, plans
+from smarksync.ledger import entities, plans
 from smarksync.ledger.plans import PlanRow
-from smarksync.model import ValueProblem, blank
-from smarksync.plan.side import codecs_by_vendor
-from smarksync.plugin import Can, Op, Receipt, Record, Write, WriteResult
+from smarksync.plugin import Op, Receipt, Write, WriteResult, Writes
 
-from . import facts, refusals
-from .context import JobRun, Lane, Run, instant
-from .intake import fingerprint
-from .observe import observe
+from . import filled, freshness, refusals
+from .context import BEAT, JobRun, Lane, Run
+from .hands import Hands
 from .raw import echoed
 from .settle import changed_outcome, settle
 
+#: write calls of one connection that are under way at once, where the vendor allows it
 WRITERS = 4
 #: rows that are loaded at once, unless one batch alone is larger: each is a record whole, with what it was and will be
 LOADED = 2_000
+_ORDER = (Op.CREATE, Op.UPDATE, Op.ASSOCIATE, Op.ARCHIVE, Op.DELETE)
 _DONE = {
     "create": "created",
     "update": "updated",
@@ -32,6 +35,8 @@ _DONE = {
     "delete": "deleted",
     "associate": "associated",
 }
+Step = tuple[Lane, Op]
+Answers = tuple[list[Receipt], SystemFailure | None]
 
 
 def push(run: Run, job: JobRun) -> None:
@@ -41,62 +46,146 @@ def push(run: Run, job: JobRun) -> None:
     waves = [[lane for lane in lanes if (lane.sid in job.late) is late] for late in (False, True)]
     for consent in (1, 0):
         for wave in waves:
-            for op in (Op.CREATE, Op.UPDATE, Op.ASSOCIATE, Op.ARCHIVE, Op.DELETE):
-                for lane in wave:
-                    if (consent, str(op), lane.sid) in there and run.connections[lane.stream.connection].failed is None:
-                        _push_lane(run, job, lane, op, consent)
+            steps = [
+                (lane, op)
+                for op in _ORDER
+                for lane in wave
+                if (consent, str(op), lane.sid) in there and isinstance(lane.connector, Writes)
+            ]
+            _carry(run, job, steps, consent)
     _give_up(run, job)
 
 
-def _push_lane(run: Run, job: JobRun, lane: Lane, op: Op, consent: int) -> None:
-    size = max(1, lane.spec.max_batch)
-    writers = 1 if not run.options.threads or lane.spec.writes_serially or size > 1 else WRITERS
-    if not isinstance(lane.connector, _writes()):
-        return
-    last = 0
-    with _Pool(writers) as pool:
-        while run.connections[lane.stream.connection].failed is None:
-            rows = plans.load(
-                run.ledger, "job = ? AND sid = ? AND op = ? AND consent = ? AND status = 'released' AND seq > ?",
-                (job.name, lane.sid, str(op), consent, last), max(size, min(size * writers * 4, LOADED)),
-            )  # fmt: skip
-            if not rows:
-                return
-            last = rows[-1].seq
-            if job.work is not None:
-                rows = job.work.still_wanted(run, job, lane, rows)
-            rows = _still_wanted(run, job, lane, op, rows)
-            batches = _batches(rows, size)
-            _send(run, job, lane, op, batches, pool, writers)
-            counts = job.counts.get(lane.sid, Counter())
-            run.tell("push", lane.name, counts["written"], counts["planned"])
+def _carry(run: Run, job: JobRun, steps: Sequence[Step], consent: int) -> None:
+    """One line a connection; all of them one line where a job makes each row of what was settled before."""
+    lines: dict[str, _Line] = {}
+    for lane, op in steps:
+        name = lane.stream.connection if job.work is None else ""
+        lines.setdefault(name, _Line(run, job, consent)).steps.append((lane, op))
+    with Hands((WRITERS + 1) * len(lines) if run.options.threads else 0) as hands:
+        while under_way := [call for line in lines.values() for call in line.move(hands)]:
+            hands.any_of(under_way, BEAT / 2)
+            run.beat()
 
 
-def _writes() -> type:
-    from smarksync.plugin import Writes
+class _Line:
+    """The steps of one connection, their batches on the way, and new records that are still to be read back."""
 
-    return Writes
+    def __init__(self, run: Run, job: JobRun, consent: int) -> None:
+        self.run, self.job, self.consent = run, job, consent
+        self.steps: list[Step] = []
+        self._writes: dict[Future[Answers], tuple[Lane, Op, list[PlanRow]]] = {}
+        self._reads: dict[Future[Any], Lane] = {}
+        self._next: tuple[Lane, Op, list[PlanRow]] | None = None
+        self._batches: Iterator[tuple[Lane, Op, list[PlanRow]]] | None = None
+        self._silent: dict[int, tuple[Lane, deque[str]]] = {}
 
+    def move(self, hands: Hands) -> list[Future[Any]]:
+        """Takes what came back, sends what may go; the calls that are under way then."""
+        answered = [(*self._writes.pop(call), *call.result()) for call in list(self._writes) if call.done()]
+        for lane, _, _, _, error in answered:
+            if error is not None and not isinstance(error, Unknown):
+                self._fail(lane, error)
+        ahead = hands.aside and self.job.work is None
+        if ahead:  # the next calls are on their way while the last ones are settled
+            self._send(hands)
+        for lane, _, batch, receipts, error in answered:
+            self._settle(lane, batch, receipts, error)
+        for call in [call for call in self._reads if call.done()]:
+            self._learn(self._reads.pop(call), *call.result())
+        if not ahead:
+            self._send(hands)
+        self._read_back(hands)
+        return [*self._writes, *self._reads]
 
-class _Pool:
-    """Runs calls side by side, or at once in this thread when one writer is enough."""
+    def _failed(self, lane: Lane) -> bool:
+        return self.run.connections[lane.stream.connection].failed is not None
 
-    def __init__(self, writers: int) -> None:
-        self._pool = ThreadPoolExecutor(writers) if writers > 1 else None
+    def _fail(self, lane: Lane, error: SystemFailure) -> None:
+        opened = self.run.connections[lane.stream.connection]
+        opened.failed = opened.failed or error
 
-    def submit(self, call: Any, *args: Any) -> Future[Any]:
-        if self._pool is not None:
-            return self._pool.submit(call, *args)
-        future: Future[Any] = Future()
-        future.set_result(call(*args))
-        return future
+    # -- writing ---------------------------------------------------------------------------------
+    def _send(self, hands: Hands) -> None:
+        """Fills the connection: marks each batch as being sent, and sends it. No network inside a transaction."""
+        while (batch := self._peek()) is not None and self._may_go(*batch, hands):
+            self._next = None
+            lane, op, rows = batch
+            if self._failed(lane):
+                continue
+            rows = self._mark(rows)
+            refs = entities.refs(self.run.ledger, {row.eid for row in rows}) if op is Op.CREATE else {}
+            known = freshness.versions(self.run, lane, op, rows)
+            writes = [_write(op, row, refs.get(row.eid), known.get(row.rid or "")) for row in rows]
+            if writes:
+                self._writes[hands.begin(_call, lane, writes)] = (lane, op, rows)
+            del batch, writes
 
-    def __enter__(self) -> _Pool:
-        return self
+    def _peek(self) -> tuple[Lane, Op, list[PlanRow]] | None:
+        if self._batches is None:
+            self._batches = self._load()
+        if self._next is None:
+            self._next = next(self._batches, None)
+        return self._next
 
-    def __exit__(self, *_: object) -> None:
-        if self._pool is not None:
-            self._pool.shutdown(cancel_futures=True)
+    def _load(self) -> Iterator[tuple[Lane, Op, list[PlanRow]]]:
+        """Full batches, step by step, of rows that still hold."""
+        run, job = self.run, self.job
+        for lane, op in self.steps:
+            size, last = max(1, lane.spec.max_batch), 0
+            while not self._failed(lane):
+                rows = plans.load(
+                    run.ledger, "job = ? AND sid = ? AND op = ? AND consent = ? AND status = 'released' AND seq > ?",
+                    (job.name, lane.sid, str(op), self.consent, last), max(size, min(size * WRITERS * 4, LOADED)),
+                )  # fmt: skip
+                if not rows:
+                    break
+                last = rows[-1].seq
+                if job.work is not None:
+                    rows = job.work.still_wanted(run, job, lane, rows)
+                batches = deque(_batches(freshness.still_wanted(run, job, lane, op, rows), size))
+                del rows
+                while batches:
+                    yield lane, op, batches.popleft()
+
+    def _may_go(self, lane: Lane, op: Op, rows: Sequence[PlanRow], hands: Hands) -> bool:
+        """A free hand, nothing of another step before it, no record that is being written already."""
+        if not self._writes:
+            return True
+        if not hands.aside or lane.spec.writes_serially or len(self._writes) >= WRITERS:
+            return False
+        if any((other.sid, kind) != (lane.sid, op) for other, kind, _ in self._writes.values()):
+            return False
+        if op is Op.ASSOCIATE:  # a list takes many people at once
+            return True
+        busy = {row.rid for _, _, batch in self._writes.values() for row in batch if row.rid is not None}
+        return busy.isdisjoint(row.rid for row in rows)
+
+    def _mark(self, rows: list[PlanRow]) -> list[PlanRow]:
+        """What is sent is known as sent before it leaves; rows that were taken back meanwhile stay."""
+        with self.run.ledger.tx():
+            sent = plans.send(self.run.ledger, [row.seq for row in rows], self.run.stamp())
+        return rows if sent is None else [row for row in rows if row.seq in sent]
+
+    # -- what came back --------------------------------------------------------------------------
+    def _settle(self, lane: Lane, batch: list[PlanRow], receipts: list[Receipt], error: SystemFailure | None) -> None:
+        pairs = _receive(self.run, self.job, lane, batch, receipts, error)
+        if ids := filled.silent(lane, pairs):
+            self._silent.setdefault(lane.sid, (lane, deque()))[1].extend(ids)
+        counts = self.job.counts.get(lane.sid, Counter())
+        self.run.tell("push", lane.name, counts["written"], counts["planned"])
+
+    def _read_back(self, hands: Hands) -> None:
+        """Asks what the system filled into new records: in full calls, the rest when nothing else is on its way."""
+        for lane, ids in self._silent.values():
+            while ids and not self._failed(lane) and (len(ids) >= filled.AT_ONCE or not self._writes):
+                part = [ids.popleft() for _ in range(min(len(ids), filled.AT_ONCE))]
+                self._reads[hands.begin(filled.ask, lane, part)] = lane
+
+    def _learn(self, lane: Lane, records: list[Any], error: SystemFailure | None) -> None:
+        if error is not None:
+            self._fail(lane, error)
+        filled.learn(self.run, lane, records)
 
 
 def _batches(rows: Sequence[PlanRow], size: int) -> list[list[PlanRow]]:
@@ -115,30 +204,6 @@ def _batches(rows: Sequence[PlanRow], size: int) -> list[list[PlanRow]]:
     return [*batches, batch] if batch else batches
 
 
-def _send(run: Run, job: JobRun, lane: Lane, op: Op, batches: list[list[PlanRow]], pool: _Pool, at_once: int) -> None:
-    """Marks each batch as being sent, sends it, and settles what came back. No network inside a transaction.
-
-    As many batches as are sent side by side are settled together: a death forgets no answer but theirs.
-    """
-    for start in range(0, len(batches), at_once):
-        group = batches[start : start + at_once]
-        if run.connections[lane.stream.connection].failed is not None:
-            return
-        refs = entities.refs(run.ledger, {r.eid for b in group for r in b}) if op is Op.CREATE else {}
-        with run.ledger.tx():
-            plans.send(run.ledger, [row.seq for batch in group for row in batch], run.stamp())
-        known = _versions(run, lane, op, [row for batch in group for row in batch])
-        futures = []
-        for batch in group:
-            writes = [_write(op, row, refs.get(row.eid), known.get(row.rid or "")) for row in batch]
-            futures.append((batch, pool.submit(_call, lane, writes)))
-            if run.connections[lane.stream.connection].failed is not None:
-                break
-        for batch, future in futures:
-            receipts, error = future.result()
-            _receive(run, job, lane, batch, receipts, error)
-
-
 def _write(op: Op, row: PlanRow, ref: str | None, version: str | None) -> Write:
     if op is not Op.CREATE:
         return Write(str(row.seq), op, row.after, row.rid, None, version)
@@ -147,17 +212,7 @@ def _write(op: Op, row: PlanRow, ref: str | None, version: str | None) -> Write:
     return Write(str(row.seq), op, row.after, None, key, version)
 
 
-def _versions(run: Run, lane: Lane, op: Op, rows: Iterable[PlanRow]) -> dict[str, str | None]:
-    """{record: the version that the decision rests on}, for systems that refuse to write over any other.
-
-    An opt-out goes out whatever the record looks like by now.
-    """
-    if op is Op.CREATE or Can.CONDITIONAL not in lane.spec.can:
-        return {}
-    return links.versions(run.ledger, lane.sid, [row.rid for row in rows if row.rid and not row.consent])
-
-
-def _call(lane: Lane, writes: Sequence[Write]) -> tuple[list[Receipt], SystemFailure | None]:
+def _call(lane: Lane, writes: Sequence[Write]) -> Answers:
     """One write call; what was answered before a failure counts."""
     receipts: list[Receipt] = []
     try:
@@ -172,7 +227,8 @@ def _call(lane: Lane, writes: Sequence[Write]) -> tuple[list[Receipt], SystemFai
 
 def _receive(
     run: Run, job: JobRun, lane: Lane, batch: list[PlanRow], receipts: list[Receipt], error: SystemFailure | None
-) -> None:
+) -> list[tuple[PlanRow, Receipt]]:
+    """Each row of the batch with its receipt, settled or given its fate; a row without one gets one made for it."""
     by_ref = {row.seq: row for row in batch}
     answered: dict[int, Receipt] = {}
     for receipt in receipts:
@@ -193,11 +249,12 @@ def _receive(
             )  # fmt: skip
     if error is not None and not isinstance(error, Unknown):
         run.connections[lane.stream.connection].failed = error
-    with run.ledger.tx():
-        take_receipts(run, job, lane, [(by_ref[seq], receipt) for seq, receipt in answered.items()])
     pairs = [(by_ref[seq], receipt) for seq, receipt in answered.items()]
+    with run.ledger.tx():
+        take_receipts(run, job, lane, pairs)
     refusals.look_up_duplicates(run, job, lane, pairs)
     refusals.look_again(run, job, lane, pairs)
+    return pairs
 
 
 def take_receipts(run: Run, job: JobRun, lane: Lane, pairs: Sequence[tuple[PlanRow, Receipt]]) -> None:
@@ -216,73 +273,6 @@ def take_receipts(run: Run, job: JobRun, lane: Lane, pairs: Sequence[tuple[PlanR
         settle(run, done)
 
 
-def _still_wanted(run: Run, job: JobRun, lane: Lane, op: Op, rows: list[PlanRow]) -> list[PlanRow]:
-    """Before a write: links that appeared meanwhile, look-ups before creates, re-reads of what was seen too long ago."""
-    if op is Op.CREATE:
-        return refusals.before_creates(run, job, lane, rows)
-    if facts.are(lane) or op is Op.ASSOCIATE:
-        return rows
-    if Can.FETCH not in lane.spec.can:
-        return rows
-    if Can.CONDITIONAL in lane.spec.can:  # the system itself refuses to write over what we have not seen
-        known = _versions(run, lane, op, rows)
-        loose = [row for row in rows if known.get(row.rid or "") is None]
-        old = _seen_too_long_ago(run, lane, loose) if loose else set()
-    else:
-        old = _seen_too_long_ago(run, lane, rows)
-    return reread(run, job, lane, rows, old) if old else rows
-
-
-def _seen_too_long_ago(run: Run, lane: Lane, rows: Iterable[PlanRow]) -> set[str]:
-    limit = instant(run.now() - timedelta(seconds=run.freshness))
-    if lane.moment >= limit:
-        return set()  # the pull of this run saw them all
-    return links.seen_before(run.ledger, lane.sid, [row.rid for row in rows if row.rid], limit)
-
-
-def reread(run: Run, job: JobRun, lane: Lane, rows: list[PlanRow], old: set[str]) -> list[PlanRow]:
-    """Reads targets again by id; one that changed where we would write goes back to be decided anew."""
-    ids = sorted(old)
-    found: dict[str, Record] = {}
-    step = max(100, lane.spec.max_batch)  # full calls where a vendor takes more at once
-    for start in range(0, len(ids), step):
-        part = ids[start : start + step]
-        try:
-            found.update((record.id, record) for record in lane.fetch(part))
-        except SystemFailure as error:
-            error.connection = lane.stream.connection
-            run.connections[lane.stream.connection].failed = error
-            return []
-    kept, stale = [], []
-    for row in rows:
-        if row.rid in old and row.rid is not None:
-            record = found.get(row.rid)
-            before = row.body.get("before", {})
-            if record is None or any(
-                v in record.fields and not same_raw(lane, v, record.fields[v], b) for v, b in before.items()
-            ):
-                stale.append(row)
-                continue
-        kept.append(row)
-    version = lane.mapping.version.encode()[:64]
-    with run.ledger.tx():
-        observe(run, lane, [(r, fingerprint(r.fields, version)) for r in found.values()], own=True)
-        for row in stale:
-            refusals.stale(run, job, lane, row, "it changed since it was planned")
-    return kept
-
-
-def same_raw(lane: Lane, vendor: str, shown: Any, before: Any) -> bool:
-    """Whether two vendor values of one field are one: the same, both empty, or the same in canonical terms."""
-    if shown == before or (blank(shown) and blank(before)):
-        return True
-    codec = codecs_by_vendor(lane.mapping).get(vendor)
-    try:
-        return codec is not None and bool(codec.inward(shown) == codec.inward(before))
-    except ValueProblem:
-        return False
-
-
 def _give_up(run: Run, job: JobRun) -> None:
     """Rows to systems that failed meanwhile go back to be planned by the next run."""
     rows = plans.load(run.ledger, "job = ? AND status = 'released'", (job.name,))
@@ -293,4 +283,4 @@ def _give_up(run: Run, job: JobRun) -> None:
             refusals.defer(run, job, row, "the system could not be reached")
 
 
-__all__ = ["push", "reread", "take_receipts"]
+__all__ = ["push", "take_receipts"]

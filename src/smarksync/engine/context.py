@@ -57,7 +57,9 @@ class Lane:
     primary_rank: int = 0  # place among the streams of one entity on this connection, best first
     resolution: float = 0.0  # seconds
     failed: Exception | None = None
+    adopts: frozenset[str] = frozenset()  # fields whose place is new to us: what they show is adopted, and no edit
     pulled_whole: bool = False  # read from the first row in this run
+    told_complete: bool = False  # the connector says itself which campaigns' members it has shown
     until: str = ""  # how far it is read, in the server's clock
     moment: str = ""  # the same moment in ours
     ahead: timedelta = timedelta(0)  # the server's clock against ours
@@ -107,6 +109,15 @@ class Opened:
     session: Any
     failed: Exception | None = None
     reserve: int = 0  # calls of its daily budget that are kept for hand-offs
+    kept: Exception | None = None  # what ordinary jobs were refused for their sake
+
+    def spend(self, reserve: bool) -> None:
+        """From now on calls are made for a hand-off (or an opt-out), which may use the reserve, or for others."""
+        counts = getattr(self.session, "counts", None)
+        if counts is not None:
+            counts.reserve, counts.may_use_reserve = self.reserve, reserve
+        if reserve and getattr(self.failed, "kept", False):
+            self.kept, self.failed = self.failed, None
 
 
 @dataclass(slots=True)
@@ -177,6 +188,15 @@ class Review(Protocol):
 
 
 @dataclass(slots=True)
+class Recovered:
+    """What was found of runs that did not end: their ids, records read and not planned, and the fate of writes."""
+
+    runs: list[str] = field(default_factory=list)
+    records: int = 0
+    fates: Counter[str] = field(default_factory=Counter)  # arrived, again, anew
+
+
+@dataclass(slots=True)
 class Run:
     """Everything of one run."""
 
@@ -190,6 +210,7 @@ class Run:
     mappings: dict[int, CompiledMapping] = field(default_factory=dict)  # of every stream, opened or not
     connection_of: dict[int, str] = field(default_factory=dict)  # by sid, of every stream ever used
     jobs: list[JobRun] = field(default_factory=list)
+    named: dict[str, frozenset[str]] = field(default_factory=dict)  # every job of the config: its connections
     observed: list[JobRun] = field(default_factory=list)  # entities that are read and never written
     owners: Owners = field(init=False)  # colleagues, by the ids of each system
     refused: dict[str, ConfigError] = field(
@@ -207,6 +228,7 @@ class Run:
         default_factory=dict
     )  # rows that merges and conversions name and no page has brought
     notes: list[str] = field(default_factory=list)
+    recovered: Recovered = field(default_factory=Recovered)  # what a run that did not end had left
     progress: Callable[[str, str, int, int | None], None] | None = None  # stage, lane, done, total
     log: Any = None
     review: Review | None = None  # `apply`: only rows that a person has seen are released

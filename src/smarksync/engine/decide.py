@@ -9,6 +9,7 @@ from typing import Any
 
 from smarksync.ledger import audit, conflicts, consent, entities, links, plans, quarantine, states
 from smarksync.plan.build import build
+from smarksync.plan.consent import unreadable
 from smarksync.plan.edited import edited
 from smarksync.plan.first import first
 from smarksync.plan.job import Person
@@ -45,14 +46,15 @@ def plan_job(run: Run, job: JobRun, *, consent_only: bool = False) -> int:
 
 
 def candidates(run: Run, job: JobRun, top: int) -> Iterator[list[int]]:
-    """Entities by id: those that changed or are due — or all, when the rules themselves changed."""
+    """Entities by id: those that changed or are due — or all, when the rules themselves changed, or time may tell more."""
     ledger = run.ledger
     if run.options.only is not None and not job.facts:
         eids = only.chosen(run, job.rules.entity)
         if eids:
             yield eids
         return
-    everything = states.rules_of(ledger, job.name) != job.rules_hash
+    daily = job.rules.restless and states.swept(ledger, job.name) != run.stamp()[:10]
+    everything = daily or states.rules_of(ledger, job.name) != job.rules_hash
     if not everything:
         states.gather(ledger, job.name, states.mark(ledger, job.name), top, job.rules.entity)
     last = 0
@@ -63,9 +65,11 @@ def candidates(run: Run, job: JobRun, top: int) -> Iterator[list[int]]:
         else:
             eids = states.gathered(ledger, last, CHUNK)
         if not eids:
-            return
+            break
         last = eids[-1]
         yield eids
+    if daily:
+        states.set_swept(ledger, job.name, run.stamp()[:10])
 
 
 def _plan_chunk(
@@ -137,6 +141,11 @@ def _decided(
         if job.facts:
             outcome.problems, outcome.questions = [], []  # nobody is asked about what is only read
         removals.add(run, job, person, outcome)
+        if concerned and (unread := unreadable(person.sides, person.agreed)):
+            outcome.problems += unread
+            outcome.rows = [
+                row for row in outcome.rows if row.op != "create"
+            ]  # who may be mailed there is not known yet
         if outcome.questions or person.eid in asked:
             _questions(run, job, person, outcome, asked.get(person.eid, set()))
         if consent_rows:

@@ -19,12 +19,11 @@ from smarksync.plan.job import Person
 from smarksync.plan.rows import Outcome, Row
 from smarksync.plan.side import Side
 
-from . import explain_case, queues, refs, standing, timeline
+from . import around, explain_case, queues, refs, standing, timeline
 from .consents import as_claim
 from .context import JobRun, Run
 from .lookup import load_people, side_of
 from .offline import Desk
-from .rules import scope_of
 
 EVIDENCE = ("a bare flag", "a flag with its time and actor", "the person's own act", "double opt-in")
 _LINKS = {
@@ -204,7 +203,9 @@ def _of_connection(
         test = written.where.get(connection)
         name = f"{connection}:{side.stream}:{side.rid}"
         if test is not None:
-            scope = scope_of(job.rules.entity, own_values(side, person.agreed), run.now())
+            scope = around.scope_maker(run, desk.config, job.rules.entity, test)(
+                own_values(side, person.agreed), person
+            )
             if test.evaluate(scope) is not True:
                 return [say(f"{name} takes no part: `where` does not pass", test.explain(scope).lines())]
         return [say(f"{name} takes part")]
@@ -237,7 +238,8 @@ def _no_record(
     target = job.rules.targets.get(connection)
     if target is None:
         return say(f"{none}; {connection} was never read, so nothing more is known")
-    scope = scope_of(job.rules.entity, person.agreed | _decided(outcome), run.now())
+    values = person.agreed | _decided(outcome)
+    scope = around.scope_maker(run, desk.config, job.rules.entity, policy)(values, person)
     if policy.evaluate(scope) is not True:
         return say(f"{none}, and none is created: `create` does not pass", policy.explain(scope).lines())
     problems = [p.message for p in outcome.problems if p.sid == target.sid]

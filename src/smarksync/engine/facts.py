@@ -55,7 +55,8 @@ def store(run: Run, lane: Lane, records: Sequence[Record]) -> None:
         news = {row.eid for row in rows if row.eid is not None} if fresh else set()
         states.changed(run.ledger, ((eid, None, None, run.run_id) for eid in sorted(news)))
     else:
-        memberships.put(run.ledger, [_membership(run, lane, record, first or None, whom) for record in records])
+        shown = [_membership(run, lane, record, first or None, whom) for record in records]
+        memberships.put(run.ledger, shown, events=lane.spec.events)
 
 
 def _whom(run: Run, lane: Lane, records: Sequence[Record]) -> dict[str, int]:
@@ -145,15 +146,26 @@ def notice(run: Run, lane: Lane) -> None:
             streams.save_gone_cursor(run.ledger, lane.sid, cursor)
 
 
+#: members that a read did not show
+_NOT_SHOWN = (
+    "SELECT m.rid FROM memberships m WHERE m.sid = ? AND m.status <> 'removed' "
+    "AND NOT EXISTS (SELECT 1 FROM scan s WHERE s.sid = m.sid AND s.rid = m.rid)"
+)
+
+
+def leave(run: Run, lane: Lane, campaigns: Sequence[str]) -> None:
+    """All members of some campaigns were shown: whoever was not among them has left (within T1's transaction)."""
+    lane.told_complete = True
+    sql = f"{_NOT_SHOWN} AND json_extract(CAST(m.body AS TEXT), '$.campaign') IN (SELECT value FROM json_each(?))"
+    gone = [rid for (rid,) in run.ledger.rows(sql, (lane.sid, dumps(list(campaigns)).decode()))]
+    memberships.remove(run.ledger, lane.sid, gone, micros(run.now()))
+
+
 def finish(run: Run, lane: Lane, whole: bool) -> None:
     """A complete reading of memberships shows who was taken out; an activity that is gone has happened all the same."""
     with run.ledger.tx():
-        if whole and lane.stream.entity == "membership":
-            sql = (
-                "SELECT m.rid FROM memberships m WHERE m.sid = ? AND m.status <> 'removed' "
-                "AND NOT EXISTS (SELECT 1 FROM scan s WHERE s.sid = m.sid AND s.rid = m.rid)"
-            )
-            gone = [rid for (rid,) in run.ledger.rows(sql, (lane.sid,))]
+        if whole and lane.stream.entity == "membership" and not lane.told_complete and not lane.spec.events:
+            gone = [rid for (rid,) in run.ledger.rows(_NOT_SHOWN, (lane.sid,))]
             memberships.remove(run.ledger, lane.sid, gone, micros(run.now()))
         streams.finish_read(
             run.ledger, lane.sid, mapping=lane.mapping.version, observed_at=lane.until, whole=whole, shown=None

@@ -15,6 +15,7 @@ from smarksync.ledger import activities, cases, plans, quarantine, states
 from smarksync.ledger.cases import Case, Move
 from smarksync.model import Moves
 from smarksync.model.moments import micros
+from smarksync.plan.build import AS_IT_IS
 from smarksync.plan.job import Person
 from smarksync.plan.rows import Outcome, Row
 
@@ -170,7 +171,7 @@ class Handoff:
                 (
                     str(self.job.to),
                     "lifecycle",
-                    f"left as it is: no move from {one.person.agreed.get('lifecycle')} to {word}",
+                    f"{AS_IT_IS}: no move from {one.person.agreed.get('lifecycle')} to {word}",
                 )
             ] += 1
             self.passages.note(one, {"lifecycle": word, "refused": True}, "the lifecycle has no such move")

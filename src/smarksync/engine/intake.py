@@ -19,7 +19,9 @@ import orjson
 from smarksync.errors import Malformed, SystemFailure
 from smarksync.ledger import inbox, links, streams
 from smarksync.ledger.inbox import Waiting
+from smarksync.plan.consent import CONSENT_FIELDS
 from smarksync.plan.guard import emptied
+from smarksync.plan.side import PER_SIDE
 from smarksync.plugin import Can, Page, Record, TellsTime
 
 from . import facts, raw
@@ -59,6 +61,10 @@ def pull(run: Run) -> None:
             continue
         lane.ahead = offsets[lane.stream.connection]
         lane.until, lane.moment = instant(until + lane.ahead), instant(until)
+        # another mapping sees other rows: everything is read again, and unchanged rows stop early
+        again = lane.stream.mapping != lane.mapping.version
+        lane.pulled_whole = again or lane.stream.cursor is None or lane.spec.full_scan
+        lane.adopts = _newly_mapped(run, lane)
         work.setdefault(lane.stream.connection, []).append(lane)
     if not run.options.threads:
         for lanes in work.values():
@@ -80,11 +86,27 @@ def _offset(run: Run, opened: Any) -> timedelta:
         return timedelta(0)
 
 
+def _newly_mapped(run: Run, lane: Lane) -> frozenset[str]:
+    """Fields that the stream carries since its last complete reading, or carries in another place than before.
+
+    What it shows there was never settled, and so is no edit: it is adopted. Consent has its own rules.
+    """
+    before = streams.places(run.ledger, lane.sid)
+    if before is None or facts.are(lane):
+        return frozenset()
+    return frozenset(name for name, vendor in _places(lane).items() if before.get(name) != vendor)
+
+
+def _places(lane: Lane) -> dict[str, str]:
+    """{canonical field: where the vendor keeps it}."""
+    own = {name: codec.vendor for name, codec in lane.mapping.fields.items() if codec.read}
+    return {name: vendor for name, vendor in own.items() if name not in (*PER_SIDE, *CONSENT_FIELDS, "full_name")}
+
+
 def _pages(run: Run, lane: Lane) -> Iterator[Page]:
-    cursor = lane.stream.cursor
-    if lane.stream.mapping != lane.mapping.version:
-        cursor = None  # another mapping sees other rows: everything is read again, and unchanged rows stop early
-    lane.pulled_whole = cursor is None or lane.spec.full_scan
+    needed = any(job.kind == "handoff" and (lane in job.lanes or lane in job.observes) for job in run.jobs)
+    run.connections[lane.stream.connection].spend(reserve=needed)
+    cursor = lane.stream.cursor if lane.stream.mapping == lane.mapping.version else None
     return lane.connector.read(
         lane.stream.object, cursor=cursor, until=datetime.fromisoformat(lane.until), fields=lane.mapping.vendor_fields
     )
@@ -159,7 +181,7 @@ class _Absorber:
         self.version = lane.mapping.version.encode()[:64]
         self.facts = facts.are(lane)
         self.seen = 0
-        if lane.pulled_whole or lane.spec.full_scan:
+        if lane.pulled_whole or lane.spec.full_scan or lane.stream.entity == "membership":
             run.ledger.run(
                 "CREATE TEMP TABLE IF NOT EXISTS scan (sid INTEGER, rid TEXT, PRIMARY KEY (sid, rid)) WITHOUT ROWID"
             )
@@ -188,6 +210,8 @@ class _Absorber:
                 self._store_facts(records)
             elif records:
                 self._store(records)
+            if page.complete:
+                facts.leave(self.run, lane, page.complete)
             streams.save_cursor(ledger, lane.sid, page.cursor, lane.mapping.version)
         self.seen += len(records)
         self.run.tell("pull", lane.name, lane.read, page.total)
@@ -209,9 +233,12 @@ class _Absorber:
             streams.finish_read(
                 ledger, lane.sid, mapping=lane.mapping.version, observed_at=lane.until, whole=whole, shown=shown
             )
+            if streams.places(ledger, lane.sid) != _places(lane):
+                streams.save_places(ledger, lane.sid, _places(lane))
+        lane.adopts = frozenset()
 
     def _store_facts(self, records: Sequence[Record]) -> None:
-        if self.lane.pulled_whole:
+        if self.lane.pulled_whole or self.lane.stream.entity == "membership":
             self.run.ledger.many("INSERT OR IGNORE INTO scan VALUES (?, ?)", ((self.lane.sid, r.id) for r in records))
         facts.store(self.run, self.lane, records)
 

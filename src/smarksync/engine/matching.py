@@ -69,7 +69,7 @@ def _match_chunk(run: Run, rows: list[Waiting], pending: list[tuple[Link, int]])
             continue
         fields = row.fields
         values = canonical(lane, fields, needed[row.sid])
-        if filters[row.sid] and not any(test(values) is True for test in filters[row.sid]):
+        if filters[row.sid] and not any(test(values, None) is True for test in filters[row.sid]):
             _filter(run, lane, row, known)
             continue
         bodies[place] = Arrived(row, fields, known is not None)

@@ -18,12 +18,28 @@ from smarksync.plugin import Can, Receipt
 
 from .context import Lane, Run
 
+MEMBER = "member"
+
 
 def lanes_of(run: Run, connection: str) -> tuple[Lane | None, list[Lane]]:
     """The stream of memberships of a connection, and those of its campaigns that take members as associations."""
     mine = [lane for lane in run.lanes.values() if lane.stream.connection == connection]
     rows = next((one for one in mine if one.stream.entity == "membership" and Can.CREATE in one.spec.can), None)
     return rows, [one for one in mine if one.stream.entity == "campaign" and Can.ASSOCIATE in one.spec.can]
+
+
+def shown_by(run: Run, connection: str) -> Lane | None:
+    """The stream that shows members whom an association puts into a campaign; its rows are named CAMPAIGN:PERSON."""
+    mine = (lane for lane in run.lanes.values() if lane.stream.connection == connection)
+    return next((one for one in mine if one.stream.entity == "membership" and Can.CREATE not in one.spec.can), None)
+
+
+def known_as(run: Run, connection: str, campaign: int, status: str) -> str:
+    """A status as the campaign can show it there: a list knows members, and nothing about them."""
+    place = _place(run.ledger, connection, campaign)
+    lane = run.lanes.get(place[0]) if place is not None else None
+    known = lane.spec.statuses if lane is not None else ()
+    return status if status == REMOVED or not known or status in known else MEMBER
 
 
 def named(run: Run, connection: str, name: str) -> tuple[Lane, str, int] | None:
@@ -54,7 +70,10 @@ def row(
         return _own_row(lane, campaign, person, status, why, known, member)
     listed = next((one for one in lists if one.sid == place[0]), None)
     if listed is not None:
-        member["rid"] = f"{place[1]}:{record}"
+        status = member["status"] = known_as(run, connection, campaign[0], status)
+        shown = shown_by(run, connection)
+        member["rid"] = f"{listed.stream.object}:{place[1]}:{record}"
+        member["sid"] = listed.sid if shown is None else shown.sid
         after = {"lead": record, "status": status}
         return Row("associate", listed.sid, place[1], after, reason=why, task={"key": member["rid"], "member": member})
     return None
@@ -99,7 +118,12 @@ def _place(ledger: Ledger, connection: str, campaign: int) -> tuple[int, str] | 
 def settled(run: Run, row: PlanRow, receipt: Receipt) -> Membership:
     """What a side now shows, as the ledger keeps it."""
     told = row.body["task"]["member"]
-    rid = told.get("rid") or (receipt.id if row.op == "create" else row.rid)
+    if "sid" in told:  # an association: its members are shown by a stream of their own, if at all
+        where = {"campaign": told["rid"].rsplit(":", 1)[0]}
+        return Membership(
+            0, told["sid"], told["rid"], told["campaign"], row.eid, None, told["of_rid"], told["status"], told["at"], where
+        )  # fmt: skip
+    rid = receipt.id if row.op == "create" else row.rid
     campaign = run.lanes[row.sid].mapping.fields.get("campaign")
     body: dict[str, Any] = {}
     if campaign is not None and row.after.get(campaign.vendor):
@@ -107,6 +131,15 @@ def settled(run: Run, row: PlanRow, receipt: Receipt) -> Membership:
     return Membership(
         0, row.sid, str(rid), told["campaign"], row.eid, None, told["of_rid"], told["status"], told["at"], body
     )
+
+
+def is_there(run: Run, connection: str, record: str | None) -> bool:
+    """Whether a person is still there under that record."""
+    sql = (
+        "SELECT 1 FROM streams s CROSS JOIN links l WHERE s.connection = ? AND s.entity = 'lead' AND l.sid = s.sid "
+        "AND l.rid = ? AND l.state = 'live'"
+    )
+    return run.ledger.one(sql, (connection, record)) is not None
 
 
 def moment(run: Run) -> int:

@@ -6,17 +6,19 @@ people may be put into a campaign; ``deletes: {SIDE: ignore}`` keeps removals fr
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import Any
 
 from smarksync.config import Config, Job
 from smarksync.ledger import entities, memberships, plans, states
 from smarksync.ledger.memberships import REMOVED, Membership
+from smarksync.plan.build import AS_IT_IS
+from smarksync.plan.job import Person
 from smarksync.plan.rows import Row
 from smarksync.plugin import Receipt, WriteResult
 
-from . import members
+from . import around, members
 from .context import JobRun, Lane, Run
 from .settle import settle
 
@@ -81,19 +83,22 @@ class Memberships:
                     yield list(group)
 
     def _pair(self, run: Run, job: JobRun, group: list[Membership]) -> list[tuple[int, Row]]:
-        word = max(group, key=lambda one: (one.at or 0, one.status != REMOVED, -one.mid))
+        sides = [one for side in self.sides if (one := self._shown(run, side, group)) is not None]
+        if not sides:
+            return []
+        word = max(sides, key=lambda one: (one.at or 0, one.status != REMOVED, -one.mid))
+        word = self._in_full(run, word, sides)
         assert word.eid is not None and word.campaign is not None
         names = entities.load(run.ledger, [word.eid, word.campaign])
         if len(names) < 2:
             return []
         out: list[tuple[int, Row]] = []
         for side in self.sides:
-            mine = [one for one in group if run.connection_of.get(one.sid) == side]
-            known = max(mine, key=lambda one: one.at or 0, default=None)
-            if known is not None and known.status == word.status:
+            known = next((one for one in sides if run.connection_of.get(one.sid) == side), None)
+            if known is not None and known.status == members.known_as(run, side, word.campaign, word.status):
                 continue
             if not self._may(run, side, known, word, names[word.eid][2]):
-                job.left[(side, "membership", f"left as it is: {word.status} is not passed on there")] += 1
+                job.left[(side, "membership", f"{AS_IT_IS}: {word.status} is not passed on there")] += 1
                 continue
             row = members.row(
                 run, side, (word.campaign, names[word.campaign][0]), (word.eid, names[word.eid][0]), word.status, word.at or members.moment(run),
@@ -103,14 +108,38 @@ class Memberships:
                 out.append((word.eid, row))
         return out
 
+    @staticmethod
+    def _shown(run: Run, side: str, group: Sequence[Membership]) -> Membership | None:
+        """What a side shows of a person. Of several records (two that were merged) one that is in counts; who is not
+        there any more was not taken out of anything."""
+        mine = [one for one in group if run.connection_of.get(one.sid) == side]
+        there = [one for one in mine if one.status != REMOVED]
+        if not there and not any(members.is_there(run, side, one.of_rid) for one in mine):
+            return None
+        return max(there or mine, key=lambda one: one.at or 0)
+
+    @staticmethod
+    def _in_full(run: Run, word: Membership, sides: Sequence[Membership]) -> Membership:
+        """A list that says "member" agrees with whatever another side says more exactly."""
+        side = run.connection_of.get(word.sid)
+        said = [
+            one
+            for one in sides
+            if word.status == members.MEMBER and one.status not in (REMOVED, members.MEMBER)
+            and members.known_as(run, str(side), word.campaign or 0, one.status) == members.MEMBER
+        ]  # fmt: skip
+        return max(said, key=lambda one: one.at or 0) if said else word
+
     def _may(self, run: Run, side: str, known: Membership | None, word: Membership, lead: Any) -> bool:
         if word.status == REMOVED:
             return self.job.deletes.get(side) != "ignore"
         if known is not None and known.status != REMOVED:
             return True
         create = self.job.creates(side)
-        scope = {"lead": lead, "account": None, "activities": (), "definitions": {}, "persona": None, "now": run.now()}
-        return create is not None and create.passes(scope)
+        if create is None or create.always or create.never:
+            return create is not None and create.always
+        scope = around.scope_maker(run, self.config, "lead", create)
+        return create.passes(scope(lead, Person(word.eid or 0, "", lead, [])))
 
     def _store(self, run: Run, job: JobRun, rows: list[tuple[int, Row]]) -> None:
         with run.ledger.tx():

@@ -11,7 +11,7 @@ from smarksync.ledger.links import LIVE
 from smarksync.model import ABSENT, ValueProblem
 from smarksync.plan.job import LEFT
 from smarksync.plan.match import ADDRESS, keys_of, parts_of
-from smarksync.plan.side import Side, codecs_by_vendor, same_stored, wire_of
+from smarksync.plan.side import Side, codecs_by_vendor, names_by_vendor, same_stored, wire_of
 from smarksync.plugin import OWN_USER, Record
 
 from .context import Lane, Run, instant
@@ -48,7 +48,7 @@ def observe(
         values: dict[str, Any] = loads(told_of)
         values["external_id"] = ref
         changed_at = lane.ours(record.changed_at)
-        if link.memo is None and link.state == LIVE and known == entities.LIVE:
+        if link.memo is None and link.state == LIVE and known == entities.LIVE and not lane.adopts:
             differs = differences(record.fields, values)
             if keyed.isdisjoint(differs) and stamp_lacking(lane.mapping, record.fields, ref) is None:  # most by far
                 if differs:
@@ -164,6 +164,8 @@ def look(side: Side, record: Record, agreed: Mapping[str, Any], lane: Lane, afte
     if not memo:  # the common case: settled, and edited now
         if differs:
             memo.update(_edited(record, lane, differs, after, side.own_at))
+            if lane.adopts:
+                _adopt(side, lane, differs)
         return
     old_seen = dict(memo.get("s") or {})
     seen = {v: raw for v, raw in old_seen.items() if v not in record.fields}
@@ -185,6 +187,17 @@ def look(side: Side, record: Record, agreed: Mapping[str, Any], lane: Lane, afte
             evidence[vendor] = _from_history(record, vendor, lane) or known
     side._put("e", {v: e for v, e in evidence.items() if v in seen})
     side._put("s", seen)
+    if lane.adopts:
+        _adopt(side, lane, differs)
+
+
+def _adopt(side: Side, lane: Lane, differs: Iterable[str]) -> None:
+    """Fields that the mapping has just begun to read there have no base on this side."""
+    by_vendor = names_by_vendor(lane.mapping)
+    names = {name for vendor in differs for name in by_vendor.get(vendor, ()) if name in lane.adopts}
+    if names and not side.memo.get("n"):
+        side._put("b", {name: value for name, value in (side.memo.get("b") or {}).items() if name not in names})
+        side._put("a", sorted({*(side.memo.get("a") or ()), *names}))
 
 
 def _evidence(record: Record, lane: Lane, lower: str | None, own_at: str | None) -> list[Any]:

@@ -25,7 +25,7 @@ from smarksync.plan.job import JobRules
 from smarksync.plan.match import OWNER
 from smarksync.plan.reconcile import Rule
 
-from . import decide, owners
+from . import around, decide, owners
 from .context import JobRun, Lane, Run
 from .lookup import unite
 
@@ -47,7 +47,11 @@ def wanted(config: Config, written: Mapping[str, Mapping[str, ObjectMapping]], j
     if job.kind != "sync":
         return [one for entity in AGREED if (one := _for_agreement(config, written, job, entity)) is not None]
     places = tuple(name for name in job.connections if names_owners(config, written.get(name, {}), job.entity))
-    return [Wanted(owners.KIND, places)] if len(places) > 1 else []
+    found = [Wanted(owners.KIND, places)] if len(places) > 1 else []
+    for entity in sorted({"account", "lead"} & around.of_job(config, job) - {job.entity}):
+        one = _for_agreement(config, written, job, entity)
+        found += [one] if one is not None else []
+    return found
 
 
 def _for_agreement(
@@ -98,7 +102,9 @@ def job_of(config: Config, entity: str, lanes: list[Lane], own: list[Any] | None
         if name in fields and field.group == "ordinary" and (field.ref is None or entity != owners.KIND)
     }
     connections = tuple(dict.fromkeys(lane.stream.connection for lane in lanes))
-    match = list(MATCH.get(entity) or own or [key[0] if len(key) == 1 else list(key) for key in schema.match])
+    synced = (config.match_of(job.name) for job in config.jobs.values() if job.kind == "sync" and job.entity == entity)
+    named = next(synced, schema.match)  # match keys belong to the workspace, whichever of its jobs runs
+    match = list(MATCH.get(entity) or own or [key[0] if len(key) == 1 else list(key) for key in named])
     seed = orjson.dumps([entity, sorted(rules), sorted(lane.mapping.version for lane in lanes)])
     return JobRun(
         name_of(entity), JobRules(entity=entity, name=name_of(entity), connections=connections, rules=rules, targets={},

@@ -15,6 +15,7 @@ from smarksync.ledger import cases, rotations, states
 from smarksync.ledger.cases import Case, Move
 from smarksync.model import Moves
 from smarksync.model.moments import micros
+from smarksync.plan.build import AS_IT_IS
 from smarksync.plan.job import Person
 from smarksync.plan.rows import Outcome
 
@@ -53,7 +54,7 @@ class Offering:
         target = primary(person, to)
         waiting = {**wanted, **offers.shown(case)}
         if target is None and to in person.taken_places:
-            job.left[(to, "handoff", "left as it is: the record that sales had was deleted there")] += 1
+            job.left[(to, "handoff", f"{AS_IT_IS}: the record that sales had was deleted there")] += 1
             return [checked(run, job, person, offers.rows(person, self.rooms.update, waiting, job.name, version), held)]
         routed = self.desk.route(one.scope) if self.config.routing else None
         due = self.terms.due({"qualified": case.opened_at, "offered": now}) if self.terms else None

@@ -11,6 +11,7 @@ from smarksync.ledger import activities, cases, entities, plans, quarantine, sta
 from smarksync.ledger import memberships as ledger_memberships
 from smarksync.ledger.cases import Case
 from smarksync.ledger.memberships import Membership
+from smarksync.plan.build import AS_IT_IS
 from smarksync.plan.job import JobRules, Person
 from smarksync.plan.rows import Outcome, Row
 
@@ -114,7 +115,7 @@ class Outcomes:
                 done.add(name)
                 place = members.named(run, str(self.job.to), name)
                 if place is None:
-                    job.left[(str(self.job.to), "list", f"left as it is: there is no list {name!r}")] += 1
+                    job.left[(str(self.job.to), "list", f"{AS_IT_IS}: there is no list {name!r}")] += 1
                     continue
                 row = self._member(run, person, place, "member" if rule.join else "removed", known.get(person.eid, []))
                 if row is not None:

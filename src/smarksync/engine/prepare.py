@@ -27,7 +27,7 @@ from smarksync.mapping import (
 )
 from smarksync.plugin import ConnectorSpec, FieldInfo, StreamSpec
 
-from . import agreements, named, observed, removals
+from . import agreements, around, named, observed, removals
 from .context import JobRun, Lane, Opened, Run
 from .owners import KIND, Owners
 from .references import ConnectionReferences
@@ -132,6 +132,7 @@ class Workshop:
         session = self.make_session(name, settings)
         opened = Opened(name, conn.role or spec.role, spec, spec.open(settings, session), session)
         opened.reserve = conn.reserve
+        opened.spend(reserve=False)
         try:
             found = spec.discover(settings) if spec.discover is not None else spec.streams
         except SystemFailure as error:
@@ -214,7 +215,8 @@ def open_connections(run: Run, workshop: Workshop, jobs: Sequence[Job]) -> list[
             continue
         if job.kind == "sync":
             for name in job.connections:
-                names |= {f"{name}:{obj}" for obj in observed.objects(workshop.written[name], job.entity)}
+                for kind in (job.entity, *around.facts(config, job)):
+                    names |= {f"{name}:{obj}" for obj in observed.objects(workshop.written[name], kind)}
         else:
             names.update(agreements.touches(job, workshop.written))
         for one in observed.wanted(config, workshop.written, job):
@@ -229,6 +231,7 @@ def open_connections(run: Run, workshop: Workshop, jobs: Sequence[Job]) -> list[
 def open_run(run: Run, config: Config, workshop: Workshop, jobs: Sequence[Job]) -> None:
     """Lanes of the opened connections, mappings of every stream, and the jobs' rules."""
     run.owners = workshop.owners
+    run.named = {name: frozenset(job.connections) for name, job in config.jobs.items()}
     for job in jobs:
         if job.name in run.refused:
             continue
@@ -347,6 +350,9 @@ def _lanes(
 
 def _job(run: Run, config: Config, workshop: Workshop, job: Job) -> JobRun:
     lanes, failed = _lanes(run, config, workshop, job, job.entity)
+    deeds = [
+        lane for kind in around.facts(config, job) for lane in _lanes(run, config, workshop, job, kind, needed=False)[0]
+    ]
     mapped: dict[str, set[str]] = {}
     for lane in lanes:
         mapped.setdefault(lane.stream.connection, set()).update(lane.mapping.fields)
@@ -364,6 +370,7 @@ def _job(run: Run, config: Config, workshop: Workshop, job: Job) -> JobRun:
         rules_hash(job, config, lanes),
     )
     compiled.failed = failed
+    compiled.observes = tuple(deeds)
     return compiled
 
 

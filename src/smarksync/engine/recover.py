@@ -9,13 +9,13 @@ from __future__ import annotations
 from datetime import datetime
 
 from smarksync.errors import SystemFailure
-from smarksync.ledger import entities, links, plans
+from smarksync.ledger import entities, links, plans, runs
 from smarksync.ledger.plans import PlanRow
 from smarksync.model import ABSENT
 from smarksync.plan.side import codecs_by_vendor
 from smarksync.plugin import Can, Receipt, Record, WriteResult
 
-from . import apply, facts, refusals
+from . import apply, facts, freshness, refusals
 from .context import JobRun, Lane, Run
 from .intake import fingerprint
 from .lookup import side_of
@@ -26,6 +26,8 @@ from .settle import settle
 
 def before_pull(run: Run) -> None:
     """Updates and removals in doubt: the target tells, by id, before the pull overwrites what we know."""
+    run.recovered.runs = [one for one in runs.unfinished(run.ledger) if one != run.run_id]
+    run.recovered.records = int(run.ledger.value("SELECT count(*) FROM inbox"))
     for lane in run.lanes.values():
         rows = plans.load(
             run.ledger,
@@ -57,10 +59,12 @@ def _look(run: Run, lane: Lane, rows: list[PlanRow]) -> None:
             if row.op in ("delete", "archive"):
                 if record is None:
                     settle(run, [(row, Receipt(str(row.seq), WriteResult.UPDATED, row.rid))])
+                    run.recovered.fates["arrived"] += 1
                 else:
                     plans.set_status(run.ledger, [row.seq], "released")
             elif record is None:
                 plans.remove(run.ledger, [row.seq])  # its departure is noticed like any other
+                run.recovered.fates["anew"] += 1
             else:
                 _judge(run, lane, row, record)
 
@@ -73,7 +77,7 @@ def _judge(run: Run, lane: Lane, row: PlanRow, record: Record) -> None:
     def shows(values: dict[str, object]) -> bool:
         return all(
             v not in record.fields
-            or apply.same_raw(lane, v, record.fields[v], raw)
+            or freshness.same_raw(lane, v, record.fields[v], raw)
             or (v in codecs and codecs[v].is_fold(raw, record.fields[v]))
             for v, raw in values.items()
         )
@@ -83,10 +87,12 @@ def _judge(run: Run, lane: Lane, row: PlanRow, record: Record) -> None:
         settle(
             run, [(row, Receipt(str(row.seq), WriteResult.UPDATED, row.rid, record.version, stored, record.changed_at))]
         )
+        run.recovered.fates["arrived"] += 1
     elif shows(before):
         plans.set_status(run.ledger, [row.seq], "released")
     else:
         plans.remove(run.ledger, [row.seq])
+        run.recovered.fates["anew"] += 1
         observe(run, lane, [(record, fingerprint(record.fields, lane.mapping.version.encode()[:64]))], own=True)
 
 
@@ -105,6 +111,26 @@ def after_match(run: Run) -> None:
             for row in found:
                 _found(run, lane, row)
             plans.set_status(run.ledger, certain, "released")
+    _let_go(run)
+
+
+def _let_go(run: Run) -> None:
+    """Rows that nobody will send any more: their job was renamed, or left the config, or does not reach that stream.
+
+    Nothing is lost with them: whoever writes there now computes what is owed from state. What may have been sent is
+    looked up first like any other, unless nobody reads that connection any more.
+    """
+    sql = "SELECT DISTINCT job, sid, status FROM plan WHERE status IN ('released', 'sending', 'unknown')"
+    read = frozenset[str]().union(*run.named.values())
+    mine = {job.name: {lane.sid for lane in job.lanes} for job in run.jobs}
+    for job, sid, status in run.ledger.rows(sql):
+        place = run.connection_of.get(sid)
+        if sid in mine[job] if job in mine else place in run.named.get(job, ()):
+            continue
+        lane = run.lanes.get(sid)
+        if status == "released" or place not in read or (lane is not None and facts.are(lane)):
+            with run.ledger.tx():
+                plans.let_go(run.ledger, run.run_id, job, sid, status)
 
 
 def _can_tell(lane: Lane, row: PlanRow) -> bool:
@@ -135,8 +161,10 @@ def _found(run: Run, lane: Lane, row: PlanRow) -> None:
         raw = {vendor: value for vendor, value in raw.items() if value is not ABSENT}
         if shows(lane, raw, row.after):
             settle(run, [(row, Receipt(str(row.seq), WriteResult.CREATED, link.rid, link.version, raw))])
+            run.recovered.fates["arrived"] += 1
             return
     plans.remove(run.ledger, [row.seq])
+    run.recovered.fates["anew"] += 1
 
 
 def resend(run: Run, job: JobRun) -> None:
@@ -148,7 +176,9 @@ def resend(run: Run, job: JobRun) -> None:
         with run.ledger.tx():
             for row in rows:
                 job.count(lane.sid, "planned")
-                if not _holds(run, lane, row):
+                holds = _holds(run, lane, row)
+                run.recovered.fates["again" if holds else "anew"] += 1
+                if not holds:
                     refusals.stale(run, job, lane, row, "it changed while the run that planned it was down")
     apply.push(run, job)
 
@@ -162,3 +192,25 @@ def _holds(run: Run, lane: Lane, row: PlanRow) -> bool:
     seen = link.memory().get("s") or {}
     before = row.body.get("before", {})
     return all(vendor not in seen or seen[vendor] == before.get(vendor) for vendor in row.after)
+
+
+def sentences(run: Run) -> list[str]:
+    """What runs that did not end had left, and what became of it."""
+    left, fates = run.recovered, run.recovered.fates
+    parts = []
+    if left.runs and left.records:
+        parts.append(f"{_count(left.records, 'record')} read and not yet worked on")
+    if fates:
+        words = (("arrived", "had arrived"), ("again", "sent now"), ("anew", "decided anew"))
+        told = ", ".join(f"{fates[name]:,} {text}" for name, text in words if fates[name])
+        parts.append(f"{_count(fates.total(), 'write')} under way ({told})")
+    found = f" It had left {' and '.join(parts)}." if parts else ""
+    if left.runs:
+        return [f"Run {run_id} was killed; this one goes on from there." for run_id in left.runs[:-1]] + [
+            f"Run {left.runs[-1]} was killed; this one goes on from there.{found}"
+        ]
+    return [f"An earlier run{found.removeprefix(' It')}"] if found else []
+
+
+def _count(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"

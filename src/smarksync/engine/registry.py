@@ -10,7 +10,9 @@ from typing import Any
 
 import pluggy
 
+from smarksync import log
 from smarksync.errors import ConfigError
+from smarksync.mapping import catalogue
 from smarksync.plugin import SUPPORTED_CONTRACTS, ConnectorSpec, Transform, hookspecs
 
 GROUP = "smarksync"
@@ -30,9 +32,10 @@ class Registry:
         for point in entry_points(group=GROUP):
             self._found.setdefault(point.name, []).append(point)
         self._specs: dict[str, ConnectorSpec] = {}
+        self._owners: dict[str, str] = {}  # of each connector: the distribution that brings it
+        self._broken: dict[str, PluginBroken] = {}
         for plugin in extra:
-            self.manager.register(plugin)
-        self._collect()
+            self._take(plugin, getattr(plugin, "__name__", type(plugin).__name__), None)
 
     def names(self) -> list[str]:
         """Every connector that is installed, imported or not."""
@@ -40,8 +43,14 @@ class Registry:
 
     def spec(self, name: str) -> ConnectorSpec:
         """The connector of that name; its plugin is imported now. Raises ConfigError in one sentence."""
+        if name in self._broken:
+            raise self._broken[name]
         if name not in self._specs and name in self._found:
-            self._load(name)
+            try:
+                self._load(name)
+            except PluginBroken as error:
+                self._broken[name] = error
+                raise
         spec = self._specs.get(name)
         if spec is None:
             known = ", ".join(self.names()) or "none"
@@ -56,13 +65,29 @@ class Registry:
         return [t for group in self.manager.hook.smarksync_transforms() for t in group]
 
     def finished(self, report: Mapping[str, Any]) -> None:
-        """Tells the plugins that a run is settled. What they print goes to stderr: stdout is ours, with `--json` too."""
+        """Tells the plugins that a run is settled. What they print goes to stderr: stdout is ours, with `--json` too.
+
+        A plugin that fails there fails for itself: everything is settled, and it may change nothing.
+        """
         with redirect_stdout(sys.stderr):
-            self.manager.hook.smarksync_run_finished(report=report)
+            for plugin in self.manager.get_plugins():
+                told = self._hook("smarksync_run_finished", plugin)
+                try:
+                    told(report=report)
+                except Exception as error:
+                    name = self.manager.get_name(plugin) or "?"
+                    log.get(plugin=name).warning(
+                        "a plugin failed after the run", error=f"{type(error).__name__}: {error}"
+                    )
+
+    def _hook(self, name: str, plugin: Any) -> Any:
+        """The hook, as one plugin alone implements it."""
+        others = [other for other in self.manager.get_plugins() if other is not plugin]
+        return self.manager.subset_hook_caller(name, others)
 
     def _load(self, name: str) -> None:
         points = self._found[name]
-        owners = [f"{p.dist.name} {p.dist.version}" if p.dist else p.value for p in points]
+        owners = [_owner(point) for point in points]
         if len(set(owners)) > 1:
             raise ConfigError(
                 f"The connector {name!r} is brought by {' and by '.join(sorted(set(owners)))}.",
@@ -71,21 +96,52 @@ class Registry:
         try:
             plugin = points[0].load()
         except Exception as error:  # whatever a plugin raises on import concerns the jobs that name it, and no other
+            raise _unusable(owners[0], "cannot be imported", error) from error
+        self._take(plugin, owners[0], name)
+        if name not in self._specs:
             raise PluginBroken(
-                f"The plugin {owners[0]} cannot be imported: {type(error).__name__}: {error}.",
-                hint="Its jobs cannot run; reinstall or update it.",
-            ) from error
-        self.manager.register(plugin, name)
-        self.manager.check_pending()
-        self._collect()
+                f"The plugin {owners[0]} brings no connector {name!r}.", hint="Reinstall it, or correct `connector:`."
+            )
 
-    def _collect(self) -> None:
-        for group in self.manager.hook.smarksync_connectors():
-            for spec in group:
-                if spec.contract not in SUPPORTED_CONTRACTS:
-                    raise PluginBroken(
-                        f"The connector {spec.name!r} was written for plugin contract {spec.contract}; this SmarkSync knows "
-                        f"{', '.join(map(str, sorted(SUPPORTED_CONTRACTS)))}.",
-                        hint=f"Install a version of smarksync-{spec.name} for it.",
-                    )
-                self._specs[spec.name] = spec
+    def _take(self, plugin: Any, owner: str, name: str | None) -> None:
+        """Registers a plugin whole, or not at all: what is wrong with it must not reach those who do not name it."""
+        self.manager.register(plugin, name)
+        try:
+            self.manager.check_pending()
+            brought = [spec for group in self._hook("smarksync_connectors", plugin)() for spec in group]
+            for spec in brought:
+                self._judge(spec, owner)
+            catalogue(self.transforms())
+        except PluginBroken:
+            self.manager.unregister(plugin)
+            raise
+        except Exception as error:
+            self.manager.unregister(plugin)
+            raise _unusable(owner, "cannot be used", error) from error
+        for spec in brought:
+            self._specs[spec.name], self._owners[spec.name] = spec, owner
+
+    def _judge(self, spec: ConnectorSpec, owner: str) -> None:
+        if spec.contract not in SUPPORTED_CONTRACTS:
+            raise PluginBroken(
+                f"The connector {spec.name!r} was written for plugin contract {spec.contract}; this SmarkSync knows "
+                f"{', '.join(map(str, sorted(SUPPORTED_CONTRACTS)))}.",
+                hint=f"Install a version of smarksync-{spec.name} for it.",
+            )
+        others = {_owner(point) for point in self._found.get(spec.name, ())} | {self._owners.get(spec.name, owner)}
+        if others - {owner}:
+            raise PluginBroken(
+                f"The connector {spec.name!r} is brought by {' and by '.join(sorted({owner, *others}))}.",
+                hint="Uninstall one of them.",
+            )
+
+
+def _owner(point: EntryPoint) -> str:
+    return f"{point.dist.name} {point.dist.version}" if point.dist else point.value
+
+
+def _unusable(owner: str, what: str, error: Exception) -> PluginBroken:
+    return PluginBroken(
+        f"The plugin {owner} {what}: {type(error).__name__}: {error}.",
+        hint="Its jobs cannot run; reinstall or update it.",
+    )

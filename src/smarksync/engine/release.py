@@ -45,7 +45,10 @@ def _load(run: Run, job: JobRun, lane: Lane) -> Load:
     if lane.pulled_whole:
         load.shown_before, load.shown_now = lane.stream.shown, lane.shown_now
     total = int(
-        ledger.value("SELECT count(*) FROM plan WHERE job = ? AND sid = ? AND status = 'planned'", (job.name, lane.sid))
+        ledger.value(
+            "SELECT count(*) FROM plan WHERE job = ? AND sid = ? AND status = 'planned' AND consent = 0",
+            (job.name, lane.sid),
+        )
     )
     load.calls = -(-total // max(1, lane.spec.max_batch))
     opened = run.connections[lane.stream.connection]

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 from smarksync.errors import SmarkSyncError
 from smarksync.ledger import conflicts, quarantine
+from smarksync.plan.build import AS_IT_IS
+from smarksync.plan.creates import LEFT_TO_IT
 
+from . import recover
 from .context import JobRun, Lane, Run
 
 FIGURES = (
     "read", "unchanged", "filtered", "settled", "quarantined", "deferred", "planned", "written", "created", "updated",
     "archived", "deleted", "associated", "rejected", "stale", "unknown", "held", "conflicts",
 )  # fmt: skip
+#: what became of the records that were read; the other figures are of what was written, and of questions
+READING = ("read", "unchanged", "filtered", "settled", "quarantined", "deferred")
 CALLS = ("total", "read", "write", "reread", "auth", "schema", "throttled", "retried")
 #: with several jobs the first of these that applies
 ORDER = (1, 2, 5, 4, 6, 3, 0)
@@ -96,6 +102,26 @@ def report(run: Run, exit_code: int, seconds: float, started_at: str) -> dict[st
     }  # fmt: skip
 
 
+def of_all_jobs(report: Mapping[str, Any]) -> dict[str, dict[str, int]]:
+    """{connection:object: figures} of a run's report. A record that several jobs look at was read once, and is counted once:
+    as the job sees it that left most of them for later."""
+    found: dict[str, dict[str, int]] = {}
+    for job in report["jobs"]:
+        for connection, objects in job["sides"].items():
+            for name, counts in objects.items():
+                so_far = found.setdefault(f"{connection}:{name}", dict.fromkeys(FIGURES, 0))
+                reading = {figure: counts.get(figure, 0) for figure in READING}
+                if _for_later(reading) > _for_later(so_far):
+                    so_far.update(reading)
+                for figure in FIGURES[len(READING) :]:
+                    so_far[figure] += counts.get(figure, 0)
+    return found
+
+
+def _for_later(counts: Mapping[str, int]) -> tuple[int, int]:
+    return counts["read"], counts["quarantined"] + counts["deferred"]
+
+
 def exit_code(run: Run) -> int:
     """The documented code: a state for 3, not news."""
     codes = {0}
@@ -121,13 +147,16 @@ def sentences(run: Run) -> list[str]:
     """What went wrong, for people: what, where, whose, and what to do."""
     said: list[str] = []
     for opened in run.connections.values():
-        if opened.failed is not None:
-            said.append(_of(opened.name, opened.failed))
+        for failure in (opened.failed, opened.kept):
+            if failure is not None:
+                said.append(_of(opened.name, failure))
     for lane in run.lanes.values():
         if lane.failed is not None and lane.failed is not run.connections[lane.stream.connection].failed:
             said.append(_of(lane.name, lane.failed))
     said += [job.stop_text for job in run.jobs if job.stop_text]
     said += [str(error) for error in run.refused.values()]
+    if not run.options.dry_run:
+        said += recover.sentences(run)
     return [*said, *_later(run), *_left(run), *run.notes]
 
 
@@ -144,13 +173,25 @@ def _later(run: Run) -> list[str]:
 def _left(run: Run) -> list[str]:
     """What was seen and deliberately not passed on: deletes that the policy keeps, consent that was put back."""
     return [
-        f"{job.name}: {count} {'record' if count == 1 else 'records'} of {connection}: {reason}"
-        if what == "record"
-        else f"{job.name}: {connection}, {what}: {count} {'change' if count == 1 else 'changes'} {reason}"
+        f"{job.name}: {text}"
         for job in run.jobs
         for (connection, what, reason), count in sorted(job.left.items())
-        if what == "record" or what.startswith("consent") or reason.startswith("left ")
+        if (text := _why_left(connection, what, reason, count))
     ]
+
+
+def _why_left(connection: str, what: str, reason: str, count: int) -> str:
+    """In plain words; empty for what a rule of the config says of each field: `explain` tells that."""
+    records = f"{count:,} {'record' if count == 1 else 'records'}"
+    how, _, why = reason.partition(": ")
+    if what == "record":
+        return f"{records} of {connection}: {reason}."
+    if what.startswith("consent"):
+        one = "change" if count == 1 else "changes"
+        return f"{count:,} {one} of {what} in {connection} {'was' if count == 1 else 'were'} {reason.replace(': ', ' and ')}."
+    if how == AS_IT_IS:
+        return f"{what} of {records} in {connection} stays as it is: {why}."
+    return f"{what} of {records} made in {connection} is left to {connection}: {why}." if how == LEFT_TO_IT else ""
 
 
 def _of(name: str, error: Exception) -> str:

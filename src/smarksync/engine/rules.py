@@ -12,10 +12,11 @@ import orjson
 from smarksync.config import Config, Job, resolve_rules
 from smarksync.mapping import Preset
 from smarksync.model import Entity, Moves, equal
-from smarksync.plan.job import JobRules, Target
+from smarksync.plan.job import JobRules, Person, Target
 from smarksync.plan.reconcile import Rule, View
 from smarksync.plan.side import NAME_PARTS
 
+from . import around
 from .context import Lane, Run
 from .owners import KIND
 
@@ -60,11 +61,11 @@ def compile_rules(
     moves = Moves.default() if table is None else Moves.from_config(table)
     roles = {name: opened.role for name, opened in run.connections.items()}
     special = {name: _lifecycle(moves, roles) for name, rule in rules.items() if rule.merge == "lifecycle"}
-    where = {name: _test(expression, job.entity, run) for name, expression in job.where.items()}
+    where = {name: around.test(run, config, job.entity, expression) for name, expression in job.where.items()}
     return JobRules(
         name=job.name, entity=job.entity, connections=tuple(job.connections), rules=rules,
-        targets=_targets(job, lanes, presets, run), equal=same, skew=lambda _c: skew, where=where, special=special,
-        subscribe=job.subscribe, regressions=_regressions,
+        targets=_targets(config, job, lanes, presets, run), equal=same, skew=lambda _c: skew, where=where, special=special,
+        subscribe=job.subscribe, regressions=_regressions, restless=around.restless(config, job),
     )  # fmt: skip
 
 
@@ -105,15 +106,8 @@ def _lifecycle(moves: Moves, roles: Mapping[str, str]) -> Callable[..., Any]:
     return merge
 
 
-def _test(expression: Any, entity: str, run: Run) -> Callable[[Mapping[str, Any]], Any]:
-    def test(values: Mapping[str, Any]) -> Any:
-        return expression.evaluate(scope_of(entity, values, run.now()))
-
-    return test
-
-
 def scope_of(entity: str, values: Mapping[str, Any], now: datetime) -> dict[str, Any]:
-    """What an expression of a sync job sees: one entity's values, and nothing of the others."""
+    """What an expression sees where one entity's values are all that is known."""
     scope: dict[str, Any] = {
         "account": None, "activities": (), "definitions": {}, "persona": None, "opportunity": None, "lead": None,
         "campaign": None, "now": now,
@@ -122,7 +116,9 @@ def scope_of(entity: str, values: Mapping[str, Any], now: datetime) -> dict[str,
     return scope
 
 
-def _targets(job: Job, lanes: list[Lane], presets: Mapping[str, Preset | None], run: Run) -> dict[str, Target]:
+def _targets(
+    config: Config, job: Job, lanes: list[Lane], presets: Mapping[str, Preset | None], run: Run
+) -> dict[str, Target]:
     """Where new records go on each connection: the preset's stream, else the first that is mapped."""
     targets: dict[str, Target] = {}
     for name in job.connections:
@@ -133,23 +129,25 @@ def _targets(job: Job, lanes: list[Lane], presets: Mapping[str, Preset | None], 
         wanted = preset.creates.get(job.entity) if preset else None
         lane = next((one for one in mine if one.stream.object == wanted), mine[0])
         expression = job.creates(name)
-        policy: Callable[[Mapping[str, Any]], Any] | None
+        policy: Callable[[Mapping[str, Any], Person], Any] | None
         if expression is None or expression.never:
             policy = None
         elif expression.always:
             policy = _always
         else:
-            policy = _test(expression, job.entity, run)
+            policy = around.test(run, config, job.entity, expression)
         targets[name] = Target(lane.sid, name, lane.mapping, policy, lane.spec.subscribes_on_create)
     return targets
 
 
-def _always(_values: Mapping[str, Any]) -> bool:
+def _always(_values: Mapping[str, Any], _person: Person) -> bool:
     return True
 
 
 def rules_hash(job: Job, config: Config, lanes: Sequence[Lane]) -> str:
     """Changes when what the job would decide about an unchanged entity could change."""
     said = job.model_dump_json(exclude={"guards"}, by_alias=True, warnings=False)
-    seed = orjson.dumps([said, sorted(lane.mapping.version for lane in lanes), str(config.lifecycle.moves)])
+    seed = orjson.dumps(
+        [said, sorted(lane.mapping.version for lane in lanes), str(config.lifecycle.moves), around.said(config, job)]
+    )
     return hashlib.blake2b(seed, digest_size=12).hexdigest()

@@ -27,6 +27,7 @@ from . import (
     facts,
     forgetting,
     intake,
+    keyring,
     matching,
     notify,
     observed,
@@ -113,10 +114,14 @@ def execute(
 
 def _work(run: Run) -> None:
     """Everything between an opened and a reported run."""
+    keyring.renew(run)
     recover.before_pull(run)
     if run.review is not None:
         run.review.begin(run)
     intake.pull(run)
+    urgent = any(job.kind == "handoff" for job in run.jobs)
+    for opened in run.connections.values():
+        opened.spend(reserve=urgent)
     if run.review is not None:
         run.review.look_again(run)
     departures.notice(run)
@@ -129,6 +134,8 @@ def _work(run: Run) -> None:
     parking.wake(run)
     for job in run.jobs:
         _beat(run)
+        for name in job.rules.connections:
+            run.connections[name].spend(reserve=job.kind == "handoff")
         _job(run, job)
 
 
@@ -142,7 +149,7 @@ def _job(run: Run, job: JobRun) -> None:
             run.review.choose(run, job)
         if not run.options.dry_run:
             release.release_consent(run, job)
-            apply.push(run, job)
+            _push(run, job)
         job.failed = job.failed or "a connection failed"
         return
     if not run.options.dry_run:
@@ -165,7 +172,7 @@ def _job(run: Run, job: JobRun) -> None:
             release.hold(run, job)
             return
         release.release(run, job, top)
-        apply.push(run, job)
+        _push(run, job)
         _beat(run)
         if (
             run.options.only is not None
@@ -180,6 +187,17 @@ def _job(run: Run, job: JobRun) -> None:
         and run.options.limit is None
     ):
         states.set_settled(run.ledger, job.name)
+
+
+def _push(run: Run, job: JobRun) -> None:
+    """Sends what was released. An opt-out may use what is kept for hand-offs, too: nothing holds it."""
+    sql = "SELECT 1 FROM plan WHERE job = ? AND status = 'released' AND consent = 1 LIMIT 1"
+    urgent = job.kind == "handoff" or run.ledger.one(sql, (job.name,)) is not None
+    for name in job.rules.connections:
+        run.connections[name].spend(reserve=urgent)
+    apply.push(run, job)
+    if any(getattr(run.connections[name].failed, "kept", False) for name in job.rules.connections):
+        job.failed = job.failed or "the rest of the day's budget is kept for hand-offs"
 
 
 def _news(run: Run, job: JobRun, top: int) -> bool:
@@ -197,7 +215,7 @@ def _stop(run: Run, job: JobRun, trips: Sequence[Any]) -> None:
     since = run.ledger.value("SELECT value FROM meta WHERE key = ?", (f"held:{job.name}",))
     if not run.options.dry_run:
         release.release_consent(run, job)
-        apply.push(run, job)
+        _push(run, job)
         if since is None:
             run.ledger.run("INSERT INTO meta (key, value) VALUES (?, ?)", (f"held:{job.name}", run.stamp()))
     else:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from smarksync.config import Config
@@ -13,6 +12,7 @@ from smarksync.ledger import audit, entities, lease, runs, states
 from smarksync.ledger.db import Ledger, loads
 
 from .queues import label
+from .report import of_all_jobs
 
 _OPEN = ("released", "sending", "unknown")
 #: what each state of a plan row means to a reader
@@ -55,10 +55,8 @@ def _running(ledger: Ledger, now: datetime) -> list[dict[str, Any]]:
 
 def _interrupted(ledger: Ledger, now: datetime) -> list[str]:
     """Runs without an end that nobody is at any more; the next run goes on from where they stopped."""
-    busy = {holder.run for holder in lease.holders(ledger, now) if holder.alive}
-    last = ledger.value("SELECT max(started_at) FROM runs WHERE ended_at IS NOT NULL") or ""
-    rows = ledger.rows("SELECT run FROM runs WHERE ended_at IS NULL AND started_at > ? ORDER BY started_at", (last,))
-    return [run for (run,) in rows if run not in busy]
+    busy = _busy(ledger, now)
+    return [run for run in runs.unfinished(ledger) if run not in busy]
 
 
 def _job(config: Config, ledger: Ledger, name: str) -> dict[str, Any]:
@@ -126,24 +124,50 @@ def _size(ledger: Ledger) -> int:
     return sum(os.path.getsize(p) for p in (ledger.path, f"{ledger.path}-wal") if os.path.exists(p))
 
 
-def history(ledger: Ledger, limit: int = 20) -> list[dict[str, Any]]:
-    """The latest runs, newest first, with what they read and wrote."""
-    return [_brief(run) for run in runs.listed(ledger, limit)]
+def history(ledger: Ledger, limit: int = 20, now: datetime | None = None) -> list[dict[str, Any]]:
+    """The latest runs, newest first, with what they read and wrote.
+
+    ``state``: ended, running, or killed. Of a run without a report ``figures`` has what it had written until then.
+    """
+    busy = _busy(ledger, now or datetime.now(UTC))
+    return [_brief(ledger, run, busy) for run in runs.listed(ledger, limit)]
 
 
-def _brief(run: dict[str, Any]) -> dict[str, Any]:
+def _busy(ledger: Ledger, now: datetime) -> set[str]:
+    return {holder.run for holder in lease.holders(ledger, now) if holder.alive}
+
+
+def _state(run: dict[str, Any], busy: set[str]) -> str:
+    return "ended" if run["ended_at"] else "running" if run["run_id"] in busy else "killed"
+
+
+def _brief(ledger: Ledger, run: dict[str, Any], busy: set[str]) -> dict[str, Any]:
     report = run.pop("report") or {}
-    figures: Counter[str] = Counter()
-    for job in report.get("jobs", []):
-        for objects in job["sides"].values():
-            for counted in objects.values():
-                for name in ("read", "written", "created", "updated", "rejected", "unknown", "held", "conflicts"):
-                    figures[name] += counted.get(name, 0)
-    stopped = {job["job"]: job["stopped_by"] for job in report.get("jobs", []) if job["stopped_by"]}
-    return {**run, "seconds": report.get("seconds"), "figures": dict(figures), "stopped_by": stopped}
+    run["state"] = _state(run, busy)
+    if not report:
+        return {**run, "seconds": None, "figures": _so_far(ledger, run["run_id"]), "stopped_by": {}}
+    names = ("read", "written", "created", "updated", "rejected", "unknown", "held", "conflicts")
+    sides = of_all_jobs(report).values()
+    figures = {name: sum(counts[name] for counts in sides) for name in names}
+    stopped = {job["job"]: job["stopped_by"] for job in report["jobs"] if job["stopped_by"]}
+    return {**run, "seconds": report.get("seconds"), "figures": figures, "stopped_by": stopped}
 
 
-def one_run(ledger: Ledger, run_id: str, limit: int = 500) -> dict[str, Any]:
+def _so_far(ledger: Ledger, run_id: str) -> dict[str, int]:
+    """What a run that could not report had written: every write leaves its row in the audit with its receipt."""
+    done = audit.counted(ledger, run_id)
+    words = {
+        "created": "create",
+        "updated": "update",
+        "archived": "archive",
+        "deleted": "delete",
+        "associated": "associate",
+    }
+    found = {name: done.get(op, 0) for name, op in words.items()}
+    return {"written": sum(found.values()), **found}
+
+
+def one_run(ledger: Ledger, run_id: str, limit: int = 500, now: datetime | None = None) -> dict[str, Any]:
     """One run in full: its report, and every record it changed with before and after. Raises UsageError."""
     found = runs.one(ledger, run_id) if run_id else None
     if found is None:
@@ -152,6 +176,9 @@ def one_run(ledger: Ledger, run_id: str, limit: int = 500) -> dict[str, Any]:
         what = f"{like} runs begin with {run_id!r}." if like else f"There is no run {run_id!r}."
         raise UsageError(what, hint=f"The latest: {', '.join(latest)}." if latest else "Nothing was ever run here.")
     name = found["run_id"]
+    found["state"] = _state(found, _busy(ledger, now or datetime.now(UTC)))
+    if not found["report"]:
+        found["figures"] = _so_far(ledger, name)
     rows = [_change(ledger, *row) for row in audit.of_run(ledger, name, limit)]
     total = int(ledger.value("SELECT count(*) FROM audit WHERE run = ?", (name,)))
     waiting = ledger.rows("SELECT status, count(*) FROM plan WHERE run = ? GROUP BY 1 ORDER BY 1", (name,))

@@ -5,18 +5,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from smarksync.ledger import states
+
 from . import decide
 from .context import JobRun, Run
 
 
 def candidates(run: Run, job: JobRun, top: int, *, daily: bool) -> Iterator[list[int]]:
     """Leads by id, in chunks."""
-    key, today = f"swept:{job.name}", run.stamp()[:10]
-    if (
-        run.options.only is not None
-        or not daily
-        or run.ledger.value("SELECT value FROM meta WHERE key = ?", (key,)) == today
-    ):
+    today = run.stamp()[:10]
+    if run.options.only is not None or not daily or states.swept(run.ledger, job.name) == today:
         yield from decide.candidates(run, job, top)
         return
     last = 0
@@ -27,7 +25,4 @@ def candidates(run: Run, job: JobRun, top: int, *, daily: bool) -> Iterator[list
             break
         last = eids[-1]
         yield eids
-    run.ledger.run(
-        "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-        (key, today),
-    )
+    states.set_swept(run.ledger, job.name, today)

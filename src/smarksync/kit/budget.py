@@ -38,7 +38,17 @@ class Shared(Protocol):
         """Seconds of that still to come."""
         ...
 
+    def tell(self, account: str, left: int) -> None:
+        """The vendor said how many calls the account has left today."""
+        ...
 
+    def left(self, account: str) -> int | None:
+        """What it said last, to any process; None when that is long ago."""
+        ...
+
+
+#: seconds for which nobody tries again who was kept from a reserve
+_A_WHILE = 3600.0
 #: milliseconds that are added to a window, a tenth of it at most
 _JITTER = 100
 
@@ -72,11 +82,14 @@ class Budget:
         *,
         name: str = "account",
         account: str = "",
+        whole: str = "",
         shared: Shared | None = None,
         clock: Clock | None = None,
     ) -> None:
         self._name = name
         self._account = account or name
+        self._whole = whole or self._account
+        self._told: int | None = None
         self._shared = shared
         self._bucket: AbstractBucket | None = None
         # the vendor counts what arrives, and wires are not even: two calls leave further apart than they come in
@@ -98,6 +111,25 @@ class Budget:
             self._resume_at = max(self._resume_at, self._clock.monotonic() + seconds)
         if self._shared is not None:
             self._shared.pause(self._account, seconds)
+
+    def keep(self, reserve: int, *, told: int | None) -> None:
+        """Raises :class:`Throttled` when no more than ``reserve`` calls are left today. ``told``: what the vendor said
+        last; another process may have heard of less."""
+        if self._shared is not None and told is not None and told != self._told:
+            self._shared.tell(self._whole, told)
+        self._told = told
+        if reserve <= 0:
+            return
+        left = self._shared.left(self._whole) if self._shared is not None else None
+        left = told if left is None else left
+        if left is not None and left <= reserve:
+            refused = Throttled(
+                f"{self._name}: the {left} calls that its account has left today are kept for hand-offs.",
+                hint="Other jobs go on when the day's budget is renewed; `reserve` of the connection says how many are kept.",
+                retry_after=_A_WHILE,
+            )
+            refused.kept = True
+            raise refused
 
     def _wait(self, patience: float) -> float:
         with self._lock:
@@ -137,6 +169,7 @@ class Budgets:
                     rates,
                     name=name or account,
                     account=f"{account} {rate_limit or ''}",  # a vendor may count some of its calls (searches) apart
+                    whole=account,
                     shared=self._shared,
                     clock=self._clock,
                 )

@@ -14,10 +14,14 @@ class Counts:
     ``total`` counts requests that left, retries and token fetches among them. ``throttled`` counts
     answers that named a limit, ``retried`` the requests sent again, ``budget_left`` is the vendor's
     own word on what is left (None = it does not say).
+
+    Of what is left of the day, ``reserve`` calls are kept for hand-offs; who works for one sets ``may_use_reserve``.
     """
 
     def __init__(self) -> None:
         self.budget_left: int | None = None
+        self.reserve = 0
+        self.may_use_reserve = True
         self._lock = threading.Lock()
         self._numbers = dict.fromkeys(("total", "read", "write", "reread", "auth", "schema", "throttled", "retried"), 0)
 

@@ -53,6 +53,10 @@ class Trace:
         return f"{self.method} {httpx.URL(self.url).path}"
 
 
+#: calls that the reserve of an account is kept from: a token and a look at the schema are what shows that there is more
+_SPENT = frozenset(("read", "write", "reread"))
+
+
 class Wire:
     """Sends requests; knows nothing of retries or of what an answer means."""
 
@@ -155,8 +159,11 @@ class Wire:
             return self._http
 
     def _before(self, request: httpx.Request) -> None:
-        self._budget.take(self._patience)
         trace = request.extensions.get("smarksync")
+        if isinstance(trace, Trace) and trace.kind in _SPENT:
+            counts = self._counts
+            self._budget.keep(0 if counts.may_use_reserve else counts.reserve, told=counts.budget_left)
+        self._budget.take(self._patience)
         if isinstance(trace, Trace):
             if trace.times:
                 self._counts.retried()

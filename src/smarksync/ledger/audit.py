@@ -28,3 +28,12 @@ def of_run(ledger: Ledger, run: str, limit: int = 500) -> list[tuple[int, str, d
     """(eid, at, body) of one run, in order."""
     sql = "SELECT eid, at, body FROM audit WHERE run = ? ORDER BY id LIMIT ?"
     return [(eid, at, loads(body)) for eid, at, body in ledger.rows(sql, (run, limit))]
+
+
+def counted(ledger: Ledger, run: str) -> dict[str, int]:
+    """{op: how many rows that run left}: what is known of one that could not write its report."""
+    return dict(
+        ledger.rows(
+            "SELECT json_extract(CAST(body AS TEXT), '$.op'), count(*) FROM audit WHERE run = ? GROUP BY 1", (run,)
+        )
+    )

@@ -20,6 +20,8 @@ from .db import begin_wal, private_file
 
 #: How long one process waits for another that writes here, in seconds.
 _PATIENCE = 30.0
+#: Seconds for which a vendor's word on what is left of the day counts: the day may be renewed meanwhile.
+_FRESH = 600.0
 
 
 class SharedBucket(SQLiteBucket):
@@ -76,6 +78,21 @@ class SharedBudgets:
             found = self._open().execute("SELECT until FROM pauses WHERE account = ?", (_name(account),)).fetchone()
         return max(0.0, float(found[0]) - time.time()) if found else 0.0
 
+    def tell(self, account: str, left: int) -> None:
+        """So many calls are left to the account today, as the vendor says."""
+        sql = "INSERT INTO told VALUES (?, ?, ?) ON CONFLICT (account) DO UPDATE SET calls = excluded.calls, at = excluded.at"
+        with self._lock:
+            self._open().execute(sql, (_name(account), left, time.time()))
+
+    def left(self, account: str) -> int | None:
+        """What was said last, to any process; None when that is longer ago than a few minutes."""
+        sql = "SELECT calls FROM told WHERE account = ? AND at > ?"
+        with self._lock:
+            if self._db is None and not os.path.exists(self._path):
+                return None
+            found = self._open().execute(sql, (_name(account), time.time() - _FRESH)).fetchone()
+        return int(found[0]) if found else None
+
     def close(self) -> None:
         """Lets the file go; may be called twice."""
         with self._lock:
@@ -91,6 +108,9 @@ class SharedBudgets:
                 begin_wal(db, _PATIENCE)
                 db.execute("PRAGMA synchronous = OFF")  # what a power cut loses is older than any window afterwards
                 db.execute("CREATE TABLE IF NOT EXISTS pauses (account TEXT PRIMARY KEY, until REAL) WITHOUT ROWID")
+                db.execute(
+                    "CREATE TABLE IF NOT EXISTS told (account TEXT PRIMARY KEY, calls INTEGER, at REAL) WITHOUT ROWID"
+                )
             except sqlite3.Error as problem:
                 raise LedgerError(
                     f"{self._path} cannot be used: {problem}.",

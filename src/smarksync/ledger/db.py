@@ -80,7 +80,7 @@ class Ledger:
         fresh = not os.path.exists(self.path)
         if fresh and not create:
             raise LedgerError(
-                f"There is no ledger at {self.path} yet.", hint="Run `smarksync run` or `smarksync plan` first."
+                f"There is no ledger at {self.path} yet.", hint="`smarksync run` makes it; a plan leaves none."
             )
         with self._explained("opened"):
             private_file(self.path)

@@ -84,8 +84,8 @@ def join(ledger: Ledger, loser: int, survivor: int) -> None:
     ledger.run("UPDATE entities SET into_eid = ? WHERE into_eid = ?", (survivor, loser))
     ledger.run("UPDATE OR IGNORE keys SET eid = ? WHERE eid = ?", (survivor, loser))
     ledger.run("DELETE FROM keys WHERE eid = ?", (loser,))
-    ledger.run("UPDATE OR IGNORE not_same SET a = ? WHERE a = ?", (survivor, loser))
-    ledger.run("UPDATE OR IGNORE not_same SET b = ? WHERE b = ?", (survivor, loser))
+    for pair in ledger.rows("SELECT a, b FROM not_same WHERE a = ? OR b = ?", (loser, loser)):
+        declare_apart(ledger, survivor, sum(pair) - loser)
     ledger.run("DELETE FROM due WHERE eid = ?", (loser,))
     ledger.run("DELETE FROM quarantine WHERE eid = ?", (loser,))
     ledger.run("DELETE FROM conflicts WHERE eid = ?", (loser,))

@@ -31,6 +31,13 @@ def forget(ledger: Ledger, eid: int) -> None:
     ledger.run("DELETE FROM keys WHERE eid = ?", (eid,))
 
 
+def forget_strong(ledger: Ledger, eids: Iterable[int]) -> None:
+    """The strong keys of entities; former and secondary ones stay."""
+    ledger.run(
+        "DELETE FROM keys WHERE weak = 0 AND eid IN (SELECT value FROM json_each(?))", (dumps(list(eids)).decode(),)
+    )
+
+
 def holders(ledger: Ledger, wanted: Sequence[tuple[str, str]]) -> dict[tuple[str, str], list[tuple[int, bool]]]:
     """{(kind, value): [(eid, weak)]} of live and provisional entities."""
     found: dict[tuple[str, str], list[tuple[int, bool]]] = {}

@@ -6,12 +6,12 @@ import os
 import socket
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import NamedTuple
 
 from smarksync.errors import LeaseHeld
 from smarksync.log import at
 
+from . import process
 from .db import Ledger
 
 PATIENCE = timedelta(seconds=60)
@@ -22,7 +22,7 @@ def take(ledger: Ledger, names: Sequence[str], run: str, now: datetime) -> None:
 
     A lease whose process died on this host is taken over at once, one from elsewhere after 60 s of silence.
     """
-    host, pid, started = socket.gethostname(), os.getpid(), _started(os.getpid())
+    host, pid, started = socket.gethostname(), os.getpid(), process.mark(os.getpid())
     held: dict[str, int] = {}
     with ledger.tx():
         for name in sorted(set(names)):
@@ -32,7 +32,7 @@ def take(ledger: Ledger, names: Sequence[str], run: str, now: datetime) -> None:
             if row is not None and row[1] is not None and not _free(row, host, now):
                 raise LeaseHeld(
                     f"Another run ({row[6]}, process {row[3]} on {row[2]}) is working on {name}; last heard of {at(row[5])}.",
-                    hint="Nothing was done. It is safe to try again when that one has finished.",
+                    hint=_hint(_lives(row, host)),
                 )
             epoch = (row[0] if row else 0) + 1
             ledger.run(
@@ -76,27 +76,21 @@ def give_back(ledger: Ledger) -> None:
     ledger.hold({})
 
 
+def _hint(lives: bool | None) -> str:
+    """What to do about it. A holder here is known to live, one elsewhere is only believed to."""
+    if lives:
+        return "Nothing was done here; run again when that one has finished."
+    return "Nothing was done here; run again when that one has finished, or a minute after it died."
+
+
 def _free(row: tuple[object, ...], host: str, now: datetime) -> bool:
-    _, _, holder_host, pid, started, heartbeat, _ = row
-    if holder_host == host:
-        return not _alive(int(str(pid)), str(started))
-    return now - datetime.fromisoformat(str(heartbeat)) > PATIENCE
+    lives = _lives(row, host)
+    if lives is not None:
+        return not lives
+    return abs(now - datetime.fromisoformat(str(row[5]))) > PATIENCE  # one from the future: the clock was set back
 
 
-def _alive(pid: int, started: str) -> bool:
-    """The process lives, and is the same one: numbers are used again."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return not started or _started(pid) == started
-
-
-def _started(pid: int) -> str:
-    """When the process began, as the kernel counts it; empty where /proc is not there."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[19]
-    except (OSError, IndexError):
-        return ""
+def _lives(row: tuple[object, ...], host: str) -> bool | None:
+    """Whether the holder's process lives; None = not to be seen from here."""
+    _, _, holder_host, pid, started, _, _ = row
+    return process.lives(int(str(pid)), str(started)) if holder_host == host else None

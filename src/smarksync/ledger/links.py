@@ -239,11 +239,13 @@ def pack(memo: dict[str, Any]) -> bytes | None:
 
 
 def entity_of(ledger: Ledger, connection: str, entity: str, rid: str) -> str | None:
-    """The entity id that a record of a connection is linked to; joined entities answer for their survivor."""
+    """The entity id that a record of a connection is linked to; joined entities answer for their survivor. Where the
+    streams of an entity are numbered apart, a record is named ``STREAM:ID``."""
     row = ledger.one(
         "SELECT e.ref FROM streams s CROSS JOIN links l CROSS JOIN entities e WHERE s.connection = ? AND s.entity = ? "
-        "AND l.sid = s.sid AND l.rid = ? AND l.state = 'live' AND e.eid = l.eid",
-        (connection, entity, rid),
+        "AND l.sid = s.sid AND l.rid = CASE WHEN substr(?, 1, length(s.object) + 1) = s.object || ':' "
+        "THEN substr(?, length(s.object) + 2) ELSE ? END AND l.state = 'live' AND e.eid = l.eid",
+        (connection, entity, rid, rid, rid),
     )
     return str(row[0]) if row else None
 

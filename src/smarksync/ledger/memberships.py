@@ -33,13 +33,14 @@ _COLUMNS = ", ".join(Membership._fields)
 _M = ", ".join(f"m.{name}" for name in Membership._fields)
 
 
-def put(ledger: Ledger, rows: Iterable[Membership]) -> None:
-    """Stores what a side shows now."""
+def put(ledger: Ledger, rows: Iterable[Membership], *, events: bool = False) -> None:
+    """Stores what a side shows now. ``events``: what happened, perhaps told again: only what is newer counts."""
+    newer = " WHERE memberships.at IS NULL OR excluded.at >= memberships.at" if events else ""
     ledger.many(
         f"INSERT INTO memberships ({_COLUMNS}) VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (sid, rid) DO UPDATE SET "
         "campaign = COALESCE(excluded.campaign, memberships.campaign), eid = COALESCE(excluded.eid, memberships.eid), "
         "of_sid = excluded.of_sid, of_rid = excluded.of_rid, status = excluded.status, at = excluded.at, "
-        "body = excluded.body",
+        f"body = excluded.body{newer}",
         ((*row[1:9], dumps(row.body)) for row in rows),
     )
 
@@ -80,7 +81,12 @@ def resolve(ledger: Ledger) -> None:
         "WHERE s.sid = memberships.sid AND t.connection = s.connection AND t.entity = '{kind}' AND l.sid = t.sid "
         "AND l.rid = {name} AND e.eid = l.eid LIMIT 1)"
     )
-    campaign = "json_extract(CAST(memberships.body AS TEXT), '$.campaign')"
+    told = "json_extract(CAST(memberships.body AS TEXT), '$.campaign')"
+    # STREAM:ID, where a vendor numbers the streams of its campaigns apart
+    campaign = (
+        f"CASE WHEN substr({told}, 1, length(t.object) + 1) = t.object || ':' THEN substr({told}, length(t.object) + 2) "
+        f"ELSE {told} END"
+    )
     ledger.run(
         f"UPDATE memberships SET eid = {entity.format(kind='lead', name='memberships.of_rid')} WHERE eid IS NULL"
     )

@@ -186,10 +186,13 @@ def discard(ledger: Ledger, job: str) -> None:
     ledger.run("DELETE FROM plan WHERE job = ? AND status IN ('planned', 'held', 'failed', 'stale')", (job,))
 
 
-def send(ledger: Ledger, seqs: Iterable[int], at: str) -> None:
-    """The rows are about to be sent, at this time."""
+def send(ledger: Ledger, seqs: Sequence[int], at: str) -> set[int] | None:
+    """The rows are about to be sent, at this time. Those that are, when some were taken back meanwhile; None: all."""
     where, params = among("seq", seqs)
-    ledger.run(f"UPDATE plan SET status = 'sending', sent_at = ? WHERE {where}", (at, *params))
+    sql = f"UPDATE plan SET status = 'sending', sent_at = ? WHERE {where} AND status = 'released'"
+    if ledger.run(sql, (at, *params)) == len(seqs):
+        return None
+    return {row[0] for row in ledger.rows(f"SELECT seq FROM plan WHERE {where} AND status = 'sending'", params)}
 
 
 def sent_times(ledger: Ledger, seqs: Iterable[int]) -> dict[int, str]:
@@ -212,3 +215,17 @@ def remove(ledger: Ledger, seqs: Iterable[int]) -> None:
     ledger.run(f"DELETE FROM plan WHERE {where}", params)
     ledger.run(f"DELETE FROM plan_bodies WHERE {where}", params)
     ledger.run(f"DELETE FROM plan_marks WHERE {where}", params)
+
+
+def let_go(ledger: Ledger, run: str, job: str, sid: int, status: str) -> None:
+    """Rows of a job that will never send them: they go, and every job looks at their entities again."""
+    params = (job, sid, status)
+    over = "SELECT seq FROM plan WHERE job = ? AND sid = ? AND status = ?"
+    ledger.run(
+        "INSERT INTO changes (eid, sid, rid, run) SELECT DISTINCT eid, NULL, NULL, ? FROM plan "
+        "WHERE job = ? AND sid = ? AND status = ?",
+        (run, *params),
+    )
+    ledger.run(f"DELETE FROM plan_marks WHERE seq IN ({over})", params)
+    ledger.run(f"DELETE FROM plan_bodies WHERE seq IN ({over})", params)
+    ledger.run("DELETE FROM plan WHERE job = ? AND sid = ? AND status = ?", params)

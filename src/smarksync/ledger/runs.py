@@ -23,6 +23,15 @@ def end(ledger: Ledger, run: str, at: str, exit_code: int, report: Mapping[str, 
     )
 
 
+def unfinished(ledger: Ledger) -> list[str]:
+    """Runs that began after the last one that ended, and have no end: killed, or still at work. Oldest first."""
+    rows = ledger.rows(
+        "SELECT run FROM runs WHERE ended_at IS NULL AND dry = 0 AND rowid > "
+        "coalesce((SELECT max(rowid) FROM runs WHERE ended_at IS NOT NULL), 0) ORDER BY rowid"
+    )
+    return [run for (run,) in rows]
+
+
 def listed(ledger: Ledger, limit: int = 20) -> list[dict[str, Any]]:
     """The latest runs, newest first."""
     rows = ledger.rows(

@@ -101,13 +101,32 @@ def clear_due(ledger: Ledger, job: str, eids: Iterable[int], up_to: int) -> None
     )
 
 
+def swept(ledger: Ledger, job: str) -> str | None:
+    """The day on which the job last looked at everybody because time alone may change its answer."""
+    day: str | None = ledger.value("SELECT value FROM meta WHERE key = ?", (f"swept:{job}",))
+    return day
+
+
+def set_swept(ledger: Ledger, job: str, day: str) -> None:
+    """It looked at everybody on that day."""
+    ledger.run(
+        "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+        (f"swept:{job}", day),
+    )
+
+
 def prune(ledger: Ledger, up_to: int) -> None:
     """Forgets changes that every job has seen."""
     ledger.run("DELETE FROM changes WHERE seq <= ?", (up_to,))
 
 
 def forget_jobs(ledger: Ledger, keep: list[str]) -> None:
-    """Marks and debts of jobs that are no longer in the config: they would hold the log back for ever."""
+    """Marks and debts of jobs that are no longer in the config: they would hold the log back for ever.
+
+    What they asked of people goes, too: whoever does their work now asks for itself.
+    """
     names = (dumps(keep).decode(),)
+    ledger.run("DELETE FROM conflicts WHERE job NOT IN (SELECT value FROM json_each(?))", names)
+    ledger.run("DELETE FROM quarantine WHERE job <> '' AND job NOT IN (SELECT value FROM json_each(?))", names)
     ledger.run("DELETE FROM due WHERE job NOT IN (SELECT value FROM json_each(?))", names)
     ledger.run("DELETE FROM marks WHERE job NOT IN (SELECT value FROM json_each(?))", names)

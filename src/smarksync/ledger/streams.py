@@ -89,3 +89,14 @@ def add_live(ledger: Ledger, sid: int, by: int) -> None:
 def live(ledger: Ledger, sid: int) -> int:
     """How many live links the stream has."""
     return int(ledger.value("SELECT live FROM streams WHERE sid = ?", (sid,)) or 0)
+
+
+def places(ledger: Ledger, sid: int) -> dict[str, str] | None:
+    """{canonical field: vendor field} of the mapping that the stream was last read with to its end; None before."""
+    found = ledger.value("SELECT value FROM meta WHERE key = ?", (f"places:{sid}",))
+    return None if found is None else dict(loads(found))
+
+
+def save_places(ledger: Ledger, sid: int, fields: dict[str, str]) -> None:
+    """The stream was read to its end with these fields."""
+    ledger.run("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", (f"places:{sid}", dumps(fields).decode()))

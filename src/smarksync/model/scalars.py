@@ -47,18 +47,27 @@ def parse_bool(value: Any) -> bool | None:
     raise wrong_type("neither true nor false")
 
 
+_BEYOND = 2**63
+
+
 def parse_int(value: Any) -> int | None:
-    """A whole number: from an int, from text, or from a decimal with nothing after the point."""
-    if value.__class__ is int or value is None:
-        return value
-    if isinstance(value, str) and _INT(value):
-        return int(value)
-    number = _decimal(value, "a whole number")
-    if number is None:
+    """A whole number of at most 64 bits: from an int, from text, or from a decimal with nothing after the point."""
+    if value is None:
         return None
-    if number != number.to_integral_value():
-        raise wrong_type("not a whole number")
-    return int(number)
+    if value.__class__ is int:
+        found: int = value
+    elif isinstance(value, str) and _INT(value):
+        found = int(value)
+    else:
+        number = _decimal(value, "a whole number")
+        if number is None:
+            return None
+        if number != number.to_integral_value():
+            raise wrong_type("not a whole number")
+        found = int(number)
+    if not -_BEYOND <= found < _BEYOND:  # JSON readers and every database count to there
+        raise wrong_type("a whole number beyond 64 bits")
+    return found
 
 
 def parse_decimal(value: Any) -> str | None:

@@ -99,7 +99,7 @@ def _participants(person: Person, job: JobRules, sides: list[Side], outcome: Out
     taking_part = []
     for side in sides:
         test = job.where.get(side.connection)
-        if test is not None and test(own_values(side, person.agreed)) is not True:
+        if test is not None and test(own_values(side, person.agreed), person) is not True:
             outcome.filtered = True
             outcome.outside.add(side.sid)
             continue
@@ -144,7 +144,7 @@ def _views(
             blocked.add(index)
             continue
         try:
-            observed = side.observed(name, person.agreed)
+            observed = side.observed(name, _known_names(person, sides, side, name))
         except ValueProblem as problem:
             if problem.code == "SMK-NAME" and name in person.answers:
                 # a person has told the parts apart: the side shows them already, or gets the name that they make
@@ -172,6 +172,33 @@ def _views(
         base = side.base(name, person.agreed)
         views.append(View(index, side.connection, observed, base, _evidence(side, codec.vendor)))
     return views, blocked
+
+
+def _known_names(person: Person, sides: list[Side], side: Side, name: str) -> dict[str, Any]:
+    """What is agreed; for a full name of somebody whose names are not agreed yet, with those that another side tells apart.
+
+    A side whose names make up the same text is the best reading of it; otherwise any other reading, by connection.
+    """
+    agreed, whole = person.agreed, side.name_field
+    if whole is None or side.codec(name) is not whole or any(agreed.get(part) for part in NAME_PARTS):
+        return agreed
+    text = side.shown(whole, agreed)
+    readings = []
+    for other in sorted(sides, key=lambda one: (one.connection, one.key)):
+        if other.name_field is not None or not isinstance(text, str) or not text:
+            continue
+        parts = {}
+        for part in NAME_PARTS:
+            try:
+                shown = other.observed(part, agreed)
+            except ValueProblem:
+                continue
+            if shown is not ABSENT and not blank(shown):
+                parts[part] = shown
+        if parts:
+            readings.append(parts)
+    same = [parts for parts in readings if join_of(parts) == " ".join(str(text).split())]
+    return {**agreed, **(same or readings or [{}])[0]}
 
 
 def _overtaken(person: Person, job: JobRules, name: str, views: list[View]) -> bool:
@@ -232,6 +259,9 @@ def _update(
             continue
         codec = side.codec(name)
         assert codec is not None and view is not None
+        if codec is side.name_field and any(one.field in NAME_PARTS for one in outcome.questions):
+            outcome.held.add(name)  # the text that both parts make waits for the answer about one of them
+            continue
         try:
             raw = codec.outward(join_of(merged) if codec is side.name_field else verdict.value)
         except ValueProblem as problem:

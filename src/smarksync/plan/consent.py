@@ -13,7 +13,8 @@ from typing import Any
 from smarksync.model import ABSENT, ValueProblem
 from smarksync.model.consent import OWN_ACT, Claim, Status, join, view
 
-from .rows import Row
+from .reasons import hash_of
+from .rows import Problem, Row
 from .side import Side
 
 CHANNELS = {"email": "email_opt_out", "phone": "phone_opt_out"}
@@ -65,6 +66,24 @@ def settle_consent(
         _views(placed, name, agreed, outcome, reachable, outcome.standing.get(channel))
     _evidence_fields(sides, agreed, outcome)
     return outcome if concerned else None
+
+
+def unreadable(sides: list[Side], agreed: Mapping[str, Any]) -> list[Problem]:
+    """Flags in words that nobody has explained: they may be opt-outs, so they are told, and nothing is made of them."""
+    found: list[Problem] = []
+    for side in sides:
+        shown = side.memo.get("s") or {}
+        for name in CHANNELS.values() if shown and side.state == "live" else ():
+            codec = side.codec(name)
+            if codec is None or not codec.read or codec.vendor not in shown:
+                continue
+            try:
+                side.observed(name, agreed)
+            except ValueProblem as problem:
+                where = f"{side.connection}:{side.stream}:{side.rid}, field {codec.vendor}: {problem.message}"
+                wanted = hash_of(side.shown(codec, agreed))
+                found.append(Problem(side.sid, "value", problem.code, where, codec.vendor, wanted, {"direction": "in"}))
+    return found
 
 
 def _claim(side: Side, name: str, agreed: Mapping[str, Any], now: str, standing: Claim | None) -> Claim | None:

@@ -13,6 +13,8 @@ from .reconcile import Verdict, View, blank
 from .rows import Outcome, Problem, Row
 from .side import NAME_PARTS, Side, columns
 
+#: how the reason begins when a system fills a field of a new record by itself
+LEFT_TO_IT = "left to the system"
 #: a record without these is nobody's: a value that the system does not take holds the whole create
 ESSENTIAL = frozenset(("email", "first_name", "last_name", "full_name", "name", "domain"))
 
@@ -25,7 +27,7 @@ def add_creates(
     for connection, target in job.targets.items():
         if connection in person.taken_places or target.policy is None:
             continue
-        if target.policy(merged) is not True:
+        if target.policy(merged, person) is not True:
             continue
         held: set[str] = set()
         row = create_row(person, job, target, verdicts, merged, outcome, held)
@@ -71,7 +73,7 @@ def create_row(
                 outcome.waits = f"{name}: {problem.message}"
                 return None
             if problem.code in LEFT:  # the system names an owner, or a source, by itself
-                outcome.left.append((target.sid, name, f"left to the system: {problem.message}"))
+                outcome.left.append((target.sid, name, f"{LEFT_TO_IT}: {problem.message}"))
                 continue
             fault = Problem(target.sid, "value", problem.code, f"{target.connection}:{target.mapping.stream} (new), "
                             f"field {codec.vendor}: {problem.message}", codec.vendor, hash_of(value), {"direction": "out"})  # fmt: skip

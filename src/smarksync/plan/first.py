@@ -71,7 +71,7 @@ def _outcome(person: Person, job: JobRules, side: Side, decided: dict[str, Any])
     outcome = Outcome()
     merged = {**person.agreed, **decided}
     for connection, target in job.targets.items():
-        if connection in person.taken_places or target.policy is None or target.policy(merged) is not True:
+        if connection in person.taken_places or target.policy is None or target.policy(merged, person) is not True:
             continue
         after = _create(person, job, target, merged)
         if after is None:

@@ -20,14 +20,14 @@ LEFT = frozenset(("SMK-OWNER", "SMK-PICKLIST-LEFT"))
 class Target:
     """Where a job creates on a connection: the stream, its mapping and the policy.
 
-    ``policy`` None = never; else it is asked with the agreed values and passes on True only.
+    ``policy`` None = never; else it is asked with the agreed values and the entity, and passes on True only.
     ``subscribes`` says that the system mails new rows unless told otherwise.
     """
 
     sid: int
     connection: str
     mapping: Translation
-    policy: Callable[[Mapping[str, Any]], Any] | None
+    policy: Callable[[Mapping[str, Any], Person], Any] | None
     subscribes: bool = False
 
 
@@ -42,10 +42,12 @@ class JobRules:
     targets: Mapping[str, Target]
     equal: Callable[[str, Any, Any], bool]
     skew: Callable[[list[str]], float]
-    where: Mapping[str, Callable[[Mapping[str, Any]], Any]] = field(default_factory=dict)
+    #: by connection, of a side's own values and the entity, None while it is not known whose they are
+    where: Mapping[str, Callable[[Mapping[str, Any], Person | None], Any]] = field(default_factory=dict)
     special: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
     subscribe: str = "opted_in"
     regressions: Callable[[str, Any, Any], bool] = lambda _f, _b, _a: False
+    restless: bool = False  # time alone can change what `create` and `where` say
 
 
 @dataclass(slots=True)

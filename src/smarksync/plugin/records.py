@@ -50,12 +50,15 @@ class Page(NamedTuple):
 
     ``cursor`` is what to store once these records are stored: reading again from it re-delivers or
     continues, and never skips. ``total`` is the vendor's own count of the whole read, if it says one.
+    ``complete``, of memberships: campaigns (as the rows name them) all of whose members this read has shown by now;
+    whoever it did not show there has left. Beside it nothing is inferred from what a read does not show.
     """
 
     records: Sequence[Record]
     cursor: Cursor
     more: bool
     total: int | None = None
+    complete: tuple[str, ...] = ()
 
 
 class Op(StrEnum):

@@ -101,6 +101,8 @@ class StreamSpec:
     subscribes_on_create: bool = False  # a new row may be mailed unless told otherwise
     external_id: str | None = None  # the vendor field that stores our entity id, by default
     email_field: str | None = None
+    events: bool = False  # memberships: rows tell what happened, perhaps twice: an older one never replaces a newer one
+    statuses: tuple[str, ...] = ()  # of a campaign's members, where it knows not every status (a list: member, or not)
 
 
 @dataclass(frozen=True, slots=True)

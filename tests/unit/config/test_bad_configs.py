@@ -227,6 +227,12 @@ def test_definitions_in_a_circle(load_text: Load) -> None:
     assert "`sql` refers to itself through `deal`" in message(load_text, BASE + more)
 
 
+def test_a_sync_job_without_rules_keeps_every_field_in_agreement(load_text: Load) -> None:
+    at = BASE.index("    fields:", BASE.index("jobs:"))
+    job = load_text(BASE[:at]).jobs["people"]
+    assert list(job.fields) == ["*"] and (job.fields["*"].direction, job.fields["*"].merge) == ("both", "newest")
+
+
 def test_a_hand_off_needs_a_definition_and_a_sync_job(load_text: Load) -> None:
     job = "  offer: {handoff: lead, from: marketing, to: sales}\n"
     at = BASE.index("definitions:")

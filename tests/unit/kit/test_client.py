@@ -342,3 +342,19 @@ def test_answers_that_break_off(net, rude, path, method, error):
     assert type(caught.value) is error
     assert session.client(rude).get("/fine").json == {"by": "SmarkSync"}
     session.close()
+
+
+def test_what_is_kept_for_hand_offs_is_kept_from_reads_and_writes_of_others(net):
+    net.session.counts.reserve, net.session.counts.may_use_reserve = 100, False
+    net.session.counts.budget_left = 101
+    net.will(ok(), ok(), ok())
+    client = net.session.client(URL)
+    client.get("/leads")
+    net.session.counts.budget_left = 100
+    for kind in ("read", "write", "reread"):
+        with pytest.raises(Throttled, match="kept for hand-offs"):
+            client.request("POST", "/leads", json={}, kind=kind)
+    assert net.session.counts["total"] == 1, "nothing left, nothing was tried twice"
+    client.get("/fields", kind="schema")
+    net.session.counts.may_use_reserve = True
+    client.request("POST", "/leads", json={}, kind="write")

@@ -115,3 +115,41 @@ def test_a_file_that_is_none_is_said_in_one_sentence(tmp_path: Path) -> None:
 
 def test_it_stands_beside_the_ledger() -> None:
     assert budgets_path("/srv/acme.db") == "/srv/acme.db.budgets"
+
+
+TOLD = """\
+import sys
+from smarksync.kit.budget import Budgets
+from smarksync.ledger.budgets import SharedBudgets
+
+Budgets(shared=SharedBudgets(sys.argv[1])).get("account", "20/1s").keep(0, told=int(sys.argv[2]))
+"""
+
+
+def test_what_is_kept_for_hand_offs_is_kept_by_every_process(tmp_path: Path) -> None:
+    """Another process heard that 500 calls are left: this one, which was told nothing yet, spends none of them."""
+    file = str(tmp_path / "acme.db.budgets")
+    shared = SharedBudgets(file)
+    # a vendor may have several rates on one account: what is left of its day is one number
+    budget = Budgets(shared=shared).get("account", "4/1s", name="hub")
+    budget.keep(500, told=None)
+    for left, kept in ((501, False), (500, True), (9_000, False)):
+        subprocess.run([sys.executable, "-c", TOLD, file, str(left)], check=True, timeout=60)
+        if not kept:
+            budget.keep(500, told=None)
+            continue
+        with pytest.raises(Throttled, match="hub: the 500 calls that its account has left today are kept") as caught:
+            budget.keep(500, told=None)
+        assert caught.value.kept and caught.value.retry_after, "nobody tries again at once"
+        budget.keep(0, told=None)
+    shared.close()
+
+
+def test_what_a_vendor_said_long_ago_is_no_news(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shared = SharedBudgets(str(tmp_path / "b"))
+    shared.tell("account", 3)
+    assert shared.left("account") == 3 and shared.left("other") is None
+    later = time.time() + 3600
+    monkeypatch.setattr("smarksync.ledger.budgets.time.time", lambda: later)
+    assert shared.left("account") is None, "the day may be a new one"
+    shared.close()

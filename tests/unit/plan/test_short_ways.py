@@ -71,7 +71,7 @@ def rules(draw: st.DrawFn) -> JobRules:
     targets = {}
     for sid, one in enumerate(MAPPINGS, 1):
         if draw(st.booleans()):
-            targets[one.connection] = Target(sid, one.connection, one, lambda _values: True)
+            targets[one.connection] = Target(sid, one.connection, one, lambda _values, _person: True)
     return JobRules("people", "lead", SYSTEMS, found, targets, equal=lambda _n, a, b: bool(a == b), skew=lambda _c: 2.0)
 
 

@@ -90,8 +90,9 @@ class FilesConnector:
         """
         table = self._table(stream)
         total = sum(1 for _ in table.unique_rows())
-        if not total and self._settings.format == "csv" and not table.has(table.id):
-            # cut off, or half-written: not a system whose people were all deleted
+        if not total and cursor is None and self._settings.format == "csv" and not table.has(table.id):
+            # nothing is known of its columns, so nothing could be written either; a file that had rows when it was
+            # read before is empty now, which is for the guard `emptied_side` to judge
             raise Malformed(
                 f"{self._path(stream)} is empty: even the line with the names of the columns is missing.",
                 hint="Put the file back; a file without rows still has its first line.",

@@ -43,6 +43,7 @@ class Api:
         #: search has a limit of its own for the whole account (crm.md 2.5)
         slower = settings.model_copy(update={"rate_limit": settings.search_rate_limit})
         self._search: Client = slower.connect(session, auth=auth)
+        self.log = session.log
         self._now = session.now
         #: the portal's offset from UTC, once the account was asked: its day ends there (crm.md 2.8)
         self._offset: timedelta | None = None

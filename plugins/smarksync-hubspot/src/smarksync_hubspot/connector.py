@@ -21,7 +21,7 @@ from smarksync.plugin import (
     WriteResult,
 )
 
-from . import changes, departures, events, links, listing, people
+from . import changes, departures, events, links, listing, members, people
 from .client import Api, Json
 from .properties import Schema
 from .refusals import REFUSED
@@ -44,6 +44,7 @@ class HubSpot:
         self._merges = departures.Merges()
         self._lag = timedelta(seconds=settings.index_lag)
         self._history = settings.history
+        self._active_lists = settings.active_lists
         self._now = session.now
 
     def close(self) -> None:
@@ -98,6 +99,8 @@ class HubSpot:
             cursor = None
         if stream in _WHOLE:
             yield from self._read_whole(stream, fields)
+        elif stream == "memberships":
+            yield from members.read(self._api, cursor, fields, self._active_lists)
         elif stream == "form_submissions":
             yield from events.submissions(self._api, cursor, until, fields, self._lag)
         elif stream == "email_events":

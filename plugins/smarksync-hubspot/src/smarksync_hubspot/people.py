@@ -42,6 +42,11 @@ FIELDS: Mapping[str, tuple[FieldInfo, ...]] = {
         FieldInfo("lead", T.REFERENCE),
         FieldInfo("status", T.TEXT),
     ),
+    "memberships": (
+        FieldInfo("list", T.REFERENCE, writable=False),
+        FieldInfo("contact", T.REFERENCE, writable=False),
+        FieldInfo("smarksync.status", T.CHOICE, writable=False, choices=(Choice("member"),)),
+    ),
     "campaigns": tuple(
         FieldInfo(name, kind, writable=False)
         for name, kind in {
@@ -89,13 +94,19 @@ def _owner(row: Json, fields: Sequence[str]) -> Record:
 
 def lists(api: Api, fields: Sequence[str]) -> Iterator[list[Record]]:
     """Lists of contacts, static and active ones (marketing.md 4.5)."""
+    for rows in listed(api):
+        yield [_list(row, fields) for row in rows]
+
+
+def listed(api: Api) -> Iterator[list[Json]]:
+    """The same as HubSpot shows them."""
     turn = OffsetPages(250, params=("offset", "count"))
     while turn.more:
         body = {"query": "", "objectTypeId": "0-1", **turn.params}
         answer = api.post(api.at("lists", "/search"), body, kind="read")
         rows = answer.get("lists") or []
         turn.turn(len(rows), more=bool(answer.get("hasMore")))
-        yield [_list(row, fields) for row in rows if row.get("objectTypeId", "0-1") == "0-1"]
+        yield [row for row in rows if row.get("objectTypeId", "0-1") == "0-1"]
 
 
 def _list(row: Json, fields: Sequence[str]) -> Record:

@@ -42,6 +42,11 @@ class HubSpotSettings(HttpSettings):
     )
     score_property: str = Field("hubspotscore", description="The portal's score property.")
     allow_without_email: bool = Field(False, description="Create contacts that have no e-mail address.")
+    active_lists: tuple[str, ...] = Field(
+        (),
+        description="Names (with `*`) of active lists whose members are read, beside those of all static ones. An active "
+        "list is read anew whenever its filter lets somebody in or out.",
+    )
     resubscribe: tuple[int, ...] = Field(
         (), description="Ids of the subscription types that an opt-in restores (none: all of the account's)."
     )

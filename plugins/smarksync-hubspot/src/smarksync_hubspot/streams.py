@@ -114,7 +114,16 @@ SPECS: tuple[StreamSpec, ...] = (
         "owners", "owner", frozenset({Can.FIND, Can.FETCH}), ("email",), resolution=_MILLISECOND, full_scan=True
     ),
     StreamSpec("campaigns", "campaign", resolution=_MILLISECOND, full_scan=True),
-    StreamSpec("lists", "campaign", frozenset({Can.ASSOCIATE}), max_batch=100, resolution=_MILLISECOND, full_scan=True),
+    StreamSpec(
+        "lists",
+        "campaign",
+        frozenset({Can.ASSOCIATE}),
+        max_batch=100,
+        resolution=_MILLISECOND,
+        full_scan=True,
+        statuses=("member",),
+    ),
+    StreamSpec("memberships", "membership", resolution=_MILLISECOND),
     *(_crm(name, "activity", ()) for name in ("tasks", "calls", "emails", "meetings", "notes")),
     StreamSpec("form_submissions", "activity", resolution=_MILLISECOND, overlap=INDEX_LAG),
     StreamSpec("email_events", "activity", resolution=_MILLISECOND, overlap=INDEX_LAG),

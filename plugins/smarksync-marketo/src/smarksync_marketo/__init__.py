@@ -78,7 +78,9 @@ SPEC = ConnectorSpec(
             resolution=_SECOND,
             writes_serially=True,
             full_scan=True,
+            statuses=("member",),
         ),
+        StreamSpec("memberships", "membership", overlap=timedelta(minutes=10), resolution=_SECOND, events=True),
         StreamSpec(
             "activities",
             "activity",

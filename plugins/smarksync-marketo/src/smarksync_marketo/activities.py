@@ -52,7 +52,7 @@ MEANINGS: Mapping[str, Meaning] = {
     "interesting moment": Meaning("other", "lead", "inbound", "done"),
 }
 _OTHER = Meaning("other", "marketing", "none")
-#: What tells a status change of "programs" from a change of "lists".
+#: Which of them an activity's number names: lists and programs are numbered apart.
 _STREAM = {"list_joined": "lists", "list_left": "lists", "campaign_status_changed": "programs"}
 _URLS = ("Link", "Webpage URL", "Referrer URL", "URL")
 
@@ -123,7 +123,7 @@ def _record(types: Types, row: Row, fields: Sequence[str]) -> Record:
     bot = str(told.get("Is Bot Activity", "")).strip().lower() in ("true", "1", "yes")
     campaign = None
     if meaning.campaign and row.get("primaryAttributeValueId"):
-        campaign = str(row["primaryAttributeValueId"])
+        campaign = f"{_STREAM[meaning.type]}:{row['primaryAttributeValueId']}"
     asset = row.get("primaryAttributeValue")
     pseudo = {
         "smarksync.typeName": name,
@@ -137,7 +137,6 @@ def _record(types: Types, row: Row, fields: Sequence[str]) -> Record:
         "smarksync.asset": str(asset) if asset is not None else None,
         "smarksync.url": next((str(told[url]) for url in _URLS if _is_url(told.get(url))), None),
         "smarksync.campaign": campaign,
-        "smarksync.campaignStream": _STREAM.get(meaning.type),
     }
     shown: dict[str, Any] = {}
     for field in fields:

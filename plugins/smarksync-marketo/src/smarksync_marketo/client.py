@@ -102,6 +102,8 @@ class Api:
         self.http: Client = settings.connect(session, auth=self.auth, base_url=settings.root)
         self.log = session.log
         self._now = session.now
+        #: calls that were left today when Marketo was asked, and how many we had made by then
+        self._left: tuple[int, int] | None = None
 
     def now(self) -> datetime:
         """Marketo's clock, by its last answer; ours before the first."""
@@ -125,6 +127,7 @@ class Api:
         if method == "GET" and isinstance(params, Mapping) and _length(params) > _LONGEST_QUERY:
             method, form, params = "POST", {name: str(value) for name, value in params.items()}, {"_method": "GET"}
             kind, idempotent = kind or "read", True
+        self._count_down()
         answer = self.http.request(
             method,
             path,
@@ -139,6 +142,15 @@ class Api:
         if not isinstance(body, Mapping) or not isinstance(body.get("success"), bool):
             raise Malformed(f"The answer of {path} is not Marketo's own.", hint="Check base_url.")
         return body
+
+    def left_today(self, calls: int) -> None:
+        """So many calls are left of the day; no answer says so, so from here on they are counted."""
+        self._left = (calls, self.http.counts["total"])
+        self._count_down()
+
+    def _count_down(self) -> None:
+        if self._left is not None:
+            self.http.counts.budget_left = max(0, self._left[0] - (self.http.counts["total"] - self._left[1]))
 
     def get(self, path: str, params: Mapping[str, Any] | None = None, **how: Any) -> Mapping[str, Any]:
         """``call("GET", …)``."""
@@ -156,11 +168,13 @@ class Api:
             turn.turn(following, more=body.get("moreResult"))
             yield rows_of(body), following, turn.more
 
-    def assets(self, path: str, params: Mapping[str, Any] | None = None) -> Iterator[tuple[list[Row], bool]]:
+    def assets(
+        self, path: str, *, kind: CallKind = "read", tolerate: Collection[str] = ()
+    ) -> Iterator[tuple[list[Row], bool]]:
         """Pages of an asset list, as (rows, more). Past the end there is no ``result`` at all, but a warning."""
         turn = OffsetPages(ASSETS, params=("offset", "maxReturn"))
         while turn.more:
-            rows = rows_of(self.get(path, {**(params or {}), **turn.params}))
+            rows = rows_of(self.get(path, turn.params, kind=kind, tolerate=tolerate))
             turn.turn(len(rows))  # only an empty page is known to be the last
             yield rows, turn.more
 

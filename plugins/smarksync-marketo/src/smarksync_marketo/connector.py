@@ -28,6 +28,8 @@ from .client import PAGE, Api, Row, error, rows_of
 from .fields import create_fields, describe_leads, leads_by, record
 from .leads import Leads
 from .members import Enroller
+from .membership import FIELDS as MEMBERSHIP_FIELDS
+from .membership import read as read_memberships
 from .objects import (
     ASSET_FIELDS,
     OBJECTS,
@@ -102,12 +104,17 @@ class Marketo:
         """The live schema; activities, lists and programs have a fixed one."""
         if stream == "activities":
             return ACTIVITY_FIELDS
+        if stream == "memberships":
+            return MEMBERSHIP_FIELDS
         if stream in ASSET_FIELDS:
             return ASSET_FIELDS[stream]
         if stream == "leads":
             key = self._settings.lookup_field  # without it, a lead would be made anew each time
             found = describe_leads(self._api)
             self._described[stream] = [replace(one, required=True) if one.name == key else one for one in found]
+            used = self._used()
+            if used is not None:
+                self._api.left_today(max(0, self._settings.daily_quota - used))
         else:
             self._described[stream] = describe_object(self._api, stream)
         return self._described[stream]
@@ -128,6 +135,9 @@ class Marketo:
                 self._api, self._types, cursor, until, fields, days=self._settings.activity_days,
                 look_back=timedelta(minutes=self._settings.look_back_minutes),
             )  # fmt: skip
+        elif stream == "memberships":
+            look_back = timedelta(minutes=self._settings.look_back_minutes)
+            yield from read_memberships(self._api, self._types, cursor, until, fields, look_back)
         elif stream in ASSET_FIELDS:
             yield from read_assets(self._api, stream, fields)
         elif stream == "companies" and self._objects(stream):

@@ -13,19 +13,21 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from .conftest import Workspace
+from .conftest import Said, Workspace
 
 Until = Callable[[subprocess.Popen[str], str], Sequence[str]]
 COUNT = 1000
 
 
-def complete(workspace: Workspace, count: int = COUNT) -> None:
-    """Everybody is there exactly once, and the next run is silent."""
+def complete(workspace: Workspace, count: int = COUNT) -> Said:
+    """Everybody is there exactly once, and the next run is silent. Returns what the first one said."""
     said = workspace.run("run", "--allow", "first_run")
     assert said.code == 0, said
     lines = workspace.leads.read_text().splitlines()[1:]
     assert len(lines) == len({line.split(",")[1] for line in lines}) == count
-    assert "nothing to write" in workspace.run("run").out
+    again = workspace.run("run")
+    assert "nothing to write" in again.out and "killed" not in again.out
+    return said
 
 
 @pytest.mark.parametrize(("number", "stage"), [(signal.SIGINT, "pull"), (signal.SIGTERM, "plan")])
@@ -45,12 +47,20 @@ def test_130_and_resumable(workspace: Workspace, until: Until, number: signal.Si
 
 @pytest.mark.parametrize("stage", ["pull", "plan"])
 def test_kill_9_and_run_again(workspace: Workspace, until: Until, stage: str) -> None:
+    """The parent never asks for the end of the killed one: cron and containers leave such zombies."""
     workspace.many(COUNT)
     process = workspace.start("run", "--allow", "first_run")
     until(process, f'"stage":"{stage}"')
     process.kill()
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    killed = workspace.run("runs", "--json").json["runs"][0]
+    assert killed["state"] == "killed"
+    assert workspace.run("runs").out.splitlines()[1].split()[4] == "killed"
+    assert "killed before its end" in workspace.run("show", killed["run_id"]).out
+    said = complete(workspace)
+    assert f"Run {killed['run_id']} was killed; this one goes on from there." in said.out
+    assert sum(run["figures"]["written"] for run in workspace.run("runs", "--json").json["runs"]) == COUNT
     process.communicate(timeout=60)
-    complete(workspace)
 
 
 def stop_between_commits(workspace: Workspace, process: subprocess.Popen[str]) -> None:

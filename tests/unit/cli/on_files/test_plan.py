@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 
 from .conftest import ADA, ADA_LEAD, Workspace
 
@@ -99,3 +100,13 @@ def test_logs_hold_no_personal_data(workspace: Workspace) -> None:
         said = workspace.run(*args)
         for secret in ("ada@example.com", "Lovelace", "7946", "carl"):
             assert secret not in said.err
+
+
+def test_stages_are_logged_whatever_the_form(workspace: Workspace) -> None:
+    for words in (["--format", "table"], ["--json"], ["--format", "csv"]):
+        said = workspace.run("plan", *words).err
+        assert [line["stage"] for line in map(json.loads, said.splitlines()) if line["event"] == "stage"] == [
+            "pull",
+            "match",
+            "plan",
+        ]

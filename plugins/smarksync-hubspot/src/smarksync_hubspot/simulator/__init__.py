@@ -56,7 +56,7 @@ class HubSpotSimulator(Account):
         # without people it is an account for tests: prepared, and with nothing to wait for
         self.quirks = quirks or (Quirks() if self.size else Quirks(index_lag=0, has_our_properties=True))
         self.store = Store(self.now, self.quirks)
-        self.owners, self.lists, self.members = {}, {}, {}
+        self.owners, self.lists, self.members, self.counts = {}, {}, {}, {}
         self.subscriptions, self.statuses = {}, {}
         self.forms, self.submissions, self.events, self.campaigns = {}, {}, [], []
         self.tokens = {}

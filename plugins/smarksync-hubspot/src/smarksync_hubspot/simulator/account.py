@@ -1,4 +1,4 @@
-"""What surrounds the records: tokens, the account, its schema, owners, lists, consent, forms, events, campaigns."""
+"""What surrounds the records: tokens, the account, its schema, owners, consent, forms, events, campaigns."""
 
 from __future__ import annotations
 
@@ -7,20 +7,18 @@ from typing import Any
 
 from smarksync.simulator import Answer, Request, route
 
-from .relations import Relations
+from .lists import Lists
 from .schema import PIPELINE, STAGES
 from .store import iso
-from .values import error, refuse
+from .values import error, paged
 
 _SHAPES = {"string", "number", "date", "datetime", "bool", "enumeration", "phone_number"}
 
 
-class Account(Relations):
-    """Routes beside the objects API. ``owners``, ``lists`` … are filled by the seed."""
+class Account(Lists):
+    """Routes beside the objects API. ``owners``, ``forms`` … are filled by the seed."""
 
     owners: dict[str, dict[str, Any]]
-    lists: dict[str, dict[str, Any]]
-    members: dict[str, dict[str, str]]
     subscriptions: dict[int, str]
     statuses: dict[tuple[str, int], str]
     forms: dict[str, str]
@@ -153,7 +151,7 @@ class Account(Relations):
         one = {"id": PIPELINE, "label": "Sales Pipeline", "displayOrder": 0, "archived": False, "stages": stages}
         return Answer(200, {"results": [one]})
 
-    # ---- owners and lists
+    # ---- owners
 
     @route("GET", "/crm/v3/owners", query=("limit", "after", "archived", "email"))
     def list_owners(self, request: Request) -> Answer:
@@ -164,68 +162,7 @@ class Account(Relations):
             for owner in self.owners.values()
             if owner["archived"] == archived and email in ("", str(owner["email"]).lower())
         ]
-        return Answer(200, _paged(rows, request, 100))
-
-    @route("POST", "/crm/v3/lists/search", query=(), write=False)
-    def search_lists(self, request: Request) -> Answer:
-        """Lists, 20 a page unless more are asked for (marketing.md 4.5)."""
-        body = request.json()
-        start, count = int(body.get("offset") or 0), int(body.get("count") or 20)
-        rows = list(self.lists.values())
-        page = rows[start : start + count]
-        answer = {
-            "offset": start + len(page),
-            "hasMore": start + len(page) < len(rows),
-            "lists": page,
-            "total": len(rows),
-        }
-        return Answer(200, answer)
-
-    @route("GET", "/crm/v3/lists/{id}/memberships", query=("limit", "after"))
-    def list_members(self, request: Request) -> Answer:
-        """Who is in a list, by record id."""
-        if request.params["id"] not in self.lists:
-            return error(404, f"List does not exist with ID {request.params['id']}.", "OBJECT_NOT_FOUND")
-        rows = [
-            {"recordId": rid, "membershipTimestamp": at}
-            for rid, at in sorted(self.members.get(request.params["id"], {}).items())
-        ]
-        return Answer(200, _paged(rows, request, 250))
-
-    @route("PUT", "/crm/v3/lists/{id}/memberships/add", query=())
-    def add_members(self, request: Request) -> Answer:
-        """Into a static list (marketing.md 4.5: note how the answer spells ``recordsIdsAdded``)."""
-        return self._move(request, adding=True)
-
-    @route("PUT", "/crm/v3/lists/{id}/memberships/remove", query=())
-    def remove_members(self, request: Request) -> Answer:
-        """Out of a static list."""
-        return self._move(request, adding=False)
-
-    def _move(self, request: Request, *, adding: bool) -> Answer:
-        found = self.lists.get(request.params["id"])
-        if found is None:
-            return error(404, f"List does not exist with ID {request.params['id']}.", "OBJECT_NOT_FOUND")
-        if found["processingType"] not in ("MANUAL", "SNAPSHOT"):
-            return error(400, "Memberships of DYNAMIC lists cannot be changed.")
-        ids = [str(one) for one in request.json()]
-        members = self.members.setdefault(request.params["id"], {})
-        there = [rid for rid in ids if self.store.live("contacts", rid) is not None]
-        moved = [rid for rid in there if (rid in members) != adding]
-        for rid in moved:
-            if adding:
-                members[rid] = iso(self.store.stamp())
-            else:
-                del members[rid]
-        missing = [rid for rid in ids if rid not in there]
-        return Answer(
-            200,
-            {
-                "recordsIdsAdded": moved if adding else [],
-                "recordIdsRemoved": [] if adding else moved,
-                "recordIdsMissing": missing,
-            },
-        )
+        return Answer(200, paged(rows, request, 100))
 
     # ---- consent
 
@@ -296,7 +233,7 @@ class Account(Relations):
     def list_forms(self, request: Request) -> Answer:
         """Forms."""
         rows = [{"id": one, "name": name, "formType": "hubspot", "archived": False} for one, name in self.forms.items()]
-        return Answer(200, _paged(rows, request, 500))
+        return Answer(200, paged(rows, request, 500))
 
     @route("GET", "/form-integrations/v1/submissions/forms/{id}", query=("limit", "after"))
     def list_submissions(self, request: Request) -> Answer:
@@ -304,7 +241,7 @@ class Account(Relations):
         if request.params["id"] not in self.forms:
             return self.missing()
         rows = sorted(self.submissions.get(request.params["id"], []), key=lambda row: -int(row["submittedAt"]))
-        return Answer(200, _paged(rows, request, 50, default=20))
+        return Answer(200, paged(rows, request, 50, default=20))
 
     @route(
         "GET",
@@ -328,20 +265,8 @@ class Account(Relations):
     def list_campaigns(self, request: Request) -> Answer:
         """Marketing campaigns with the properties asked for."""
         wanted = [name for name in request.query.get("properties").split(",") if name]
-        answer = _paged(self.campaigns, request, 100, default=50)
+        answer = paged(self.campaigns, request, 100, default=50)
         answer["results"] = [
             {**one, "properties": {name: one["properties"].get(name) for name in wanted}} for one in answer["results"]
         ]
         return Answer(200, answer)
-
-
-def _paged(rows: list[Any], request: Request, most: int, default: int | None = None) -> dict[str, Any]:
-    """A page by offset, with ``paging`` only where more follows."""
-    limit = int(request.query.get("limit") or default or most)
-    if not 1 <= limit <= most:
-        raise refuse(error(400, f"limit must be between 1 and {most}"))
-    start = int(request.query.get("after") or 0)
-    answer: dict[str, Any] = {"results": rows[start : start + limit]}
-    if start + limit < len(rows):
-        answer["paging"] = {"next": {"after": str(start + limit), "link": f"?after={start + limit}"}}
-    return answer

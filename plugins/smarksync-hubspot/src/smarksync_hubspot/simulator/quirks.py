@@ -50,5 +50,7 @@ class Quirks:
     has_our_properties: bool = False
     #: scopes that the token lacks, as families: contacts, companies, deals, owners, lists, consent, forms, schema
     missing_scopes: set[str] = field(default_factory=set)
+    #: seconds until a list's counts, which the search for lists shows, tell of who joined or left (memory)
+    list_counts_lag: float = 0.0
     #: legal basis is asked for with a subscription (marketing.md, addendum)
     data_privacy: bool = False

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
-from smarksync.simulator import Answer, Refused
+from smarksync.simulator import Answer, Refused, Request
 
 _EMAIL = re.compile(r"[^@\s;,]+@[^@\s;,]+\.[^@\s;,]+")
 _LONGEST = 65_536
@@ -140,3 +140,15 @@ def _date(name: str, text: str) -> str:
 def refuse(answer: Answer) -> Refused:
     """Ends the call with an answer: ``raise refuse(error(…))``."""
     return Refused(answer)
+
+
+def paged(rows: list[Any], request: Request, most: int, default: int | None = None) -> dict[str, Any]:
+    """A page by offset, with ``paging`` only where more follows."""
+    limit = int(request.query.get("limit") or default or most)
+    if not 1 <= limit <= most:
+        raise refuse(error(400, f"limit must be between 1 and {most}"))
+    start = int(request.query.get("after") or 0)
+    answer: dict[str, Any] = {"results": rows[start : start + limit]}
+    if start + limit < len(rows):
+        answer["paging"] = {"next": {"after": str(start + limit), "link": f"?after={start + limit}"}}
+    return answer

@@ -56,6 +56,8 @@ class Quirks:
     native_crm: Literal["no", "read_only", "hidden"] = "no"
     #: Our own fields are there already.
     own_fields: bool = False
+    #: Who is taken out of a program gets the status "Not in Program", which is an activity (memory).
+    leaving_is_told: bool = True
     #: Fields that the API may still create (leads: at most 100).
     creatable_fields: int = 100
     #: Bulk extract: running and waiting jobs, bytes a day, and how long a job takes (bulk-extract).

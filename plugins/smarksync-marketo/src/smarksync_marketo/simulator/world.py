@@ -53,6 +53,8 @@ class World:
         self.lists: dict[int, dict[str, Any]] = {}
         self.members: dict[int, dict[int, datetime]] = {}  # list → lead → since
         self.progress: dict[int, dict[int, str]] = {}  # program → lead → status
+        self.since: dict[tuple[int, int], tuple[datetime, datetime]] = {}  # (program, lead) → joined, last moved
+        self.channels: dict[str, tuple[tuple[str, int, bool], ...]] = {}  # channels with statuses of their own
         self._lead = FIRST
         self._activity = 100
         self._company = 1
@@ -238,6 +240,41 @@ class World:
             if self.quirks.merge_deletes:
                 self.log(loser, schema.DELETE, loser, str(row.get("lastName", "")))
         self.log(winner, schema.MERGE, winner, str(winner), {"Merge IDs": str(list(losers)), "Merge Source": "User"})
+
+    def join(self, number: int, lead: int, *, source: str = "User") -> None:
+        """A lead is put on a list."""
+        self.members[number][lead] = self.now()
+        self.log(lead, schema.LIST_ADD, number, self.lists[number]["name"], {"Source": source})
+
+    def leave(self, number: int, lead: int, *, source: str = "User") -> None:
+        """A lead is taken off a list."""
+        del self.members[number][lead]
+        self.log(lead, schema.LIST_REMOVE, number, self.lists[number]["name"], {"Source": source})
+
+    def statuses(self, channel: str) -> tuple[tuple[str, int, bool], ...]:
+        """The statuses of a channel: (name, step, whether that is success)."""
+        usual = tuple((name, 10 * step, step >= 3) for step, name in enumerate(schema.STATUSES))
+        return self.channels.get(channel, usual)
+
+    def advance(self, program: int, lead: int, status: str) -> None:
+        """A lead has another status in a program, or joins it."""
+        before = self.progress[program].get(lead)
+        self.progress[program][lead] = status
+        joined = self.since[program, lead][0] if before else self.now()
+        self.since[program, lead] = (joined, self.now())
+        success = any(won for name, _, won in self.statuses(self.programs[program]["channel"]) if name == status)
+        self._status_log(program, lead, before, status, {"Success": success})
+
+    def withdraw(self, program: int, lead: int) -> None:
+        """A lead is taken out of a program."""
+        before = self.progress[program].pop(lead)
+        del self.since[program, lead]
+        if self.quirks.leaving_is_told:
+            self._status_log(program, lead, before, schema.STATUSES[0], {})
+
+    def _status_log(self, program: int, lead: int, before: str | None, after: str, more: Mapping[str, Any]) -> None:
+        told = {"New Status": after, "Old Status": before, "Reason": "Web service API", **more}
+        self.log(lead, schema.PROGRAM_STATUS, program, self.programs[program]["name"], told)
 
     def log(
         self, lead: int, kind: int, primary_id: int | None = None, primary: str | None = None,

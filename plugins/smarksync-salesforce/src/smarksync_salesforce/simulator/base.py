@@ -33,6 +33,7 @@ class Org(Simulator):
     batch: int
     locators: dict[str, tuple[Query, list[Row]]]
     locators_made: int
+    pages_shown: int
     locked: dict[str, tuple[int, int]]
     queue: str
 

@@ -12,6 +12,8 @@ class Quirks:
 
     #: rows of one answer at most; 200 … 2,000 (1.5: "may be smaller")
     page: int = 2000
+    #: every n-th page of a query shows no row although more follow; 0 = never (1.5 says only that pages may be smaller)
+    empty_pages: int = 0
     #: assignment rules run unless the caller says no, and take the lead away from the owner it was given (1.7)
     assignment_rules: bool = True
     #: active duplicate rules on e-mail: "alert" may be overruled by the header, "block" not (1.9)
