@@ -162,11 +162,11 @@ class LongPlugin:
 
 def main(size: int) -> None:
     """Prints a line a step."""
-    from bench import ALLOW, OpenSession, Options, Registry, bare, execute, load
-
     import shutil
     import tempfile
     from pathlib import Path
+
+    from bench import ALLOW, OpenSession, Options, Registry, bare, execute, load
 
     folder = Path(tempfile.mkdtemp(prefix="smarksync-bench-"))
     fields = "{" + ", ".join([*(f"{name}: {name}" for name in FIELDS), f"email_opt_out: {OPT_OUT}"]) + "}"
