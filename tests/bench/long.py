@@ -166,13 +166,14 @@ def main(size: int) -> None:
     import tempfile
     from pathlib import Path
 
-    from bench import ALLOW, OpenSession, Options, Registry, bare, execute, load
+    from bench import ALLOW, Ledger, OpenSession, Options, Registry, bare, execute, load
 
     folder = Path(tempfile.mkdtemp(prefix="smarksync-bench-"))
     fields = "{" + ", ".join([*(f"{name}: {name}" for name in FIELDS), f"email_opt_out: {OPT_OUT}"]) + "}"
     (folder / "smarksync.yaml").write_text(CONFIG.replace("{FIELDS}", fields))
     SYSTEMS.update(hub=LongSystem("hub"), crm=LongSystem("crm"))
     hub, crm = SYSTEMS["hub"], SYSTEMS["crm"]
+    Ledger(f"sqlite:///{folder / 'bench.db'}").close()
     floor = bare(20_000)
     print(
         f"{size:,} people, hub:contacts -> crm:leads|contacts, no echo, our id on both, opt-outs; bare {floor:.1f} us"

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
-from smarksync.ledger import audit, conflicts, consent, entities, links, plans, quarantine, states
+from smarksync.ledger import audit, conflicts, consent, entities, keys, links, plans, quarantine, states
 from smarksync.plan.build import build
 from smarksync.plan.consent import unreadable
 from smarksync.plan.edited import edited
@@ -76,11 +76,15 @@ def _plan_chunk(
     run: Run, job: JobRun, eids: list[int], top: int, inherit: bool, consent_only: bool, doubts: bool
 ) -> None:
     ledger = run.ledger
-    if consent_only or job.facts or inherit or consents.mapped(run):
+    if consent_only or job.facts:
         rows = _decided(run, job, eids, top, inherit, consent_only, doubts)
     else:
         barred = {*quarantine.of_entities(ledger, job.name, eids), *conflicts.of_entities(ledger, job.name, eids)}
-        taken = short.take(run, job, eids, barred | plans.busy(ledger, eids) if doubts else barred)
+        if doubts:
+            barred |= plans.busy(ledger, eids)
+        if inherit:
+            barred |= keys.sharing_claims(ledger, eids)
+        taken = short.take(run, job, eids, barred, consents_too=inherit or consents.mapped(run))
         rows = taken.rows
         if taken.settled:
             settle_local(run, job, taken.settled)

@@ -1,20 +1,22 @@
-"""T3 of plain rows: one side's word was written to the only other record, which took it as it was sent.
+"""T3 of plain rows: one side's word was written to the only other record, which took it as it was sent, or said nothing.
 
-An edit (plan/edited.py) or a new person (plan/first.py). What :func:`.settle.settle` would store is known since
-planning, so the rows are settled where they lie, by their numbers: the values become agreed, the side that had them
-forgets that they were news, and the written record has nothing to remember. It holds while the links show the
-fingerprints that were planned on; everything that is not plain is left to settle.
+An edit (plan/edited.py), a new person or our id on a record (plan/first.py). What :func:`.settle.settle` would store is
+known since planning, so the rows are settled where they lie, by their numbers: the values become agreed, the side that
+had them forgets that they were news, and the written record has nothing to remember but what it has not echoed. It
+holds while the links show the fingerprints that were planned on; everything that is not plain is left to settle.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
 from smarksync.ledger import audit, links, plans, quarantine, streams
 from smarksync.ledger.links import LIVE, Link
 from smarksync.ledger.plans import PlanRow, Settled
-from smarksync.plugin import Can, Receipt
+from smarksync.plan.side import codecs_by_vendor
+from smarksync.plugin import Can, Receipt, WriteResult
 
 from .context import Run, instant
 from .notes import note
@@ -28,59 +30,83 @@ def settle_plain(run: Run, done: Sequence[Pair]) -> list[Pair]:
     taken = {row.seq: (row, receipt) for row, receipt in done if row.source is not None and _as_sent(row, receipt)}
     if not taken:
         return list(done)
-    ledger = run.ledger
-    settled = plans.undisturbed(ledger, taken, run.run_id)
-    created = [one for one in settled if one.target is None]
-    if created:
-        created = _new_there(run, [(one, *taken[one.seq]) for one in created])
+    ledger, now = run.ledger, run.stamp()
+    stamped = _stamp(run, taken, now) if any(row.stamp for row, _ in taken.values()) else []
+    settled = plans.undisturbed(ledger, taken, run.run_id) if len(stamped) < len(taken) else []
+    created = _new_there(run, [(one, *taken[one.seq]) for one in settled if one.target is None])
     updated = [one for one in settled if one.target is not None]
-    now = run.stamp()
     if created:
-        _place(run, [(one, *taken[one.seq]) for one in created], now)
+        _place(run, [taken[one.seq] for one in created], now)
         plans.settle(ledger, created, whole=True)
     if updated:
-        links.written(ledger, now, [_written(run, one, *taken[one.seq]) for one in updated])
+        links.written(ledger, now, [_written(run, one.target, *taken[one.seq]) for one in updated])
+        silent = [(one.target, taken[one.seq][0]) for one in updated if taken[one.seq][1].stored is None]
+        links.memorise(ledger, [(lid, links.pack(_awaited(run, row, {}))) for lid, row in silent])
         plans.settle(ledger, updated, whole=False)
-        plans.note(ledger, [one.seq for one in updated], run.run_id, now)
-    over = {one.seq for one in (*created, *updated)}
+    plans.note(ledger, [*stamped, *(one.seq for one in updated)], run.run_id, now)
+    over = {*stamped, *(one.seq for one in (*created, *updated))}
     if over:
         rows = [taken[seq][0] for seq in over]
-        tell_other_jobs(run, ((run.lanes[row.sid].stream.entity, row.eid) for row in rows))
+        tell_other_jobs(run, ((run.lanes[row.sid].stream.entity, row.eid) for row in rows if not row.stamp))
         quarantine.taken(ledger, rows[0].job, [(row.eid, row.sid) for row in rows])
         plans.remove(ledger, over)
     return [pair for pair in done if pair[0].seq not in over]
 
 
 def _as_sent(row: PlanRow, receipt: Receipt) -> bool:
-    """Whether the system says that it stored just what it was sent."""
-    return receipt.stored == row.after and (row.op == "update" or bool(receipt.id))
+    """Whether the system says that it stored just what it was sent, or leaves that to be seen."""
+    told = receipt.stored is None or receipt.stored == row.after
+    return told and (row.op == "update" or bool(receipt.id))
+
+
+def _awaited(run: Run, row: PlanRow, memo: dict[str, Any]) -> dict[str, Any]:
+    """What is remembered of a written record besides: the fields of which no echo is known yet."""
+    codecs = codecs_by_vendor(run.lanes[row.sid].mapping)
+    return {**memo, "w": sorted({*memo.get("w", ()), *(vendor for vendor in row.after if vendor in codecs)})}
+
+
+def _stamp(run: Run, taken: dict[int, Pair], now: str) -> list[int]:
+    """Records that carry our id now. Nothing else of them moved."""
+    known = plans.stamped(run.ledger, [seq for seq, (row, _) in taken.items() if row.stamp], run.run_id)
+    memos = []
+    for seq, lid, memo in known:
+        row, receipt = taken[seq]
+        memo.pop("x", None)
+        memos.append((lid, links.pack(_awaited(run, row, memo) if receipt.stored is None else memo)))
+    if known:
+        links.memorise(run.ledger, memos)
+        links.written(run.ledger, now, [_written(run, lid, *taken[seq]) for seq, lid, _ in known])
+    return [seq for seq, _, _ in known]
 
 
 def _new_there(run: Run, rows: Sequence[tuple[Settled, PlanRow, Receipt]]) -> list[Settled]:
     """Those of one stream whose new record nobody is linked to, and no other row was answered with."""
+    if not rows:
+        return []
     sid = rows[0][1].sid
     ids = Counter(receipt.id for _, row, receipt in rows if row.sid == sid)
     known = links.known(run.ledger, sid, [str(one) for one in ids])
     return [one for one, row, answer in rows if row.sid == sid and ids[answer.id] == 1 and answer.id not in known]
 
 
-def _place(run: Run, rows: Sequence[tuple[Settled, PlanRow, Receipt]], now: str) -> None:
+def _place(run: Run, rows: Sequence[Pair], now: str) -> None:
     """Links of new records. Without a fingerprint a written record is looked at once more."""
     new = []
-    for _, row, receipt in rows:
+    for row, receipt in rows:
         own_at = instant(receipt.changed_at) if receipt.changed_at is not None else None
         changed_at = run.lanes[row.sid].ours(own_at)
+        memo = None if receipt.stored is not None else links.pack(_awaited(run, row, {}))
         new.append(
-            Link(row.sid, str(receipt.id), row.eid, 0, LIVE, None, None, now, changed_at, own_at, receipt.version)
+            Link(row.sid, str(receipt.id), row.eid, 0, LIVE, None, memo, now, changed_at, own_at, receipt.version)
         )
     links.place(run.ledger, new)
-    audit.add(run.ledger, run.run_id, now, [(row.eid, note(run, row, receipt)) for _, row, receipt in rows])
-    streams.add_live(run.ledger, rows[0][1].sid, len(rows))
+    audit.add(run.ledger, run.run_id, now, [(row.eid, note(run, row, receipt)) for row, receipt in rows])
+    streams.add_live(run.ledger, rows[0][0].sid, len(rows))
 
 
-def _written(run: Run, one: Settled, row: PlanRow, receipt: Receipt) -> links.Written:
+def _written(run: Run, lid: int | None, row: PlanRow, receipt: Receipt) -> links.Written:
     lane = run.lanes[row.sid]
     own_at = instant(receipt.changed_at) if receipt.changed_at is not None else None
     # a version that the system did not tell is not the one that the record had before
-    keeps = Can.CONDITIONAL not in lane.spec.can
-    return own_at, lane.ours(own_at), receipt.version or None, keeps, one.target
+    keeps = Can.CONDITIONAL not in lane.spec.can or receipt.result is WriteResult.UNCHANGED
+    return own_at, lane.ours(own_at), receipt.version or None, keeps, lid

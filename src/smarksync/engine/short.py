@@ -11,10 +11,10 @@ from collections.abc import Container, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from smarksync.ledger import entities, links
+from smarksync.ledger import consent, entities, links
 from smarksync.ledger.db import loads
 from smarksync.ledger.links import LIVE, Place
-from smarksync.plan.consent import CONSENT_FIELDS
+from smarksync.plan.consent import CONSENT_FIELDS, at_rest
 from smarksync.plan.edited import edited
 from smarksync.plan.first import first
 from smarksync.plan.job import Person
@@ -22,6 +22,7 @@ from smarksync.plan.match import parts_of
 from smarksync.plan.rows import Outcome, Row
 from smarksync.plan.side import Side
 
+from .consents import as_claim
 from .context import JobRun, Run
 from .notes import planned
 
@@ -41,8 +42,12 @@ class Taken:
     others: list[int] = field(default_factory=list)
 
 
-def take(run: Run, job: JobRun, eids: Sequence[int], barred: Container[int]) -> Taken:
-    """Decides whom a short way can decide. ``barred``: of whom more has to be asked."""
+def take(run: Run, job: JobRun, eids: Sequence[int], barred: Container[int], *, consents_too: bool) -> Taken:
+    """Decides whom a short way can decide. ``barred``: of whom more has to be asked.
+
+    ``consents_too``: consent has a place somewhere, so that it is looked whether anybody said anything.
+    """
+    standing = consent.of_entities(run.ledger, eids) if consents_too else {}
     found = entities.stored(run.ledger, eids)
     places = links.places(run.ledger, eids)
     special = special_fields(run)
@@ -52,6 +57,9 @@ def take(run: Run, job: JobRun, eids: Sequence[int], barred: Container[int]) -> 
         person = None
         if known is not None and group is not None and known[1] == entities.LIVE and eid not in barred:
             person = _person(run, eid, known[0], known[2], group)
+        if person is not None and consents_too:
+            claims = {channel: as_claim(row) for channel, row in standing[eid].items()} if eid in standing else {}
+            person = person if at_rest(person.sides, person.agreed, claims) else None
         outcome = None if person is None else edited(person, job.rules) or first(person, job.rules)
         if person is None or outcome is None:
             taken.others.append(eid)
@@ -66,10 +74,11 @@ def take(run: Run, job: JobRun, eids: Sequence[int], barred: Container[int]) -> 
 
 def tell_ahead(run: Run, job: JobRun, rows: Sequence[Row], special: frozenset[str]) -> None:
     """What the audit will say of a plain edit, so that it need not be read again when it is settled."""
+    several = sum(not row.stamp for row in rows) > 1
     for row in rows:
         if row.alone is None:
             continue
-        if len(rows) > 1:
+        if several and not row.stamp:
             row.alone = None  # what one of them settles is what the other finds
         elif row.op == "update":
             if special.isdisjoint(row.fields):

@@ -82,7 +82,8 @@ def add(ledger: Ledger, run: str, job: str, rows: Iterable[tuple[int, Any]]) -> 
             agreed = dumps(values).decode() if values else None
             bodies.append((seq, dumps(row.after), dumps(row.rest()), agreed, *_NOBODY))
         else:  # one full copy less where a new record is sent just what becomes agreed
-            agreed = None if row.op == "create" and values == row.after else dumps(values).decode()
+            same = row.stamp or (row.op == "create" and values == row.after)
+            agreed = None if same else dumps(values).decode()
             note = None if row.note is None else dumps(row.note)
             rest = dumps({"won": row.won} if note else row.rest())
             source, source_fp, target, target_fp, memo = alone
@@ -124,13 +125,24 @@ def undisturbed(ledger: Ledger, seqs: Iterable[int], run: str) -> list[Settled]:
     where, params = among("p.seq", seqs)
     sql = (
         "SELECT p.seq, p.eid, b.source, b.target FROM plan p CROSS JOIN plan_bodies b CROSS JOIN links s "
-        f"WHERE {where} AND p.run = ? AND b.seq = p.seq AND s.lid = b.source AND s.eid = p.eid AND s.state = 'live' "
+        f"WHERE {where} AND p.run = ? AND p.stamp = 0 AND b.seq = p.seq AND s.lid = b.source AND s.eid = p.eid AND s.state = 'live' "
         "AND s.fp IS b.source_fp AND (b.target IS NULL OR EXISTS (SELECT 1 FROM links t WHERE t.lid = b.target AND "
         "t.eid = p.eid AND t.state = 'live' AND t.fp IS b.target_fp)) AND NOT EXISTS (SELECT 1 FROM links o WHERE "
         "o.eid = p.eid AND o.lid <> b.source AND o.lid IS NOT b.target) AND NOT EXISTS (SELECT 1 FROM conflicts c "
         "WHERE c.eid = p.eid AND c.job = p.job) ORDER BY p.seq"
     )
     return [Settled._make(row) for row in ledger.rows(sql, (*params, run))]
+
+
+def stamped(ledger: Ledger, seqs: Iterable[int], run: str) -> list[tuple[int, int, dict[str, Any]]]:
+    """(row, link, what is remembered of it) of those that only give a record our id, while it is its entity's."""
+    where, params = among("p.seq", seqs)
+    sql = (
+        "SELECT p.seq, b.source, m.memo FROM plan p CROSS JOIN plan_bodies b CROSS JOIN links s LEFT JOIN memos m "
+        f"ON m.lid = s.lid WHERE {where} AND p.run = ? AND p.stamp = 1 AND b.seq = p.seq AND s.lid = b.source "
+        "AND s.eid = p.eid AND s.state = 'live'"
+    )
+    return [(seq, lid, loads(memo) if memo else {}) for seq, lid, memo in ledger.rows(sql, (*params, run))]
 
 
 def settle(ledger: Ledger, rows: Sequence[Settled], *, whole: bool) -> None:

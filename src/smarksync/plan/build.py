@@ -18,6 +18,8 @@ from .side import NAME_PARTS, Side, columns
 
 #: how the reason begins when a side keeps what it has because it cannot hold what is agreed
 AS_IT_IS = "left as it is"
+#: the reason of a row that gives a record our id
+STAMPED = "our id, stamped once"
 
 
 def build(person: Person, job: JobRules) -> Outcome:
@@ -325,7 +327,7 @@ def _stamp(person: Person, sides: list[Side], outcome: Outcome) -> None:
             continue
         row = next((r for r in outcome.rows if r.op == "update" and r.rid == side.rid and r.sid == side.sid), None)
         if row is None:
-            row = Row("update", side.sid, side.rid, {}, reason="our id, stamped once", stamp=True)
+            row = Row("update", side.sid, side.rid, {}, reason=STAMPED, stamp=True)
             outcome.rows.append(row)
         row.after[codec.vendor] = person.ref
         row.before[codec.vendor] = lacks[0]

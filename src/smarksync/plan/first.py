@@ -9,7 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from .consent import CONSENT_FIELDS
+from smarksync.model import ValueProblem
+
+from .build import STAMPED
+from .consent import CHANNELS, CONSENT_FIELDS
 from .job import JobRules, Person, Target
 from .reconcile import blank
 from .rows import Alone, Outcome, Row
@@ -29,7 +32,7 @@ def first(person: Person, job: JobRules) -> Outcome | None:
         return None
     if side.connection not in job.connections or side.connection in job.where or not _KNOWN.issuperset(person.agreed):
         return None
-    if "x" in memo or side.name_field is not None:
+    if side.name_field is not None:
         return None
     values, problems = side.mapping.inward_row(memo.get("s") or {})
     ways = _ways(job, side.connection)
@@ -68,8 +71,9 @@ def _ways(job: JobRules, connection: str) -> _Ways:
 
 
 def _outcome(person: Person, job: JobRules, side: Side, decided: dict[str, Any]) -> Outcome | None:
-    outcome = Outcome()
+    outcome = Outcome(rows=_stamp(person, side))
     merged = {**person.agreed, **decided}
+    creates: list[Row] = []
     for connection, target in job.targets.items():
         if connection in person.taken_places or target.policy is None or target.policy(merged, person) is not True:
             continue
@@ -78,10 +82,11 @@ def _outcome(person: Person, job: JobRules, side: Side, decided: dict[str, Any])
             return None
         row = Row("create", target.sid, None, after, values=decided, reason=f"new from {side.connection}", whole=True)
         row.won = {side.key: []}
-        outcome.rows.append(row)
-    if len(outcome.rows) == 1 and len(person.agreed) == 1 and side.lid is not None:  # our id, and nothing besides
-        outcome.rows[0].alone = Alone(side.lid, side.fp, None, None, _left(side, decided))
-    if not outcome.rows:
+        creates.append(row)
+    outcome.rows += creates
+    if len(creates) == 1 and len(person.agreed) == 1 and side.lid is not None:  # our id, and nothing besides
+        creates[0].alone = Alone(side.lid, side.fp, None, None, _left(side, decided))
+    if not creates:
         outcome.local_values, outcome.local_whole = decided, True
         outcome.local_fields = list(decided)
         outcome.local_why = {"*": {"from": side.connection, "how": "first seen"}}
@@ -94,16 +99,41 @@ def _create(person: Person, job: JobRules, target: Target, merged: Mapping[str, 
     names = [n for n in merged if n in sent]
     if mapping.fields.get("full_name") is not None:
         return None
-    for name in CONSENT_FIELDS:
-        if name in mapping.fields:
-            return None  # consent has its own way onto a new record
     after, problems = mapping.outward_row(merged, names)
-    if problems or mapping.missing(after):
+    if problems or not _say_nothing(target, merged, after) or mapping.missing(after):
         return None
     codec = mapping.fields.get("external_id")
     if codec is not None and codec.write:
         after[codec.vendor] = person.ref
     return after if None not in after.values() else {vendor: raw for vendor, raw in after.items() if raw is not None}
+
+
+def _say_nothing(target: Target, merged: Mapping[str, Any], after: dict[str, Any]) -> bool:
+    """Adds the flags of somebody who made no claim; False where there is one, or the system would mail them."""
+    for name in CONSENT_FIELDS:
+        codec = target.mapping.fields.get(name)
+        if codec is None:
+            continue
+        if merged.get(name) is not None or target.subscribes or codec.currency_vendor is not None:
+            return False
+        if name in CHANNELS.values() and codec.write:
+            try:
+                after[codec.vendor] = codec.outward(None)
+            except ValueProblem:
+                return False
+    return True
+
+
+def _stamp(person: Person, side: Side) -> list[Row]:
+    """Our id goes onto the record once: a row of its own, which rests on nothing but the record."""
+    codec, lacks = side.mapping.fields.get("external_id"), side.memo.get("x")
+    if codec is None or not codec.write or lacks is None:
+        return []
+    row = Row("update", side.sid, side.rid, {codec.vendor: person.ref}, reason=STAMPED, stamp=True)
+    row.before[codec.vendor] = lacks[0]
+    if side.lid is not None:
+        row.alone = Alone(side.lid, side.fp, side.lid, side.fp, {})
+    return [row]
 
 
 def _left(side: Side, decided: Mapping[str, Any]) -> dict[str, Any]:
@@ -118,7 +148,7 @@ def _left(side: Side, decided: Mapping[str, Any]) -> dict[str, Any]:
         if codec is None or not codec.agrees(codec.raw(seen), wire_of(codec, decided)):
             break
     else:
-        return {}
+        return {"x": side.memo["x"]} if "x" in side.memo else {}
     settled = Side(side.sid, side.rid, side.eid, side.mapping, dict(side.memo))
     settled.settle_whole(decided)
     return settled.memo
