@@ -4,6 +4,7 @@ opportunities, tasks and colleagues. The engine, the ledger and the config loade
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -183,6 +184,11 @@ class Office:
         found = [pair for chunk in cases.every(self.reading) for pair in chunk]
         for case, moves in found:
             assert handoff.replay(moves) == case
+        told = Counter((case.job, fate) for case, _ in found if (fate := cases.fate(case)) is not None)
+        kept = {
+            (job, fate): count for job, fate, count in self.reading.rows("SELECT * FROM case_counts WHERE count <> 0")
+        }
+        assert kept == told  # what a run accounts for is what a look at every case gives
         return [case for case, _ in found]
 
     def moves(self, case: Case) -> list[Move]:

@@ -115,3 +115,65 @@ def test_recycled_leads_join_the_nurture_list_and_customers_leave_it(office: Any
     o.run()
     assert o.person(ada)["lifecycle"] == "customer" and members(o, "marketing") == []
     o.quiet()
+
+
+def test_a_run_that_looks_at_what_changed_plans_what_a_look_at_everybody_plans(office: Any) -> None:
+    o = office(jobs={"events": {**JOB, "create": {"marketing": "always", "sales": 'lead.country == "DE"'}}})
+    people = [
+        o.ready(f"{name} Noyce", country=country) for name, country in (("Ada", "DE"), ("Bea", "FR"), ("Cleo", "FR"))
+    ]
+    fair = {name: system.insert("campaigns", {"name": "Spring fair"}) for name, system in o.systems.items()}
+    o.run()
+    rows = [
+        o.systems["marketing"].insert("members", {"campaign": fair["marketing"], "lead": one, "status": "sent"})
+        for one in people
+    ]
+
+    def both() -> tuple[Any, Any]:
+        """What is planned, and what is left: of what changed, and of everybody."""
+        found = []
+        for everybody in (False, True):
+            if everybody:
+                o.reading.run("DELETE FROM meta WHERE key LIKE 'members:%'")
+            plan = o.plan()
+            changed = [(c["op"], c["connection"], c["object"], c["id"]) for c in plan.changes]
+            found.append((changed, plan.text))
+        return found[0], found[1]
+
+    changed, everybody = both()
+    assert changed == everybody and changed[0], "the first look"
+    o.run()
+    changed, everybody = both()
+    assert changed == everybody and not changed[0], "two are in France, and stay out"
+    o.later(hours=1)
+    o.systems["marketing"].edit("people", people[1], {"country": "DE"})  # no membership changed
+    o.systems["marketing"].delete("members", rows[0])
+    changed, everybody = both()
+    assert changed == everybody and len(changed[0]) >= 2
+    o.run()
+    assert len(members(o, "sales")) == 1
+    o.quiet()
+
+
+# -- another word for the same ------------------------------------------------------------------------------------
+
+
+def test_another_word_for_what_we_wrote_is_no_news(tmp_path: Path, registry: Registry) -> None:
+    switches = {"sales:members": {"folds": {"status": {"member": "sent"}}, "echo": "none"}}
+    o = Office(tmp_path, registry, objects=OBJECTS, jobs={"events": JOB}, switches=switches)
+    with registered(*o.systems.values()):
+        o.team()
+        ada = o.ready()
+        fair = {name: o.systems[name].insert("campaigns", {"name": "Spring fair"}) for name in o.systems}
+        o.run()
+        o.systems["marketing"].insert("members", {"campaign": fair["marketing"], "lead": ada, "status": "member"})
+        o.run()
+        assert [status for _, _, status in members(o, "sales")] == ["sent"], "that is what sales makes of a member"
+        o.quiet()
+        assert [status for _, _, status in members(o, "marketing")] == ["member"]
+        o.later(hours=1)
+        (member,) = o.systems["sales"].rows("members")
+        o.systems["sales"].edit("members", member, {"status": "responded"})
+        o.run()
+        assert [status for _, _, status in members(o, "marketing")] == ["responded"], "an edit is one"
+        o.quiet()

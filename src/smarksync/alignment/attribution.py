@@ -1,14 +1,18 @@
 """Which touch earned which part of a sale, by the five usual models; every figure comes with its formula.
 
-A *touch* is something marketing did with a lead, at a time. Money is counted in one currency; weights are exact
-fractions, so that the parts of a sale add up to the sale.
+A *touch* is something marketing did with a lead, at a time. Money is counted in one currency; weights are exact, so
+that the parts of a sale add up to the sale: whole numbers of equal parts, because adding fractions takes a hundred
+times as long and a year has a hundred thousand touches that led to sales.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import lru_cache
+from math import lcm
 from typing import NamedTuple
 
 
@@ -31,32 +35,39 @@ class Sale(NamedTuple):
     opportunity_at: int | None = None
 
 
+class Weights(NamedTuple):
+    """What each touch of a sale gets: ``parts`` of ``whole``; they add up to it."""
+
+    whole: int
+    parts: tuple[int, ...]
+
+
 class Model(NamedTuple):
     """A way to share a sale out: the name in options, the title, the formula as printed, and the rule."""
 
     name: str
     title: str
     formula: str
-    weigh: Callable[[Sequence[Touch], int | None, int | None], list[Fraction]]
+    weigh: Callable[[Sequence[Touch], int | None, int | None], Weights]
 
 
-def _first(touches: Sequence[Touch], _lead: int | None, _opportunity: int | None) -> list[Fraction]:
+def _first(touches: Sequence[Touch], _lead: int | None, _opportunity: int | None) -> Weights:
     return _roles(len(touches), ((0, 100),), 0)
 
 
-def _last(touches: Sequence[Touch], _lead: int | None, _opportunity: int | None) -> list[Fraction]:
+def _last(touches: Sequence[Touch], _lead: int | None, _opportunity: int | None) -> Weights:
     return _roles(len(touches), ((len(touches) - 1, 100),), 0)
 
 
-def _linear(touches: Sequence[Touch], _lead: int | None, _opportunity: int | None) -> list[Fraction]:
-    return [Fraction(1, len(touches))] * len(touches)
+def _linear(touches: Sequence[Touch], _lead: int | None, _opportunity: int | None) -> Weights:
+    return Weights(len(touches), (1,) * len(touches))
 
 
-def _u_shaped(touches: Sequence[Touch], _lead: int | None, _opportunity: int | None) -> list[Fraction]:
+def _u_shaped(touches: Sequence[Touch], _lead: int | None, _opportunity: int | None) -> Weights:
     return _roles(len(touches), ((0, 40), (len(touches) - 1, 40)), 20)
 
 
-def _w_shaped(touches: Sequence[Touch], lead: int | None, opportunity: int | None) -> list[Fraction]:
+def _w_shaped(touches: Sequence[Touch], lead: int | None, opportunity: int | None) -> Weights:
     turns = ((0, 30), (_at_or_before(touches, lead), 30), (_at_or_before(touches, opportunity), 30))
     return _roles(len(touches), turns, 10)
 
@@ -68,7 +79,8 @@ def _at_or_before(touches: Sequence[Touch], moment: int | None) -> int | None:
     return max((i for i, touch in enumerate(touches) if touch.at <= moment), default=None)
 
 
-def _roles(count: int, parts: Sequence[tuple[int | None, int]], rest: int) -> list[Fraction]:
+@lru_cache(maxsize=20_000)
+def _roles(count: int, parts: tuple[tuple[int | None, int], ...], rest: int) -> Weights:
     """Weights of touches: each part goes to its touch, ``rest`` to all others alike.
 
     A part without a touch of its own (there is none, or an earlier part has it) is missing, and so is the rest when
@@ -88,7 +100,8 @@ def _roles(count: int, parts: Sequence[tuple[int | None, int]], rest: int) -> li
     if others and rest:
         for position in others:
             weights[position] = (Fraction(rest, 100) + extra) / len(others)
-    return weights
+    whole = lcm(*(weight.denominator for weight in weights))
+    return Weights(whole, tuple(int(weight * whole) for weight in weights))
 
 
 _SHARED = "what has no touch of its own is shared evenly among the others"
@@ -123,22 +136,25 @@ UNTOUCHED = "(no touch known)"
 def attribute(model: str, sales: Iterable[Sale]) -> dict[str, Credit]:
     """{credit: earned}, the largest amount first. Sales that no touch led to stand under :data:`UNTOUCHED`."""
     weigh = MODELS[model].weigh
-    found: dict[str, Credit] = {}
+    # {credit: {whole: parts of it}}, of money and of sales: like is added to like, and turned into fractions at the end
+    money: dict[str, dict[int, int]] = defaultdict(dict)
+    count: dict[str, dict[int, int]] = defaultdict(dict)
     for sale in sales:
-        touches = sorted(sale.touches)
-        if not touches:
-            _earn(found, UNTOUCHED, sale.amount, Fraction(1))
-            continue
-        for touch, weight in zip(touches, weigh(touches, sale.lead_at, sale.opportunity_at), strict=True):
-            if weight:
-                _earn(found, touch.credit, sale.amount * weight, weight)
+        touches = sale.touches if len(sale.touches) < 2 else sorted(sale.touches)
+        weights = weigh(touches, sale.lead_at, sale.opportunity_at) if touches else Weights(1, (1,))
+        names = [touch.credit for touch in touches] if touches else [UNTOUCHED]
+        earned, of = sale.amount.numerator, weights.whole * sale.amount.denominator
+        for name, part in zip(names, weights.parts, strict=True):
+            if part:
+                amounts, sold = money[name], count[name]
+                amounts[of] = amounts.get(of, 0) + part * earned
+                sold[weights.whole] = sold.get(weights.whole, 0) + part
+    found = {name: Credit(_sum(money[name]), _sum(count[name])) for name in money}
     return dict(sorted(found.items(), key=lambda item: (-item[1].amount, -item[1].sales, item[0])))
 
 
-def _earn(found: dict[str, Credit], name: str, amount: Fraction, part: Fraction) -> None:
-    credit = found.setdefault(name, Credit())
-    credit.amount += amount
-    credit.sales += part
+def _sum(parts: dict[int, int]) -> Fraction:
+    return sum((Fraction(part, whole) for whole, part in parts.items()), Fraction(0))
 
 
-__all__ = ["MODELS", "UNTOUCHED", "Credit", "Model", "Sale", "Touch", "attribute"]
+__all__ = ["MODELS", "UNTOUCHED", "Credit", "Model", "Sale", "Touch", "Weights", "attribute"]

@@ -22,14 +22,16 @@ _RANK = {rung: rank for rank, rung in enumerate(RUNGS)} | {"evangelist": len(RUN
 _LAST = len(RUNGS) - 1
 _ALL: tuple[str, str | None] = ("", None)
 SECOND = 1_000_000
+#: combinations of groups that are kept apart before they are counted into each
+ALIKE = 2_000
 
 
 class Journey(NamedTuple):
     """One lead: what it is counted under, when it first reached each rung (microseconds UTC), and what it brought."""
 
-    groups: Mapping[str, str | None]
+    groups: Sequence[str | None]  # by dimension; the same object for leads that are counted alike is quickest
     reached: Sequence[int | None]  # by rung
-    won: Fraction = Fraction(0)
+    won: Fraction | None = None
 
 
 def first_reached(stages: Iterable[tuple[str, int]]) -> list[int | None]:
@@ -38,16 +40,18 @@ def first_reached(stages: Iterable[tuple[str, int]]) -> list[int | None]:
     A rung that was jumped over was reached with the next higher one; somebody who fell back has still been there.
     """
     found: list[int | None] = [None] * len(RUNGS)
-    stages = tuple(stages)
-    if len(stages) == 1 and stages[0][0] == "lead":
-        found[0] = stages[0][1]
-        return found
     for stage, at in stages:
         rank = _RANK.get(stage)
         if rank is not None and (found[rank] is None or at < found[rank]):  # type: ignore[operator]
             found[rank] = at
+    return filled(found)
+
+
+def filled(told: Sequence[int | None]) -> list[int | None]:
+    """When each rung was first reached, from when it was first told."""
+    found = list(told)
     later: int | None = None
-    for rank in range(len(RUNGS) - 1, -1, -1):
+    for rank in range(_LAST, -1, -1):
         mine = found[rank]
         if mine is None or (later is not None and mine > later):
             found[rank] = later
@@ -60,10 +64,17 @@ class Group:
     """The figures of one value of one dimension."""
 
     reached: list[int] = field(default_factory=lambda: [0] * len(RUNGS))
-    moved: list[int] = field(default_factory=lambda: [0] * (len(RUNGS) - 1))
     seconds: list[array[int]] = field(default_factory=lambda: [array("Q") for _ in RUNGS[1:]])
     customers: int = 0  # of the leads of the period, those who are customers by now
     won: Fraction = field(default_factory=Fraction)
+
+    def take(self, other: Group) -> None:
+        """Adds another group's figures to these."""
+        self.reached = [mine + theirs for mine, theirs in zip(self.reached, other.reached, strict=True)]
+        for mine, theirs in zip(self.seconds, other.seconds, strict=True):
+            mine.extend(theirs)
+        self.customers += other.customers
+        self.won += other.won
 
 
 class Step(NamedTuple):
@@ -95,51 +106,61 @@ class Funnel:
         self._starts = list(months)
         self.months = [[0] * len(RUNGS) for _ in months]
         self._groups: dict[tuple[str, str | None], Group] = {}
-        self._leads: dict[tuple[str | None, ...], int] = {}
+        # leads that are counted alike, once for all dimensions; put into each when there are many, and when asked
+        self._alike: dict[tuple[str | None, ...], Group] = {}
 
     def add(self, journey: Journey) -> None:
         """Counts one lead. What happened after the period's end counts for conversion only."""
         start, end, reached = self.start, self.end, journey.reached
-        # (rung, seconds to the next one or None) of the rungs of the period: for most leads it is the first alone
-        steps: list[tuple[int, int | None]] = []
+        first, second = reached[0], reached[1]
+        if first is None:
+            return  # rungs above an empty one are empty
+        if second is None:
+            # a lead and no more: most are
+            if start <= first < end:
+                self._group(journey).reached[0] += 1
+                if self._starts:
+                    self.months[bisect_right(self._starts, first) - 1][0] += 1
+            return
+        if not any(at is not None and start <= at < end for at in reached):
+            return
+        group = self._group(journey)
+        inside = False
         for rank, at in enumerate(reached):
             if at is None:
-                break  # rungs above an empty one are empty
-            if start <= at < end:
-                then = reached[rank + 1] if rank < _LAST else None
-                steps.append((rank, None if then is None else (then - at) // SECOND if then > at else 0))
+                break
+            inside = start <= at < end
+            if inside:
+                group.reached[rank] += 1
                 if self._starts:
                     self.months[bisect_right(self._starts, at) - 1][rank] += 1
-        if not steps:
-            return
-        if len(steps) == 1 and steps[0] == (0, None):
-            # a lead and no more: most are, so they are tallied by their groups and counted into each when asked
-            values = tuple(map(journey.groups.get, self.dimensions))
-            self._leads[values] = self._leads.get(values, 0) + 1
-            return
-        won = journey.won if journey.won and steps[-1][0] == _LAST else None
-        became = steps[0][0] == 0 and reached[_LAST] is not None
-        groups, named = self._groups, journey.groups
-        for key in (_ALL, *((name, named.get(name)) for name in self.dimensions)):
-            group = groups.get(key)
-            if group is None:
-                group = groups[key] = Group()
-            for rank, seconds in steps:
-                group.reached[rank] += 1
-                if seconds is not None:
-                    group.moved[rank] += 1
-                    group.seconds[rank].append(seconds)
-            if became:
+                then = reached[rank + 1] if rank < _LAST else None
+                if then is not None:
+                    group.seconds[rank].append((then - at) // SECOND if then > at else 0)
+        if reached[_LAST] is not None:
+            if start <= first < end:
                 group.customers += 1
-            if won is not None:
-                group.won += won
+            if inside and journey.won:
+                group.won += journey.won
+
+    def _group(self, journey: Journey) -> Group:
+        values = tuple(journey.groups)
+        found = self._alike.get(values)
+        if found is None:
+            if len(self._alike) >= ALIKE:
+                self._fold()
+            found = self._alike[values] = Group()
+        return found
 
     def _fold(self) -> None:
-        """Counts those who are leads and no more into their groups."""
-        for values, count in self._leads.items():
+        """Counts those who are alike into the groups of each dimension."""
+        for values, alike in self._alike.items():
             for key in (_ALL, *zip(self.dimensions, values, strict=True)):
-                self._groups.setdefault(key, Group()).reached[0] += count
-        self._leads.clear()
+                group = self._groups.get(key)
+                if group is None:
+                    group = self._groups[key] = Group()
+                group.take(alike)
+        self._alike.clear()
 
     def whole(self) -> Row:
         """Everybody."""
@@ -156,7 +177,7 @@ class Funnel:
     def _row(value: str | None, group: Group) -> Row:
         steps = tuple(
             Step(
-                RUNGS[rank], RUNGS[rank + 1], share(group.moved[rank], group.reached[rank]),
+                RUNGS[rank], RUNGS[rank + 1], share(len(group.seconds[rank]), group.reached[rank]),
                 median(group.seconds[rank]) if group.seconds[rank] else None,
             )
             for rank in range(len(RUNGS) - 1)
@@ -165,4 +186,4 @@ class Funnel:
         return Row(value, counts, steps, share(group.customers, group.reached[0]), group.won)
 
 
-__all__ = ["RUNGS", "Funnel", "Journey", "Row", "Step", "first_reached"]
+__all__ = ["RUNGS", "Funnel", "Journey", "Row", "Step", "filled", "first_reached"]

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from smarksync.ledger.cases import CLOSED, NOTE, OPEN, Case, Move
+from smarksync.ledger.cases import CLOSED, NOTE, OPEN, Case, Move, fate
 
 #: the rungs of a case, in order
 LADDER = (*OPEN, "won")
@@ -179,11 +179,5 @@ def conserved(cases: Iterable[Case], missing: set[int]) -> dict[str, int]:
 
 def standing(case: Case, *, missing: bool = False) -> str:
     """Where an offered case stands in the conservation of MQLs."""
-    at = case.body.get("at", {})
-    if "accepted" in at:
-        return "accepted"
-    if "rejected" in at or case.state in ("recycled", "lost", "won"):
-        return "rejected"
-    if case.state in ("merged", "withdrawn"):
-        return case.state
-    return "missing" if missing and case.open else "open"
+    told = fate(case) or "open"
+    return "missing" if told == "open" and missing and case.open else told

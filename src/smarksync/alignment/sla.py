@@ -10,7 +10,7 @@ judge is excused.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
@@ -20,6 +20,8 @@ from .terms import PER_CASE, Term, Terms
 
 #: lifecycle word → the state of a case that says that a lead got there
 OF_CASE = {"mql": "qualified", "sal": "accepted", "sql": "sql", "opportunity": "opportunity", "customer": "won"}
+#: statuses of what is not settled yet
+RUNNING = ("on_track", "at_risk")
 #: how many cases a line names at most, the worst first
 NAMED = 200
 Segments = tuple[tuple[str, str], ...]
@@ -67,6 +69,13 @@ class _Tally:
     charged: Counter[str] = field(default_factory=Counter)
     cases: list[Verdict] = field(default_factory=list)
 
+    @property
+    def running(self) -> bool:
+        """Whether anything runs here, and nothing has settled the line yet."""
+        if self.waiting:
+            return not self.good and not self.bad
+        return any(self.statuses[status] for status in RUNNING) and not self.statuses["breached"]
+
 
 class Scorecard:
     """Takes cases one by one, then gives the lines. Holds counts, not cases, so a million of them fit."""
@@ -76,7 +85,7 @@ class Scorecard:
         self.periods = Periods(terms.time_zone)
         self.since, self.until = since, until  # a case counts in the period in which its clock started
         self.at_risk = terms.agreement.at_risk
-        self.skipped: Counter[str] = Counter()  # segment → cases without one of its values
+        self._outside: Counter[tuple[str, Period]] = Counter()  # cases and leads without a value of a segment
         self._tallies: dict[tuple[str, Segments, Period], _Tally] = {}
         self._oldest: int | None = None
 
@@ -127,11 +136,31 @@ class Scorecard:
         for name in term.segments:
             value = segments.get(name)
             if value is None or ((known := self.terms.agreement.segments[name].values) and value not in known):
-                self.skipped[name] += 1
+                self._outside[name, self.periods.of(at, term.period)] += 1
                 return None
             key.append((name, value))
         self._oldest = at if self._oldest is None else min(at, self._oldest)
         return self._tallies.setdefault((term.id, tuple(key), self.periods.of(at, term.period)), _Tally())
+
+    def unsettled(self) -> set[Period]:
+        """Periods that are over and, by what was counted so far, have something that still runs.
+
+        One broken promise about single cases, or one decision of those that are judged by shares, settles a line.
+        """
+        return {
+            period
+            for (_, _, period), tally in self._tallies.items()
+            if period.end <= self.now and tally.running
+        }  # fmt: skip
+
+    def outside(self, shown: Iterable[Period]) -> dict[str, int]:
+        """{segment: cases and leads of these periods without one of its values}; of each promise that asks for it."""
+        periods = set(shown)
+        found: Counter[str] = Counter()
+        for (name, period), count in self._outside.items():
+            if period in periods:
+                found[name] += count
+        return dict(found)
 
     # -- the lines ------------------------------------------------------------------------------------------------
 
@@ -245,4 +274,4 @@ def _worst(cases: list[Verdict]) -> list[Verdict]:
     return [*saved, *lost][:NAMED]
 
 
-__all__ = ["NAMED", "OF_CASE", "Line", "Scorecard"]
+__all__ = ["NAMED", "OF_CASE", "RUNNING", "Line", "Scorecard"]

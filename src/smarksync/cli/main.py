@@ -32,6 +32,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "explain": ("explain", "One person across all systems, and why they are as they are."),
     "conflicts": ("conflicts", "Questions about values and people: list, show, resolve."),
     "quarantine": ("quarantine", "Records that cannot go on: list, show, retry, release, ignore."),
+    "consent": ("consent", "What people allowed, recorded by hand: grant."),
     "report": ("report", "Funnel, reasons, good leads, attribution and pipeline of a period, as a page or a table."),
     "digest": ("digest", "One page for the regular meeting of the two teams; as a file, or to a channel."),
     "dashboard": ("dashboard", "Scorecard, funnel, hand-offs, leads and queues in a browser, on this machine only."),

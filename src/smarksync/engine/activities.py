@@ -20,11 +20,11 @@ from smarksync.plan.job import Person
 from smarksync.plan.rows import Row
 from smarksync.plugin import Can, Receipt, WriteResult
 
-from . import around
+from . import around, sweep
 from .context import JobRun, Lane, Run
+from .refused import RefusedFacts
 from .settle import settle
 
-CHUNK = 500
 #: what a copy says, where the system has a place for it
 FIELDS = ("at", "actor", "owner", "direction", "automated", "result", "subject", "asset", "url", "duration")
 
@@ -52,15 +52,18 @@ class Activities:
             row.rid
             for row in plans.load(ledger, "job = ? AND status IN ('released', 'sending', 'unknown')", (job.name,))
         }
-        now, last = micros(run.now()), 0
+        refused = RefusedFacts(run, job)
+        now = micros(run.now())
         since = now - int(self.config.defaults.activity_window.timedelta.total_seconds() * 1_000_000)
-        while True:
-            group = activities.to_copy(
-                ledger, sids, self.job.activities or (), str(self.job.to), since, now, last, CHUNK
-            )
-            if not group:
-                return top
-            last = group[-1].aid
+        # whoever did something, or is linked or different since the last look, changed. Time, or somebody's account, can
+        # make a `where` true as well: then all are looked at once a day
+        daily = around.restless(self.config, self.job) or not around.of_job(self.config, self.job) <= {
+            "lead",
+            "activity",
+        }
+        chunks = sweep.candidates(run, job, top, daily=daily)
+        for eids in chunks if run.options.only is not None else refused.besides(chunks):
+            group = activities.to_copy(ledger, eids, sids, self.job.activities or (), str(self.job.to), since, now)
             known = entities.load(ledger, {one.eid for one in group if one.eid is not None})
             rows = []
             for one in group:
@@ -68,12 +71,16 @@ class Activities:
                 ref, _, agreed = known[one.eid]
                 if f"fact:{one.aid}" not in under_way and self._wanted(run, one, agreed):
                     row = self._row(run, one, ref)
-                    if row is not None:
+                    if row is not None and refused.may_go(one.eid, row):
                         rows.append((one.eid, row))
             with ledger.tx():
                 plans.add(ledger, run.run_id, job.name, rows)
+                refused.over(eids)
+                if run.options.only is None:
+                    states.clear_due(ledger, job.name, eids, top)
             for _, row in rows:
                 job.count(row.sid, "planned")
+        return top
 
     def still_wanted(self, run: Run, job: JobRun, lane: Lane, rows: list[Any]) -> list[Any]:
         """All of them."""

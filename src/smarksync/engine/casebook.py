@@ -14,7 +14,7 @@ from typing import Any
 
 from smarksync.alignment import handoff
 from smarksync.config import Job
-from smarksync.ledger import activities, audit, cases, memberships, plans, rotations, stages, states
+from smarksync.ledger import activities, audit, cases, memberships, plans, quarantine, rotations, stages, states
 from smarksync.ledger.activities import Activity
 from smarksync.ledger.cases import NOTE, Case, Move
 from smarksync.ledger.plans import PlanRow
@@ -118,6 +118,9 @@ def _tasks(run: Run, done: Sequence[Pair]) -> None:
         values.pop("key", None)
         moment = micros(at) if at else micros(run.now())
         rows.append(Activity(0, lane.sid, rid, row.eid, None, None, "task", moment, "sales", False, values))
+    facts = [(row.job, (row.eid, row.sid, str(row.body["task"].get("key")))) for row, _ in done]
+    for job in {name for name, _ in facts}:
+        quarantine.facts_taken(run.ledger, job, [fact for name, fact in facts if name == job])
     activities.put_copies(run.ledger, copied)
     memberships.put(run.ledger, joined)
     known = _there(run, rows)
@@ -142,23 +145,19 @@ def reached(run: Run, rows: Iterable[tuple[int, str, int, str]]) -> None:
 def conservation(run: Run, job: Job) -> dict[str, Any]:
     """Every MQL that was ever offered by this job, accounted for: and by name, those that sales no longer has."""
     ledger = run.ledger
-    found = dict.fromkeys(("offered", "accepted", "rejected", "open", "merged", "withdrawn", "missing"), 0)
-    at = "json_extract(CAST(c.body AS TEXT), '$.at.{}') IS NOT NULL"
-    live = (
-        "EXISTS (SELECT 1 FROM links l JOIN streams s ON s.sid = l.sid WHERE l.eid = c.eid AND l.state = 'live' "
-        "AND s.connection = ?)"
+    told = cases.fates(ledger, job.name)
+    # only what is open and undecided can have lost its record: that many links are looked for, not one a case
+    sql = (
+        "SELECT c.eid FROM cases c INDEXED BY cases_one_open WHERE c.closed_at IS NULL AND c.job = ? AND c.offered_at IS NOT NULL "
+        "AND json_extract(CAST(c.body AS TEXT), '$.at.accepted') IS NULL "
+        "AND json_extract(CAST(c.body AS TEXT), '$.at.rejected') IS NULL "
+        "AND NOT EXISTS (SELECT 1 FROM links l CROSS JOIN streams s WHERE l.eid = c.eid AND l.state = 'live' "
+        "AND s.sid = l.sid AND s.connection = ?) ORDER BY c.offered_at"
     )
-    stands = (
-        f"CASE WHEN {at.format('accepted')} THEN 'accepted' "
-        f"WHEN {at.format('rejected')} OR c.state IN ('recycled', 'lost', 'won') THEN 'rejected' "
-        f"WHEN c.state IN ('merged', 'withdrawn') THEN c.state WHEN {live} THEN 'open' ELSE 'missing' END"
-    )
-    sql = f"SELECT {stands} AS stands, count(*) FROM cases c WHERE c.job = ? AND c.offered_at IS NOT NULL GROUP BY 1"
-    found.update(dict(ledger.rows(sql, (job.to, job.name))))
-    found["offered"] = sum(count for name, count in found.items() if name != "offered")
-    missing: list[str] = []
-    if found["missing"]:
-        sql = f"SELECT c.eid FROM cases c WHERE c.job = ? AND c.offered_at IS NOT NULL AND ({stands}) = 'missing' ORDER BY c.offered_at LIMIT 100"
-        missing = [label(ledger, eid) for (eid,) in ledger.rows(sql, (job.name, job.to))]
-    waiting = int(ledger.value("SELECT count(*) FROM cases WHERE job = ? AND state = 'qualified'", (job.name,)))
-    return {**found, "qualified_not_offered": waiting, "missing_leads": missing}
+    missing = [eid for (eid,) in ledger.rows(sql, (job.name, job.to))]
+    found = {name: told.get(name, 0) for name in ("accepted", "rejected", "open", "merged", "withdrawn")}
+    found["open"] -= len(missing)
+    return {
+        "offered": sum(found.values()) + len(missing), **found, "missing": len(missing),
+        "qualified_not_offered": told.get("qualified", 0), "missing_leads": [label(ledger, eid) for eid in missing[:100]],
+    }  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from smarksync.ledger import consent, keys, states
@@ -31,45 +31,72 @@ def mapped(run: Run) -> bool:
 
 
 def consent_of(
-    run: Run, job: JobRun, person: Person, standing: Mapping[str, Standing], inherit: bool
+    run: Run, job: JobRun, person: Person, standing: Mapping[str, Standing], others: Others | None
 ) -> ConsentOutcome | None:
     """The consent decision about one person; None when no side has a place for it."""
-    reachable = frozenset(
+    inherited = others.opt_outs(person.eid) if others is not None else {}
+    claims = {channel: as_claim(row) for channel, row in standing.items()} if standing else {}
+    return settle_consent(person.sides, person.agreed, claims, inherited, reachable(run, job), run.stamp())
+
+
+def reachable(run: Run, job: JobRun) -> frozenset[str]:
+    """The connections that can be written now."""
+    return frozenset(
         lane.stream.connection
         for lane in job.lanes
         if lane.failed is None and run.connections[lane.stream.connection].failed is None
     )
-    inherited = _from_others(run, person) if inherit else {}
-    claims = {channel: as_claim(row) for channel, row in standing.items()}
-    return settle_consent(person.sides, person.agreed, claims, inherited, reachable, run.stamp())
 
 
-def _from_others(run: Run, person: Person) -> dict[str, list[Claim]]:
-    """Opt-outs of other entities that hold the same e-mail address."""
-    address = person.agreed.get("email")
-    addresses = {str(address).casefold()} if address else set()
-    addresses |= {v for k, v, weak in keys.of_entity(run.ledger, person.eid) if k in ADDRESSES and not weak}
-    found = keys.holders(run.ledger, [(kind, a) for kind in ADDRESSES for a in sorted(addresses)])
-    others = {eid for group in found.values() for eid, weak in group if eid != person.eid and not weak}
-    out: dict[str, list[Claim]] = {}
-    for channels in consent.of_entities(run.ledger, others).values():
-        row = channels.get("email")
-        if row is not None and view(Status(row.status)):
-            out.setdefault("email", []).append(as_claim(row))
-    return out
+class Others:
+    """What stands of everybody else who holds an e-mail address of some people: an opt-out there counts here."""
+
+    def __init__(self, run: Run, people: Sequence[Person]) -> None:
+        addresses: dict[int, set[str]] = {person.eid: set() for person in people}
+        for person in people:
+            if address := person.agreed.get("email"):
+                addresses[person.eid].add(str(address).casefold())
+        for eid, value in keys.of_entities(run.ledger, addresses, ADDRESSES):
+            addresses[eid].add(value)
+        values = sorted({value for group in addresses.values() for value in group})
+        holders: dict[str, set[int]] = {}
+        for (_, value), group in keys.holders(run.ledger, [(kind, v) for kind in ADDRESSES for v in values]).items():
+            holders.setdefault(value, set()).update(eid for eid, weak in group if not weak)
+        self._of = {
+            eid: others
+            for eid, group in addresses.items()
+            if (others := {other for value in group for other in holders.get(value, ())} - {eid})
+        }
+        everybody = {other for group in self._of.values() for other in group}
+        self._standing = consent.of_entities(run.ledger, everybody) if everybody else {}
+
+    def tell(self, rows: Sequence[Standing]) -> None:
+        """What stands of one of them since."""
+        for row in rows:
+            self._standing.setdefault(row.eid, {})[row.channel] = row
+
+    def opt_outs(self, eid: int) -> dict[str, list[Claim]]:
+        """The claims of others that the entity inherits, by channel."""
+        found: dict[str, list[Claim]] = {}
+        for other in sorted(self._of.get(eid, ())):
+            row = self._standing.get(other, {}).get("email")
+            if row is not None and view(Status(row.status)):
+                found.setdefault("email", []).append(as_claim(row))
+        return found
 
 
-def record(run: Run, person: Person, outcome: ConsentOutcome) -> None:
+def record(run: Run, person: Person, outcome: ConsentOutcome, others: Others | None) -> None:
     """Stores what stands now, and wakes everybody else with the address when somebody opted out."""
-    consent.save(
-        run.ledger, [as_standing(person.eid, channel, outcome.standing[channel]) for channel in outcome.changed]
-    )
+    rows = [as_standing(person.eid, channel, outcome.standing[channel]) for channel in outcome.changed]
+    consent.save(run.ledger, rows)
+    if others is not None:
+        others.tell(rows)
     if "email" in outcome.raised:
-        others = set()
+        same = set()
         for kind, value, weak in keys.of_entity(run.ledger, person.eid):
             if kind in ADDRESSES and not weak:
-                others |= {eid for eid, _ in keys.holders(run.ledger, [(kind, value)]).get((kind, value), [])}
-        states.changed(run.ledger, [(eid, None, None, run.run_id) for eid in sorted(others - {person.eid})])
+                same |= {eid for eid, _ in keys.holders(run.ledger, [(kind, value)]).get((kind, value), [])}
+        states.changed(run.ledger, [(eid, None, None, run.run_id) for eid in sorted(same - {person.eid})])
 
 
 def audit_body(outcome: ConsentOutcome) -> dict[str, Any]:

@@ -10,18 +10,20 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from smarksync.ledger import activities, memberships, states, streams
+from smarksync.ledger import activities, links, memberships, states, streams
 from smarksync.ledger.activities import Activity
 from smarksync.ledger.db import dumps
 from smarksync.ledger.memberships import Membership
 from smarksync.model import ValueProblem
 from smarksync.model.activity import ATTEMPT_TYPES, is_attempt
 from smarksync.model.moments import micros
-from smarksync.plugin import Can, Record, TellsGone
+from smarksync.plugin import OWN_USER, Can, Record, TellsGone
 
 from .context import Lane, Run
 
 KINDS = ("activity", "membership")
+#: the last link, and the last change, that waiting facts were offered to
+_LOOKED = "facts:linked"
 #: who does what, where a system does not say
 _BY_MARKETING = frozenset(("email_sent", "email_delivered", "score_changed", "campaign_status_changed"))
 
@@ -55,19 +57,35 @@ def store(run: Run, lane: Lane, records: Sequence[Record]) -> None:
         news = {row.eid for row in rows if row.eid is not None} if fresh else set()
         states.changed(run.ledger, ((eid, None, None, run.run_id) for eid in sorted(news)))
     else:
-        shown = [_membership(run, lane, record, first or None, whom) for record in records]
+        where = _campaigns(run, lane, records)
+        shown = [_membership(run, lane, record, first or None, whom, where) for record in records]
+        before = memberships.written(run.ledger, lane.sid, [one.rid for one in shown])
+        shown = [_echo(one, before.get(one.rid), record) for one, record in zip(shown, records, strict=True)]
         memberships.put(run.ledger, shown, events=lane.spec.events)
 
 
 def _whom(run: Run, lane: Lane, records: Sequence[Record]) -> dict[str, int]:
     """{record of a person there: entity}, of every stream of people of that connection."""
-    names = sorted({name for record in records if (name := _named(lane, "lead", record.fields)) is not None})
+    return _entities(run, lane, records, "lead", "j.value")
+
+
+def _campaigns(run: Run, lane: Lane, records: Sequence[Record]) -> dict[str, int]:
+    """{campaign as the records name it: entity}; ``STREAM:ID`` where a vendor numbers the streams of its campaigns apart."""
+    bare = (
+        "CASE WHEN substr(j.value, 1, length(s.object) + 1) = s.object || ':' "
+        "THEN substr(j.value, length(s.object) + 2) ELSE j.value END"
+    )
+    return _entities(run, lane, records, "campaign", bare)
+
+
+def _entities(run: Run, lane: Lane, records: Sequence[Record], kind: str, rid: str) -> dict[str, int]:
+    names = sorted({name for record in records if (name := _named(lane, kind, record.fields)) is not None})
     sql = (
-        "SELECT l.rid, COALESCE(e.into_eid, e.eid) FROM json_each(?) j CROSS JOIN streams s CROSS JOIN links l "
-        "CROSS JOIN entities e WHERE s.connection = ? AND s.entity = 'lead' AND l.sid = s.sid AND l.rid = j.value "
+        "SELECT j.value, COALESCE(e.into_eid, e.eid) FROM json_each(?) j CROSS JOIN streams s CROSS JOIN links l "
+        f"CROSS JOIN entities e WHERE s.connection = ? AND s.entity = ? AND l.sid = s.sid AND l.rid = {rid} "
         "AND e.eid = l.eid"
     )
-    return dict(run.ledger.rows(sql, (dumps(names).decode(), lane.stream.connection)))
+    return dict(run.ledger.rows(sql, (dumps(names).decode(), lane.stream.connection, kind)))
 
 
 def _named(lane: Lane, name: str, fields: Mapping[str, Any]) -> str | None:
@@ -113,25 +131,44 @@ def _actor(kind: str) -> str:
     )
 
 
-def _membership(run: Run, lane: Lane, record: Record, first: int | None, whom: Mapping[str, int]) -> Membership:
+def _membership(
+    run: Run, lane: Lane, record: Record, first: int | None, whom: Mapping[str, int], where: Mapping[str, int]
+) -> Membership:
     values = _values(lane, record.fields, ("lead", "campaign"))
     campaign = _named(lane, "campaign", record.fields)
     person = _named(lane, "lead", record.fields)
     at = values.get("responded_at") or record.changed_at
     if campaign is not None:
         values["campaign"] = campaign
-    return Membership(0, lane.sid, record.id, None, whom.get(person or ""), first, person, str(values.pop("status", "member")),
+    return Membership(0, lane.sid, record.id, where.get(campaign or ""), whom.get(person or ""), first, person, str(values.pop("status", "member")),
                       micros(at) if at else None, values)  # fmt: skip
 
 
+def _echo(shown: Membership, before: Membership | None, record: Record) -> Membership:
+    """A side may have another word for what we wrote (Salesforce: Sent): that is no news, as long as it shows that."""
+    if before is None:
+        return shown
+    stored = before.body.get("stored") or (shown.status if record.changed_by in (None, OWN_USER) else None)
+    if stored != shown.status:
+        return shown
+    body = {**shown.body, "wrote": before.body["wrote"], "stored": stored}
+    return shown._replace(status=before.status, at=before.at, body=body)
+
+
 def resolve(run: Run) -> None:
-    """Facts that waited for their person: after matching, whoever is linked by now gets theirs."""
+    """Facts that waited for their person or campaign: whoever was linked since the last look gets theirs."""
+    ledger = run.ledger
     if not any(are(lane) for lane in run.lanes.values()):
         return
-    with run.ledger.tx():
-        found = activities.resolve(run.ledger)
-        states.changed(run.ledger, ((eid, None, None, run.run_id) for eid in found))
-        memberships.resolve(run.ledger)
+    with ledger.tx():
+        seen = (ledger.value("SELECT value FROM meta WHERE key = ?", (_LOOKED,)) or "0 0").split()
+        lid, seq = links.gather_new(ledger, int(seen[0]), int(seen[1]))
+        if activities.waiting(ledger):
+            found = activities.resolve(ledger)
+            states.changed(ledger, ((eid, None, None, run.run_id) for eid in found))
+        if memberships.waiting(ledger):
+            memberships.resolve(ledger)
+        ledger.run("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", (_LOOKED, f"{lid} {seq}"))
 
 
 def notice(run: Run, lane: Lane) -> None:

@@ -54,7 +54,7 @@ class Handoff:
             deals.refresh(run)
         top = states.top(ledger)
         self.scopes = Scopes(run, self.config, self.needs)
-        self.offering.begin(run)
+        self.offering.begin(run, job)
         doubts = plans.under_way(ledger)
         fades = "now" in self.needs or self.scopes.scoring.fades
         for eids in sweep.candidates(run, job, top, daily=fades):
@@ -117,6 +117,7 @@ class Handoff:
         plans.add(ledger, run.run_id, job.name, planned)
         for _, row in planned:
             job.count(row.sid, "planned")
+        self.offering.refused.over(person.eid for person in people)
         if run.options.only is None:
             states.clear_due(ledger, job.name, eids, top)
 
@@ -185,7 +186,10 @@ class Handoff:
     # -- before planning -------------------------------------------------------------------------
     def _join(self, run: Run) -> None:
         """Cases of leads that were joined: of two open ones the earlier offered goes on, with its clock."""
-        sql = "SELECT c.cid, e.into_eid FROM cases c JOIN entities e ON e.eid = c.eid WHERE e.state = 'alias' AND c.job = ? ORDER BY c.cid"
+        sql = (
+            "SELECT c.cid, e.into_eid FROM entities e CROSS JOIN cases c WHERE e.into_eid IS NOT NULL AND e.state = 'alias' "
+            "AND c.eid = e.eid AND c.job = ? ORDER BY c.cid"
+        )
         now = micros(run.now())
         for cid, survivor in run.ledger.rows(sql, (self.job.name,)):
             mine = cases.moves(run.ledger, cid)

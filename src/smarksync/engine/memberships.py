@@ -1,5 +1,8 @@
 """The memberships job: campaigns that two systems have, with the same people in them, by the newest word on each.
 
+Looked at are the pairs of which a side changed, and those that did not agree the last time: what agrees stays so until
+a side changes.
+
 A removal is a word like any other (``removed``, with the time at which it was noticed). ``create`` says on which sides
 people may be put into a campaign; ``deletes: {SIDE: ignore}`` keeps removals from a side.
 """
@@ -20,6 +23,7 @@ from smarksync.plugin import Receipt, WriteResult
 
 from . import around, members
 from .context import JobRun, Lane, Run
+from .refused import RefusedFacts
 from .settle import settle
 
 CHUNK = 1_000
@@ -43,15 +47,39 @@ class Memberships:
             for row in plans.load(ledger, "job = ?", (job.name,))
             if row.body.get("task")
         }
+        refused = RefusedFacts(run, job)
+        key, rules = f"members:{job.name}", self._rules(run)
+        before = ledger.value("SELECT value FROM meta WHERE key = ?", (key,)) or ""
+        seen, _, with_rules = before.partition(" ")
+        mark = memberships.top(ledger)
+        memberships.gather(ledger, job.name, int(seen) if with_rules == rules else 0)
         batch: list[tuple[int, Row]] = []
+        unequal: list[tuple[int, int]] = []
         for group in self._pairs(run):
-            if (group[0].eid, group[0].campaign) not in busy:
-                batch += self._pair(run, job, group)
+            assert group[0].campaign is not None and group[0].eid is not None
+            under_way = (group[0].eid, group[0].campaign) in busy
+            agrees, rows = (False, []) if under_way else self._pair(run, job, group)
+            if not agrees:
+                unequal.append((group[0].campaign, group[0].eid))
+            batch += [(eid, row) for eid, row in rows if refused.may_go(eid, row)]
             if len(batch) >= CHUNK:
                 self._store(run, job, batch)
                 batch = []
         self._store(run, job, batch)
+        with ledger.tx():
+            refused.over()
+            memberships.set_unequal(ledger, job.name, unequal)
+            ledger.run("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", (key, f"{mark} {rules}"))
         return top
+
+    def _rules(self, run: Run) -> str:
+        """Changes when what agrees might no longer: other sides, other streams of them, other places of campaigns."""
+        streams = sorted(sid for sid, lane in run.lanes.items() if lane.stream.connection in self.sides)
+        places = run.ledger.one(
+            "SELECT count(*), COALESCE(max(l.lid), 0), COALESCE(sum(l.state = 'live'), 0) FROM streams s "
+            "CROSS JOIN links l WHERE s.entity = 'campaign' AND l.sid = s.sid"
+        )
+        return f"{','.join(self.sides)} {streams} {places}"
 
     def still_wanted(self, run: Run, job: JobRun, lane: Lane, rows: list[Any]) -> list[Any]:
         """All of them."""
@@ -66,36 +94,30 @@ class Memberships:
         return {}
 
     def _pairs(self, run: Run) -> Iterator[list[Membership]]:
-        """What each side says of one person in one campaign, as far as both are known on more than one side."""
-        last = 0
-        while True:
-            sql = "SELECT DISTINCT campaign FROM memberships WHERE campaign > ? AND eid IS NOT NULL ORDER BY campaign LIMIT 1"
-            campaign = run.ledger.value(sql, (last,))
-            if campaign is None:
-                return
-            last = int(campaign)
-            person = 0
-            while rows := memberships.of_campaign(run.ledger, last, person, CHUNK):
-                if len(rows) == CHUNK and rows[0].eid != rows[-1].eid:  # the last person may go on after the chunk
-                    rows = [one for one in rows if one.eid != rows[-1].eid]
-                person = rows[-1].eid or person
-                for _, group in groupby(rows, key=lambda one: one.eid):
-                    yield list(group)
+        """What each side says of one person in one campaign, of those that may not agree."""
+        last, count = 0, memberships.count_gathered(run.ledger)
+        while last < count:
+            last, rows = memberships.gathered(run.ledger, last, CHUNK)
+            for _, group in groupby(rows, key=lambda one: (one.campaign, one.eid)):
+                yield list(group)
 
-    def _pair(self, run: Run, job: JobRun, group: list[Membership]) -> list[tuple[int, Row]]:
+    def _pair(self, run: Run, job: JobRun, group: list[Membership]) -> tuple[bool, list[tuple[int, Row]]]:
+        """Whether all sides agree (then only a change of one can make anything of it), and what is to be written."""
         sides = [one for side in self.sides if (one := self._shown(run, side, group)) is not None]
         if not sides:
-            return []
+            return False, []
         word = max(sides, key=lambda one: (one.at or 0, one.status != REMOVED, -one.mid))
         word = self._in_full(run, word, sides)
         assert word.eid is not None and word.campaign is not None
         names = entities.load(run.ledger, [word.eid, word.campaign])
         if len(names) < 2:
-            return []
+            return False, []
         out: list[tuple[int, Row]] = []
+        agree = 0
         for side in self.sides:
             known = next((one for one in sides if run.connection_of.get(one.sid) == side), None)
             if known is not None and known.status == members.known_as(run, side, word.campaign, word.status):
+                agree += 1
                 continue
             if not self._may(run, side, known, word, names[word.eid][2]):
                 job.left[(side, "membership", f"{AS_IT_IS}: {word.status} is not passed on there")] += 1
@@ -106,7 +128,7 @@ class Memberships:
             )  # fmt: skip
             if row is not None:
                 out.append((word.eid, row))
-        return out
+        return agree == len(self.sides), out
 
     @staticmethod
     def _shown(run: Run, side: str, group: Sequence[Membership]) -> Membership | None:

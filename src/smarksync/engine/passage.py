@@ -76,7 +76,8 @@ class Passages:
         if case is None or (not case.open and case.state not in ("won", "lost")):
             return
         now = micros(self.run.now())
-        seen = self._seen(one, attempts)
+        # sales may know the lead already, and its offer be held by a guard: what they did earlier is no answer to it
+        seen = None if case.offered_at is None else self._seen(one, attempts)
         for _ in range(2):  # accepting makes an earlier attempt count
             if case.offered_at is None or seen is None:
                 break

@@ -11,60 +11,58 @@ from smarksync.alignment.sla import OF_CASE, Scorecard
 from smarksync.alignment.terms import Terms
 from smarksync.config import Config
 from smarksync.ledger import activities, cases, entities, pauses, stages
-from smarksync.ledger.cases import Case, Move
+from smarksync.ledger.cases import Case
 from smarksync.ledger.db import Ledger
-from smarksync.ledger.stages import Stage
 from smarksync.model import blank
 from smarksync.model.moments import moment
 
 from .rules import scope_of
 
-#: reasons of these moves say why a case was refused
-_REFUSED = ("rejected", "recycled", "disqualified")
+#: what a case remembers of its lead since it was opened
+_REMEMBERED = {"segments", "filled"}
 
 
 def facts(
-    config: Config, ledger: Ledger, terms: Terms, now: int, where: str = "1", params: Sequence[Any] = ()
+    config: Config, ledger: Ledger, terms: Terms, now: int, cids: Sequence[int], chunk: int = 2_000
 ) -> Iterator[list[Facts]]:
-    """Cases that meet a condition on the table ``cases``, as promises see them, in chunks."""
+    """Cases by number, as promises see them, in chunks."""
     wanted = frozenset(name for term in terms.promises for name in term.promise.fields or ())
-    for chunk in cases.every(ledger, where, params):
-        eids = {case.eid for case, _ in chunk}
-        tried = activities.attempts(ledger, eids, min(case.opened_at for case, _ in chunk))
-        climbed = stages.of(ledger, eids)
-        stood = pauses.of(ledger, [case.cid for case, _ in chunk])
-        known = entities.load(ledger, eids)
+    for i in range(0, len(cids), chunk):
+        part = cids[i : i + chunk]
+        found = cases.load(ledger, part)
+        eids = {case.eid for case in found}
+        tried = activities.attempt_times(ledger, eids, min((case.opened_at for case in found), default=0))
+        climbed = stages.first(ledger, eids)
+        stood = pauses.of(ledger, part)
+        answers = cases.answers(ledger, part)
+        # cases remember what their lead was like; those that do not are judged by what it is like today
+        known = entities.load(ledger, {case.eid for case in found if not case.body.keys() >= _REMEMBERED})
         yield [
-            _facts(terms, case, moves, known.get(case.eid, ("", "", {}))[2], wanted, moment(now),
-                   [at for at, *_ in tried.get(case.eid, ())], stood.get(case.cid, ()), climbed.get(case.eid, ()))
-            for case, moves in chunk
+            _facts(terms, case, answers.get(case.cid, ()), known.get(case.eid, ("", "", {}))[2], wanted, moment(now),
+                   tried.get(case.eid, ()), stood.get(case.cid, ()), climbed.get(case.eid, case.opened_at))
+            for case in found
         ]  # fmt: skip
 
 
 def _facts(
-    terms: Terms, case: Case, moves: Sequence[Move], lead: Mapping[str, Any], wanted: frozenset[str], now: datetime,
-    attempts: Sequence[int], stood: Sequence[tuple[int, int | None]], rungs: Sequence[Stage],
+    terms: Terms, case: Case, answers: Sequence[tuple[str, int, str | None, bool]], lead: Mapping[str, Any],
+    wanted: frozenset[str], now: datetime, attempts: Sequence[int], stood: Sequence[tuple[int, int | None]], first: int,
 ) -> Facts:  # fmt: skip
     body = case.body
-    reason = next((m.reason for m in reversed(moves) if m.state in _REFUSED and m.reason), None)
-    return Facts(
-        case.cid, case.eid, case.state, case.opened_at, case.closed_at, body.get("at", {}), reason, case.owner,
-        attempts, stood, segments_of(terms, case, lead, now),
-        frozenset(body["filled"]) if "filled" in body else frozenset(n for n in wanted if not blank(lead.get(n))),
-        _legs(case, moves, rungs),
-    )  # fmt: skip
-
-
-def _legs(case: Case, moves: Sequence[Move], rungs: Sequence[Stage]) -> dict[str, int]:
-    """When the lead was first known, and when the CRM had the record with its owner: the receipt of the offer."""
     legs: dict[str, int] = {}
-    first = min((rung.at for rung in rungs), default=case.opened_at)
     if first < case.opened_at and case.cycle == 1:
         legs["captured"] = first
-    receipt = next((m.entered_at for m in moves if m.state == "offered" and not m.skipped), None)
+    # when the CRM had the record with its owner: the receipt of the offer
+    receipt = next((entered for state, entered, _, skipped in answers if state == "offered" and not skipped), None)
     if receipt is not None:
         legs["written"] = legs["assigned"] = receipt
-    return legs
+    return Facts(
+        case.cid, case.eid, case.state, case.opened_at, case.closed_at, body.get("at", {}),
+        next((reason for state, _, reason, _ in reversed(answers) if state != "offered" and reason), None), case.owner,
+        attempts, stood, segments_of(terms, case, lead, now),
+        frozenset(body["filled"]) if "filled" in body else frozenset(n for n in wanted if not blank(lead.get(n))),
+        legs,
+    )  # fmt: skip
 
 
 def segments_of(terms: Terms, case: Case, lead: Mapping[str, Any], now: datetime) -> dict[str, str | None]:
@@ -82,26 +80,45 @@ def measure(
 ) -> Iterator[Facts]:  # fmt: skip
     """Judges all cases whose clocks may have started between ``since`` and ``until``; yields each of them.
 
-    ``all_leads``: also count the leads that no case tells of, for volumes: a pass over all leads.
+    ``all_leads``: also count the leads that no case tells of, for volumes.
     """
+    low, high = since or 0, card.now + 1 if until is None else until
     # a case may be offered, and sold, long after it was opened: those that ended before `since` cannot count in it
-    where, params = "opened_at < ? AND (closed_at IS NULL OR closed_at >= ?)", (until or card.now + 1, since or 0)
-    for chunk in facts(config, ledger, terms, card.now, where, params):
+    for chunk in facts(config, ledger, terms, card.now, cases.alive(ledger, low, high)):
         for one in chunk:
             card.add(one)
             yield one
     words = {str(t.promise.of) for t in terms.promises if t.promise.promise == "volume"}
     if words and all_leads:
-        _stages(ledger, terms, card, words, card.now)
+        _stages(ledger, terms, card, words, low, high)
 
 
-def _stages(ledger: Ledger, terms: Terms, card: Scorecard, words: set[str], now: int) -> None:
+def current(config: Config, ledger: Ledger, terms: Terms, card: Scorecard) -> Iterator[Facts]:
+    """Judges what the periods of now need, and those that are over and have a clock that still runs.
+
+    Work grows with the open cases and with these periods, not with the years behind them.
+    """
+    since = min((card.periods.of(card.now, term.period).start for term in terms.promises), default=card.now)
+    yield from measure(config, ledger, terms, card, since=since)
+    # a line of an old period is shown while nothing has settled it: its other cases are looked at until one does
+    after = (0, 0)
+    for period in sorted(card.unsettled(), key=lambda one: one.start):
+        after = max(after, (period.start, 0))
+        while after[0] < since and period in card.unsettled():
+            cids, after = cases.ended(ledger, after, since)
+            for chunk in facts(config, ledger, terms, card.now, cids):
+                for one in chunk:
+                    card.add(one)
+
+
+def _stages(ledger: Ledger, terms: Terms, card: Scorecard, words: set[str], since: int, until: int) -> None:
     """Rungs of leads that no case tells of: words that are no states of a case, and leads that have none."""
-    for chunk in stages.without_case(ledger, words - OF_CASE.keys(), words & OF_CASE.keys()):
+    now = moment(card.now)
+    for chunk in stages.without_case(ledger, words - OF_CASE.keys(), words & OF_CASE.keys(), since, until):
         known = entities.load(ledger, {one.eid for one in chunk})
         for one in chunk:
             lead = known.get(one.eid, ("", "", {}))[2]
-            card.stage(one.stage, one.eid, one.at, terms.segments(scope_of("lead", lead, moment(now))))
+            card.stage(one.stage, one.eid, one.at, terms.segments(scope_of("lead", lead, now)))
 
 
-__all__ = ["facts", "measure", "segments_of"]
+__all__ = ["current", "facts", "measure", "segments_of"]

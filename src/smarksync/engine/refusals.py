@@ -9,13 +9,14 @@ from smarksync.errors import SystemFailure
 from smarksync.ledger import conflicts, entities, inbox, keys, links, plans, quarantine, states
 from smarksync.ledger.plans import PlanRow
 from smarksync.plan.match import parts_of
-from smarksync.plan.reasons import hash_of, wanted_hash
+from smarksync.plan.reasons import hash_of
 from smarksync.plan.side import codecs_by_vendor, columns
 from smarksync.plugin import Can, Receipt, Record, WriteResult
 
 from .context import JobRun, Lane, Run
 from .intake import fingerprint, waiting
 from .observe import observe
+from .shared import wanted_of
 
 
 def take(run: Run, job: JobRun, lane: Lane, row: PlanRow, receipt: Receipt) -> None:
@@ -39,7 +40,8 @@ def _refused(run: Run, job: JobRun, lane: Lane, row: PlanRow, receipt: Receipt) 
     name = f"{lane.name}:{row.rid}" if row.rid else f"{lane.name} (new)"
     plans.remove(run.ledger, [row.seq])
     job.count(lane.sid, "rejected")
-    codec = _at_fault(run, job, lane, row, receipt, code)
+    fact = (row.body.get("task") or {}).get("key")
+    codec = _at_fault(run, job, lane, row, receipt, code) if fact is None else None
     if code == "SMK-DUPLICATE" and row.op == "update" and not _told_apart(run, lane, row, receipt.duplicate_of):
         held = ", ".join(f"{lane.name}:{i}" for i in receipt.duplicate_of) or "another record there"
         body = {"question": f"{name} cannot get this value: {held} has it. Are they one person?", "values": {},
@@ -58,10 +60,11 @@ def _refused(run: Run, job: JobRun, lane: Lane, row: PlanRow, receipt: Receipt) 
         return
     after, why = row.after, receipt.message or "no reason given"
     where = name if codec is None else f"{name}, field {codec.vendor}"
-    wanted = wanted_hash(after) if codec is None else hash_of(codec.raw(after))
+    wanted = wanted_of(lane.mapping, after, fact=fact is not None) if codec is None else hash_of(codec.raw(after))
+    held_as = f"{quarantine.FACT}{fact}" if fact is not None else codec.vendor if codec is not None else ""
     facts = {"field": receipt.field, "op": row.op, **({} if codec is None else {"canonical": codec.name})}
     quarantine.put(
-        run.ledger, job=job.name, eid=row.eid, sid=lane.sid, kind="refused", field=codec.vendor if codec is not None else "",
+        run.ledger, job=job.name, eid=row.eid, sid=lane.sid, kind="refused", field=held_as,
         code=code, message=f"{where}: refused — {why}", wanted=wanted + job.rules_hash[:8], facts=facts, run=run.run_id,
         now=run.stamp(),
     )  # fmt: skip
@@ -159,7 +162,7 @@ def _other_person(run: Run, job: JobRun, row: PlanRow, other: int, lane: Lane, r
     )
     quarantine.put(
         run.ledger, job=job.name, eid=row.eid, sid=lane.sid, kind="refused", field="", code="SMK-DUPLICATE", message=text,
-        wanted=wanted_hash(row.after) + job.rules_hash[:8], facts={"field": receipt.field, "op": row.op},
+        wanted=wanted_of(lane.mapping, row.after) + job.rules_hash[:8], facts={"field": receipt.field, "op": row.op},
         run=run.run_id, now=run.stamp(),
     )  # fmt: skip
     job.fates[row.eid] = "quarantined"

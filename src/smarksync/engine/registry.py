@@ -128,7 +128,9 @@ class Registry:
                 f"{', '.join(map(str, sorted(SUPPORTED_CONTRACTS)))}.",
                 hint=f"Install a version of smarksync-{spec.name} for it.",
             )
-        others = {_owner(point) for point in self._found.get(spec.name, ())} | {self._owners.get(spec.name, owner)}
+        # an installed plugin that is handed over besides is the same one
+        points = [point for point in self._found.get(spec.name, ()) if point.value.partition(":")[0] != owner]
+        others = {_owner(point) for point in points} | {self._owners.get(spec.name, owner)}
         if others - {owner}:
             raise PluginBroken(
                 f"The connector {spec.name!r} is brought by {' and by '.join(sorted({owner, *others}))}.",

@@ -137,6 +137,7 @@ def _work(run: Run) -> None:
         for name in job.rules.connections:
             run.connections[name].spend(reserve=job.kind == "handoff")
         _job(run, job)
+    facts.resolve(run)  # what was linked by writing; before the changes that told of it are forgotten
 
 
 def _job(run: Run, job: JobRun) -> None:

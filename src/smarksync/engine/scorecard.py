@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
@@ -10,8 +10,8 @@ from smarksync.alignment.budget import DelayBudget
 from smarksync.alignment.clock import PLAIN
 from smarksync.alignment.contradictions import contradictions
 from smarksync.alignment.document import version_of
-from smarksync.alignment.judge import Verdict
-from smarksync.alignment.sla import Line, Scorecard
+from smarksync.alignment.judge import Facts, Verdict
+from smarksync.alignment.sla import RUNNING, Line, Scorecard, Spanning
 from smarksync.alignment.terms import Terms
 from smarksync.config import Config
 from smarksync.errors import UsageError
@@ -19,10 +19,8 @@ from smarksync.ledger.db import Ledger, dumps
 from smarksync.model.moments import SECOND, micros, wire
 
 from .figures.period import parse
-from .promises import measure
+from .promises import current, measure
 from .targets import plan_of
-
-_OPEN = ("on_track", "at_risk")
 
 
 def check(config: Config, ledger: Ledger | None, now: datetime, period: str | None = None) -> dict[str, Any]:
@@ -35,15 +33,23 @@ def check(config: Config, ledger: Ledger | None, now: datetime, period: str | No
         return {**_head(config, None, terms, now), "promises": [], "outside_segments": {}, "delay": []}
     wanted = parse(period, config.time_zone, now) if period else None
     card, budget = Scorecard(terms, at), _budget(terms)
-    since = None if wanted is None else wanted.start
-    for one in measure(config, ledger, terms, card, since=since, until=wanted.end if wanted else None):
-        started = one.reached.get("offered", one.opened_at)
-        if (wanted or card.periods.of(at, "month")).start <= started:
+    shown = wanted or card.periods.of(at, "month")
+    for one in current(config, ledger, terms, card) if wanted is None else _within(config, ledger, terms, card, wanted):
+        if shown.start <= one.reached.get("offered", one.opened_at) < shown.end:
             budget.add(one, at)
     lines = card.lines(wanted)
     if wanted is None:
-        lines = [line for line in lines if line.period.start <= at < line.period.end or line.status in _OPEN]
+        lines = [line for line in lines if line.period.start <= at < line.period.end or line.status in RUNNING]
     return {**_head(config, ledger, terms, now), **_body(ledger, card, lines), "delay": _legs(budget)}
+
+
+def _within(config: Config, ledger: Ledger, terms: Terms, card: Scorecard, wanted: Spanning) -> Iterator[Facts]:
+    """Judges what a named period needs: a promise by the year is judged on its whole year, whatever month is asked for."""
+    touched = [card.periods.of(at, term.period) for term in terms.promises for at in (wanted.start, wanted.end - 1)]
+    since = min((period.start for period in touched), default=wanted.start)
+    return measure(
+        config, ledger, terms, card, since=since, until=max((period.end for period in touched), default=since)
+    )
 
 
 def backtest(config: Config, ledger: Ledger, now: datetime, period: str | None = None) -> dict[str, Any]:
@@ -60,7 +66,7 @@ def backtest(config: Config, ledger: Ledger, now: datetime, period: str | None =
         told = kept.setdefault(line.promise, {
             "promise": line.promise, "by": line.by, "met": 0, "breached": 0, "open": 0, "excused": 0, "cases_kept": 0, "cases_settled": 0,
         })  # fmt: skip
-        told["open" if line.status in _OPEN else line.status] += 1
+        told["open" if line.status in RUNNING else line.status] += 1
         told["cases_kept"] += line.counts.get("met", 0)
         told["cases_settled"] += line.counts.get("met", 0) + line.counts.get("breached", 0)
     return {
@@ -97,7 +103,10 @@ def _head(config: Config, ledger: Ledger | None, terms: Terms, now: datetime) ->
 
 def _body(ledger: Ledger, card: Scorecard, lines: list[Line]) -> dict[str, Any]:
     people = _people(ledger, {verdict.cid for line in lines for verdict in line.cases})
-    return {"promises": [_line(line, people) for line in lines], "outside_segments": dict(card.skipped)}
+    return {
+        "promises": [_line(line, people) for line in lines],
+        "outside_segments": card.outside(line.period for line in lines),
+    }
 
 
 def _people(ledger: Ledger, cids: Iterable[int]) -> dict[int, str]:

@@ -67,6 +67,8 @@ def take(run: Run, job: JobRun, eids: Sequence[int], barred: Container[int], *, 
         if outcome.rows:
             tell_ahead(run, job, outcome.rows, special)
             taken.rows += [(eid, row) for row in outcome.rows]
+        for sid, name, reason in outcome.left:
+            job.left[(run.connection_of.get(sid, "?"), name, reason)] += 1
         if outcome.local_fields:
             taken.settled.append((person, outcome))
     return taken
@@ -88,13 +90,13 @@ def tell_ahead(run: Run, job: JobRun, rows: Sequence[Row], special: frozenset[st
 
 
 def _person(run: Run, eid: int, ref: str, agreed: str, group: list[Place]) -> Person | None:
-    """The entity, when exactly one of its records has something to say; None when that is not seen at once."""
+    """The entity, when its records take part and one has something to say; None when that is not seen at once."""
     told = 0
     for link in group:
         if link.state != LIVE or link.rank or link.sid not in run.mappings:
             return None
         told += link.memo is not None
-    if told != 1:
+    if not told:
         return None
     values: dict[str, Any] = loads(agreed)
     values["external_id"] = ref

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from itertools import groupby
 from typing import Any
 
 from smarksync.alignment.funnel import RUNGS as KNOWN
-from smarksync.alignment.funnel import first_reached
+from smarksync.alignment.funnel import filled, first_reached
 from smarksync.alignment.goals import FORMULA, Plan, Rate, Span, forecast, make_plan, to_measure
 from smarksync.alignment.periods import Period, Periods
 from smarksync.config import Config
@@ -79,13 +79,6 @@ def _deal_size(config: Config, ledger: Ledger, now: datetime) -> float | None:
     return float(sum(amounts) / len(amounts)) if amounts else None
 
 
-def _journeys(ledger: Ledger) -> Iterator[tuple[reading.LeadRow, Sequence[int | None]]]:
-    for chunk in reading.leads(ledger):
-        for row in chunk:
-            if row.stages:
-                yield row, first_reached(row.stages)
-
-
 class Actuals:
     """What was reached in the goals' year: ``counts[product, month, rung]`` and ``revenue[product, month]``."""
 
@@ -114,14 +107,22 @@ class Actuals:
     def _people(self, ledger: Ledger) -> None:
         at = micros(self.now)
         self._product_of: dict[int, str] = {}
-        for row, reached in _journeys(ledger):
-            product: str | None = None
-            for rung, when in zip(KNOWN, reached, strict=True):
-                if when is not None and when <= at and (month := self.month(when)):
-                    product = product or self.product(row.agreed)
-                    self.counts[product or "", month, rung] += 1
-            if reached[-2] is not None or reached[-1] is not None:
-                self._product_of[row.eid] = product if product is not None else self.product(row.agreed)
+        named = {name for entity, name in self._segment.of.fields if entity == "lead"} if self._segment else {"product"}
+        profile = reading.Profile(named)
+        products: dict[str | None, str] = {}
+        for chunk in reading.leads(ledger, profile):
+            for row in chunk:
+                if row.raw is None:
+                    continue
+                product = products.get(row.profile)
+                if product is None:
+                    product = products[row.profile] = self.product(profile.values(row.profile))
+                reached = filled(row.raw)
+                for rung, when in zip(KNOWN, reached, strict=True):
+                    if when is not None and when <= at and (month := self.month(when)):
+                        self.counts[product, month, rung] += 1
+                if reached[-2] is not None or reached[-1] is not None:
+                    self._product_of[row.eid] = product
 
     def _sales(self, ledger: Ledger) -> None:
         year = parse(str(self.plan.year), self.config.time_zone, self.now)

@@ -31,6 +31,8 @@ from .scopes import Scopes
 #: what was settled longer ago than this is no news
 FRESH = 3 * DAY
 _LOOKED = "promises:looked"
+#: cases looked at together
+CHUNK = 2_000
 
 
 class Told(NamedTuple):
@@ -58,8 +60,9 @@ def stand_still(run: Run, config: Config) -> None:
     """Notes for every open case which pauses are true now, and ends those that are not."""
     ledger, now = run.ledger, micros(run.now())
     wanted = config.agreement.pause if config.agreement else {}
-    for chunk in cases.every(ledger, "closed_at IS NULL") if wanted else ():
-        found = [case for case, _ in chunk]
+    still = cases.alive(ledger) if wanted else ()
+    for i in range(0, len(still), CHUNK):
+        found = cases.load(ledger, still[i : i + CHUNK])
         scopes = _scopes(run, config, found, wanted.values())
         running = pauses.running(ledger, [case.cid for case in found])
         begun: list[tuple[int, str, int]] = []
@@ -95,7 +98,7 @@ def _of_cases(run: Run, config: Config, terms: Terms) -> list[Told]:
     now = micros(run.now())
     mine = [term for term in terms.promises if term.promise.promise in PER_CASE]
     wanted: list[tuple[Verdict, int]] = []
-    for chunk in facts(config, run.ledger, terms, now, "closed_at IS NULL OR closed_at >= ?", (now - FRESH,)):
+    for chunk in facts(config, run.ledger, terms, now, cases.alive(run.ledger, now - FRESH)):
         for one in chunk:
             for term in mine:
                 verdict = judge(term, one, now, terms.agreement.at_risk)

@@ -84,6 +84,18 @@ def attempts(ledger: Ledger, eids: Iterable[int], since: int = 0) -> dict[int, l
     return found
 
 
+def attempt_times(ledger: Ledger, eids: Iterable[int], since: int = 0) -> dict[int, list[int]]:
+    """{eid: when sales tried to reach it, from ``since`` on, in order}: from the index alone."""
+    sql = (
+        "SELECT a.eid, a.at FROM json_each(?) j CROSS JOIN activities a INDEXED BY activities_attempts "
+        "WHERE a.eid = j.value AND a.at >= ? AND a.attempt = 1 ORDER BY a.eid, a.at"
+    )
+    found: dict[int, list[int]] = {}
+    for eid, at in ledger.rows(sql, (dumps(list(eids)).decode(), since)):
+        found.setdefault(eid, []).append(at)
+    return found
+
+
 def after(ledger: Ledger, aid: int, limit: int = 2_000) -> list[Activity]:
     """Activities by their number, after ``aid``: for whoever passes them on."""
     return [
@@ -106,30 +118,36 @@ def copies(ledger: Ledger, sid: int, rids: Iterable[str]) -> set[str]:
 
 
 def to_copy(
-    ledger: Ledger, sids: Sequence[int], types: Sequence[str], to: str, since: int, until: int, last: int, limit: int
+    ledger: Ledger, eids: Iterable[int], sids: Sequence[int], types: Sequence[str], to: str, since: int, until: int
 ) -> list[Activity]:
-    """Activities of these streams and types, of people linked on ``to``, that have no copy there; by number after ``last``.
+    """Activities of these people, streams and types that have no copy on ``to``, where their people are linked.
 
     What is planned or was called off has not happened.
     """
     marks, kinds = ", ".join("?" * len(sids)), ", ".join("?" * len(types))
     sql = (
-        f"SELECT {_A} FROM activities a WHERE a.aid > ? AND a.sid IN ({marks}) AND a.type IN ({kinds}) AND a.eid IS NOT NULL "
-        "AND a.at >= ? AND a.at <= ? AND COALESCE(json_extract(CAST(a.body AS TEXT), '$.result'), '') NOT IN ('planned', 'cancelled') "
+        f"SELECT {_A} FROM json_each(?) j CROSS JOIN activities a WHERE a.eid = j.value AND a.at >= ? AND a.at <= ? "
+        f"AND a.sid IN ({marks}) AND a.type IN ({kinds}) "
+        "AND COALESCE(json_extract(CAST(a.body AS TEXT), '$.result'), '') NOT IN ('planned', 'cancelled') "
         "AND NOT EXISTS (SELECT 1 FROM copies c JOIN streams t ON t.sid = c.sid WHERE c.aid = a.aid AND t.connection = ?) "
         "AND EXISTS (SELECT 1 FROM links l JOIN streams s ON s.sid = l.sid WHERE l.eid = a.eid AND l.state = 'live' "
-        "AND s.connection = ? AND s.entity = 'lead') ORDER BY a.aid LIMIT ?"
+        "AND s.connection = ? AND s.entity = 'lead') ORDER BY a.aid"
     )
-    return [_activity(row) for row in ledger.rows(sql, (last, *sids, *types, since, until, to, to, limit))]
+    return [
+        _activity(row) for row in ledger.rows(sql, (dumps(list(eids)).decode(), since, until, *sids, *types, to, to))
+    ]
+
+
+def waiting(ledger: Ledger) -> bool:
+    """Whether any activity waits for its person."""
+    return ledger.one("SELECT 1 FROM activities WHERE eid IS NULL AND of_rid IS NOT NULL LIMIT 1") is not None
 
 
 def resolve(ledger: Ledger) -> list[int]:
-    """Gives waiting activities to the people who are linked by now; returns those people."""
+    """Gives waiting activities to the people who were linked (``links.gather_new``); returns those people."""
     sql = (
-        "SELECT a.aid, COALESCE(e.into_eid, e.eid) FROM activities a CROSS JOIN streams s CROSS JOIN streams t "
-        "CROSS JOIN links l CROSS JOIN entities e WHERE a.eid IS NULL AND a.of_rid IS NOT NULL AND s.sid = a.sid "
-        "AND t.connection = s.connection AND t.entity = 'lead' AND l.sid = t.sid AND l.rid = a.of_rid "
-        "AND e.eid = l.eid"
+        "SELECT a.aid, n.eid FROM linked n CROSS JOIN activities a WHERE n.entity = 'lead' AND a.eid IS NULL "
+        "AND a.of_sid = n.first AND a.of_rid = n.rid"
     )
     found = ledger.rows(sql)
     ledger.many("UPDATE activities SET eid = ? WHERE aid = ?", ((eid, aid) for aid, eid in found))

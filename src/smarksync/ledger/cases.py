@@ -6,10 +6,12 @@ room keeps them; ``alignment.handoff.replay`` makes the same case of the moves a
 
 from __future__ import annotations
 
+from array import array
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from .db import Ledger, dumps, loads
+from .db import Ledger, among, dumps, loads
 
 #: states in which a case is still somebody's turn; all others close it
 OPEN = ("qualified", "offered", "accepted", "working", "sql", "opportunity")
@@ -76,16 +78,47 @@ def next_cid(ledger: Ledger) -> int:
     return int(ledger.value("SELECT seq FROM sqlite_sequence WHERE name = 'cases'") or 0) + 1
 
 
+def fate(case: Case) -> str | None:
+    """What came of a case in the conservation of MQLs, as far as the case itself tells; None = it was never offered.
+
+    A lead that sales accepted counts as accepted when it is recycled later. ``qualified``: it waits for its offer.
+    """
+    if case.offered_at is None:
+        return "qualified" if case.state == "qualified" else None
+    at = case.body.get("at", {})
+    if at.get("accepted") is not None:
+        return "accepted"
+    if at.get("rejected") is not None or case.state in ("recycled", "lost", "won"):
+        return "rejected"
+    return case.state if case.state in ("merged", "withdrawn") else "open"
+
+
 def put(ledger: Ledger, rows: Iterable[Case]) -> None:
-    """Stores cases as they stand after their moves; new ones and known ones."""
+    """Stores cases as they stand after their moves; new ones and known ones. Their counts go with them."""
+    rows = list(rows)
     changed = ", ".join(f"{name} = excluded.{name}" for name in Case._fields[1:])
     marks = ", ".join("?" * len(Case._fields))
+    before = load(ledger, {case.cid for case in rows})
     # closed ones first: of two merged cases the one must close before the other may take its place
     ordered = sorted(rows, key=lambda case: (case.closed_at is None, case.cid))
     ledger.many(
         f"INSERT INTO cases ({_CASE}) VALUES ({marks}) ON CONFLICT (cid) DO UPDATE SET {changed}",
         ((*case[:-1], dumps(case.body)) for case in ordered),
     )
+    moved: Counter[tuple[str, str]] = Counter()
+    for case, by in (*((case, -1) for case in before), *((case, 1) for case in {c.cid: c for c in ordered}.values())):
+        if (told := fate(case)) is not None:
+            moved[case.job, told] += by
+    ledger.many(
+        "INSERT INTO case_counts (job, fate, count) VALUES (?, ?, ?) "
+        "ON CONFLICT (job, fate) DO UPDATE SET count = count + excluded.count",
+        ((*key, by) for key, by in moved.items() if by),
+    )
+
+
+def fates(ledger: Ledger, job: str) -> dict[str, int]:
+    """{what came of it: how many cases of the job}, as it was kept with them."""
+    return dict(ledger.rows("SELECT fate, count FROM case_counts WHERE job = ? AND count <> 0", (job,)))
 
 
 def add_moves(ledger: Ledger, moves: Iterable[Move]) -> None:
@@ -140,6 +173,46 @@ def every(
         last = found[-1].cid
         made = moves_of(ledger, [case.cid for case in found])
         yield [(case, made.get(case.cid, [])) for case in found]
+
+
+def load(ledger: Ledger, cids: Iterable[int]) -> list[Case]:
+    """Cases by number, in order."""
+    which, params = among("cid", cids)
+    return [_case(row) for row in ledger.rows(f"SELECT {_CASE} FROM cases WHERE {which} ORDER BY cid", params)]
+
+
+def alive(ledger: Ledger, since: int | None = None, until: int | None = None) -> array[int]:
+    """Numbers, in order, of the cases that were opened before ``until`` and are open, or ended from ``since`` on.
+
+    No others can have made a move from ``since`` on. Work grows with what is open and with the period, not with history.
+    """
+    before = "(? IS NULL OR opened_at < ?)"
+    found = ledger.rows(f"SELECT cid FROM cases WHERE closed_at IS NULL AND {before}", (until, until))
+    if since is not None:
+        found += ledger.rows(f"SELECT cid FROM cases WHERE closed_at >= ? AND {before}", (since, until, until))
+    return array("q", sorted(row[0] for row in found))
+
+
+def ended(ledger: Ledger, after: tuple[int, int], before: int, limit: int = 500) -> tuple[list[int], tuple[int, int]]:
+    """Numbers of the next cases that ended after ``after`` (a moment, and a case) and before ``before``; the first to
+    end first, and where to go on."""
+    found = ledger.rows(
+        "SELECT cid, closed_at FROM cases WHERE closed_at >= ? AND (closed_at, cid) > (?, ?) AND closed_at < ? "
+        "ORDER BY closed_at, cid LIMIT ?", (after[0], *after, before, limit),
+    )  # fmt: skip
+    return [row[0] for row in found], (found[-1][1], found[-1][0]) if found else (before, 0)
+
+
+def answers(ledger: Ledger, cids: Iterable[int]) -> dict[int, list[tuple[str, int, str | None, bool]]]:
+    """{case: (state, entered_at, reason, skipped) of its offers and refusals, in the order of events}."""
+    which, params = among("cid", cids)
+    found: dict[int, list[tuple[str, int, str | None, bool]]] = {}
+    for cid, *told in ledger.rows(
+        f"SELECT cid, state, entered_at, reason, skipped FROM case_moves WHERE {which} "
+        "AND state IN ('offered', 'rejected', 'recycled', 'disqualified') ORDER BY at, mid", params,
+    ):  # fmt: skip
+        found.setdefault(cid, []).append((told[0], told[1], told[2], bool(told[3])))
+    return found
 
 
 def moves(ledger: Ledger, cid: int) -> list[Move]:

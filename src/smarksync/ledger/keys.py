@@ -71,3 +71,12 @@ def of_entity(ledger: Ledger, eid: int) -> list[tuple[str, str, bool]]:
         (k, v, bool(w))
         for k, v, w in ledger.rows("SELECT kind, value, weak FROM keys WHERE eid = ? ORDER BY 1, 2", (eid,))
     ]
+
+
+def of_entities(ledger: Ledger, eids: Iterable[int], kinds: Sequence[str]) -> list[tuple[int, str]]:
+    """(eid, value) of the strong keys of these kinds."""
+    sql = (
+        "SELECT k.eid, k.value FROM json_each(?) j CROSS JOIN keys k "
+        "WHERE k.eid = j.value AND k.weak = 0 AND k.kind IN (SELECT value FROM json_each(?))"
+    )
+    return ledger.rows(sql, (dumps(list(eids)).decode(), dumps(list(kinds)).decode()))

@@ -147,6 +147,27 @@ def put(ledger: Ledger, rows: Iterable[Link]) -> None:
     remember(ledger, ((link.memo, link.sid, link.rid) for link in rows))
 
 
+def gather_new(ledger: Ledger, lid: int, seq: int) -> tuple[int, int]:
+    """Collects, in the table ``linked``, the records of people and campaigns that were linked since ``(lid, seq)``:
+    stored after that place, or named by a change after that one. Returns the places to go on from.
+    """
+    top = int(ledger.value("SELECT max(lid) FROM links") or 0), int(ledger.value("SELECT max(seq) FROM changes") or 0)
+    ledger.run(
+        "CREATE TEMP TABLE IF NOT EXISTS linked "
+        "(connection TEXT NOT NULL, object TEXT NOT NULL, entity TEXT NOT NULL, first INTEGER, rid TEXT NOT NULL, eid INTEGER NOT NULL)"
+    )
+    ledger.run("DELETE FROM linked")
+    ledger.run(
+        "INSERT INTO linked SELECT s.connection, s.object, s.entity, (SELECT min(f.sid) FROM streams f WHERE f.connection = s.connection "
+        "AND f.entity = 'lead'), l.rid, COALESCE(e.into_eid, e.eid) "
+        "FROM (SELECT sid, rid FROM links WHERE lid > ? UNION SELECT sid, rid FROM changes WHERE seq > ? AND rid IS NOT NULL) n "
+        "CROSS JOIN streams s CROSS JOIN links l CROSS JOIN entities e "
+        "WHERE s.sid = n.sid AND s.entity IN ('lead', 'campaign') AND l.sid = n.sid AND l.rid = n.rid AND e.eid = l.eid",
+        (lid, seq),
+    )  # fmt: skip
+    return top
+
+
 def known(ledger: Ledger, sid: int, rids: Iterable[str]) -> set[str]:
     """Those of these records that have a link."""
     sql = "SELECT l.rid FROM json_each(?) j CROSS JOIN links l WHERE l.sid = ? AND l.rid = j.value"

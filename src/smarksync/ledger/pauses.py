@@ -42,5 +42,5 @@ def end_of_closed(ledger: Ledger) -> None:
     """A case that is closed stands still no more."""
     ledger.run(
         "UPDATE pauses SET to_at = (SELECT max(c.closed_at, from_at) FROM cases c WHERE c.cid = pauses.cid) "
-        "WHERE to_at IS NULL AND cid IN (SELECT cid FROM cases WHERE closed_at IS NOT NULL)"
+        "WHERE to_at IS NULL AND EXISTS (SELECT 1 FROM cases c WHERE c.cid = pauses.cid AND c.closed_at IS NOT NULL)"
     )

@@ -5,82 +5,135 @@ Instants are microseconds since 1970 in UTC.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from .db import Ledger, dumps, loads
+from .db import Ledger, among, loads
+
+#: what `LeadRow.raw` has, in order: the rungs of the funnel, an evangelist being a customer
+_RUNGS = ("'lead'", "'mql'", "'sal'", "'sql'", "'opportunity'", "'customer', 'evangelist'")
+
+
+class Profile:
+    """The values of some fields of an entity as one text, so that equal ones are equal texts, and decoded once.
+
+    Reports count a million leads under a few hundred combinations of values: they are told apart by SQLite.
+    """
+
+    def __init__(self, fields: Iterable[str]) -> None:
+        self.fields = tuple(sorted(fields))
+        self._known: dict[str | None, dict[str, Any]] = {}
+
+    def sql(self, table: str) -> str:
+        """The expression that makes the text."""
+        paths = ", ".join(f"'$.\"{name}\"'" for name in self.fields)
+        # the last path is never there: of a single one SQLite would give the bare value
+        return f"json_extract(CAST({table}.agreed AS TEXT), {paths}, '$.\"\"')" if paths else "NULL"
+
+    def values(self, text: str | None) -> dict[str, Any]:
+        """{field: value} of what a text says. The same dict for the same text: not to be changed."""
+        found = self._known.get(text)
+        if found is None:
+            if len(self._known) > 20_000:
+                self._known.clear()
+            found = dict(zip(self.fields, loads(text), strict=False)) if text else {}
+            self._known[text] = found
+        return found
 
 
 class LeadRow(NamedTuple):
-    """One lead: its agreed values, when it was first known, the rungs it reached, and the first campaign it was in."""
+    """One lead: its values (:class:`Profile`), when it was first known, when each rung of the funnel was told first,
+    and the first campaign it was in. ``raw`` is None for a lead of which no stage was ever told.
+    """
 
     eid: int
-    agreed: dict[str, Any]
+    profile: str | None
     known_at: int
-    stages: Sequence[tuple[str, int]]
+    raw: Sequence[int | None] | None
     campaign: int | None
 
 
-def leads(ledger: Ledger, chunk: int = 5_000) -> Iterator[list[LeadRow]]:
+def leads(ledger: Ledger, profile: Profile, chunk: int = 5_000) -> Iterator[list[LeadRow]]:
     """All live leads."""
     started = {run: _micros(at) for run, at in ledger.rows("SELECT run, started_at FROM runs")}
+    rungs = ", ".join(f"min(CASE WHEN stage IN ({words}) THEN at END)" for words in _RUNGS)
     last = 0
     while True:
         found = ledger.rows(
-            "SELECT eid, agreed, created_run FROM entities WHERE eid > ? AND kind = 'lead' AND state = 'live' "
-            "ORDER BY eid LIMIT ?", (last, chunk),
+            f"SELECT e.eid, {profile.sql('e')}, e.created_run FROM entities e WHERE e.eid > ? AND e.kind = 'lead' "
+            "AND e.state = 'live' ORDER BY e.eid LIMIT ?", (last, chunk),
         )  # fmt: skip
         if not found:
             return
         first, last = found[0][0], found[-1][0]
-        stages: dict[int, list[tuple[str, int]]] = {}
-        for eid, stage, at in ledger.rows("SELECT eid, stage, at FROM stages WHERE eid BETWEEN ? AND ?", (first, last)):
-            stages.setdefault(eid, []).append((stage, at))
+        stages = {
+            eid: raw
+            for eid, *raw in ledger.rows(
+                f"SELECT eid, {rungs} FROM stages WHERE eid BETWEEN ? AND ? GROUP BY eid", (first, last)
+            )
+        }
         campaigns: dict[int, int] = {}
         for eid, campaign in ledger.rows(
             "SELECT eid, campaign FROM memberships WHERE eid BETWEEN ? AND ? AND campaign IS NOT NULL "
             "ORDER BY eid, at IS NULL, at, mid", (first, last),
         ):  # fmt: skip
             campaigns.setdefault(eid, campaign)
-        yield [
-            LeadRow(eid, loads(agreed), started.get(run, 0), stages.get(eid, ()), campaigns.get(eid))
-            for eid, agreed, run in found
-        ]
+        yield [LeadRow(eid, text, started.get(run, 0), stages.get(eid), campaigns.get(eid)) for eid, text, run in found]
 
 
 class HandOffRow(NamedTuple):
-    """One hand-off: its lead's agreed values, what came of it, and {state: reason} of the states that it passed."""
+    """One hand-off: its lead's values (:class:`Profile`), the states it passed, the last reason of each that had one
+    (rejected, recycled, lost), and what the lead and marketing did with each other in the days before, as one text
+    of types.
+    """
 
     eid: int
-    agreed: dict[str, Any]
+    profile: str | None
     state: str
-    offered_at: int
     closed: bool
-    passed: dict[str, str | None]
+    passed: Sequence[str]
+    reasons: dict[str, str | None]
+    before: str
 
 
-def handoffs(ledger: Ledger, start: int, end: int, chunk: int = 5_000) -> Iterator[list[HandOffRow]]:
-    """The cases that were offered from ``start`` on and before ``end``; of reasons, the last for each state."""
-    last = 0
-    while True:
-        found = ledger.rows(
-            "SELECT c.cid, c.eid, e.agreed, c.state, c.offered_at, c.closed_at FROM cases c JOIN entities e ON e.eid = c.eid "
-            "WHERE c.cid > ? AND c.offered_at >= ? AND c.offered_at < ? ORDER BY c.cid LIMIT ?", (last, start, end, chunk),
-        )  # fmt: skip
-        if not found:
-            return
-        first, last = found[0][0], found[-1][0]
-        passed: dict[int, dict[str, str | None]] = {}
+def handoffs(
+    ledger: Ledger, start: int, end: int, profile: Profile, window: int, without: Iterable[str], chunk: int = 5_000
+) -> Iterator[list[HandOffRow]]:
+    """The cases that were offered from ``start`` on and before ``end``.
+
+    ``window``: microseconds before the offer in which activities count, but those of types ``without``.
+    """
+    for part in _parts(ledger, "SELECT cid FROM cases WHERE offered_at >= ? AND offered_at < ?", (start, end), chunk):
+        which, params = among("c.cid", part)
+        reasons: dict[int, dict[str, str | None]] = {}
         for cid, state, reason in ledger.rows(
-            "SELECT cid, state, reason FROM case_moves WHERE cid BETWEEN ? AND ? AND state <> 'note' ORDER BY cid, at, mid",
-            (first, last),
-        ):
-            passed.setdefault(cid, {})[state] = reason
+            f"SELECT c.cid, c.state, c.reason FROM case_moves c WHERE {which} "
+            "AND c.state IN ('rejected', 'recycled', 'lost') ORDER BY c.cid, c.at, c.mid", params,
+        ):  # fmt: skip
+            reasons.setdefault(cid, {})[state] = reason
+        kinds = tuple(without)
+        before = dict(ledger.rows(
+            "SELECT c.cid, group_concat(DISTINCT a.type) FROM cases c CROSS JOIN activities a "
+            f"WHERE {which} AND a.eid = c.eid AND a.at >= c.offered_at - ? AND a.at < c.offered_at "
+            f"AND a.type NOT IN ({', '.join('?' * len(kinds))}) GROUP BY c.cid", (*params, window, *kinds),
+        ))  # fmt: skip
         yield [
-            HandOffRow(eid, loads(agreed), state, offered, closed is not None, passed.get(cid, {}))
-            for cid, eid, agreed, state, offered, closed in found
-        ]
+            HandOffRow(eid, text, state, closed, loads(passed), reasons.get(cid, {}), before.get(cid, ""))
+            for cid, eid, text, state, closed, passed in ledger.rows(
+                f"SELECT c.cid, c.eid, {profile.sql('e')}, c.state, c.closed_at IS NOT NULL, "
+                "COALESCE(json_extract(CAST(c.body AS TEXT), '$.at'), '{}') "
+                f"FROM cases c CROSS JOIN entities e WHERE {which} AND e.eid = c.eid ORDER BY c.cid", params,
+            )
+        ]  # fmt: skip
+
+
+def _parts(ledger: Ledger, sql: str, params: Sequence[Any], size: int) -> Iterator[Sequence[int]]:
+    """The numbers that a question about one period gives, in order, a part at a time: eight bytes each."""
+    found = array("q", sorted(row[0] for row in ledger.rows(sql, params)))
+    for i in range(0, len(found), size):
+        yield found[i : i + size]
 
 
 def agreed_of(ledger: Ledger, kind: str, chunk: int = 5_000) -> Iterator[tuple[int, str, dict[str, Any]]]:
@@ -99,21 +152,24 @@ def agreed_of(ledger: Ledger, kind: str, chunk: int = 5_000) -> Iterator[tuple[i
             yield eid, ref, loads(agreed)
 
 
+def opportunities(ledger: Ledger, kind: str, chunk: int = 5_000) -> Iterator[tuple[int, dict[str, Any]]]:
+    """(eid, agreed values) of every live opportunity that is ``open``, ``won`` or ``lost``."""
+    last = 0
+    while True:
+        found = ledger.rows(
+            "SELECT eid, agreed FROM entities WHERE eid > ? AND kind = 'opportunity' AND kind <> 'lead' AND state = 'live' "
+            "AND json_extract(CAST(agreed AS TEXT), '$.stage_kind') = ? ORDER BY eid LIMIT ?", (last, kind, chunk),
+        )  # fmt: skip
+        if not found:
+            return
+        last = found[-1][0]
+        for eid, agreed in found:
+            yield eid, loads(agreed)
+
+
 def names(ledger: Ledger, kind: str) -> dict[str, str]:
     """{entity id: what people call it}: the name, else the address, else the id itself."""
     return {ref: str(agreed.get("name") or agreed.get("email") or ref) for _, ref, agreed in agreed_of(ledger, kind)}
-
-
-def what_happened(ledger: Ledger, eids: Iterable[int]) -> dict[int, list[tuple[int, str]]]:
-    """{eid: [(at, type) of what was done with or by it, oldest first]}, without the details."""
-    sql = (
-        "SELECT a.eid, a.at, a.type FROM json_each(?) j CROSS JOIN activities a WHERE a.eid = j.value "
-        "ORDER BY a.eid, a.at"
-    )
-    found: dict[int, list[tuple[int, str]]] = {}
-    for eid, at, kind in ledger.rows(sql, (dumps(list(eids)).decode(),)):
-        found.setdefault(eid, []).append((at, kind))
-    return found
 
 
 def people_of_accounts(ledger: Ledger, accounts: Iterable[str]) -> dict[str, list[int]]:

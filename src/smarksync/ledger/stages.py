@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from .db import Ledger, dumps
+from .db import Ledger, among, dumps
 
 
 class Stage(NamedTuple):
@@ -48,24 +48,28 @@ def every(ledger: Ledger, chunk: int = 5_000) -> Iterator[list[Stage]]:
         yield [stage for group in of(ledger, eids).values() for stage in group]
 
 
+def first(ledger: Ledger, eids: Iterable[int]) -> dict[int, int]:
+    """{eid: when it reached the first of its rungs}."""
+    which, params = among("eid", eids)
+    return dict(ledger.rows(f"SELECT eid, min(at) FROM stages WHERE {which} GROUP BY eid", params))
+
+
 def without_case(
-    ledger: Ledger, words: Iterable[str], told_by_cases: Iterable[str], chunk: int = 5_000
+    ledger: Ledger, words: Iterable[str], told_by_cases: Iterable[str], since: int, until: int, chunk: int = 5_000
 ) -> Iterator[list[Stage]]:
-    """Rungs of some words, by entity: of ``told_by_cases`` only those of leads that never had a hand-off case."""
-    last = 0
+    """Rungs of some words reached from ``since`` on and before ``until``, by time.
+
+    Of ``told_by_cases`` only those of leads that never had a hand-off case.
+    """
+    at, eid, stage = since, 0, ""
     marks = dumps(sorted(words)).decode(), dumps(sorted(told_by_cases)).decode()
     sql = (
-        "SELECT s.eid, s.stage, s.at, s.who FROM stages s WHERE s.eid > ? AND (s.stage IN (SELECT value FROM json_each(?)) "
-        "OR s.stage IN (SELECT value FROM json_each(?)) AND NOT EXISTS (SELECT 1 FROM cases c WHERE c.eid = s.eid)) "
-        "ORDER BY s.eid LIMIT ?"
+        "SELECT s.eid, s.stage, s.at, s.who FROM stages s WHERE s.at >= ? AND s.at < ? AND (s.at, s.eid, s.stage) > (?, ?, ?) "
+        "AND (s.stage IN (SELECT value FROM json_each(?)) OR s.stage IN (SELECT value FROM json_each(?)) "
+        "AND NOT EXISTS (SELECT 1 FROM cases c WHERE c.eid = s.eid)) ORDER BY s.at, s.eid, s.stage LIMIT ?"
     )
-    while True:
-        found = [Stage._make(row) for row in ledger.rows(sql, (last, *marks, chunk))]
-        if len(found) == chunk:  # the last one may be cut in two: it comes whole with the next
-            found = [one for one in found if one.eid != found[-1].eid] or found
-        if not found:
-            return
-        last = found[-1].eid
+    while found := [Stage._make(row) for row in ledger.rows(sql, (at, until, at, eid, stage, *marks, chunk))]:
+        eid, stage, at, _ = found[-1]
         yield found
 
 

@@ -13,13 +13,11 @@ from .evidence import Evidence
 from .job import LEFT, WAITS, JobRules, Person
 from .reasons import explain, hash_of, join_of
 from .reconcile import Verdict, View, blank, decide
-from .rows import Outcome, Problem, Question, Row
+from .rows import Outcome, Problem, Question, Row, stamp_row
 from .side import NAME_PARTS, Side, columns
 
 #: how the reason begins when a side keeps what it has because it cannot hold what is agreed
 AS_IT_IS = "left as it is"
-#: the reason of a row that gives a record our id
-STAMPED = "our id, stamped once"
 
 
 def build(person: Person, job: JobRules) -> Outcome:
@@ -327,8 +325,8 @@ def _stamp(person: Person, sides: list[Side], outcome: Outcome) -> None:
             continue
         row = next((r for r in outcome.rows if r.op == "update" and r.rid == side.rid and r.sid == side.sid), None)
         if row is None:
-            row = Row("update", side.sid, side.rid, {}, reason=STAMPED, stamp=True)
-            outcome.rows.append(row)
+            outcome.rows.append(stamp_row(side.sid, side.rid, codec.vendor, person.ref, lacks[0]))
+            continue
         row.after[codec.vendor] = person.ref
         row.before[codec.vendor] = lacks[0]
 

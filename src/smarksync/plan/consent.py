@@ -178,7 +178,8 @@ def _views(
             continue
         agrees = observed == value or (observed is not ABSENT and codec.agrees(side.shown(codec, agreed), value))
         if agrees:
-            if base != value or agreed.get(name) != value:
+            silence = value is None and base is ABSENT  # of a newcomer: nothing is said, and nothing is settled by it
+            if (base != value and not silence) or agreed.get(name) != value:
                 outcome.taken.setdefault(side.key, {})[name] = value
             continue
         # silence is left as it is; an opt-out is owed everywhere, and an own act of opting in where it stood

@@ -15,6 +15,8 @@ from .side import NAME_PARTS, Side, columns
 
 #: how the reason begins when a system fills a field of a new record by itself
 LEFT_TO_IT = "left to the system"
+#: what people said, of which silence is sent, too: a bare flag then says no
+CLAIMS = frozenset(("email_opt_out", "phone_opt_out"))
 #: a record without these is nobody's: a value that the system does not take holds the whole create
 ESSENTIAL = frozenset(("email", "first_name", "last_name", "full_name", "name", "domain"))
 
@@ -62,7 +64,7 @@ def create_row(
             row.after[codec.vendor] = person.ref
             continue
         value = _outgoing(name, target, job, verdicts, merged)
-        if blank(value) and not _claims(name):
+        if blank(value) and name not in CLAIMS:
             if codec.required:
                 faults.append(_missing(target, codec))
             continue
@@ -97,8 +99,12 @@ def create_row(
     return row
 
 
-def _claims(name: str) -> bool:
-    return name in ("email_opt_out", "phone_opt_out")
+def outgoing_consent(name: str, target: Target, job: JobRules, merged: Mapping[str, Any]) -> Any:
+    """What a create says of consent: what stands, and silence about nobody where silence means a subscription."""
+    standing = merged.get(name)
+    if name == "email_opt_out" and target.subscribes and standing is None:
+        return None if job.subscribe == "not_opted_out" else True
+    return standing
 
 
 def _outgoing(
@@ -106,17 +112,14 @@ def _outgoing(
 ) -> Any:
     """The value a create carries: consent by its own rule, names joined, one-way fields left out."""
     if name == "email_opt_out":
-        standing = merged.get(name)
-        if target.subscribes and standing is None:
-            return None if job.subscribe == "not_opted_out" else True
-        return standing
+        return outgoing_consent(name, target, job, merged)
     if name == "full_name":
         if any((v := verdicts.get(part)) is not None and v.conflict for part in NAME_PARTS):
             return None
         return join_of(merged)
     rule = job.rules.get(name)
     if rule is None:
-        return merged.get(name) if _claims(name) or name.startswith("consent_") else None
+        return merged.get(name) if name in CLAIMS or name.startswith("consent_") else None
     if rule.source == target.connection:
         return None
     verdict = verdicts.get(name)

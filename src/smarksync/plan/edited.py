@@ -13,15 +13,16 @@ from typing import Any, NamedTuple
 from smarksync.model import ABSENT, ValueProblem
 from smarksync.model.phone import is_e164
 
-from .job import JobRules, Person
+from .build import AS_IT_IS
+from .job import LEFT, JobRules, Person
 from .reasons import reason_of
 from .reconcile import blank
 from .rows import Alone, Outcome, Row
 from .side import Side, Translation, names_by_vendor
 
 _PLAIN = {"s", "e"}
-#: guards count what is done to these: build names it
-_GUARDED = ("owner", "lifecycle")
+#: guards count what is done to it: build names it
+_GUARDED = "lifecycle"
 #: types of which two values may be one although they are not the same
 _SAME_IN_MANY_WAYS = frozenset(("phone", "instant", "set"))
 _name = itemgetter(0)
@@ -33,13 +34,15 @@ def edited(person: Person, job: JobRules) -> Outcome | None:
         return None
     mover: Side | None = None
     settled: list[Side] = []
+    looked: set[str] = set()
     for side in person.sides:
         if side.state != "live" or side.rank or side.connection not in job.connections:
             continue
         if side.name_field is not None:
             return None  # names in one text have their own rules
-        if not side.memo:
+        if (names := _resting(person, job, side)) is not None:
             settled.append(side)
+            looked.update(names)
         elif mover is None and _PLAIN.issuperset(side.memo):
             mover = side
         else:
@@ -47,7 +50,26 @@ def edited(person: Person, job: JobRules) -> Outcome | None:
     if mover is None or _creates(person, job):
         return None
     values = _edits(person, job, mover)
-    return None if values is None else _outcome(person, job, mover, settled, values)
+    outcome = None if values is None else _outcome(person, job, mover, settled, values)
+    if outcome is not None and not looked.issubset(outcome.examined):
+        outcome.examined = sorted(looked.union(outcome.examined))
+    return outcome
+
+
+def _resting(person: Person, job: JobRules, side: Side) -> list[str] | None:
+    """The fields where it only writes in another way what was agreed: a telephone number with spaces, a company by its
+    own id. None when it says anything else."""
+    if not side.memo:
+        return []
+    if len(side.memo) > 1 or "s" not in side.memo:
+        return None
+    by_vendor = names_by_vendor(side.mapping)
+    names = [name for vendor in side.memo["s"] for name in by_vendor.get(vendor, ()) if name in job.rules]
+    try:
+        same = all(side.observed(name, person.agreed) == person.agreed.get(name) for name in names)
+    except ValueProblem:
+        return None
+    return names if same else None
 
 
 def _creates(person: Person, job: JobRules) -> bool:
@@ -90,7 +112,7 @@ def _ways(job: JobRules, mover: Side) -> dict[str, tuple[_Way, ...]]:
 def _way(job: JobRules, mover: Side, name: str) -> _Way:
     rule, codec = job.rules[name], mover.mapping.fields[name]
     speaks = rule.source in (None, mover.connection) and rule.owner in (None, mover.connection)
-    stands = speaks and name not in job.special and name not in _GUARDED
+    stands = speaks and name not in job.special and name != _GUARDED
     plain = codec.read and codec.inward_in is None and codec.field.type not in _SAME_IN_MANY_WAYS
     how = f"owned by {rule.owner}" if rule.owner is not None else f"from {rule.source}" if rule.source else "edited"
     return _Way(name, codec, stands, plain, codec.read and codec.reads_phone, how)
@@ -130,7 +152,7 @@ def _outcome(person: Person, job: JobRules, mover: Side, settled: Sequence[Side]
     why = _whys(edits, mover)
     written: set[str] = set()
     for side in settled:
-        row = _row(person, side, moved)
+        row = _row(person, side, moved, outcome)
         if row is None:
             return None
         if not row.after:
@@ -144,7 +166,7 @@ def _outcome(person: Person, job: JobRules, mover: Side, settled: Sequence[Side]
         row.reason = reason_of([f"{name}: {why[name]['how']} ({mover.connection})" for name in names])
         outcome.rows.append(row)
         written.update(names)
-    if len(settled) == len(outcome.rows) == 1 and len(written) == len(moved):
+    if len(settled) == len(outcome.rows) == 1 and len(written) == len(moved) and not settled[0].memo:
         target = settled[0]
         if mover.lid is not None and target.lid is not None:
             outcome.rows[0].alone = Alone(mover.lid, mover.fp, target.lid, target.fp, _left(mover, edits))
@@ -157,7 +179,7 @@ def _outcome(person: Person, job: JobRules, mover: Side, settled: Sequence[Side]
     return outcome
 
 
-def _row(person: Person, side: Side, moved: Mapping[str, Any]) -> Row | None:
+def _row(person: Person, side: Side, moved: Mapping[str, Any], outcome: Outcome) -> Row | None:
     """What the settled side lacks; None when build has to say why it cannot have it."""
     row = Row("update", side.sid, side.rid, {})
     fields = side.mapping.fields
@@ -170,11 +192,14 @@ def _row(person: Person, side: Side, moved: Mapping[str, Any]) -> Row | None:
         shown = side.shown(codec, person.agreed)
         try:
             raw = codec.outward(value)
-        except ValueProblem:
-            return None
+        except ValueProblem as problem:
+            if problem.code not in LEFT:
+                return None
+            outcome.left.append((side.sid, name, f"{AS_IT_IS}: {problem.message}"))
+            continue
         if raw == shown or codec.agrees(shown, value):
             continue
-        if not raw and blank(raw):
+        if (not raw and blank(raw)) or name == "owner":  # guards count owners that change
             return None
         row.after[codec.vendor] = raw
         row.before[codec.vendor] = None if shown is ABSENT else shown

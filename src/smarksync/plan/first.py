@@ -11,14 +11,15 @@ from typing import Any, NamedTuple
 
 from smarksync.model import ValueProblem
 
-from .build import STAMPED
-from .consent import CHANNELS, CONSENT_FIELDS
+from .consent import CONSENT_FIELDS
+from .creates import CLAIMS, outgoing_consent
 from .job import JobRules, Person, Target
 from .reconcile import blank
-from .rows import Alone, Outcome, Row
-from .side import Side, codecs_by_vendor, names_by_vendor, wire_of
+from .rows import Alone, Outcome, Row, stamp_row
+from .side import Codec, Side, Translation, codecs_by_vendor, columns, names_by_vendor, wire_of
 
 _PLAIN = {"n", "s", "e", "x"}
+_CONSENT = frozenset(CONSENT_FIELDS)
 _KNOWN = frozenset({"external_id", *CONSENT_FIELDS})
 
 
@@ -36,7 +37,7 @@ def first(person: Person, job: JobRules) -> Outcome | None:
         return None
     values, problems = side.mapping.inward_row(memo.get("s") or {})
     ways = _ways(job, side.connection)
-    if problems or not ways.barred.isdisjoint(values):
+    if any(problem.field in job.rules for problem in problems) or not ways.barred.isdisjoint(values):
         return None
     names = ways.open
     if names >= values.keys() and all(values.values()):
@@ -71,7 +72,8 @@ def _ways(job: JobRules, connection: str) -> _Ways:
 
 
 def _outcome(person: Person, job: JobRules, side: Side, decided: dict[str, Any]) -> Outcome | None:
-    outcome = Outcome(rows=_stamp(person, side))
+    outcome = Outcome()
+    plain = len(person.agreed) == 1  # our id, and nothing besides
     merged = {**person.agreed, **decided}
     creates: list[Row] = []
     for connection, target in job.targets.items():
@@ -83,8 +85,12 @@ def _outcome(person: Person, job: JobRules, side: Side, decided: dict[str, Any])
         row = Row("create", target.sid, None, after, values=decided, reason=f"new from {side.connection}", whole=True)
         row.won = {side.key: []}
         creates.append(row)
-    outcome.rows += creates
-    if len(creates) == 1 and len(person.agreed) == 1 and side.lid is not None:  # our id, and nothing besides
+        plain = plain and not target.subscribes
+    if not creates and "x" in side.memo:
+        return None  # it is stamped all the same, and what it keeps remembering is for build to say
+    stamp = _stamp(person, side)
+    outcome.rows = creates if stamp is None else [stamp, *creates]
+    if plain and len(creates) == 1 and side.lid is not None:
         creates[0].alone = Alone(side.lid, side.fp, None, None, _left(side, decided))
     if not creates:
         outcome.local_values, outcome.local_whole = decided, True
@@ -97,10 +103,10 @@ def _create(person: Person, job: JobRules, target: Target, merged: Mapping[str, 
     mapping = target.mapping
     sent = _ways(job, target.connection).sent
     names = [n for n in merged if n in sent]
-    if mapping.fields.get("full_name") is not None:
+    if mapping.fields.get("full_name") is not None or not _CONSENT.isdisjoint(names):
         return None
     after, problems = mapping.outward_row(merged, names)
-    if problems or not _say_nothing(target, merged, after) or mapping.missing(after):
+    if problems or not _add_consent(job, target, merged, after) or mapping.missing(after):
         return None
     codec = mapping.fields.get("external_id")
     if codec is not None and codec.write:
@@ -108,32 +114,33 @@ def _create(person: Person, job: JobRules, target: Target, merged: Mapping[str, 
     return after if None not in after.values() else {vendor: raw for vendor, raw in after.items() if raw is not None}
 
 
-def _say_nothing(target: Target, merged: Mapping[str, Any], after: dict[str, Any]) -> bool:
-    """Adds the flags of somebody who made no claim; False where there is one, or the system would mail them."""
-    for name in CONSENT_FIELDS:
-        codec = target.mapping.fields.get(name)
-        if codec is None:
+def _add_consent(job: JobRules, target: Target, merged: Mapping[str, Any], after: dict[str, Any]) -> bool:
+    """Consent goes onto a new record by its own rule; False: build has to say why it cannot."""
+    for name, codec in _consent_codecs(target.mapping):
+        value = outgoing_consent(name, target, job, merged)
+        if value is None and name not in CLAIMS:
             continue
-        if merged.get(name) is not None or target.subscribes or codec.currency_vendor is not None:
+        try:
+            after.update(columns(codec, codec.outward(value)))
+        except ValueProblem:
             return False
-        if name in CHANNELS.values() and codec.write:
-            try:
-                after[codec.vendor] = codec.outward(None)
-            except ValueProblem:
-                return False
     return True
 
 
-def _stamp(person: Person, side: Side) -> list[Row]:
-    """Our id goes onto the record once: a row of its own, which rests on nothing but the record."""
+def _consent_codecs(mapping: Translation) -> list[tuple[str, Codec]]:
+    fields = mapping.fields
+    return [(name, codec) for name in CONSENT_FIELDS if (codec := fields.get(name)) is not None and codec.write]
+
+
+def _stamp(person: Person, side: Side) -> Row | None:
+    """Our id for the record that the newcomer is known by: a row of its own, which rests on nothing but the record."""
     codec, lacks = side.mapping.fields.get("external_id"), side.memo.get("x")
-    if codec is None or not codec.write or lacks is None:
-        return []
-    row = Row("update", side.sid, side.rid, {codec.vendor: person.ref}, reason=STAMPED, stamp=True)
-    row.before[codec.vendor] = lacks[0]
+    if lacks is None or codec is None or not codec.write:
+        return None
+    row = stamp_row(side.sid, side.rid, codec.vendor, person.ref, lacks[0])
     if side.lid is not None:
         row.alone = Alone(side.lid, side.fp, side.lid, side.fp, {})
-    return [row]
+    return row
 
 
 def _left(side: Side, decided: Mapping[str, Any]) -> dict[str, Any]:

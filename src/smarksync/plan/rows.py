@@ -64,6 +64,11 @@ class Row:
         return {name: value for name, value in parts.items() if value}
 
 
+def stamp_row(sid: int, rid: str, vendor: str, ref: str, before: Any) -> Row:
+    """Our id, and nothing besides, for a record that is there."""
+    return Row("update", sid, rid, {vendor: ref}, {vendor: before}, reason="our id, stamped once", stamp=True)
+
+
 @dataclass(slots=True)
 class Problem:
     """A record, or one field of it, that cannot go on: what quarantine keeps.

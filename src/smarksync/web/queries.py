@@ -63,9 +63,7 @@ def handoffs(
 
 def _cases(ledger: Ledger, ids: list[int]) -> list[cases.Case]:
     """The cases of these numbers, in this order."""
-    found = {}
-    for chunk in cases.every(ledger, f"cid IN ({', '.join('?' * len(ids))})", ids):
-        found.update({case.cid: case for case, _ in chunk})
+    found = {case.cid: case for case in cases.load(ledger, ids)}
     return [found[cid] for cid in ids if cid in found]
 
 
@@ -74,10 +72,9 @@ def _clocks(config: Config, ledger: Ledger, now: datetime, ids: list[int]) -> di
     terms = Terms.of(config)
     if terms is None or not ids or config.agreement is None:
         return {}
-    marks = ", ".join("?" * len(ids))
     found: dict[int, list[Any]] = {}
     at = micros(now)
-    for chunk in promises.facts(config, ledger, terms, at, f"cid IN ({marks})", ids):
+    for chunk in promises.facts(config, ledger, terms, at, ids):
         for facts in chunk:
             said = [
                 judge(term, facts, at, config.agreement.at_risk) for term in terms.promises if term.timer is not None

@@ -13,7 +13,7 @@ DAY = 86_400_000_000
 def journey(*days, source="web", won=0):
     """Reached lead, mql, … on those days; None = not reached."""
     reached = [None if day is None else day * DAY for day in days] + [None] * (len(RUNGS) - len(days))
-    return Journey({"source": source}, reached, Fraction(won))
+    return Journey((source,), reached, Fraction(won))
 
 
 def test_counts_conversion_and_velocity_of_three_leads():
@@ -28,7 +28,7 @@ def test_counts_conversion_and_velocity_of_three_leads():
 
 
 def test_a_lead_of_the_period_that_buys_later_counts_as_converted_and_its_money_as_not_earned_yet():
-    funnel = Funnel((), 0, 10 * DAY)
+    funnel = Funnel(("source",), 0, 10 * DAY)
     funnel.add(journey(1, 2, 3, 4, 5, 40, won=500))
     row = funnel.whole()
     assert row.counts["customer"] == 0 and row.won == 0
@@ -36,7 +36,7 @@ def test_a_lead_of_the_period_that_buys_later_counts_as_converted_and_its_money_
 
 
 def test_a_customer_of_the_period_who_became_a_lead_before_it():
-    funnel = Funnel((), 30 * DAY, 60 * DAY)
+    funnel = Funnel(("source",), 30 * DAY, 60 * DAY)
     funnel.add(journey(1, 2, 3, 4, 5, 40, won=500))
     row = funnel.whole()
     assert row.counts == {"lead": 0, "mql": 0, "sal": 0, "sql": 0, "opportunity": 0, "customer": 1}
@@ -44,7 +44,7 @@ def test_a_customer_of_the_period_who_became_a_lead_before_it():
 
 
 def test_months_count_what_was_reached_in_them():
-    funnel = Funnel((), 0, 60 * DAY, [0, 31 * DAY])
+    funnel = Funnel(("source",), 0, 60 * DAY, [0, 31 * DAY])
     for one in (journey(1, 33), journey(30, 31, 59), journey(31), journey(61)):
         funnel.add(one)
     assert [month[:3] for month in funnel.months] == [[2, 0, 0], [1, 2, 1]]

@@ -168,3 +168,9 @@ def test_a_plugin_that_fails_after_the_run_fails_for_itself(
     said = capsys.readouterr().err
     assert "a plugin failed after the run" in said
     assert "ada@example.com" not in said
+
+
+def test_an_installed_plugin_that_is_handed_over_besides_is_one_plugin() -> None:
+    import smarksync_hubspot
+
+    assert Registry([smarksync_hubspot]).spec("hubspot") is smarksync_hubspot.SPEC

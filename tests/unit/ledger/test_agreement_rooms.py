@@ -8,7 +8,7 @@ import pytest
 
 from smarksync.alignment import handoff
 from smarksync.alignment.handoff import Signal
-from smarksync.ledger import activities, cases, entities, links, memberships, rotations, stages, streams
+from smarksync.ledger import activities, cases, entities, links, memberships, rotations, stages, states, streams
 from smarksync.ledger.activities import Activity
 from smarksync.ledger.db import Ledger
 from smarksync.ledger.links import Link
@@ -76,10 +76,27 @@ def test_activities_come_in_once_and_newest_first(ledger: Ledger) -> None:
 def test_activities_wait_for_their_person(ledger: Ledger) -> None:
     tasks, contacts = streams.get(ledger, "crm", "Task", "activity"), streams.get(ledger, "crm", "Contact", "lead")
     activities.put(ledger, [Activity(0, tasks.sid, "t", None, contacts.sid, "003", "call", 5, "sales", True, {})])
-    assert activities.resolve(ledger) == []
+    seen = links.gather_new(ledger, 0, 0)
+    assert activities.waiting(ledger) and activities.resolve(ledger) == []
     entities.add(ledger, [(1, "ref", "lead", "live", "{}", "r")])
     links.put(ledger, [Link(contacts.sid, "003", 1, 0, "live", None, None, None, None, None, None)])
+    links.gather_new(ledger, *seen)
     assert activities.resolve(ledger) == [1] and [a.rid for a in activities.of(ledger, [1])[1]] == ["t"]
+    assert not activities.waiting(ledger)
+
+
+def test_a_record_that_took_no_part_until_now_gets_its_facts_although_its_link_is_old(ledger: Ledger) -> None:
+    tasks, contacts = streams.get(ledger, "crm", "Task", "activity"), streams.get(ledger, "crm", "Contact", "lead")
+    activities.put(ledger, [Activity(0, tasks.sid, "t", None, contacts.sid, "003", "call", 5, "sales", True, {})])
+    filtered = Link(contacts.sid, "003", None, 0, "filtered", None, None, None, None, None, None)
+    links.put(ledger, [filtered])
+    seen = links.gather_new(ledger, 0, 0)
+    assert activities.resolve(ledger) == []
+    entities.add(ledger, [(1, "ref", "lead", "live", "{}", "r")])
+    links.put(ledger, [filtered._replace(eid=1, state="live")])
+    states.changed(ledger, [(1, contacts.sid, "003", "r")])  # as the linker tells it
+    links.gather_new(ledger, *seen)
+    assert activities.resolve(ledger) == [1]
 
 
 def test_facts_follow_when_two_people_are_one(ledger: Ledger) -> None:
@@ -104,8 +121,9 @@ def test_memberships_find_person_and_campaign_and_remember_removals(ledger: Ledg
     links.put(
         ledger, [Link(leads.sid, "l1", 1, 0, "live", *[None] * 6), Link(programs.sid, "p1", 2, 0, "live", *[None] * 6)]
     )
+    links.gather_new(ledger, 0, 0)
     memberships.resolve(ledger)
-    assert [(m.eid, m.status) for m in memberships.of_campaign(ledger, 2)] == [(1, "member")]
+    assert [(m.eid, m.status) for m in memberships.where(ledger, "campaign = 2")] == [(1, "member")]
     memberships.remove(ledger, members.sid, ["m"], 50)
     assert [(m.status, m.at) for m in memberships.where(ledger, "sid = ?", (members.sid,))] == [("removed", 50)]
 

@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from smarksync.kit.resolve import modest, vendor_words
 from smarksync.kit.response import Response
-from smarksync.plugin import PermissionDenied, Unknown
+from smarksync.plugin import PermissionDenied
 
 from .client import Api, body_of, results_of
 from .refusals import PERMISSION, REFUSED, Refusal
@@ -26,15 +26,14 @@ class Consent:
         self._types: tuple[int, ...] | None = api.settings.resubscribe or None
 
     def say(self, address: Any, *, out: bool) -> Refusal | None:
-        """Opts an address out of all marketing mail, or in again; what stood in the way, None when it is done."""
+        """Opts an address out of all marketing mail, or in again; what stood in the way, None when it is done. Raises
+        Unknown where the answer is lost: the same word twice is one."""
         if not address:
             return Refusal(REFUSED, "the contact has no e-mail address to opt out")
         try:
             return self._opt_out(str(address)) if out else self._opt_in(str(address))
         except PermissionDenied as refused:
             return Refusal(PERMISSION, refused.message)
-        except Unknown as lost:  # said again by the next run: the same word twice is one
-            return Refusal(REFUSED, lost.message, passing=True)
 
     def _opt_out(self, address: str) -> Refusal | None:
         path = self._api.at("consent", f"/statuses/{quote(address, safe='')}/unsubscribe-all")

@@ -334,7 +334,11 @@ class _Batch:
             addresses[str(found["id"])] = found["properties"].get("email")
         for row, receipt in wanted:
             value = _true(row.fields[OPT_OUT])
-            problem = self._consent.say(addresses.get(receipt.id), out=value)
+            try:
+                problem = self._consent.say(addresses.get(receipt.id), out=value)
+            except Unknown as lost:
+                self._done[row.ref] = self._half(row, lost.message)
+                continue
             self._owed[row.ref].discard(OPT_OUT)
             if problem is None:
                 told = {OPT_OUT: "true" if value else "false"}

@@ -21,11 +21,11 @@ from .client import Api
 from .describe import Schema
 from .ids import full_id, is_id
 from .leaving import gone, whereabouts
+from .person_accounts import IS_PERSON, where
 from .reading import Reader
 from .rows import Shape
 from .settings import SalesforceSettings
 from .soql import one_of, select
-from .streams import WHERE
 from .writing import Writer
 
 #: ids in one call for rows by id (vendors/crm.md 1.5)
@@ -104,7 +104,7 @@ class Salesforce:
         shape, now = self._shape(stream, fields), self.server_time()
         wanted = list(dict.fromkeys(stripped for value in values if (stripped := value.strip())))
         for condition in one_of(key, wanted):
-            for row in self._api.rows(select(shape.columns, stream, [WHERE.get(stream), condition])):
+            for row in self._api.rows(select(shape.columns, stream, [where(self._schema, stream), condition])):
                 yield shape.record(row, now)
 
     def fetch(self, stream: str, ids: Sequence[str], *, fields: Sequence[str]) -> Iterator[Record]:
@@ -113,16 +113,19 @@ class Salesforce:
         wanted = list(dict.fromkeys(full_id(one) for one in ids if is_id(one)))
         if not shape.flat:
             for condition in one_of("Id", wanted):
-                for row in self._api.rows(select(shape.columns, stream, [WHERE.get(stream), condition])):
+                for row in self._api.rows(select(shape.columns, stream, [where(self._schema, stream), condition])):
                     yield shape.record(row, now)
             return
         converted = stream == "Lead" and self._schema.has("Lead", "IsConverted")
-        columns = list(dict.fromkeys([*shape.columns, *(["IsConverted"] if converted else [])]))
+        persons = stream == "Account" and self._schema.has("Account", IS_PERSON)
+        beside = [*(["IsConverted"] if converted else []), *([IS_PERSON] if persons else [])]
+        columns = list(dict.fromkeys([*shape.columns, *beside]))
         for start in range(0, len(wanted), _BY_ID):
             body = {"ids": wanted[start : start + _BY_ID], "fields": columns}
             found = self._api.request("POST", f"/composite/sobjects/{stream}", json=body, kind="reread").json
             # rows that are not there, or not ours to see, come as null
-            yield from (shape.record(row, now) for row in found if row and not row.get("IsConverted"))
+            left = (row for row in found if row and not row.get("IsConverted") and not (persons and row[IS_PERSON]))
+            yield from (shape.record(row, now) for row in left)
 
     def write(self, stream: str, batch: Sequence[Write]) -> Iterator[Receipt]:
         """One receipt a row; see writing.py."""

@@ -12,6 +12,7 @@ from smarksync.plugin import Cursor, Gone, GoneKind, GonePages
 from .client import Api, Row
 from .describe import Schema
 from .ids import full_id
+from .person_accounts import among
 from .soql import moment, one_of, select
 from .streams import LOOK_BACK
 from .worked_out import instant
@@ -31,7 +32,7 @@ def gone(api: Api, schema: Schema, name: str, cursor: Cursor | None, until: date
     left = "IsDeleted = true OR IsConverted = true" if name == "Lead" else "IsDeleted = true"
     span = f"SystemModstamp >= {moment(since)} AND SystemModstamp <= {moment(until)}"
     soql = select(_columns(schema, name), name, [left, span])
-    rows = list(api.rows(soql, everything=True, kind="read"))
+    rows = _without_persons(api, schema, list(api.rows(soql, everything=True, kind="read")))
     yield tuple(_gone(name, row) for row in rows), told
 
 
@@ -43,6 +44,7 @@ def whereabouts(api: Api, schema: Schema, name: str, ids: Sequence[str]) -> Gone
         rows = list(api.rows(select(_columns(schema, name), name, [condition]), everything=True))
         seen |= {str(row["Id"]) for row in rows}
         left = [row for row in rows if row.get("IsDeleted") or row.get("IsConverted")]
+        left = _without_persons(api, schema, left)
         yield tuple(_gone(name, row)._replace(id=wanted[str(row["Id"])]) for row in left), {"v": _VERSION}
     # out of the recycle bin, too: no query shows them any more
     yield tuple(Gone(wanted[one]) for one in wanted if one not in seen), {"v": _VERSION}
@@ -54,6 +56,13 @@ def _columns(schema: Schema, name: str) -> Iterator[str]:
         yield "MasterRecordId"
     if name == "Lead":
         yield from (one for one in _CONVERTED if schema.has(name, one))
+
+
+def _without_persons(api: Api, schema: Schema, rows: list[Row]) -> list[Row]:
+    """Leads that became a Person Account: a person, and no company beside."""
+    accounts = [str(row["ConvertedAccountId"]) for row in rows if row.get("ConvertedAccountId")]
+    persons = among(api, schema, "Account", accounts) if accounts else set()
+    return [{**row, "ConvertedAccountId": None} if row.get("ConvertedAccountId") in persons else row for row in rows]
 
 
 def _gone(name: str, row: Row) -> Gone:

@@ -18,9 +18,10 @@ from smarksync.plugin import Cursor, Malformed, Page, Record
 
 from .bulk import BulkReader, JobGone
 from .client import Api, LocatorGone
+from .person_accounts import where
 from .rows import Shape
 from .soql import Place, behind, moment, one_of, select
-from .streams import LOOK_BACK, NOT_IN_BULK, WHERE
+from .streams import LOOK_BACK, NOT_IN_BULK
 
 _VERSION = 1
 #: how often a reading begins again because its locator was forgotten
@@ -104,7 +105,7 @@ class Reader:
         return {"v": _VERSION, "at": place.at.isoformat(), "id": place.id or "0", "since": since.isoformat()}
 
     def _where(self, place: Place | None) -> list[str | None]:
-        found: list[str | None] = [WHERE.get(self._shape.stream)]
+        found: list[str | None] = [where(self._shape.schema, self._shape.stream)]
         if place is not None:
             later = behind(place)
             if self._shape.stream == "Event" and self._since is not None:

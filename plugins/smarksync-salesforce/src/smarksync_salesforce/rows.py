@@ -29,6 +29,10 @@ class Shape:
         self._worked: list[tuple[str, Pseudo]] = [(name, pseudo[name]) for name in fields if name in pseudo]
         # what a pseudo field would look at, as far as the org shows it
         beside = [c for _, p in self._worked for c in p.columns if c in known or not c.isidentifier()]
+        #: a Person Account's contact points at its own account, which is no company (person_accounts.py)
+        self._person = stream == "Contact" and "AccountId" in fields and "IsPersonAccount" in known
+        if self._person:
+            beside.append("IsPersonAccount")
         self.columns = tuple(dict.fromkeys([*_ALWAYS, *(column for _, column in self._plain), *beside]))
 
     @property
@@ -45,6 +49,8 @@ class Shape:
         """A record with exactly the fields that were asked for. ``now`` is the server's time."""
         try:
             shown = {name: row[column] for name, column in self._plain}
+            if self._person and row["IsPersonAccount"]:
+                shown["AccountId"] = None
             for name, pseudo in self._worked:
                 shown[name] = pseudo.of(row, now)
             by = row["LastModifiedById"]

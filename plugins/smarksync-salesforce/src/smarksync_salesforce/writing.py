@@ -32,6 +32,7 @@ from .bulk import NULL, ingest
 from .client import Api
 from .describe import Schema
 from .ids import PREFIXES, full_id
+from .person_accounts import refused
 from .refusals import DUPLICATE, LOCKED, Refusal, from_csv, refusal
 from .roles import set_roles
 from .soql import one_of, select
@@ -59,6 +60,12 @@ class Writer:
 
     def write(self, name: str, batch: Sequence[Write]) -> Iterator[Receipt]:
         """One receipt a row. Raises what concerns the whole org, after the receipts of what was not sent."""
+        if not batch:
+            return
+        persons = refused(self._api, self._schema, name, batch)
+        if persons:
+            yield from persons.values()
+            batch = [write for write in batch if write.ref not in persons]
         if not batch:
             return
         if batch[0].op is Op.DELETE:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from smarksync.alignment.intervals import lift
@@ -20,63 +20,60 @@ WINDOW_DAYS = 90
 #: a value that fewer hand-offs have says nothing
 FEW = 10
 _ACCEPTED = frozenset({"accepted", "working", "sql", "opportunity", "won", "lost"})
+_SALES = ("call", "email", "meeting", "task", "note")
+#: how far a decided case came: turned down, accepted, accepted and closed, won. Goal → the level from which a case
+#: counts, and the one from which it is a hit
+_GOALS = {"accepted": (0, 1), "won": (2, 3)}
 
 
 class HandOffs:
     """Reads the cases that were offered in the period once, and adds up what the report tells of them."""
 
     def __init__(self, ledger: Ledger, period: Period, extra: Sequence[str] = ()) -> None:
-        self.ledger, self.period = ledger, period
         self.attributes = (*ATTRIBUTES, *extra)
         self.offered = 0
         self.states: Counter[str] = Counter()
         self.reasons: dict[str, Counter[str]] = {"rejected": Counter(), "recycled": Counter(), "lost": Counter()}
-        self._tally: dict[str, dict[tuple[str, str], list[int]]] = {
-            "accepted": defaultdict(_pair),
-            "won": defaultdict(_pair),
-        }
-        self._totals: dict[str, list[int]] = {"accepted": [0, 0], "won": [0, 0]}
-        for chunk in reading.handoffs(ledger, period.start, period.end):
-            self._take(chunk)
+        # decided cases by how far they came: all of them, and those with a value of an attribute
+        self._totals = [0, 0, 0, 0]
+        self._tally: dict[tuple[str, str], list[int]] = {}
+        profile = reading.Profile(self.attributes)
+        window = WINDOW_DAYS * 86_400_000_000
+        for chunk in reading.handoffs(ledger, period.start, period.end, profile, window, _SALES):
+            for row in chunk:
+                self._take(row, profile)
 
-    def _take(self, chunk: Sequence[reading.HandOffRow]) -> None:
-        happened = reading.what_happened(self.ledger, {row.eid for row in chunk})
-        for row in chunk:
-            self.offered += 1
-            self.states[row.state] += 1
-            for state, counted in self.reasons.items():
-                if state in row.passed:
-                    counted[row.passed[state] or "(no reason given)"] += 1
-            accepted = not _ACCEPTED.isdisjoint(row.passed)
-            found = self._found(row.agreed, happened.get(row.eid, ()), row.offered_at)
-            if accepted or "rejected" in row.passed:
-                self._count("accepted", found, accepted)
-            if accepted and row.closed:
-                self._count("won", found, row.state == "won")
+    def _take(self, row: reading.HandOffRow, profile: reading.Profile) -> None:
+        self.offered += 1
+        self.states[row.state] += 1
+        for state, reason in row.reasons.items():
+            self.reasons[state][reason or "(no reason given)"] += 1
+        accepted = not _ACCEPTED.isdisjoint(row.passed)
+        if not accepted and "rejected" not in row.passed:
+            return
+        level = 0 if not accepted else 1 if not row.closed else 3 if row.state == "won" else 2
+        self._totals[level] += 1
+        lead = profile.values(row.profile)
+        for name in self.attributes:
+            if lead[name] is not None:
+                self._of(name, str(lead[name]))[level] += 1
+        for kind in row.before.split(",") if row.before else ():
+            self._of("activity", kind)[level] += 1
 
-    def _found(
-        self, lead: Mapping[str, Any], happened: Iterable[tuple[int, str]], offered: int
-    ) -> set[tuple[str, str]]:
-        found = {(name, str(lead[name])) for name in self.attributes if lead.get(name) is not None}
-        since = offered - WINDOW_DAYS * 86_400_000_000
-        found.update(("activity", kind) for at, kind in happened if since <= at < offered and kind not in _SALES)
+    def _of(self, name: str, value: str) -> list[int]:
+        found = self._tally.get((name, value))
+        if found is None:
+            found = self._tally[name, value] = [0, 0, 0, 0]
         return found
-
-    def _count(self, goal: str, found: Iterable[tuple[str, str]], hit: bool) -> None:
-        self._totals[goal][0] += hit
-        self._totals[goal][1] += 1
-        for key in found:
-            pair = self._tally[goal][key]
-            pair[0] += hit
-            pair[1] += 1
 
     def good_leads(self) -> dict[str, list[dict[str, Any]]]:
         """{goal: attributes and activities by how much they lift it}; clear ones first, small ones marked."""
         told: dict[str, list[dict[str, Any]]] = {}
-        for goal, tally in self._tally.items():
-            hits, total = self._totals[goal]
+        for goal, (of, hit) in _GOALS.items():
+            hits, total = sum(self._totals[hit:]), sum(self._totals[of:])
             rows = []
-            for (name, value), (mine, count) in tally.items():
+            for (name, value), tally in self._tally.items():
+                mine, count = sum(tally[hit:]), sum(tally[of:])
                 if count < FEW or count == total:
                     continue
                 one = lift(mine, count, hits - mine, total - count)
@@ -98,13 +95,6 @@ class HandOffs:
         }  # fmt: skip
 
 
-_SALES = frozenset({"call", "email", "meeting", "task", "note"})
-
-
-def _pair() -> list[int]:
-    return [0, 0]
-
-
 def pipeline(ledger: Ledger, owners: Mapping[str, str]) -> dict[str, Any]:
     """What is under way now: open hand-offs by state and owner, open opportunities by stage and currency."""
     states: Counter[str] = Counter()
@@ -115,12 +105,11 @@ def pipeline(ledger: Ledger, owners: Mapping[str, str]) -> dict[str, Any]:
         states[state] += count
         by_owner.setdefault(owners.get(owner, owner) or "(nobody)", Counter())[state] += count
     stages: dict[tuple[str, str], list[Any]] = {}
-    for _, _, agreed in reading.agreed_of(ledger, "opportunity"):
-        if agreed.get("stage_kind") == "open":
-            amount, currency = (agreed.get("amount") or ("0", None))[:2]
-            entry = stages.setdefault((agreed.get("stage") or "(no stage)", currency or ""), [0, 0.0])
-            entry[0] += 1
-            entry[1] += float(amount or 0)
+    for _, agreed in reading.opportunities(ledger, "open"):
+        amount, currency = (agreed.get("amount") or ("0", None))[:2]
+        entry = stages.setdefault((agreed.get("stage") or "(no stage)", currency or ""), [0, 0.0])
+        entry[0] += 1
+        entry[1] += float(amount or 0)
     return {
         "cases": {state: states[state] for state in cases.OPEN if states[state]},
         "owners": [{"owner": owner, **dict(counts)} for owner, counts in sorted(by_owner.items())],

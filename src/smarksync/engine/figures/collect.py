@@ -16,9 +16,8 @@ from .period import Period
 
 def collect(config: Config, ledger: Ledger, period: Period, now: datetime) -> dict[str, Any]:
     """Everything that the teams talk about, read from the ledger alone."""
-    dimensions = funnel.groups(config, ledger, now)
     won = sales.won(config, ledger, period)
-    counted, became = funnel.funnel(ledger, period, dimensions, sales.per_lead(won))
+    counted, became = funnel.funnel(config, ledger, period, now, sales.per_lead(won))
     people = {eid for one in won for eid in one.people}
     opened = _first_opportunity(ledger, people)
     segments = tuple(config.agreement.segments) if config.agreement else ()

@@ -1,4 +1,7 @@
-"""The funnel by persona, campaign, source, owner and the agreement's segments: one pass over the leads."""
+"""The funnel by persona, campaign, source, owner and the agreement's segments: one pass over the leads.
+
+Leads with the same values stand in the same groups, so groups are looked up once a combination and not once a lead.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from datetime import datetime
 from fractions import Fraction
 from typing import Any
 
-from smarksync.alignment.funnel import RUNGS, Funnel, Journey, first_reached
+from smarksync.alignment.funnel import RUNGS, Funnel, Journey, filled
 from smarksync.alignment.intervals import Share
 from smarksync.config import Config
 from smarksync.ledger import reading
@@ -16,7 +19,8 @@ from smarksync.ledger.db import Ledger
 from ..rules import scope_of
 from .period import Period
 
-Group = Callable[[reading.LeadRow], str | None]
+#: what a lead is counted under, from its values and the first campaign it was in
+Group = Callable[[Mapping[str, Any], int | None], str | None]
 
 
 def groups(config: Config, ledger: Ledger, now: datetime) -> dict[str, Group]:
@@ -24,19 +28,26 @@ def groups(config: Config, ledger: Ledger, now: datetime) -> dict[str, Group]:
     owners, campaigns = reading.names(ledger, "owner"), _campaigns(ledger)
     personas = {name: persona.name for name, persona in config.personas.items()}
     found: dict[str, Group] = {
-        "persona": lambda row: personas.get(row.agreed.get("persona", ""), row.agreed.get("persona")),
-        "campaign": lambda row: campaigns.get(row.campaign or 0),
-        "source": lambda row: row.agreed.get("lead_source"),
-        "owner": lambda row: owners.get(row.agreed.get("owner", ""), row.agreed.get("owner")),
+        "persona": lambda lead, _: personas.get(lead.get("persona") or "", lead.get("persona")),
+        "campaign": lambda _, campaign: campaigns.get(campaign or 0),
+        "source": lambda lead, _: lead.get("lead_source"),
+        "owner": lambda lead, _: owners.get(lead.get("owner") or "", lead.get("owner")),
     }
     for name, segment in (config.agreement.segments if config.agreement else {}).items():
         found[name] = _segment(segment.of, now)
     return found
 
 
+def fields(config: Config) -> set[str]:
+    """The fields of a lead that :func:`groups` look at."""
+    segments = config.agreement.segments.values() if config.agreement else ()
+    named = {name for one in segments for entity, name in one.of.fields if entity == "lead"}
+    return {"persona", "lead_source", "owner"} | named
+
+
 def _segment(expression: Any, now: datetime) -> Group:
-    def of(row: reading.LeadRow) -> str | None:
-        value = expression.evaluate(scope_of("lead", row.agreed, now))
+    def of(lead: Mapping[str, Any], _campaign: int | None) -> str | None:
+        value = expression.evaluate(scope_of("lead", lead, now))
         return None if value is None else str(value)
 
     return of
@@ -47,23 +58,34 @@ def _campaigns(ledger: Ledger) -> dict[int, str]:
 
 
 def funnel(
-    ledger: Ledger, period: Period, dimensions: Mapping[str, Group], won: Mapping[int, Fraction]
+    config: Config, ledger: Ledger, period: Period, now: datetime, won: Mapping[int, Fraction]
 ) -> tuple[Funnel, dict[int, int]]:
     """The funnel, and {lead: when it became a lead} of those with a sale. ``won``: what each lead's sales brought."""
+    dimensions, profile = groups(config, ledger, now), reading.Profile(fields(config))
     counted = Funnel(tuple(dimensions), period.start, period.end, [start for _, start in period.months()])
+    named: dict[tuple[str | None, int | None], tuple[str | None, ...]] = {}
     became: dict[int, int] = {}
-    nothing = Fraction(0)
-    for chunk in reading.leads(ledger):
-        for row in chunk:
+    for chunk in reading.leads(ledger, profile):
+        for eid, text, known_at, raw, campaign in chunk:
             # a system without a lifecycle still has leads: they are leads since we know them
-            reached = first_reached(row.stages or (("lead", row.known_at),))
+            reached = (known_at, *_NO_MORE) if raw is None else raw if raw[1:] == _NO_MORE else filled(raw)
             if reached[0] is None:
                 continue
-            if row.eid in won:
-                became[row.eid] = reached[0]
-            named = {name: of(row) for name, of in dimensions.items()}
-            counted.add(Journey(named, reached, won.get(row.eid, nothing)))
+            if eid in won:
+                became[eid] = reached[0]
+            under = named.get((text, campaign))
+            if under is None:
+                if len(named) >= MOST_NAMED:
+                    named.clear()
+                lead = profile.values(text)
+                under = named[text, campaign] = tuple(of(lead, campaign) for of in dimensions.values())
+            counted.add(Journey(under, reached, won.get(eid)))
     return counted, became
+
+
+#: combinations of values whose groups are remembered
+MOST_NAMED = 50_000
+_NO_MORE = [None] * (len(RUNGS) - 1)
 
 
 def told(counted: Funnel, period: Period) -> dict[str, Any]:

@@ -41,9 +41,9 @@ class Won:
 def won(config: Config, ledger: Ledger, period: Period) -> list[Won]:
     """Opportunities that were won in the period."""
     found: list[tuple[Won, list[str], str | None]] = []
-    for eid, _, agreed in reading.agreed_of(ledger, "opportunity"):
+    for eid, agreed in reading.opportunities(ledger, "won"):
         at = _closed_at(agreed, period.zone)
-        if agreed.get("stage_kind") != "won" or at is None or not period.start <= at < period.end:
+        if at is None or not period.start <= at < period.end:
             continue
         amount, currency = (agreed.get("amount") or (None, None))[:2]
         original = None if amount is None else Decimal(amount)

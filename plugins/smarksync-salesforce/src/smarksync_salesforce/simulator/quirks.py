@@ -34,6 +34,8 @@ class Quirks:
     bulk_unordered: bool = True
     #: state and country are pick lists: free text is refused (1.10, trap 11)
     country_picklists: bool = False
+    #: Person Accounts are switched on: a human is an account and a contact at once (1.10, trap 4)
+    person_accounts: bool = False
     #: several currencies: CurrencyIsoCode on records with amounts (1.10, trap 9)
     multi_currency: bool = False
     #: an unsaved trial of two upserts of one key at the same moment (salesforce.stackexchange 197382): refusals left

@@ -12,6 +12,7 @@ from smarksync.simulator import Answer, Request, Window, route
 from . import access, seed
 from .base import error
 from .bulk import Bulk
+from .hands import Hands
 from .ids import full
 from .quirks import Quirks
 from .schema import field
@@ -43,6 +44,11 @@ class SalesforceSimulator(Bulk):
         self.used = 0
         self.store.rules.append(self._rules)
         seed.fill(self, people=0 if empty else self.size)
+        if self.quirks.person_accounts:
+            for name in ("Account", "Contact"):
+                self.store.objects[name].fields["IsPersonAccount"] = field("IsPersonAccount boolean readonly")
+                for row in self.store.tables[name].values():
+                    row["IsPersonAccount"] = False
         if self.quirks.multi_currency:
             for name in _MONEY:
                 self.store.objects[name].fields["CurrencyIsoCode"] = field("CurrencyIsoCode picklist = EUR|USD|GBP|AUD")
@@ -54,6 +60,10 @@ class SalesforceSimulator(Bulk):
         if name in ("Task", "Event") and str(row["WhoId"]).startswith("00Q") and row["WhatId"]:
             said = "Can't set WhatId for a lead"  # 1.3: not beside a lead
             raise RowError("FIELD_INTEGRITY_EXCEPTION", said, ["WhatId"])
+        human = name == "Contact" and before is not None and before.get("IsPersonAccount")
+        if human and before is not None and row["AccountId"] != before["AccountId"]:
+            # (memory: Salesforce's own words are not recorded)
+            raise RowError("FIELD_INTEGRITY_EXCEPTION", "Account ID: a person account's own", ["AccountId"])
         if name == "CampaignMember":
             person = row["ContactId"] or row["LeadId"]
             if person is None:
@@ -88,6 +98,11 @@ class SalesforceSimulator(Bulk):
     def environment(self) -> Mapping[str, str]:
         """As the example configs name them."""
         return {f"SALESFORCE_{name.upper()}": str(value) for name, value in self.settings.items()}
+
+    @property
+    def hands(self) -> Hands:
+        """What sales' people do."""
+        return Hands(self)
 
     # ---- its door
     @route("POST", "/services/oauth2/token", query=(), write=False)
@@ -224,6 +239,16 @@ class SalesforceSimulator(Bulk):
                 ConvertedContactId=contact, ConvertedAccountId=account, ConvertedOpportunityId=deal,
             )  # fmt: skip
             return contact, account, deal
+
+    def person_account(self, **values: Any) -> tuple[str, str]:
+        """A human who is a customer by themselves; (account, contact)."""
+        with self.lock:
+            name = " ".join(str(values[one]) for one in ("FirstName", "LastName") if values.get(one))
+            account = self.add("Account", Name=name)
+            contact = self.add("Contact", AccountId=account, **values)
+            self.store.tables["Account"][account]["IsPersonAccount"] = True
+            self.store.tables["Contact"][contact]["IsPersonAccount"] = True
+            return account, contact
 
     def _repoint(self, old: str, new: str) -> None:
         """What pointed at a lead or a loser points at its successor."""

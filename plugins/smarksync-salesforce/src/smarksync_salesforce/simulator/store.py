@@ -123,6 +123,8 @@ class Store:
     def delete(self, name: str, record_id: Any, *, by: str) -> Row:
         """Puts a row into the recycle bin; raises :class:`RowError`."""
         row = self._living(name, record_id)
+        if name == "Contact" and row.get("IsPersonAccount"):
+            raise RowError("DELETE_FAILED", "a person account's contact goes with its account")
         self.set(row, by, IsDeleted=True)
         return row
 

@@ -15,7 +15,9 @@ TABLES = (
         aid INTEGER PRIMARY KEY, sid INTEGER NOT NULL, rid TEXT NOT NULL, eid INTEGER, of_sid INTEGER, of_rid TEXT,
         type TEXT NOT NULL, at INTEGER NOT NULL, actor TEXT NOT NULL, attempt INTEGER NOT NULL DEFAULT 0,
         body BLOB NOT NULL, UNIQUE (sid, rid))""",
-    "CREATE INDEX activities_eid ON activities (eid, at)",
+    # with the type, because reports ask what happened before each of many hand-offs, and for nothing else of it
+    "CREATE INDEX activities_eid ON activities (eid, at, type)",
+    "CREATE INDEX activities_attempts ON activities (eid, at) WHERE attempt = 1",
     "CREATE INDEX activities_waiting ON activities (of_sid, of_rid) WHERE eid IS NULL",
     # records that we made of an activity of another system: they are that activity, and never come back as news
     "CREATE TABLE copies (sid INTEGER NOT NULL, rid TEXT NOT NULL, aid INTEGER NOT NULL, PRIMARY KEY (sid, rid)) WITHOUT ROWID",
@@ -27,8 +29,14 @@ TABLES = (
     # who is in which campaign or list: one row per pair and side
     """CREATE TABLE memberships (
         mid INTEGER PRIMARY KEY, sid INTEGER NOT NULL, rid TEXT NOT NULL, campaign INTEGER, eid INTEGER,
-        of_sid INTEGER, of_rid TEXT, status TEXT NOT NULL, at INTEGER, body BLOB NOT NULL, UNIQUE (sid, rid))""",
-    "CREATE INDEX memberships_eid ON memberships (eid)",
+        of_sid INTEGER, of_rid TEXT, status TEXT NOT NULL, at INTEGER, body BLOB NOT NULL, seq INTEGER NOT NULL DEFAULT 0,
+        UNIQUE (sid, rid))""",
+    "CREATE INDEX memberships_eid ON memberships (eid, at, campaign)",
+    "CREATE INDEX memberships_waiting ON memberships (of_sid, of_rid) WHERE eid IS NULL",
+    # rows in the order in which they last changed: a job compares what is new, and the pairs that do not agree yet
+    "CREATE INDEX memberships_seq ON memberships (seq)",
+    """CREATE TABLE unequal (
+        job TEXT NOT NULL, campaign INTEGER NOT NULL, eid INTEGER NOT NULL, PRIMARY KEY (job, campaign, eid)) WITHOUT ROWID""",
     "CREATE INDEX memberships_campaign ON memberships (campaign, eid)",
     # one passage of one lead from marketing to sales; a projection of its moves, so that it can be asked quickly
     """CREATE TABLE cases (
@@ -39,6 +47,12 @@ TABLES = (
     "CREATE UNIQUE INDEX cases_one_open ON cases (eid, product) WHERE closed_at IS NULL",
     "CREATE INDEX cases_eid ON cases (eid)",
     "CREATE INDEX cases_opened ON cases (opened_at)",
+    # what was offered, and what ended, in a period: reports and promises read no more than that
+    "CREATE INDEX cases_offered ON cases (offered_at) WHERE offered_at IS NOT NULL",
+    "CREATE INDEX cases_closed ON cases (closed_at) WHERE closed_at IS NOT NULL",
+    # how many cases of a job came to what (cases.fate), kept with the cases: every run accounts for all of them
+    """CREATE TABLE case_counts (
+        job TEXT NOT NULL, fate TEXT NOT NULL, count INTEGER NOT NULL, PRIMARY KEY (job, fate)) WITHOUT ROWID""",
     # append-only. `at` is the event's own time, `entered_at` ours: a late signal is entered with its own time
     """CREATE TABLE case_moves (
         mid INTEGER PRIMARY KEY AUTOINCREMENT, cid INTEGER NOT NULL, state TEXT NOT NULL, at INTEGER NOT NULL,
@@ -52,6 +66,7 @@ TABLES = (
     """CREATE TABLE stages (
         eid INTEGER NOT NULL, stage TEXT NOT NULL, at INTEGER NOT NULL, who TEXT NOT NULL,
         PRIMARY KEY (eid, at, stage)) WITHOUT ROWID""",
+    "CREATE INDEX stages_at ON stages (at, eid, stage)",
     # whose turn it is in a round robin
     "CREATE TABLE rotations (rule TEXT PRIMARY KEY, position INTEGER NOT NULL) WITHOUT ROWID",
     # what was told about a promise, so that nobody hears it twice; case 0: of a segment and period, named in `promise`
