@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from smarksync.engine.registry import Registry
+from smarksync.errors import AuthFailed
 from smarksync.testing import registered
 
 from .office import Office
@@ -497,6 +498,17 @@ def test_explain_tells_it_all(office: Any) -> None:
     (told,) = person["agreement"]["definitions"]
     assert told["passes"] is False and "lead.score >= 60: no  (lead.score = 20)" in str(told["parts"])
     assert person["agreement"]["route"]["owner"] == "ben"
+
+
+@pytest.mark.parametrize("system", ["marketing", "sales", None])
+def test_a_system_that_is_down_from_the_start_is_no_mistake_of_the_config(office: Any, system: str | None) -> None:
+    o = office()
+    o.ready()
+    o.faults.fail(lambda: AuthFailed("the token was refused"), system=system, times=None)
+    assert o.run().exit_code == 5
+    o.faults.clear()
+    assert o.run().exit_code == 0
+    assert len(o.sales_rows()) == 1
 
 
 def test_an_offer_that_was_held_of_a_lead_that_sales_knows_is_made_by_the_next_run(office: Any) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from smarksync.errors import SystemFailure
 from smarksync.ledger import conflicts, entities, inbox, keys, links, plans, quarantine, states
 from smarksync.ledger.plans import PlanRow
+from smarksync.model.roles import is_role_address
 from smarksync.plan.match import parts_of
 from smarksync.plan.reasons import hash_of
 from smarksync.plan.side import codecs_by_vendor, columns
@@ -204,6 +205,7 @@ def before_creates(run: Run, job: JobRun, lane: Lane, rows: list[PlanRow]) -> li
     late: list[PlanRow] = []
     for row in rows:
         (late if lane.sid in linked.get(row.eid, ()) else wanted).append(row)
+    wanted = _without_doubles(run, job, lane, wanted)
     again = any(row.run != run.run_id for row in wanted)
     keys_there = lookup_keys(lane)
     key = next((k for k in keys_there if any(row.after.get(k) for row in wanted)), None)
@@ -239,6 +241,40 @@ def before_creates(run: Run, job: JobRun, lane: Lane, rows: list[PlanRow]) -> li
             states.changed(run.ledger, [(row.eid, None, None, run.run_id)])
     gone = {row.seq for row in hits}
     return [row for row in wanted if row.seq not in gone]
+
+
+def _without_doubles(run: Run, job: JobRun, lane: Lane, rows: list[PlanRow]) -> list[PlanRow]:
+    """Rows of people whose address nobody else has there. One whose address became another's is asked about, not created:
+    a link never matches anew because a key changed."""
+    if ["email"] not in [list(parts_of(key)) for key in job.match]:
+        return rows
+    addresses = {row.seq: str(email).casefold() for row in rows if (email := row.values.get("email"))}
+    wanted = sorted({one for one in addresses.values() if not is_role_address(one)})
+    found = keys.holders(run.ledger, [("email", one) for one in wanted])
+    crowded = {one: {eid for eid, weak in holders if not weak} for (_, one), holders in found.items()}
+    crowded = {one: eids for one, eids in crowded.items() if len(eids) > 1}
+    if not crowded:
+        return rows
+    there = links.occupied(run.ledger, set().union(*crowded.values()))
+    asked: dict[int, list[int]] = {}
+    for row in rows:
+        others = crowded.get(addresses.get(row.seq, ""), set()) - {row.eid}
+        doubles = [
+            eid
+            for eid in sorted(others)
+            if any(run.connection_of.get(sid) == lane.stream.connection for sid in there.get(eid, ()))
+            and not entities.apart(run.ledger, row.eid, eid)
+        ]
+        if doubles:
+            asked[row.seq] = doubles
+    with run.ledger.tx():
+        for row in rows:
+            for eid in asked.get(row.seq, ()):
+                _same_person(run, row, eid, lane)
+            if row.seq in asked:
+                plans.remove(run.ledger, [row.seq])
+                job.count(lane.sid, "stale")
+    return [row for row in rows if row.seq not in asked]
 
 
 def _strangers_only(run: Run, row: PlanRow, found: Sequence[Record], known: Mapping[str, links.Link], key: str) -> bool:
