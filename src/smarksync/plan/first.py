@@ -53,6 +53,7 @@ class _Ways(NamedTuple):
     open: frozenset[str]
     barred: frozenset[str]  # another connection's word counts there
     sent: frozenset[str]
+    shut: frozenset[str]  # a new record there does not get them, though it may show something in them
 
 
 _WAYS: dict[tuple[int, str], tuple[JobRules, _Ways]] = {}
@@ -65,9 +66,12 @@ def _ways(job: JobRules, connection: str) -> _Ways:
         rules = job.rules
         barred = frozenset(n for n, rule in rules.items() if rule.source not in (None, connection))
         sent = frozenset(n for n, rule in rules.items() if rule.source != connection)
+        target = job.targets.get(connection)
+        fields = target.mapping.fields if target is not None else {}
+        shut = frozenset(n for n, codec in fields.items() if not codec.write or (n in rules and n not in sent))
         if len(_WAYS) > 256:
             _WAYS.clear()
-        found = _WAYS[(id(job), connection)] = (job, _Ways(frozenset(rules) - barred, barred, sent))
+        found = _WAYS[(id(job), connection)] = (job, _Ways(frozenset(rules) - barred, barred, sent, shut))
     return found[1]
 
 
@@ -85,7 +89,8 @@ def _outcome(person: Person, job: JobRules, side: Side, decided: dict[str, Any])
         row = Row("create", target.sid, None, after, values=decided, reason=f"new from {side.connection}", whole=True)
         row.won = {side.key: []}
         creates.append(row)
-        plain = plain and not target.subscribes
+        # the new record shows all that was decided, and says nothing that we have not heard
+        plain = plain and not target.subscribes and _ways(job, connection).shut.isdisjoint(decided)
     if not creates and "x" in side.memo:
         return None  # it is stamped all the same, and what it keeps remembering is for build to say
     stamp = _stamp(person, side)
