@@ -341,8 +341,7 @@ def _lanes(
             if entity == "campaign":  # members are put into it, and nothing of itself is written
                 lane.mapping = observed.read_only(lane.mapping)
             lane.asks = asks(config, entity, name)
-            run.lanes[lane.sid] = lane
-            run.mappings[lane.sid] = lane.mapping
+            run.lanes[lane.sid], run.mappings[lane.sid] = lane, lane.mapping
             lanes.append(lane)
     return lanes, failed
 
