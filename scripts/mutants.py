@@ -33,8 +33,8 @@ class Mutant(NamedTuple):
 
 MUTANTS = (
     Mutant("base moved at T1", ((
-        "engine/observe.py", "        mark_stamp(side, record.fields, ref)\n",
-        "        mark_stamp(side, record.fields, ref)\n        if not side.memo.get('n'):\n"
+        "engine/observe.py", "        mark_stamp(side, record.fields, ref, new=\"external_id\" in lane.adopts)\n",
+        "        mark_stamp(side, record.fields, ref, new=\"external_id\" in lane.adopts)\n        if not side.memo.get('n'):\n"
         "            side._put('b', {**(side.memo.get('b') or {}), **{n: side.observed(n, values) for n in side.dirty()}})\n"),), True),
     Mutant("the (sent, stored) pair kept after a foreign edit", (
         ("engine/observe.py", "            side.drop_pair(vendor)\n", "            pass\n"),), True),
