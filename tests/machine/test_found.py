@@ -10,7 +10,7 @@ import pytest
 
 from .place import folder
 from .test_regressions import edit, go, insert, row, world
-from .world import Kind
+from .world import Kind, World
 
 CLEAR = (("*", "{direction: both, merge: newest, blank: clear}"),)
 
@@ -163,3 +163,18 @@ def test_our_own_clock_may_jump_by_a_day(place: Path) -> None:
         assert go(w).exit_code == 0
         assert row(w, "s")["company"] == f"Company {number}"
         assert not go(w).writes()
+
+
+def test_after_a_lost_ledger_nobody_is_stamped_anew(place: Path) -> None:
+    """Records carry our id; a new ledger takes it over, whichever side it sees first."""
+    w = world(place, Kind("m", external_id=True), Kind("s", external_id=True))
+    insert(w, "s", email="ann@x.org", first_name="Ann")
+    go(w)
+    go(w)
+    ids = {row(w, k)["external_id"] for k in "ms"}
+    assert len(ids) == 1 and None not in ids
+    again = World(w.profile, place, name="again")
+    again.systems, again.faults, again.clock = w.systems, w.faults, w.clock
+    assert not go(again).writes()
+    assert {row(w, k)["external_id"] for k in "ms"} == ids
+    assert {ref for (ref,) in again.sql("SELECT ref FROM entities")} == ids
