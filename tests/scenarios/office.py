@@ -185,7 +185,9 @@ class Office:
         for case, moves in found:
             assert handoff.replay(moves) == case
         told = Counter((case.job, fate) for case, _ in found if (fate := cases.fate(case)) is not None)
-        kept = {(job, fate): count for job, fate, count in self.reading.rows("SELECT * FROM case_counts WHERE count <> 0")}
+        kept = {
+            (job, fate): count for job, fate, count in self.reading.rows("SELECT * FROM case_counts WHERE count <> 0")
+        }
         assert kept == told  # what a run accounts for is what a look at every case gives
         return [case for case, _ in found]
 
