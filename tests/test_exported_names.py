@@ -29,7 +29,7 @@ TESTING = {
 }  # fmt: skip
 
 SIMULATOR = {
-    "Answer", "BadBody", "Call", "Campaign", "Colleague", "Company", "Deal", "Fault", "Faults", "Person", "Query",
+    "Answer", "BadBody", "Call", "Campaign", "Colleague", "Company", "Deal", "Fault", "Faults", "NotDone", "Person", "Query",
     "Refused", "Request", "Simulator", "Window", "campaigns", "colleagues", "companies", "deals", "in_vendor", "people",
     "route", "spelled",
 }  # fmt: skip

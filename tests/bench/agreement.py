@@ -2,6 +2,7 @@
 
 make bench BENCH=--agreement              100,000 leads: a report, the scorecard, the dashboard's pages
 make bench BENCH='--agreement 1000000'    a million leads and ten million activities: takes a quarter of an hour
+make bench BENCH='--agreement 1000000 --keep FOLDER'    the same; the ledger is made once and stays for the next time
 """
 
 from __future__ import annotations
@@ -18,8 +19,9 @@ from typing import Any
 
 NOW = datetime(2026, 12, 31, 12, tzinfo=UTC)
 TOKEN = "a-token-of-the-bench"
-#: activities of an average lead, set so that a million leads have about ten million
-TOUCHES = 10
+#: marketing activities of an average lead, were the year not to end: set so that there are ten activities a lead
+TOUCHES = 13
+LEAST = 10
 CONFIG = """
 version: 1
 workspace: bench
@@ -164,22 +166,32 @@ definitions:
 """
 
 
-def main(leads: int) -> None:
-    """Fills a ledger with the year, then runs each part in its own process."""
+def filled(folder: Path, leads: int) -> None:
+    """A ledger with the year in the folder; one that is there already is used again."""
     from smarksync.config import load
     from smarksync.ledger.db import Ledger
     from smarksync.testing.history import Team
     from smarksync.testing.history_ledger import fill
 
-    folder = Path(tempfile.mkdtemp(prefix="smarksync-bench-"))
-    try:
-        (folder / "smarksync.yaml").write_text(CONFIG)
-        config = load(folder / "smarksync.yaml")
-        ledger = Ledger(config.ledger_url, root=str(folder))
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "smarksync.yaml").write_text(CONFIG)
+    config = load(folder / "smarksync.yaml")
+    ledger = Ledger(config.ledger_url, root=str(folder))
+    if not ledger.value("SELECT 1 FROM cases LIMIT 1"):
         fill(ledger, Team(year=2026, touches=TOUCHES, end=NOW), leads)
-        counts = [int(ledger.value(f"SELECT count(*) FROM {name}")) for name in ("activities", "cases")]
-        ledger.close()
-        print(f"{leads:,} leads, {counts[0]:,} activities, {counts[1]:,} hand-offs", flush=True)
+    people = int(ledger.value("SELECT count(*) FROM entities WHERE kind = 'lead'"))
+    acts, handed = (int(ledger.value(f"SELECT count(*) FROM {name}")) for name in ("activities", "cases"))
+    ledger.close()
+    assert people == leads, f"{folder} holds {people:,} leads"
+    assert acts >= LEAST * leads, f"{acts:,} activities are fewer than {LEAST} a lead"
+    print(f"{leads:,} leads, {acts:,} activities, {handed:,} hand-offs", flush=True)
+
+
+def main(leads: int, keep: Path | None = None) -> None:
+    """Fills a ledger with the year, then runs each part in its own process."""
+    folder = keep or Path(tempfile.mkdtemp(prefix="smarksync-bench-"))
+    try:
+        filled(folder, leads)
         for name in ("report", "sla check", *(("pages",) if leads <= 100_000 else ())):
             done = subprocess.run(
                 [sys.executable, "-c", PART, str(Path(__file__).parent), name, str(folder)],
@@ -190,4 +202,5 @@ def main(leads: int) -> None:
             print(done.stdout.strip(), flush=True)
         print(json.dumps({"part": "qualification", "us_a_lead": round(qualification(), 2)}))
     finally:
-        shutil.rmtree(folder)
+        if keep is None:
+            shutil.rmtree(folder)

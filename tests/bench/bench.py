@@ -153,6 +153,9 @@ def main() -> None:
         "--agreement", type=int, nargs="?", const=100_000, metavar="LEADS", help="report, dashboard, qualification"
     )
     parser.add_argument(
+        "--keep", type=Path, metavar="FOLDER", help="of --agreement: its ledger stays there, for the next time"
+    )
+    parser.add_argument(
         "--vendors", type=int, nargs="?", const=20_000, metavar="PEOPLE", help="HubSpot into Salesforce, over HTTP"
     )
     args = parser.parse_args()
@@ -164,7 +167,7 @@ def main() -> None:
     if args.agreement:
         import agreement
 
-        agreement.main(args.agreement)
+        agreement.main(args.agreement, args.keep)
         return
     size = 1_000_000 if args.million else args.size
     print("ledger:", ", ".join(f"{k}={v}" for k, v in SETTINGS.items()))

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from smarksync.engine.registry import Registry
+from smarksync.ledger import quarantine, states
 from smarksync.plugin import Can
 from smarksync.testing import registered
 
@@ -97,3 +98,35 @@ def test_a_task_of_ours_is_told_when_it_is_done(office: Any) -> None:
     assert copy["type"] == "task" and copy["result"] == "connected"
     assert o.person(ada)["attempts"] == 1
     o.quiet()
+
+
+def test_each_refused_activity_of_a_person_is_remembered_and_not_sent_again(office: Any) -> None:
+    o = office()
+    _, record = handed_over(o)
+    o.faults.reject(lambda write: str(write.fields.get("subject")).startswith("Bad"), times=None)
+    for subject in ("Bad line", "Good talk", "Bad weather"):
+        o.tried(record, subject=subject)
+    assert o.run().exit_code == 3
+    assert o.reading.value("SELECT count(*) FROM quarantine WHERE kind = 'refused'") == 2
+    for _ in range(2):
+        ran = o.run()
+        assert ran.exit_code == 3 and not any(ran.sent.values()), "neither goes again, whichever was refused last"
+    o.faults.clear()
+    held = quarantine.listed(o.reading)
+    quarantine.remove(o.reading, [one.id for one in held])  # what `quarantine retry` of both does
+    states.set_due(o.reading, "calls", [(held[0].eid, "retry by hand")], states.top(o.reading), "2026-01-12T10:00:00Z")
+    assert o.run().exit_code == 0
+    calls = [one["subject"] for one in o.systems["marketing"].rows("events").values() if one["type"] == "call"]
+    assert sorted(calls) == ["Bad line", "Bad weather", "Good talk"]
+    o.quiet()
+
+
+def test_a_refusal_of_an_activity_that_is_wanted_no_more_is_over(office: Any) -> None:
+    o = office()
+    _, record = handed_over(o)
+    o.faults.reject(lambda write: write.fields.get("subject") == "Bad line", times=None)
+    o.tried(record, subject="Bad line")
+    assert o.run().exit_code == 3
+    o.later(days=200)  # older than the activity window by now
+    assert o.run().exit_code == 0
+    assert o.reading.value("SELECT count(*) FROM quarantine") == 0

@@ -382,3 +382,36 @@ def test_a_flag_that_can_no_longer_be_read_holds_nothing_but_itself(world: Any) 
     w.edit(bob, "marketing", company="Newer")
     w.run()
     assert [held.field for held in w.quarantine()] == ["email_opt_out"] and w.shows(bob, "sales", company="Newer")
+
+
+def test_b_an_act_dated_in_the_future_is_not_later_than_the_opt_outs_to_come(world: Any) -> None:
+    """A form with a wrong clock must not silence everything that the person says afterwards."""
+    w = world(also=["consent_at", "consent_basis"])
+    ada = w.person("Ada Lovelace", "marketing sales")
+    w.run()
+    w.edit(ada, "sales", consent_basis="double_opt_in", consent_at="2999-01-01T00:00:00Z", email_opt_out=False)
+    w.run()
+    assert w.consent(ada) == "opted_in"
+    w.quiet()
+    w.edit(ada, "marketing", email_opt_out=True)
+    w.run()
+    assert w.consent(ada) == "opted_out"
+    assert w.shows(ada, "sales", email_opt_out=True)
+    w.edit(ada, "sales", phone="+442079460000")  # looked at again, with its old evidence
+    w.run()
+    w.edit(ada, "sales", email_opt_out=False)  # an untick is no act, whatever stands beside it
+    w.run()
+    assert w.consent(ada) == "opted_out"
+    assert w.shows(ada, "sales", email_opt_out=True)
+    w.quiet()
+
+
+def test_a_an_opt_out_stands_beside_a_future_act_that_is_seen_with_it(world: Any) -> None:
+    w = world(also=["consent_at", "consent_basis"])
+    ada = w.person("Ada Lovelace", "marketing sales")
+    w.run()
+    w.edit(ada, "sales", consent_basis="double_opt_in", consent_at="2999-01-01T00:00:00Z", email_opt_out=False)
+    w.edit(ada, "marketing", email_opt_out=True)
+    w.run()
+    assert w.consent(ada) == "opted_out"
+    assert w.shows(ada, "sales", email_opt_out=True)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from smarksync.engine.registry import Registry
+from smarksync.errors import AuthFailed
 from smarksync.testing import registered
 
 from .office import Office
@@ -376,6 +377,34 @@ def test_a_refused_lead_stays_qualified_and_is_not_sent_again(office: Any) -> No
     o.quiet()
 
 
+def test_a_refused_lead_is_not_sent_again_because_its_offer_would_be_later_now(office: Any) -> None:
+    """Whatever else happens to the lead: only the offer's time, its due time and the digest of activities differ."""
+    o = office()
+    ada = o.ready()
+    o.faults.reject(lambda write: "handoff_state" in write.fields and write.id is None, times=None)
+    assert o.run().exit_code == 3
+    o.did(ada, "page_viewed")
+    o.later(hours=3)
+    assert not o.run().sent["sales"], "her visit is no reason to send the same record again"
+    o.systems["marketing"].edit("people", ada, {"company": "Lovelace AG"})
+    assert len(o.run().sent["sales"]) == 1, "another company is"
+
+
+def test_a_refused_task_is_not_sent_again(office: Any) -> None:
+    o = office()
+    o.ready()
+    o.faults.reject(lambda write: str(write.fields.get("subject")).startswith("First call"), times=None)
+    assert o.run().exit_code == 3
+    assert o.cases()[0].state == "offered" and not o.sales_rows("tasks")
+    record = o.sales_rows()[0]["id"]
+    o.systems["sales"].edit("leads", record, {"job_title": "Head of IT"})
+    ran = o.run()
+    assert not any("subject" in write.fields for write in ran.sent["sales"]) and ran.exit_code == 3
+    o.status(record, "working")  # nobody needs the task any more
+    o.run()
+    assert o.run().exit_code == 0
+
+
 def test_hand_offs_flow_past_a_stopped_sync_job_unless_they_are_told_to_wait(office: Any) -> None:
     guards: dict[str, Any] = {"updates": {"count": 0, "share": 0}, "share": {"count": 0, "share": 0}}
     o = office()
@@ -469,6 +498,17 @@ def test_explain_tells_it_all(office: Any) -> None:
     (told,) = person["agreement"]["definitions"]
     assert told["passes"] is False and "lead.score >= 60: no  (lead.score = 20)" in str(told["parts"])
     assert person["agreement"]["route"]["owner"] == "ben"
+
+
+@pytest.mark.parametrize("system", ["marketing", "sales", None])
+def test_a_system_that_is_down_from_the_start_is_no_mistake_of_the_config(office: Any, system: str | None) -> None:
+    o = office()
+    o.ready()
+    o.faults.fail(lambda: AuthFailed("the token was refused"), system=system, times=None)
+    assert o.run().exit_code == 5
+    o.faults.clear()
+    assert o.run().exit_code == 0
+    assert len(o.sales_rows()) == 1
 
 
 def test_an_offer_that_was_held_of_a_lead_that_sales_knows_is_made_by_the_next_run(office: Any) -> None:

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
 from typing import Any
 
 import pytest
+
+from smarksync.config import load
+from smarksync.engine import answers
+from smarksync.engine.offline import Desk
 
 
 def kinds(w: Any) -> list[str]:
@@ -389,3 +395,66 @@ def test_two_people_stay_two_when_one_of_them_is_joined_with_a_third(world: Any)
     entities.join(w.reading, one, three)
     assert entities.apart(w.reading, two, three)
     assert entities.apart(w.reading, three, two)
+
+
+def test_somebody_whose_address_cannot_be_read_is_not_created_until_it_can(world: Any) -> None:
+    w = world(create={"sales": "always"})
+    ada = w.person("Ada Lovelace", "marketing", email="ada.lovelace at example.com")
+    assert w.run().exit_code == 3
+    assert w.count("sales") == 0 and [held.field for held in w.quarantine()] == ["email"]
+    w.edit(ada, "marketing", email="ada.lovelace@example.com")
+    assert w.run().exit_code == 0
+    assert w.shows(ada, "sales", email="ada.lovelace@example.com")
+
+
+@pytest.mark.parametrize("whole", [True, False], ids=["read whole", "looked up"])
+@pytest.mark.parametrize("answer", ["same", "apart"])
+def test_an_address_that_becomes_somebody_elses_is_asked_about_and_nobody_is_created_twice(
+    world: Any, whole: bool, answer: str
+) -> None:
+    w = world(create={"sales": "always"}, sales={"full_scan": whole})
+    ada = w.person("Ada Lovelace", "sales")
+    twin = w.person("Ada Lovelace", "marketing", email="ada.lovelace at example.com")
+    w.run()
+    w.edit(twin, "marketing", email="ada.lovelace@example.com")
+    for _ in range(2):
+        assert w.run().exit_code == 3
+        assert w.count("sales") == 1
+        (asked,) = w.conflicts()
+        assert asked.kind == "identity"
+    getattr(answers, answer)(Desk(load(w.root / "smarksync.yaml"), w.registry, w.reading, w.clock), asked.id)
+    assert w.run().exit_code == 0
+    assert w.conflicts() == [] and w.count("sales") == (1 if answer == "same" else 2)
+    assert (w.eid(ada) == w.eid(twin)) is (answer == "same")
+    w.quiet()
+
+
+def test_a_copied_record_waits_until_somebody_decides(world: Any) -> None:
+    """Somebody clones a record with our id in it: what was a question in one run is one in the next."""
+    w = world(also=["external_id"], marketing={"external_id": "external_id"}, sales={"external_id": "external_id"})
+    ada = w.person("Ada Lovelace", "marketing sales")
+    w.run()
+    clone = {**w.systems["sales"].row(*w.place(ada, "sales")), "email": "other@example.com"}
+    copy = w.systems["sales"].insert("people", clone)
+    for _ in range(3):
+        assert w.run().exit_code == 3
+        assert [held.kind for held in w.quarantine()] == ["duplicate"]
+        assert w.count("marketing") == 1
+    w.systems["sales"].delete("people", copy)
+    w.run()
+    assert w.run().exit_code == 0
+
+
+def test_two_workspaces_on_one_system_do_not_stamp_each_other_for_ever(world: Any, empty_ledger: Path) -> None:
+    w = world(also=["external_id"], marketing={"external_id": "external_id"}, sales={"external_id": "external_id"})
+    w.person("Ada Lovelace", "marketing sales")
+    w.person("Bob Noyce", "marketing")
+    wrote: list[int] = []
+    for turn in range(6):
+        w.config["workspace"] = name = ("one", "two")[turn % 2]
+        w.config["ledger"] = f"sqlite:///{name}.db"
+        if turn < 2:
+            shutil.copy(empty_ledger, w.root / f"{name}.db")
+        wrote.append(w.run(ledger=f"{name}.db").wrote)
+    assert wrote[2:] == [0, 0, 0, 0]
+    assert w.count("sales") == 2

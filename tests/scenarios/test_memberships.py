@@ -153,3 +153,27 @@ def test_a_run_that_looks_at_what_changed_plans_what_a_look_at_everybody_plans(o
     o.run()
     assert len(members(o, "sales")) == 1
     o.quiet()
+
+
+# -- another word for the same ------------------------------------------------------------------------------------
+
+
+def test_another_word_for_what_we_wrote_is_no_news(tmp_path: Path, registry: Registry) -> None:
+    switches = {"sales:members": {"folds": {"status": {"member": "sent"}}, "echo": "none"}}
+    o = Office(tmp_path, registry, objects=OBJECTS, jobs={"events": JOB}, switches=switches)
+    with registered(*o.systems.values()):
+        o.team()
+        ada = o.ready()
+        fair = {name: o.systems[name].insert("campaigns", {"name": "Spring fair"}) for name in o.systems}
+        o.run()
+        o.systems["marketing"].insert("members", {"campaign": fair["marketing"], "lead": ada, "status": "member"})
+        o.run()
+        assert [status for _, _, status in members(o, "sales")] == ["sent"], "that is what sales makes of a member"
+        o.quiet()
+        assert [status for _, _, status in members(o, "marketing")] == ["member"]
+        o.later(hours=1)
+        (member,) = o.systems["sales"].rows("members")
+        o.systems["sales"].edit("members", member, {"status": "responded"})
+        o.run()
+        assert [status for _, _, status in members(o, "marketing")] == ["responded"], "an edit is one"
+        o.quiet()

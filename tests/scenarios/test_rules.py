@@ -323,3 +323,37 @@ def test_our_own_write_is_no_edit_of_theirs(world: Any) -> None:
     w.edit(ada, "marketing", company="Difference Engines")
     assert w.run().exit_code == 0
     assert w.shows(ada, "sales", company="Difference Engines")
+
+
+def test_one_way_news_reaches_a_side_that_was_left_alone_when_another_job_brought_it(world: Any) -> None:
+    w = world("marketing", "sales", "support", jobs={
+        "people": {"between": ["marketing", "sales"]},
+        "tickets": {"between": ["sales", "support"], "fields": {"*": {"direction": "from sales"}}},
+    })  # fmt: skip
+    ada = w.person("Ada Lovelace", "marketing sales support", company="Old")
+    w.run()
+    w.run()
+    w.edit(ada, "support", company="Support's")
+    w.run()
+    assert w.shows(ada, "support", company="Support's")
+    assert w.shows(ada, "sales", company="Old")
+    w.edit(ada, "marketing", company="New")
+    w.run()
+    w.run()
+    assert w.shows(ada, "support", company="New")
+    w.quiet()
+
+
+def test_news_for_a_side_that_was_left_alone_is_not_forgotten_when_it_could_not_be_written(world: Any) -> None:
+    w = world(fields={"company": {"direction": "from marketing"}})
+    ada = w.person("Ada Lovelace", "marketing sales", company="Old")
+    third = w.person("Bob Noyce", "marketing sales", company="Old")
+    w.run()
+    w.edit(ada, "sales", company="Sales's")
+    w.run()
+    w.edit(third, "marketing", company="New")
+    w.edit(ada, "marketing", company="New")
+    w.run(limit=0)
+    w.run()
+    assert w.shows(ada, "sales", company="New")
+    w.quiet()

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from smarksync.errors import AuthFailed, LeaseHeld, LeaseLost, Malformed, PermissionDenied, Throttled, Transient
-from smarksync.plugin import WriteResult
+from smarksync.plugin import Can, WriteResult
 from smarksync.testing.memory_rows import Version
+from smarksync.testing.memory_stream import EVERYTHING
 
 # -- a system that fails -----------------------------------------------------------------------------------------
 
@@ -119,6 +120,30 @@ def test_a_lost_answer_never_doubles_a_record_and_never_loses_a_change(
     w.run()
     assert w.count("sales") == 1
     if op == "update":
+        assert w.shows(ada, "sales", company="Analytical Engines")
+    w.quiet()
+
+
+@pytest.mark.parametrize("applied", [True, False], ids=["applied", "not applied"])
+@pytest.mark.parametrize("op", ["update", "delete"])
+def test_a_lost_answer_of_a_system_that_gives_no_record_by_its_id_holds_nobody_up(
+    world: Any, applied: bool, op: str
+) -> None:
+    w = world(sales={"can": EVERYTHING - {Can.FETCH, Can.CONDITIONAL}}, deletes={"sales": "delete"})
+    ada = w.person("Ada Lovelace", "marketing sales")
+    w.person("Bob Noyce", "marketing sales")
+    w.run()
+    if op == "delete":
+        w.delete(ada, "marketing")
+    else:
+        w.edit(ada, "marketing", company="Analytical Engines")
+    w.faults.lose(applied=applied, system="sales")
+    assert w.run()["sales"]["unknown"] == 1
+    w.run()
+    assert w.query("SELECT * FROM plan WHERE status <> 'held'") == []
+    if op == "delete":
+        assert w.count("sales") == 1
+    else:
         assert w.shows(ada, "sales", company="Analytical Engines")
     w.quiet()
 

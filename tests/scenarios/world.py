@@ -296,7 +296,7 @@ class World:
         self.clock.advance(wait)
         (self.root / "smarksync.yaml").write_text(json.dumps(self.config))
         before = {name: len(system.calls) for name, system in self.systems.items()}
-        ledger = Mortal("sqlite:///story.db", root=str(self.root))
+        ledger = Mortal(f"sqlite:///{options.pop('ledger', 'story.db')}", root=str(self.root))
         ledger.faults, ledger.io = self.faults, self.faults.point
         allow = options.pop("allow", ())
         options["allow"] = frozenset(allow.split() if isinstance(allow, str) else allow)

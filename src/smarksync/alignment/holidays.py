@@ -28,14 +28,14 @@ def named_holidays(name: str, year: int) -> tuple[tuple[date, str], ...]:
 
 
 def _source(name: str, year: int) -> Any:
-    import holidays  # 0.5 s of its own
+    import holidays  # a list of all countries would load them all, which takes half a second
 
     country, _, part = name.partition("-")
-    known = holidays.list_supported_countries(include_aliases=True)
-    if country not in known:
+    kind = getattr(holidays, country, None) if country.isupper() and len(country) in (2, 3) else None
+    if kind is None or getattr(kind, "country", None) is None:  # (ECB is a market)
         raise UnknownHolidays(f"no public holidays are known for {country}.", "Name a country by its ISO code: `DE`.")
-    if part and part not in known[country]:
-        parts = ", ".join(f"`{country}-{one}`" for one in known[country][:20]) or f"only `{country}`"
+    if part and part not in kind.subdivisions:
+        parts = ", ".join(f"`{country}-{one}`" for one in kind.subdivisions[:20]) or f"only `{country}`"
         raise UnknownHolidays(f"no public holidays are known for {name}.", f"Known: {parts}.")
     return holidays.country_holidays(country, subdiv=part or None, years=[year], language="en_US")
 

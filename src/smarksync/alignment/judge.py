@@ -8,6 +8,7 @@ by it, so a verdict may change for the better when it does.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from math import ceil
 from typing import NamedTuple
 
 from .clock import Pause, Timer
@@ -71,6 +72,23 @@ def judge(term: Term, facts: Facts, now: int, at_risk: float) -> Verdict | None:
         return None
     look = _Look(term, term.timer, facts, now, at_risk, start)
     return _KINDS[term.promise.promise](look)
+
+
+def next_look(term: Term, facts: Facts, verdict: Verdict | None, now: int, at_risk: float) -> int | None:
+    """The next instant after ``now`` at which time alone may change the verdict; None = never.
+
+    That is when something dated in the future becomes known, when it gets at risk, and when the time is up. While a
+    pause goes on, the instants move with it.
+    """
+    told = (*facts.reached.values(), *facts.attempts, *(at for pause in facts.pauses for at in pause if at is not None))
+    found = [at for at in told if at > now]
+    if verdict is not None and verdict.status in ("on_track", "at_risk") and term.timer is not None:
+        start = facts.reached[term.starts]
+        pauses: list[Pause] = [(a, now if b is None else min(b, now)) for a, b in facts.pauses if a < now]
+        risk = term.timer.clock.add(start, ceil(term.timer.amount * at_risk) + 1, pauses)
+        late = None if verdict.due is None else verdict.due + 1  # at the due time it is still kept
+        found += [at for at in (risk, late) if at is not None and at > now]
+    return min(found, default=None)
 
 
 class _Look:
@@ -187,4 +205,4 @@ def charge(term: Term, facts: Facts, start: int, end: int) -> str:
     return "system" if ours > clock.elapsed(max(ready, start), end, pauses) else "sales"
 
 
-__all__ = ["ENDS", "STATUSES", "Facts", "Verdict", "charge", "judge"]
+__all__ = ["ENDS", "STATUSES", "Facts", "Verdict", "charge", "judge", "next_look"]

@@ -50,6 +50,7 @@ def dashboard(
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((HOST, port))
+        listening.listen(128)  # the link works as soon as it is printed
     except OSError as error:
         listening.close()
         raise UsageError(

@@ -28,11 +28,18 @@ def section(out: Output, told: Mapping[str, Any]) -> None:
     if told["activities"]:
         _title(out, "What happened, newest first")
     for one in told["activities"][:SHOWN]:
-        about = ", ".join(str(one[name]) for name in ("subject", "asset", "result") if one.get(name))
+        about = ", ".join(_about(one))
         out.line(f"  {when(one['at'])}  {one['type']} by {one['actor']}{f': {about}' if about else ''}")
     rest = len(told["activities"]) + told["more_activities"] - SHOWN
     if rest > 0:
         out.line(f"  … {rest} more")
+
+
+def _about(one: Mapping[str, Any]) -> list[str]:
+    """What an activity was about, each thing once; that something happened at all is no news."""
+    subject, asset = str(one.get("subject") or ""), str(one.get("asset") or "")
+    told = [subject, "" if asset in subject else asset, str(one.get("result") or "")]
+    return [text for text in told if text and text not in ("none", "done")]
 
 
 def _points(out: Output, told: Mapping[str, Any]) -> None:

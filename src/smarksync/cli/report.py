@@ -110,7 +110,7 @@ def _for_people(settings: Globals, found: Mapping[str, Any]) -> None:
     steps = {step["from"]: step for step in funnel["whole"]["steps"]}
     out.line()
     out.table(
-        ("rung", "reached", "went on", "half of them within"),
+        ("rung", "reached", "went on", "half of them took at most"),
         [
             (called(rung), count, share(steps[rung]) if rung in steps else "–",
              lasting(steps[rung]["median_seconds"]) if rung in steps else "–")

@@ -34,6 +34,8 @@ def simulate(
 ) -> int:
     """Play one vendor's system on a port of this machine: made-up people, the vendor's rules, limits and quirks."""
     settings: Globals = ctx.obj
+    from smarksync.simulator.hands import lines
+
     registry = settings.plugins()
     spec = registry.spec(vendor)
     if spec.simulator is None:
@@ -41,6 +43,7 @@ def simulate(
     simulator = simulator_class(spec)(
         seed=seed, people=people, latency=latency / 1000, limits=not no_limits, port=port
     )  # fmt: skip
+    simulator.by_hand = simulator.hands is not None
     try:
         simulator.start()
     except OSError as problem:
@@ -57,6 +60,11 @@ def simulate(
         out.line("# or, in a config of your own:")
         for line in _config(vendor, simulator.settings):
             out.line(line)
+        if simulator.hands is not None:
+            out.line()
+            out.line("# what people do there, by hand (`curl ADDRESS -d NAME=TEXT …`):")
+            for line in lines(simulator.hands):
+                out.line(f"{simulator.url}/by-hand/{line}")
         while not over.wait(3600):
             pass
     finally:

@@ -165,7 +165,9 @@ def _delay(out: Output, legs: Sequence[Mapping[str, Any]]) -> None:
         )
         for leg in legs
     ]
-    out.table(("from → to", "whose", "cases", "half within", "nine of ten within"), rows, right=(2,), indent=2)
+    out.table(
+        ("from → to", "whose", "cases", "half took at most", "nine of ten took at most"), rows, right=(2,), indent=2
+    )
 
 
 def _outside(out: Output, found: Mapping[str, Any]) -> None:

@@ -51,7 +51,7 @@ def summary(
     out.line(headline(out, report))
     told: set[str] = set()
     for job in report["jobs"]:
-        _job(out, job, told, planned=report["dry_run"])
+        _job(out, job, told, planned=report["dry_run"], failed=report["exit_code"] == 5)
         _handoffs(out, job)
     _calls(out, report)
     for sentence in sentences:
@@ -69,7 +69,7 @@ def summary(
         out.line(out.style("dim", note))
 
 
-def _job(out: Output, job: Mapping[str, Any], told: set[str], *, planned: bool) -> None:
+def _job(out: Output, job: Mapping[str, Any], told: set[str], *, planned: bool, failed: bool) -> None:
     """One job's table. What several jobs read is told once; a later job names it again when it did something there."""
     rows = [
         (f"{c}:{o}", counts) for c, objects in job["sides"].items() for o, counts in objects.items()
@@ -85,7 +85,7 @@ def _job(out: Output, job: Mapping[str, Any], told: set[str], *, planned: bool) 
     out.line()
     out.line(out.style("head", job["job"]))
     if not rows:
-        out.line("  nothing to do")
+        out.line("  not done" if failed else "  nothing to do")
         return
     out.table(
         ("side", *shown),

@@ -22,6 +22,7 @@ from smarksync.plugin import Can, Receipt, WriteResult
 
 from . import around, sweep
 from .context import JobRun, Lane, Run
+from .refused import RefusedFacts
 from .settle import settle
 
 #: what a copy says, where the system has a place for it
@@ -51,6 +52,7 @@ class Activities:
             row.rid
             for row in plans.load(ledger, "job = ? AND status IN ('released', 'sending', 'unknown')", (job.name,))
         }
+        refused = RefusedFacts(run, job)
         now = micros(run.now())
         since = now - int(self.config.defaults.activity_window.timedelta.total_seconds() * 1_000_000)
         # whoever did something, or is linked or different since the last look, changed. Time, or somebody's account, can
@@ -59,7 +61,8 @@ class Activities:
             "lead",
             "activity",
         }
-        for eids in sweep.candidates(run, job, top, daily=daily):
+        chunks = sweep.candidates(run, job, top, daily=daily)
+        for eids in chunks if run.options.only is not None else refused.besides(chunks):
             group = activities.to_copy(ledger, eids, sids, self.job.activities or (), str(self.job.to), since, now)
             known = entities.load(ledger, {one.eid for one in group if one.eid is not None})
             rows = []
@@ -68,10 +71,11 @@ class Activities:
                 ref, _, agreed = known[one.eid]
                 if f"fact:{one.aid}" not in under_way and self._wanted(run, one, agreed):
                     row = self._row(run, one, ref)
-                    if row is not None:
+                    if row is not None and refused.may_go(one.eid, row):
                         rows.append((one.eid, row))
             with ledger.tx():
                 plans.add(ledger, run.run_id, job.name, rows)
+                refused.over(eids)
                 if run.options.only is None:
                     states.clear_due(ledger, job.name, eids, top)
             for _, row in rows:

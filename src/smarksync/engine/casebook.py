@@ -14,7 +14,7 @@ from typing import Any
 
 from smarksync.alignment import handoff
 from smarksync.config import Job
-from smarksync.ledger import activities, audit, cases, memberships, plans, rotations, stages, states
+from smarksync.ledger import activities, audit, cases, memberships, plans, quarantine, rotations, stages, states
 from smarksync.ledger.activities import Activity
 from smarksync.ledger.cases import NOTE, Case, Move
 from smarksync.ledger.plans import PlanRow
@@ -115,6 +115,9 @@ def _tasks(run: Run, done: Sequence[Pair]) -> None:
         values.pop("key", None)
         moment = micros(at) if at else micros(run.now())
         rows.append(Activity(0, lane.sid, rid, row.eid, None, None, "task", moment, "sales", False, values))
+    facts = [(row.job, (row.eid, row.sid, str(row.body["task"].get("key")))) for row, _ in done]
+    for job in {name for name, _ in facts}:
+        quarantine.facts_taken(run.ledger, job, [fact for name, fact in facts if name == job])
     activities.put_copies(run.ledger, copied)
     memberships.put(run.ledger, joined)
     known = _there(run, rows)

@@ -312,8 +312,12 @@ class _Checker:
         for lack in named.lacking([n for n in self.names if n.connection is None], self.mappings):
             found.append(Finding("failure", "fields", str(lack), f"`smarksync check {lack.connection} --fix` creates it where it can.",
                                  f"whoever manages the fields of {lack.connection}", 2))  # fmt: skip
+        for one in named.per_side(self.names):
+            found.append(Finding("warning", "config", f"{one.place}: `{one.by}` reads {one.entity}.{one.field}, which each side has for "
+                                 "itself and nobody agrees on: it is null there.", "Only `where` of a side sees it."))  # fmt: skip
+        told = {("lead", name) for name in named.PER_SIDE}
         for one in named.unmapped(self.names, self.mappings):
-            if not definitions.set_by_us(self.config, one.entity, one.field):
+            if (one.entity, one.field) not in told and not definitions.set_by_us(self.config, one.entity, one.field):
                 found.append(Finding("warning", "config", f"{one.place}: `{one.by}` reads {one.entity}.{one.field}, which no connection "
                                      "maps: it is null there.", "Map it, or leave it out of the expression."))  # fmt: skip
         return found

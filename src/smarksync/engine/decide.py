@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from smarksync.ledger import audit, conflicts, consent, entities, links, plans, quarantine, states
+from smarksync.ledger.quarantine import Held
 from smarksync.plan.build import build
 from smarksync.plan.consent import unreadable
 from smarksync.plan.edited import edited
@@ -21,7 +22,7 @@ from . import consents, only, removals
 from .context import JobRun, Run, instant
 from .lookup import load_people
 from .settle import rekey, settle_locally
-from .shared import tell_other_jobs
+from .shared import tell_other_jobs, wanted_of
 
 CHUNK = 500
 FLIPS, FLIP_DAYS = 3, 7
@@ -190,13 +191,13 @@ def put_problems(run: Run, job: JobRun, person: Person, outcome: Outcome, held: 
     ]
     quarantine.remove(run.ledger, solved)
     _refusals_over(run, job, person, outcome, held)
-    held = [h for h in held if not h.field]
+    held = [h for h in held if not h.field]  # facts are looked at where they are planned
     if not any(h.kind == "refused" for h in held):
         if outcome.problems or outcome.refused:
             job.fates[person.eid] = "quarantined"
         return
     kept, refused = [], bool(outcome.refused)
-    wanted = {(row.sid): wanted_hash(row.after) for row in outcome.rows}
+    wanted = {row.sid: wanted_of(run.mappings[row.sid], row.after) for row in outcome.rows}
     for row in outcome.rows:
         before = next((h for h in held if h.kind == "refused" and h.sid == row.sid), None)
         if before is not None and before.wanted == wanted[row.sid] + job.rules_hash[:8] and not row.consent:
@@ -214,14 +215,24 @@ def put_problems(run: Run, job: JobRun, person: Person, outcome: Outcome, held: 
 def _refused_fields(job: JobRun, held: list[Any]) -> dict[tuple[int, str], str]:
     """Single values that a system did not take under these very rules."""
     rules = job.rules_hash[:8]
-    refused = (h for h in held if h.kind == "refused" and h.field and h.job == job.name)
+    refused = (h for h in held if h.kind == "refused" and _of_field(h) and h.job == job.name)
     return {(h.sid, h.field): h.wanted.removesuffix(rules) for h in refused if h.wanted.endswith(rules)}
+
+
+def _of_field(one: Held) -> bool:
+    """Whether the entry is about one field of a record, and not about the record or a fact."""
+    return bool(one.field) and not one.field.startswith(quarantine.FACT)
 
 
 def _refusals_over(run: Run, job: JobRun, person: Person, outcome: Outcome, held: list[Any]) -> None:
     """A refused value that is wanted no more, or is another now: the entry goes, and with it who is who."""
     for one in held:
-        if one.kind == "refused" and one.field and one.job == job.name and (one.sid, one.field) not in outcome.refused:
+        if (
+            one.kind == "refused"
+            and _of_field(one)
+            and one.job == job.name
+            and (one.sid, one.field) not in outcome.refused
+        ):
             quarantine.remove(run.ledger, [one.id])
             conflicts.close_identity(run.ledger, job.name, person.eid, one.facts.get("canonical", ""))
 

@@ -17,7 +17,7 @@ from smarksync.ledger.memberships import Membership
 from smarksync.model import ValueProblem
 from smarksync.model.activity import ATTEMPT_TYPES, is_attempt
 from smarksync.model.moments import micros
-from smarksync.plugin import Can, Record, TellsGone
+from smarksync.plugin import OWN_USER, Can, Record, TellsGone
 
 from .context import Lane, Run
 
@@ -59,6 +59,8 @@ def store(run: Run, lane: Lane, records: Sequence[Record]) -> None:
     else:
         where = _campaigns(run, lane, records)
         shown = [_membership(run, lane, record, first or None, whom, where) for record in records]
+        before = memberships.written(run.ledger, lane.sid, [one.rid for one in shown])
+        shown = [_echo(one, before.get(one.rid), record) for one, record in zip(shown, records, strict=True)]
         memberships.put(run.ledger, shown, events=lane.spec.events)
 
 
@@ -140,6 +142,17 @@ def _membership(
         values["campaign"] = campaign
     return Membership(0, lane.sid, record.id, where.get(campaign or ""), whom.get(person or ""), first, person, str(values.pop("status", "member")),
                       micros(at) if at else None, values)  # fmt: skip
+
+
+def _echo(shown: Membership, before: Membership | None, record: Record) -> Membership:
+    """A side may have another word for what we wrote (Salesforce: Sent): that is no news, as long as it shows that."""
+    if before is None:
+        return shown
+    stored = before.body.get("stored") or (shown.status if record.changed_by in (None, OWN_USER) else None)
+    if stored != shown.status:
+        return shown
+    body = {**shown.body, "wrote": before.body["wrote"], "stored": stored}
+    return shown._replace(status=before.status, at=before.at, body=body)
 
 
 def resolve(run: Run) -> None:

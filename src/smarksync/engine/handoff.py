@@ -54,7 +54,7 @@ class Handoff:
             deals.refresh(run)
         top = states.top(ledger)
         self.scopes = Scopes(run, self.config, self.needs)
-        self.offering.begin(run)
+        self.offering.begin(run, job)
         doubts = plans.under_way(ledger)
         fades = "now" in self.needs or self.scopes.scoring.fades
         for eids in sweep.candidates(run, job, top, daily=fades):
@@ -117,6 +117,7 @@ class Handoff:
         plans.add(ledger, run.run_id, job.name, planned)
         for _, row in planned:
             job.count(row.sid, "planned")
+        self.offering.refused.over(person.eid for person in people)
         if run.options.only is None:
             states.clear_due(ledger, job.name, eids, top)
 

@@ -100,7 +100,8 @@ def _newly_mapped(run: Run, lane: Lane) -> frozenset[str]:
 def _places(lane: Lane) -> dict[str, str]:
     """{canonical field: where the vendor keeps it}."""
     own = {name: codec.vendor for name, codec in lane.mapping.fields.items() if codec.read}
-    return {name: vendor for name, vendor in own.items() if name not in (*PER_SIDE, *CONSENT_FIELDS, "full_name")}
+    left_out = {*PER_SIDE, *CONSENT_FIELDS, "full_name"} - {"external_id"}
+    return {name: vendor for name, vendor in own.items() if name not in left_out}
 
 
 def _pages(run: Run, lane: Lane) -> Iterator[Page]:

@@ -78,7 +78,10 @@ def _match_chunk(run: Run, rows: list[Waiting], pending: list[tuple[Link, int]])
         if (link.sid, link.rid) in newest:
             continue
         lane = run.lanes[link.sid]
-        values = canonical(lane, link.memory().get("s") or {})
+        memo = link.memory()
+        values = canonical(lane, memo.get("s") or {})
+        if "x" in memo:  # the id that it shows is not its own
+            values["external_id"] = memo["x"][0]
         by_entity.setdefault(lane.stream.entity, []).append(Newcomer((link.sid, link.rid), values, eid))
     for entity, newcomers in by_entity.items():
         _point(run, newcomers, bodies)
@@ -144,12 +147,14 @@ def _point(run: Run, newcomers: list[Newcomer], bodies: Bodies) -> None:
         lane = run.lanes[newcomer.row[0]]
         codec = lane.mapping.external_id
         value = newcomer.values.get("external_id") if codec is not None else None
-        if value and newcomer.eid is None:
+        if value:
             wanted.setdefault(str(value), []).append(newcomer)
     if wanted:
         for ref, eid in entities.by_refs(run.ledger, list(wanted)).items():
-            for newcomer in wanted[ref]:
-                newcomer.pointer = eid
+            for newcomer in wanted[ref]:  # one that waits since an earlier run is no less a copy than it was then
+                own = newcomer.eid
+                if own is None or (own != eid and not entities.apart(run.ledger, own, eid)):
+                    newcomer.pointer = eid
     doubts = plans.load(run.ledger, "op = 'create' AND status IN ('sending', 'unknown')")
     for row in doubts:
         for newcomer in newcomers:

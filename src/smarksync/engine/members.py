@@ -125,7 +125,7 @@ def settled(run: Run, row: PlanRow, receipt: Receipt) -> Membership:
         )  # fmt: skip
     rid = receipt.id if row.op == "create" else row.rid
     campaign = run.lanes[row.sid].mapping.fields.get("campaign")
-    body: dict[str, Any] = {}
+    body: dict[str, Any] = {"wrote": told["status"]}  # what it shows of it next is its own word for that
     if campaign is not None and row.body.get("after", {}).get(campaign.vendor):
         body["campaign"] = row.body["after"][campaign.vendor]
     return Membership(

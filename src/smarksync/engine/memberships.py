@@ -23,6 +23,7 @@ from smarksync.plugin import Receipt, WriteResult
 
 from . import around, members
 from .context import JobRun, Lane, Run
+from .refused import RefusedFacts
 from .settle import settle
 
 CHUNK = 1_000
@@ -46,6 +47,7 @@ class Memberships:
             for row in plans.load(ledger, "job = ?", (job.name,))
             if row.body.get("task")
         }
+        refused = RefusedFacts(run, job)
         key, rules = f"members:{job.name}", self._rules(run)
         before = ledger.value("SELECT value FROM meta WHERE key = ?", (key,)) or ""
         seen, _, with_rules = before.partition(" ")
@@ -59,12 +61,13 @@ class Memberships:
             agrees, rows = (False, []) if under_way else self._pair(run, job, group)
             if not agrees:
                 unequal.append((group[0].campaign, group[0].eid))
-            batch += rows
+            batch += [(eid, row) for eid, row in rows if refused.may_go(eid, row)]
             if len(batch) >= CHUNK:
                 self._store(run, job, batch)
                 batch = []
         self._store(run, job, batch)
         with ledger.tx():
+            refused.over()
             memberships.set_unequal(ledger, job.name, unequal)
             ledger.run("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", (key, f"{mark} {rules}"))
         return top

@@ -13,6 +13,9 @@ from smarksync.config import Config, Expression, Job, Place, fields_read
 from smarksync.errors import ConfigError
 from smarksync.mapping import CompiledMapping
 
+#: read only on each side and never merged (schema.md)
+PER_SIDE = ("created_at", "updated_at")
+
 
 class Named(NamedTuple):
     """A canonical field and where the config names it.
@@ -131,6 +134,12 @@ def unmapped(names: Iterable[Named], mappings: Sequence[CompiledMapping]) -> lis
     return list(found.values())
 
 
+def per_side(names: Iterable[Named]) -> list[Named]:
+    """Times of a record that expressions ask of the lead: each side has its own, so that none is agreed."""
+    own = (one for one in names if one.connection is None and one.entity == "lead" and one.field in PER_SIDE)
+    return list({(one.field, one.by): one for one in own}.values())
+
+
 def refusal(job: str, missing: Sequence[Lacking]) -> ConfigError:
     """Why a job does not run, with every field that it lacks."""
     first = missing[0]
@@ -141,4 +150,4 @@ def refusal(job: str, missing: Sequence[Lacking]) -> ConfigError:
     return ConfigError(text, file=first.named.place.file, line=first.named.place.line, hint=hint, problems=lines)
 
 
-__all__ = ["Lacking", "Named", "by_config", "lacking", "refusal", "unmapped"]
+__all__ = ["Lacking", "Named", "by_config", "lacking", "per_side", "refusal", "unmapped"]

@@ -50,7 +50,7 @@ def observe(
         )  # fmt: skip
         was = side.memo.copy()
         look(side, record, values, lane, after=link.seen_at)
-        mark_stamp(side, record.fields, ref)
+        mark_stamp(side, record.fields, ref, new="external_id" in lane.adopts)
         back = link.state == links.GONE
         if back:  # it was away and is back: a person restored it
             links.set_state(ledger, lane.sid, record.id, links.LIVE)
@@ -160,7 +160,7 @@ def look(side: Side, record: Record, agreed: Mapping[str, Any], lane: Lane, afte
 def _adopt(side: Side, lane: Lane, differs: Iterable[str]) -> None:
     """Fields that the mapping has just begun to read there have no base on this side."""
     by_vendor = names_by_vendor(lane.mapping)
-    names = {name for vendor in differs for name in by_vendor.get(vendor, ()) if name in lane.adopts}
+    names = {name for vendor in differs for name in by_vendor.get(vendor, ()) if name in lane.adopts} - {"external_id"}
     if names and not side.memo.get("n"):
         side._put("b", {name: value for name, value in (side.memo.get("b") or {}).items() if name not in names})
         side._put("a", sorted({*(side.memo.get("a") or ()), *names}))

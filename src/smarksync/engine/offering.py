@@ -23,6 +23,7 @@ from . import decide, offers
 from .context import JobRun, Run
 from .offers import Rooms
 from .passage import Passage, Passages, primary
+from .refused import RefusedFacts
 
 
 class Offering:
@@ -35,8 +36,9 @@ class Offering:
         self.desk = route.Desk(config.routing, lambda _o: None, lambda _r: None, {}, {})
         self.passed: dict[str, int] = {}
 
-    def begin(self, run: Run) -> None:
-        """Owners, their open cases and whose turn it is, as they stand now."""
+    def begin(self, run: Run, job: JobRun) -> None:
+        """Owners, their open cases and whose turn it is, as they stand now; which tasks were refused."""
+        self.refused = RefusedFacts(run, job)
         self.desk = desk(run, self.config, str(self.job.to))
 
     def left(self, run: Run) -> dict[str, int]:
@@ -121,7 +123,7 @@ class Offering:
         ):
             return
         row = offers.task(one.person, case, lane, owner, due, offered_at)
-        if row is not None:
+        if row is not None and self.refused.may_go(one.person.eid, row):
             row.case = {"cid": case.cid, "moves": [["note", offered_at, "rule", "", "task", {}]], "needs": "offered"}
             outcome.rows.append(row)
 

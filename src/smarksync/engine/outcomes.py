@@ -18,6 +18,7 @@ from smarksync.plan.rows import Outcome, Row
 from . import deals, decide, members, memberships, offers
 from .context import JobRun, Lane, Run
 from .lookup import load_people
+from .refused import RefusedFacts
 from .scopes import Scopes, accounts
 
 
@@ -37,11 +38,12 @@ class Outcomes:
             plans.discard(ledger, job.name)
         if self.sells:
             deals.refresh(run)
+        refused = RefusedFacts(run, job)
         top = states.top(ledger)
         doubts = plans.under_way(ledger)
         for eids in decide.candidates(run, job, top):
             with ledger.tx():
-                self._chunk(run, job, eids, top, doubts)
+                self._chunk(run, job, eids, top, doubts, refused)
         return top
 
     def still_wanted(self, run: Run, job: JobRun, lane: Lane, rows: list[Any]) -> list[Any]:
@@ -56,7 +58,7 @@ class Outcomes:
         """Sales that were found through the account."""
         return {"inferred": len(self.inferred)} if self.inferred else {}
 
-    def _chunk(self, run: Run, job: JobRun, eids: list[int], top: int, doubts: bool) -> None:
+    def _chunk(self, run: Run, job: JobRun, eids: list[int], top: int, doubts: bool, refused: RefusedFacts) -> None:
         ledger = run.ledger
         known = cases.of_entities(ledger, eids)
         newest = {eid: case for eid, group in known.items() if (case := _newest(group)) is not None}
@@ -87,7 +89,8 @@ class Outcomes:
             if outcome.local_fields:
                 settled.append((person, outcome))
         of_lead = {case.eid: sales[case.cid] for case in newest.values() if case.cid in sales}
-        rows += self._lists(run, job, eids, of_lead, busy)
+        rows += [(eid, row) for eid, row in self._lists(run, job, eids, of_lead, busy) if refused.may_go(eid, row)]
+        refused.over(set(eids) - busy)
         decide.settle_local(run, job, settled)
         decide.store_memos(run, [person for person, _ in settled])
         plans.add(ledger, run.run_id, job.name, rows)
@@ -117,13 +120,14 @@ class Outcomes:
                 if place is None:
                     job.left[(str(self.job.to), "list", f"{AS_IT_IS}: there is no list {name!r}")] += 1
                     continue
-                row = self._member(run, person, place, "member" if rule.join else "removed", known.get(person.eid, []))
+                status = "member" if rule.join else "removed"
+                row = self._member(run, person, place, name, status, known.get(person.eid, []))
                 if row is not None:
                     out.append((person.eid, row))
         return out
 
     def _member(
-        self, run: Run, person: Person, place: tuple[Lane, str, int], status: str, known: list[Membership]
+        self, run: Run, person: Person, place: tuple[Lane, str, int], name: str, status: str, known: list[Membership]
     ) -> Row | None:
         to = str(self.job.to)
         mine = [one for one in known if one.campaign == place[2] and run.connection_of.get(one.sid) == to]
@@ -131,7 +135,7 @@ class Outcomes:
         if before is not None and (before.status == "removed") == (status == "removed"):
             return None
         ref = entities.refs(run.ledger, [place[2]])[place[2]]
-        why = f"{'joins' if status == 'member' else 'leaves'} by a rule of {self.job.name}"
+        why = f"{'joins' if status == 'member' else 'leaves'} {name} by a rule of {self.job.name}"
         return members.row(run, to, (place[2], ref), (person.eid, person.ref), status, members.moment(run), why, before)
 
 

@@ -86,7 +86,7 @@ def held_entry(ledger: Ledger, one: Held) -> dict[str, Any]:
     candidates = [_candidate(ledger, c) for c in one.facts.get("candidates", [])]
     return {
         "id": one.id, "kind": one.kind, "code": one.code, "job": one.job or None, "state": one.state, "entity": ref,
-        "who": label(ledger, one.eid, agreed), "record": name_of(ledger, one.sid, rid), "field": one.field or None,
+        "who": label(ledger, one.eid, agreed), "record": name_of(ledger, one.sid, rid), "field": None if one.field.startswith(quarantine.FACT) else one.field or None,
         "new_from": _records(ledger, one.eid) if rid is None else [],
         "message": one.message, "candidates": candidates, "since": one.since, "run": one.run,
         "do": held_advice(one), "release": held_commands(one, candidates),

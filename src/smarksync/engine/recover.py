@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from smarksync.errors import SystemFailure
-from smarksync.ledger import entities, links, plans, runs
+from smarksync.ledger import entities, links, plans, runs, states
 from smarksync.ledger.plans import PlanRow
 from smarksync.model import ABSENT
 from smarksync.plan.side import codecs_by_vendor
@@ -99,6 +99,7 @@ def _judge(run: Run, lane: Lane, row: PlanRow, record: Record) -> None:
 def after_match(run: Run) -> None:
     """Creates in doubt: found and linked by now, or looked up by key; what is certain never to have arrived is sent again."""
     for lane in run.lanes.values():
+        _unfetched(run, lane)
         rows = plans.load(run.ledger, "sid = ? AND status IN ('sending', 'unknown') AND op = 'create'", (lane.sid,))
         if not rows or facts.are(lane):
             continue  # what is no record of a person is judged by the job that sent it
@@ -112,6 +113,22 @@ def after_match(run: Run) -> None:
                 _found(run, lane, row)
             plans.set_status(run.ledger, certain, "released")
     _let_go(run)
+
+
+def _unfetched(run: Run, lane: Lane) -> None:
+    """A system that gives no record by its id: the pull has shown what became of updates and removals in doubt.
+
+    What arrived looks like the same edit on both sides, what did not is still owed: both are decided anew from state.
+    """
+    if Can.FETCH in lane.spec.can or lane.failed is not None or facts.are(lane):
+        return
+    where = "sid = ? AND status IN ('sending', 'unknown') AND op NOT IN ('create', 'associate')"
+    rows = plans.load(run.ledger, where, (lane.sid,))
+    if rows:
+        with run.ledger.tx():
+            plans.remove(run.ledger, [row.seq for row in rows])
+            states.changed(run.ledger, [(row.eid, None, None, run.run_id) for row in rows])
+        run.recovered.fates["anew"] += len(rows)
 
 
 def _let_go(run: Run) -> None:

@@ -8,14 +8,16 @@ from typing import Any
 from smarksync.errors import SystemFailure
 from smarksync.ledger import conflicts, entities, inbox, keys, links, plans, quarantine, states
 from smarksync.ledger.plans import PlanRow
+from smarksync.model.roles import is_role_address
 from smarksync.plan.match import parts_of
-from smarksync.plan.reasons import hash_of, wanted_hash
+from smarksync.plan.reasons import hash_of
 from smarksync.plan.side import codecs_by_vendor, columns
 from smarksync.plugin import Can, Receipt, Record, WriteResult
 
 from .context import JobRun, Lane, Run
 from .intake import fingerprint, waiting
 from .observe import observe
+from .shared import wanted_of
 
 
 def take(run: Run, job: JobRun, lane: Lane, row: PlanRow, receipt: Receipt) -> None:
@@ -39,7 +41,8 @@ def _refused(run: Run, job: JobRun, lane: Lane, row: PlanRow, receipt: Receipt) 
     name = f"{lane.name}:{row.rid}" if row.rid else f"{lane.name} (new)"
     plans.remove(run.ledger, [row.seq])
     job.count(lane.sid, "rejected")
-    codec = _at_fault(run, job, lane, row, receipt, code)
+    fact = (row.body.get("task") or {}).get("key")
+    codec = _at_fault(run, job, lane, row, receipt, code) if fact is None else None
     if code == "SMK-DUPLICATE" and row.op == "update" and not _told_apart(run, lane, row, receipt.duplicate_of):
         held = ", ".join(f"{lane.name}:{i}" for i in receipt.duplicate_of) or "another record there"
         body = {"question": f"{name} cannot get this value: {held} has it. Are they one person?", "values": {},
@@ -58,10 +61,11 @@ def _refused(run: Run, job: JobRun, lane: Lane, row: PlanRow, receipt: Receipt) 
         return
     after, why = row.body.get("after", {}), receipt.message or "no reason given"
     where = name if codec is None else f"{name}, field {codec.vendor}"
-    wanted = wanted_hash(after) if codec is None else hash_of(codec.raw(after))
+    wanted = wanted_of(lane.mapping, after, fact=fact is not None) if codec is None else hash_of(codec.raw(after))
+    held_as = f"{quarantine.FACT}{fact}" if fact is not None else codec.vendor if codec is not None else ""
     facts = {"field": receipt.field, "op": row.op, **({} if codec is None else {"canonical": codec.name})}
     quarantine.put(
-        run.ledger, job=job.name, eid=row.eid, sid=lane.sid, kind="refused", field=codec.vendor if codec is not None else "",
+        run.ledger, job=job.name, eid=row.eid, sid=lane.sid, kind="refused", field=held_as,
         code=code, message=f"{where}: refused — {why}", wanted=wanted + job.rules_hash[:8], facts=facts, run=run.run_id,
         now=run.stamp(),
     )  # fmt: skip
@@ -159,7 +163,7 @@ def _other_person(run: Run, job: JobRun, row: PlanRow, other: int, lane: Lane, r
     )
     quarantine.put(
         run.ledger, job=job.name, eid=row.eid, sid=lane.sid, kind="refused", field="", code="SMK-DUPLICATE", message=text,
-        wanted=wanted_hash(row.body.get("after", {})) + job.rules_hash[:8], facts={"field": receipt.field, "op": row.op},
+        wanted=wanted_of(lane.mapping, row.body.get("after", {})) + job.rules_hash[:8], facts={"field": receipt.field, "op": row.op},
         run=run.run_id, now=run.stamp(),
     )  # fmt: skip
     job.fates[row.eid] = "quarantined"
@@ -201,6 +205,7 @@ def before_creates(run: Run, job: JobRun, lane: Lane, rows: list[PlanRow]) -> li
     late: list[PlanRow] = []
     for row in rows:
         (late if lane.sid in linked.get(row.eid, ()) else wanted).append(row)
+    wanted = _without_doubles(run, job, lane, wanted)
     again = any(row.run != run.run_id for row in wanted)
     keys_there = lookup_keys(lane)
     key = next((k for k in keys_there if any(row.body.get("after", {}).get(k) for row in wanted)), None)
@@ -236,6 +241,40 @@ def before_creates(run: Run, job: JobRun, lane: Lane, rows: list[PlanRow]) -> li
             states.changed(run.ledger, [(row.eid, None, None, run.run_id)])
     gone = {row.seq for row in hits}
     return [row for row in wanted if row.seq not in gone]
+
+
+def _without_doubles(run: Run, job: JobRun, lane: Lane, rows: list[PlanRow]) -> list[PlanRow]:
+    """Rows of people whose address nobody else has there. One whose address became another's is asked about, not created:
+    a link never matches anew because a key changed."""
+    if ["email"] not in [list(parts_of(key)) for key in job.match]:
+        return rows
+    addresses = {row.seq: str(email).casefold() for row in rows if (email := row.values.get("email"))}
+    wanted = sorted({one for one in addresses.values() if not is_role_address(one)})
+    found = keys.holders(run.ledger, [("email", one) for one in wanted])
+    crowded = {one: {eid for eid, weak in holders if not weak} for (_, one), holders in found.items()}
+    crowded = {one: eids for one, eids in crowded.items() if len(eids) > 1}
+    if not crowded:
+        return rows
+    there = links.occupied(run.ledger, set().union(*crowded.values()))
+    asked: dict[int, list[int]] = {}
+    for row in rows:
+        others = crowded.get(addresses.get(row.seq, ""), set()) - {row.eid}
+        doubles = [
+            eid
+            for eid in sorted(others)
+            if any(run.connection_of.get(sid) == lane.stream.connection for sid in there.get(eid, ()))
+            and not entities.apart(run.ledger, row.eid, eid)
+        ]
+        if doubles:
+            asked[row.seq] = doubles
+    with run.ledger.tx():
+        for row in rows:
+            for eid in asked.get(row.seq, ()):
+                _same_person(run, row, eid, lane)
+            if row.seq in asked:
+                plans.remove(run.ledger, [row.seq])
+                job.count(lane.sid, "stale")
+    return [row for row in rows if row.seq not in asked]
 
 
 def _strangers_only(run: Run, row: PlanRow, found: Sequence[Record], known: Mapping[str, links.Link], key: str) -> bool:

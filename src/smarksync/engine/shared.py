@@ -1,12 +1,27 @@
-"""What one job agreed, told to the jobs that share the entity."""
+"""What one job agreed, told to the jobs that share the entity; and what was wanted of a record, as a short hash."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from smarksync.ledger import states
+from smarksync.mapping import CompiledMapping
+from smarksync.plan.reasons import wanted_hash
 
 from .context import Run
+
+#: what a hand-off says anew each time it is tried; the record is refused for something else
+_EACH_TIME = ("handoff_at", "handoff_due_at", "handoff_note")
+_OF_FACT = ("lead",)  # whom it is about is filled in just before it is sent
+
+
+def wanted_of(mapping: CompiledMapping, after: Mapping[str, Any], *, fact: bool = False) -> str:
+    """What was wanted of a record, or of a fact, as a hash: a refusal is retried only when it changes."""
+    names = _OF_FACT if fact else _EACH_TIME
+    each_time = {codec.vendor for name in names if (codec := mapping.fields.get(name)) is not None}
+    lasting = {name: value for name, value in after.items() if name not in each_time}
+    return wanted_hash(lasting or after)
 
 
 def tell_other_jobs(run: Run, moved: Iterable[tuple[str, int]]) -> None:

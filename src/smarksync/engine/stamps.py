@@ -8,10 +8,14 @@ from typing import Any
 from smarksync.plan.side import Side, Translation
 
 
-def mark_stamp(side: Side, raw: Mapping[str, Any], ref: str) -> None:
-    """Remembers when our id is not on the record: it is stamped once."""
+def mark_stamp(side: Side, raw: Mapping[str, Any], ref: str, *, new: bool) -> None:
+    """Remembers when our id is not on the record. It is stamped once: one that was there and is another now was
+    changed by somebody else, such as a second workspace on the same system, and two who stamp would never rest.
+
+    ``new`` says that the stream's mapping has only just got a place for it.
+    """
     codec = side.mapping.fields.get("external_id")
-    if codec is not None and codec.write and codec.vendor in raw:
+    if codec is not None and codec.write and codec.vendor in raw and (new or "x" in side.memo):
         side._put("x", stamp_lacking(side.mapping, raw, ref))
 
 

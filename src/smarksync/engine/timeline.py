@@ -38,6 +38,8 @@ def sentence(body: Mapping[str, Any]) -> str:
         return f"{reason}: {'; '.join(parts)}"
     if op in ("archive", "delete"):
         return f"{op}d {name}{tail}"
+    if op == "associate":
+        return f"membership: {reason}, in {body.get('connection')}"
     return f"{op}: {reason}" if reason else op
 
 

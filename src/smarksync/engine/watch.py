@@ -12,12 +12,13 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from smarksync.alignment import qualify
-from smarksync.alignment.judge import Verdict, judge
+from smarksync.alignment.document import version_of
+from smarksync.alignment.judge import Verdict, judge, next_look
 from smarksync.alignment.qualify import LeadScope
 from smarksync.alignment.sla import Line, Scorecard
 from smarksync.alignment.terms import PER_CASE, Terms
 from smarksync.config import Config, Expression
-from smarksync.ledger import cases, entities, notices, pauses
+from smarksync.ledger import cases, clocks, entities, notices, pauses, states
 from smarksync.ledger.cases import Case
 from smarksync.ledger.notices import Notice
 from smarksync.model.moments import DAY, SECOND, micros, moment
@@ -95,16 +96,20 @@ def _scopes(run: Run, config: Config, found: Sequence[Case], wanted: Iterable[Ex
 
 
 def _of_cases(run: Run, config: Config, terms: Terms) -> list[Told]:
-    now = micros(run.now())
+    ledger, now = run.ledger, micros(run.now())
     mine = [term for term in terms.promises if term.promise.promise in PER_CASE]
+    said, seq = f"{version_of(config)[1]} {config.time_zone}", states.top(ledger)
     wanted: list[tuple[Verdict, int]] = []
-    for chunk in facts(config, run.ledger, terms, now, cases.alive(run.ledger, now - FRESH)):
+    again: list[tuple[int, int | None]] = []
+    for chunk in facts(config, ledger, terms, now, clocks.due(ledger, said, now - FRESH, now)):
         for one in chunk:
-            for term in mine:
-                verdict = judge(term, one, now, terms.agreement.at_risk)
-                if verdict is not None and verdict.status in ("at_risk", "breached"):
-                    wanted.append((verdict, one.eid))
-    fresh = notices.new(run.ledger, (Notice(v.cid, v.promise, v.status, now) for v, _ in wanted))
+            verdicts = [(term, judge(term, one, now, terms.agreement.at_risk)) for term in mine]
+            wanted += [(v, one.eid) for _, v in verdicts if v is not None and v.status in ("at_risk", "breached")]
+            soon = [next_look(term, one, v, now, terms.agreement.at_risk) for term, v in verdicts]
+            again.append((one.cid, min((at for at in soon if at is not None), default=None)))
+    with ledger.tx():
+        fresh = notices.new(ledger, (Notice(v.cid, v.promise, v.status, now) for v, _ in wanted))
+        clocks.looked(ledger, said, now, seq, again)
     told = {(n.cid, n.promise, n.status): n for n in fresh}
     refs = entities.refs(run.ledger, {eid for verdict, eid in wanted})
     zone = ZoneInfo(terms.time_zone)

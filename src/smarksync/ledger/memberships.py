@@ -52,6 +52,16 @@ def put(ledger: Ledger, rows: Iterable[Membership], *, events: bool = False) -> 
     )
 
 
+def written(ledger: Ledger, sid: int, rids: Iterable[str]) -> dict[str, Membership]:
+    """{record: the membership} of those that we wrote last."""
+    sql = (
+        f"SELECT {_M} FROM json_each(?) j CROSS JOIN memberships m WHERE m.sid = ? AND m.rid = j.value "
+        "AND json_extract(CAST(m.body AS TEXT), '$.wrote') IS NOT NULL"
+    )
+    found = (_membership(row) for row in ledger.rows(sql, (dumps(list(rids)).decode(), sid)))
+    return {one.rid: one for one in found}
+
+
 def top(ledger: Ledger) -> int:
     """The place of the newest change among the memberships."""
     return int(ledger.value("SELECT max(seq) FROM memberships") or 0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from . import clocks
 from .db import Ledger
 
 
@@ -29,4 +30,6 @@ def new(ledger: Ledger, wanted: Iterable[Notice]) -> list[Notice]:
 
 def forget(ledger: Ledger, untold: Iterable[Notice]) -> None:
     """Takes back what could not be told: the next run tries again."""
+    untold = list(untold)
     ledger.many("DELETE FROM notices WHERE cid = ? AND promise = ? AND status = ?", (one[:3] for one in untold))
+    clocks.forget(ledger, (one.cid for one in untold))

@@ -7,6 +7,9 @@ from typing import Any, NamedTuple
 
 from .db import Ledger, dumps, loads
 
+#: what stands before the key of a fact (a copied activity, a task, a membership): each is refused by itself
+FACT = "fact:"
+
 
 class Held(NamedTuple):
     """One entry. ``state``: open, ignored. ``wanted`` is the hash of what was wanted."""
@@ -62,6 +65,20 @@ def taken(ledger: Ledger, job: str, records: Sequence[tuple[int, int]]) -> None:
         "DELETE FROM quarantine WHERE kind = 'refused' AND field = '' AND job = ? AND eid = ? AND sid = ?",
         [(job, eid, sid) for eid, sid in records],
     )
+
+
+def facts_taken(ledger: Ledger, job: str, facts: Iterable[tuple[int, int, str]]) -> None:
+    """(eid, sid, key): the system has taken the fact now."""
+    ledger.many(
+        "DELETE FROM quarantine WHERE kind = 'refused' AND job = ? AND eid = ? AND sid = ? AND field = ?",
+        [(job, eid, sid, FACT + key) for eid, sid, key in facts],
+    )
+
+
+def refused_facts(ledger: Ledger, job: str) -> dict[tuple[int, int, str], str]:
+    """{(eid, sid, key): the hash of what was refused} of a job; few, and asked for only when there are any."""
+    sql = "SELECT eid, sid, field, wanted FROM quarantine WHERE kind = 'refused' AND job = ? AND field LIKE 'fact:%'"
+    return {(eid, sid, field.removeprefix(FACT)): wanted for eid, sid, field, wanted in ledger.rows(sql, (job,))}
 
 
 def of_entities(ledger: Ledger, job: str, eids: Iterable[int]) -> dict[int, list[Held]]:

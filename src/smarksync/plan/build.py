@@ -8,7 +8,7 @@ from typing import Any
 from smarksync.model import ABSENT, ValueProblem
 from smarksync.model.names import split_full_name
 
-from .creates import add_creates
+from .creates import ESSENTIAL, add_creates
 from .evidence import Evidence
 from .job import LEFT, WAITS, JobRules, Person
 from .reasons import explain, hash_of, join_of
@@ -42,6 +42,7 @@ def build(person: Person, job: JobRules) -> Outcome:
             special=job.special.get(name),
         )  # fmt: skip
         verdicts[name] = verdict
+        _owed(verdict, views[name], sides, job, name)
         outcome.examined.append(name)
         if verdict.conflict is not None and not _tellable(sides, views[name], name):
             verdict = verdicts[name] = Verdict(
@@ -59,9 +60,22 @@ def build(person: Person, job: JobRules) -> Outcome:
     for index in range(len(sides)):
         _update(person, job, sides, index, decided, views, blocked, merged, outcome)
     _stamp(person, sides, outcome)
-    add_creates(person, job, sides, verdicts, views, merged, outcome)
+    if not any(blocked.get(name) for name in ESSENTIAL):  # else they may be somebody whom that side has already
+        add_creates(person, job, sides, verdicts, views, merged, outcome)
     _settle_rest(person, sides, decided, views, outcome)
     return outcome
+
+
+def _owed(verdict: Verdict, views: list[View], sides: list[Side], job: JobRules, name: str) -> None:
+    """A side that was left alone gets the news that came since: by another job, or by a write that did not arrive."""
+    for view in views:
+        if view.side not in verdict.left or verdict.conflict is not None or view.base is ABSENT:
+            continue
+        if not job.equal(name, view.base, verdict.value) and sides[view.side].can_write(name):
+            del verdict.left[view.side]
+            verdict.put_back.append(view.side)
+            if not blank(view.observed):
+                verdict.beaten[view.connection] = view.observed
 
 
 def _tellable(sides: list[Side], views: list[View], name: str) -> bool:

@@ -64,7 +64,7 @@ def settle_consent(
                 outcome.raised.append(channel)
         outcome.refused += [(str(c.source), channel, str(reason)) for c, reason in joined.refused]
         _views(placed, name, agreed, outcome, reachable, outcome.standing.get(channel))
-    _evidence_fields(sides, agreed, outcome)
+    _evidence_fields(sides, agreed, outcome, now)
     return outcome if concerned else None
 
 
@@ -100,13 +100,22 @@ def _claim(side: Side, name: str, agreed: Mapping[str, Any], now: str, standing:
     if observed is True:
         # taken at once on any evidence: dated when it was seen, so that no earlier act can outweigh it
         return Claim(Status.OPTED_OUT, now, side.connection, None, _history(side, codec.vendor))
-    basis, at = _own(side, "consent_basis", agreed), _own(side, "consent_at", agreed)
+    basis, at = _own(side, "consent_basis", agreed), _act_time(side, agreed, now)
     evidence = BASIS_EVIDENCE.get(str(basis), 0) if name == "email_opt_out" else 0
     # a flag that says "no opt-out" is silence; with an act of the person's own beside it, it is that act's word
     act = evidence >= OWN_ACT and at is not None and (standing is None or standing.at is None or at > standing.at)
     if observed != base and (observed is False or base is True):
         return Claim(Status.OPTED_IN, at, side.connection, basis, evidence)
     return Claim(Status.OPTED_IN, at, side.connection, basis, evidence) if act else None
+
+
+def _act_time(side: Side, agreed: Mapping[str, Any], now: str) -> str | None:
+    """When the person acted, as the side says. No act lies ahead: one that is dated there happened when it was first
+    seen, and serves no more after that; otherwise it would be later than every opt-out to come."""
+    at = _own(side, "consent_at", agreed)
+    if at is None or at <= now:
+        return None if at is None else str(at)
+    return now if side.base("consent_at", agreed) != at else None
 
 
 def _history(side: Side, vendor: str) -> int:
@@ -167,7 +176,7 @@ def _views(
         outcome.rows.append(row)
 
 
-def _evidence_fields(sides: list[Side], agreed: Mapping[str, Any], outcome: ConsentOutcome) -> None:
+def _evidence_fields(sides: list[Side], agreed: Mapping[str, Any], outcome: ConsentOutcome, now: str) -> None:
     """The evidence of the standing e-mail consent goes where a mapping has a place for it."""
     claim = outcome.standing.get("email")
     if claim is None:
@@ -189,6 +198,8 @@ def _evidence_fields(sides: list[Side], agreed: Mapping[str, Any], outcome: Cons
                 if side.base(name, agreed) != value or agreed.get(name) != value:
                     outcome.taken.setdefault(side.key, {})[name] = value
                 continue
+            if name == "consent_at" and isinstance(observed, str) and observed > now:
+                outcome.taken.setdefault(side.key, {})[name] = observed  # it has served (_act_time)
             row = next((r for r in outcome.rows if r.rid == side.rid and r.sid == side.sid), None)
             if row is not None and codec.write and value is not None:
                 row.after[codec.vendor] = raw

@@ -28,6 +28,8 @@ route           method, path with ``{name}`` (one segment) or ``{name:path}`` (t
 Request         ``method path params query headers body``, ``json()``, ``form()``; ``query.get/all/items``
 Answer          ``status body headers``; a dict or list is sent as JSON, text and bytes as they are
 Refused         raise it anywhere in a handler with the Answer to give
+hands, NotDone  what people do there, for ``smarksync simulate``: ``POST /by-hand/NAME`` calls a method of the object
+                that the property gives; NotDone says why something cannot be done
 Faults, Fault   what goes wrong on demand, and how often it did
 Window          how many calls fit into so many seconds: rate limits by the server's clock
 people          ``people companies colleagues campaigns deals``, ``in_vendor``, ``spelled``: one population for
@@ -38,6 +40,7 @@ people          ``people companies colleagues campaigns deals``, ``in_vendor``, 
 from __future__ import annotations
 
 from .faults import Fault, Faults
+from .hands import NotDone
 from .http import Answer, BadBody, Query, Refused, Request
 from .limits import Window
 from .people import (
@@ -66,6 +69,7 @@ __all__ = [
     "Deal",
     "Fault",
     "Faults",
+    "NotDone",
     "Person",
     "Query",
     "Refused",

@@ -16,6 +16,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, ClassVar, NamedTuple, Self, TypeVar
 from urllib.parse import unquote
 
+from . import hands
 from .faults import Faults
 from .http import Answer, BadBody, Query, Refused, Request
 
@@ -85,6 +86,7 @@ class Simulator:
         self.calls: list[Call] = []
         self.problems: list[str] = []
         self.lock = threading.RLock()
+        self.by_hand = False  # answer what people do by HTTP, too: an address that no vendor has
         self._clock = now or (lambda: datetime.now(UTC))
         self._ahead = timedelta(0)
         self._port = port
@@ -106,6 +108,11 @@ class Simulator:
     def environment(self) -> Mapping[str, str]:
         """The variables that the example configs name, for this server."""
         raise NotImplementedError
+
+    @property
+    def hands(self) -> Any:
+        """What people do there: each public method takes texts by name and gives a sentence (``hands.py``)."""
+        return None
 
     def before(self, request: Request) -> Answer | None:
         """Credentials and limits: an answer here ends the call."""
@@ -272,6 +279,9 @@ class _Handler(BaseHTTPRequestHandler):
         raw, _, query = self.path.partition("?")
         headers = {name.lower(): value for name, value in self.headers.items()}
         request = Request(self.command, unquote(raw), Query(query), headers, self._body(), raw)
+        if simulator.by_hand and request.path.startswith(hands.PATH):
+            self._send(hands.perform(simulator.hands, simulator.lock, request), cut=False)
+            return
         if simulator.faults.latency:
             time.sleep(simulator.faults.latency)
         fault = simulator.faults.take(request)

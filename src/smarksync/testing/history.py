@@ -154,9 +154,14 @@ class Team:
 
 
 def lives(team: Team, leads: int, *, start: int = 0) -> Iterator[Life]:
-    """Lives ``start`` … ``start + leads - 1``."""
-    for number in range(start, start + leads):
-        yield life(team, number)
+    """``leads`` lives from number ``start`` on; who is born after the team's end is nobody yet, and left out."""
+    number, left = start, leads if team.end_at > team.start_at else 0
+    while left > 0:
+        one = life(team, number)
+        if one.born < team.end_at:
+            yield one
+            left -= 1
+        number += 1
 
 
 def life(team: Team, number: int) -> Life:

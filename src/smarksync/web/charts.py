@@ -25,9 +25,9 @@ class Bar(NamedTuple):
 
 def bars(title: str, rows: Sequence[Bar], *, label_width: int = 190) -> Markup:
     """Horizontal bars from a common zero."""
-    if not rows:
-        return Markup("")
-    most = max((row.value for row in rows), default=0) or 1
+    most = max((row.value for row in rows), default=0)
+    if not most:
+        return Markup("")  # there is nothing to compare; the table says so
     room, step = WIDTH - label_width - 130, 28
     parts = []
     for i, row in enumerate(rows):
@@ -78,7 +78,7 @@ def spans(title: str, rows: Sequence[Span], *, line: float = 1.0, label_width: i
 
 def lines(title: str, labels: Sequence[str], series: Sequence[tuple[str, Sequence[float]]]) -> Markup:
     """Values over time, a line for each series, with its name at its end."""
-    if not labels or not series:
+    if not labels or not any(value for _, values in series for value in values):
         return Markup("")
     left, right, top, height = 52, 110, 12, 240
     most = _round_up(max((value for _, values in series for value in values), default=0))
@@ -111,8 +111,10 @@ def lines(title: str, labels: Sequence[str], series: Sequence[tuple[str, Sequenc
 
 def _svg(title: str, height: float, inner: str) -> Markup:
     # the name is for those who do not see it; the table after it has the figures. All texts were escaped above
+    # on a narrow screen it is scrolled sideways, as tables are: made smaller, its words could not be read
     return Markup(
-        f'<svg class="chart" viewBox="0 0 {WIDTH} {height:.0f}" role="img" aria-label="{escape(title)}">{inner}</svg>'
+        f'<div class="scroll" tabindex="0" role="region" aria-label="Chart: {escape(title)}">'
+        f'<svg class="chart" viewBox="0 0 {WIDTH} {height:.0f}" role="img" aria-label="{escape(title)}">{inner}</svg></div>'
     )
 
 

@@ -35,7 +35,7 @@ def badges(ledger: Ledger) -> dict[str, int]:
 def handoffs(
     config: Config, ledger: Ledger, now: datetime, *, state: str = "", owner: str = "", page: int = 1
 ) -> dict[str, Any]:
-    """Open hand-offs with their clocks, the most urgent first attempt first."""
+    """Open hand-offs with their clocks: first those whose first attempt can still be in time, the next to be due first."""
     where, params = ["closed_at IS NULL"], []
     if state in cases.OPEN:
         where.append("state = ?")
@@ -47,8 +47,11 @@ def handoffs(
     condition = " AND ".join(where)
     total = int(ledger.value(f"SELECT count(*) FROM cases WHERE {condition}", params))
     page = max(1, min(page, -(-total // PAGE) or 1))
-    # those that wait for a first attempt stand first, by when it is due
-    order = f"ORDER BY (state NOT IN ('qualified', 'offered')), due_at IS NULL, due_at, opened_at LIMIT {PAGE} OFFSET {PAGE * (page - 1)}"
+    # then what is overdue, the latest first: the oldest of it is lost, and would stand before what can be saved
+    order = (
+        "ORDER BY (state NOT IN ('qualified', 'offered')), due_at IS NULL, due_at < ?1, "
+        f"CASE WHEN due_at < ?1 THEN -due_at ELSE due_at END, opened_at LIMIT {PAGE} OFFSET {PAGE * (page - 1)}"
+    ).replace("?1", str(micros(now)))
     ids = [row[0] for row in ledger.rows(f"SELECT cid FROM cases WHERE {condition} {order}", params)]
     found = _clocks(config, ledger, now, ids)
     counts = dict(ledger.rows("SELECT state, count(*) FROM cases WHERE closed_at IS NULL GROUP BY state"))
@@ -167,7 +170,7 @@ def _events(
         body = act.body
         about = body.get("subject") or body.get("asset") or campaigns.get(body.get("campaign", ""))
         parts = [
-            str(part)
+            str(part).replace("_", " ") if part is body.get("result") else str(part)
             for part in (about, owners.get(body.get("owner", "")), body.get("result"))
             if part and part != "none"
         ]

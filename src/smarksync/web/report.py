@@ -18,7 +18,7 @@ def page(report: Mapping[str, Any]) -> str:
     """The whole page, self-contained."""
     currency, funnel, handoffs = report["currency"], report["funnel"], report["handoffs"]
     return render(
-        "report.html", report={"scorecard": (), **report},
+        "report.html", report={"scorecard": (), **report}, time_zone=report["period"]["time_zone"],
         bars={
             "funnel": [Bar(called(r), funnel["whole"]["counts"][r], number(funnel["whole"]["counts"][r])) for r in RUNGS],
             "reasons": {state: _reason_bars(rows) for state, rows in handoffs["reasons"].items()},

@@ -37,12 +37,17 @@ def share(one: Mapping[str, Any]) -> str:
 
 
 def lasting(seconds: float | None) -> str:
-    """``3.2 days``, ``5.0 hours``, ``12 minutes``."""
+    """``3.2 days``, ``5.0 hours``, ``12 minutes``, ``less than a minute``, ``at once``."""
     if seconds is None:
         return "–"
     if seconds >= DAY:
         return f"{seconds / DAY:.1f} days"
-    return f"{seconds / HOUR:.1f} hours" if seconds >= HOUR else f"{seconds / 60:.0f} minutes"
+    if seconds >= HOUR:
+        return f"{seconds / HOUR:.1f} hours"
+    minutes = round(seconds / 60)
+    if minutes >= 1 and seconds >= 60:
+        return f"{minutes} minute{'' if minutes == 1 else 's'}"
+    return "less than a minute" if seconds > 0 else "at once"
 
 
 def money(value: float | None, currency: str | None) -> str:

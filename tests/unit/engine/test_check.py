@@ -234,6 +234,16 @@ def test_what_no_connection_maps_is_a_warning(world: Any) -> None:
     assert "reads lead.journey, which no connection maps" in warning["say"]
 
 
+def test_a_time_that_each_side_has_for_itself_is_a_warning_but_in_where(world: Any) -> None:
+    world.write(
+        world.file.read_text().replace(
+            "jobs:", "definitions:\n  mql: {when: days_since(lead.created_at) > 3 and lead.company is not None}\njobs:"
+        )
+    )
+    (warning,) = findings(asked(world), "warning")
+    assert "reads lead.created_at, which each side has for itself and nobody agrees on" in warning["say"]
+
+
 def test_a_rule_that_does_nothing_is_a_failure(world: Any) -> None:
     world.write(world.file.read_text().replace("merge: newest}}", "merge: newest}, website: {owner: sales}}"))
     found = asked(world)

@@ -52,7 +52,9 @@ def test_a_year_is_the_same_every_time_and_a_life_does_not_depend_on_the_others(
 
 def test_nothing_happens_after_the_end():
     team = Team(year=2026, seed=7, end=datetime(2026, 6, 15, tzinfo=UTC))
+    assert not list(lives(Team(year=2026, end=datetime(2025, 6, 15, tzinfo=UTC)), 5))
     for one in lives(team, 400):
+        assert one.born < team.end_at, "a lead that is not born yet"
         assert all(act["at"] < team.end_at for act in one.activities)
         assert all(move.at < team.end_at for case in one.cases for move in case.moves)
         assert one.deal is None or one.deal.closed_at is None or one.deal.closed_at < team.end_at

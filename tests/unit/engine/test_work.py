@@ -9,12 +9,15 @@ from typing import Any
 
 import pytest
 
+from smarksync.alignment.judge import judge, next_look
 from smarksync.alignment.sla import RUNNING, Scorecard
 from smarksync.alignment.terms import Terms
 from smarksync.config import Config, load
 from smarksync.engine import promises, scorecard
+from smarksync.ledger import activities, cases, clocks, pauses, states
+from smarksync.ledger.activities import Activity
 from smarksync.ledger.db import Ledger
-from smarksync.model.moments import micros
+from smarksync.model.moments import DAY, micros
 from smarksync.testing.history import Team
 from smarksync.testing.history_ledger import fill
 
@@ -114,3 +117,47 @@ def test_a_promise_by_the_year_is_judged_on_the_year_that_a_named_month_lies_in(
     month = scorecard.check(config, ledger, datetime(2027, 3, 1, tzinfo=UTC), "2026-08")
     wanted = next(line for line in quarter["promises"] if line["promise"] == "persistence")
     assert next(line for line in month["promises"] if line["promise"] == "persistence") == wanted
+
+
+def test_cases_whose_moment_has_not_come_have_no_news(year):
+    config, ledger = year(900)
+    terms = Terms.of(config)
+    assert terms is not None
+    mine = [term for term in terms.promises if term.timer is not None]
+    at_risk = terms.agreement.at_risk
+    now, told, wanted, looks, all_looks = micros(datetime(2026, 10, 5, tzinfo=UTC)), set(), set(), 0, 0
+
+    def news(cids):
+        found, again = set(), []
+        for chunk in promises.facts(config, ledger, terms, now, cids):
+            for one in chunk:
+                verdicts = [(term, judge(term, one, now, at_risk)) for term in mine]
+                found |= {
+                    (v.cid, v.promise, v.status) for _, v in verdicts if v and v.status in ("at_risk", "breached")
+                }
+                soon = [next_look(term, one, v, now, at_risk) for term, v in verdicts]
+                again.append((one.cid, min((at for at in soon if at is not None), default=None)))
+        return found, again
+
+    for step in range(60):
+        everybody = cases.alive(ledger, now - 3 * DAY)
+        wanted |= news(everybody)[0]
+        due = clocks.due(ledger, "v1", now - 3 * DAY, now)
+        found, again = news(due)
+        told |= found
+        clocks.looked(ledger, "v1", now, states.top(ledger), again)
+        assert told == wanted, step
+        looks, all_looks = looks + len(due), all_looks + len(everybody)
+        one = cases.load(ledger, [everybody[step % len(everybody)]])[0]
+        if step % 3 == 0:  # sales told late of a call
+            call = Activity(0, 1, f"late{step}", one.eid, None, None, "call", now - 3_600_000_000, "sales", True, {})
+            activities.put(ledger, [call])
+            states.changed(ledger, [(one.eid, None, None, "r")])
+        elif step % 3 == 1:  # the clocks of a case stand still, and go on some days later
+            pauses.begin(ledger, [(one.cid, "holiday", now)])
+            paused = one.cid
+        elif step > 20:
+            pauses.end(ledger, [(paused, "holiday", now)])
+        now += 5 * 3_600_000_000 + 1
+    assert len(told) > 15 and looks < all_looks / 3
+    assert list(clocks.due(ledger, "v2", now - 3 * DAY, now)) == list(cases.alive(ledger, now - 3 * DAY))

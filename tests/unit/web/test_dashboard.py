@@ -1,78 +1,38 @@
 """The dashboard: who may see it, what its pages show, and that a decision taken there is the one that was meant."""
 
 import re
-import socket
-import threading
-from datetime import UTC, datetime
 
 import httpx
 import pytest
-import uvicorn
 
-from smarksync.config import load
-from smarksync.engine.registry import Registry
 from smarksync.ledger import conflicts, quarantine
-from smarksync.ledger.db import Ledger
-from smarksync.testing.history import Team
-from smarksync.testing.history_ledger import fill
-from smarksync.web.app import create_app
 
-NOW = datetime(2026, 10, 14, 10, tzinfo=UTC)
-TOKEN = "a-token-of-the-tests"
-CONFIG = """
-version: 1
-workspace: acme
-currency: EUR
-time_zone: Europe/Berlin
-entities: {lead: {fields: {product: {type: enum, values: [scanner, printer]}}}}
-agreement:
-  calendars: {office: {hours: {mon-fri: "09:00-17:00"}, time_zone: Europe/Berlin}}
-  sales: [{promise: first_attempt, id: speed, within: 5 business hours, calendar: office}]
-connections:
-  marketing: {connector: files, settings: {path: marketing}}
-  sales: {connector: files, settings: {path: sales}}
-mappings:
-  marketing: {contacts: {entity: lead, fields: {email: email, phone: phone}}}
-  sales: {leads: {entity: lead, fields: {email: Email, phone: Phone}}}
-jobs:
-  people: {sync: lead, between: [marketing, sales], match: [email], create: {sales: always}}
-"""
 PAGES = ("/", "/handoffs", "/funnel", "/leads", "/conflicts", "/quarantine", "/plans", "/runs", "/mapping", "/report")
 
 
 class Place:
-    """A workspace with a dashboard over it."""
+    """A dashboard, and somebody in front of it."""
 
-    def __init__(self, folder, leads=300):
-        (folder / "smarksync.yaml").write_text(CONFIG)
-        for name, head in (("marketing/contacts", "id,email,phone"), ("sales/leads", "id,Email,Phone")):
-            (folder / name).parent.mkdir()
-            (folder / f"{name}.csv").write_text(head + "\n")
-        self.config = load(folder / "smarksync.yaml")
-        self.ledger = Ledger(self.config.ledger_url, root=str(folder))
-        if leads:
-            fill(self.ledger, Team(year=2026, seed=5, end=NOW), leads)
-        app, self.board = create_app(self.config, Registry(), TOKEN, lambda: NOW)
-        self.board.warm()
-        listening = socket.create_server(("127.0.0.1", 0))
-        self.origin = f"http://127.0.0.1:{listening.getsockname()[1]}"
-        self.server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="off"))
-        self.thread = threading.Thread(target=self.server.run, kwargs={"sockets": [listening]}, daemon=True)
-        self.thread.start()
+    def __init__(self, site):
+        self.site, self.config, self.ledger, self.board, self.origin = (
+            site,
+            site.config,
+            site.ledger,
+            site.board,
+            site.origin,
+        )
         self.client = self.stranger(follow_redirects=True)
 
     def stranger(self, **how):
         return httpx.Client(base_url=self.origin, trust_env=False, timeout=30, **how)
 
     def enter(self):
-        self.client.get(f"/?token={TOKEN}")
+        self.client.get(f"/?token={self.site.token}")
         return self
 
     def close(self):
         self.client.close()
-        self.server.should_exit = True
-        self.thread.join(30)
-        self.ledger.close()
+        self.site.close()
 
     def post(self, path, form, origin=None):
         return self.client.post(path, data=form, headers={"origin": origin or self.origin})
@@ -87,15 +47,15 @@ class Place:
 
 
 @pytest.fixture
-def place(tmp_path):
-    found = Place(tmp_path).enter()
+def place(tmp_path, open_site):
+    found = Place(open_site(tmp_path, 300)).enter()
     yield found
     found.close()
 
 
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory):
-    found = Place(tmp_path_factory.mktemp("dashboard")).enter()
+def shared(tmp_path_factory, open_site):
+    found = Place(open_site(tmp_path_factory.mktemp("dashboard"), 300)).enter()
     yield found
     found.close()
 
@@ -124,7 +84,7 @@ def test_without_the_link_nothing_is_seen(shared, path):
 
 def test_the_token_leaves_the_address_bar_and_becomes_a_cookie_that_scripts_cannot_read(shared):
     with shared.stranger() as stranger:
-        answer = stranger.get(f"/handoffs?token={TOKEN}&state=offered")
+        answer = stranger.get(f"/handoffs?token={shared.site.token}&state=offered")
     assert (answer.status_code, answer.headers["location"]) == (303, "/handoffs?state=offered")
     cookie = answer.headers["set-cookie"].lower()
     assert "httponly" in cookie and "samesite=strict" in cookie
@@ -153,8 +113,8 @@ def test_pages_of_a_year_of_work(shared, path):
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_pages_of_an_empty_ledger_say_what_comes_next(tmp_path, path):
-    place = Place(tmp_path, leads=0).enter()
+def test_pages_of_an_empty_ledger_say_what_comes_next(tmp_path, open_site, path):
+    place = Place(open_site(tmp_path, 0)).enter()
     assert "acme" in place.text(path)
     place.close()
 
@@ -164,13 +124,19 @@ def test_the_scorecard_names_the_promise_and_how_it_stands(shared):
     assert "speed" in text and re.search(r'class="status (breached|met|at_risk|on_track)"', text)
 
 
-def test_open_hand_offs_are_counted_and_the_first_is_the_one_that_has_waited_longest(shared):
+def test_open_hand_offs_are_counted_and_those_that_can_still_be_saved_stand_first(shared):
     total = shared.ledger.value("SELECT count(*) FROM cases WHERE closed_at IS NULL")
-    assert f"<p>{total:,} open, the most urgent first.</p>" in shared.text("/handoffs")
-    ref = shared.ledger.value(
-        "SELECT e.ref FROM cases c JOIN entities e ON e.eid = c.eid WHERE c.closed_at IS NULL AND c.state = 'offered' ORDER BY c.due_at LIMIT 1"
+    assert f"<p>{total:,} open: first those that can still be called in time" in shared.text("/handoffs")
+    rows = shared.ledger.rows(
+        "SELECT e.ref, c.due_at FROM cases c JOIN entities e ON e.eid = c.eid WHERE c.closed_at IS NULL AND c.state = 'offered'"
     )
-    assert re.search(r'href="/leads/(\w+)"', shared.text("/handoffs"))[1] == ref
+    now = shared.site.now.timestamp() * 1e6
+    running = sorted((due, ref) for ref, due in rows if due >= now)
+    late = sorted(((due, ref) for ref, due in rows if due < now), reverse=True)
+    assert late, "somebody is overdue"
+    shown = list(dict.fromkeys(re.findall(r'href="/leads/(\w+)"', shared.text("/handoffs"))))
+    wanted = [ref for _, ref in (*running, *late)]
+    assert shown[: len(wanted)] == wanted[: len(shown)]
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ from smarksync.simulator import Answer, Request, Window
 
 from ..rows import sent
 from .account import Account
+from .hands import Hands
 from .quirks import Quirks
 from .schema import STAMP, TYPES
 from .seed import fill, submission
@@ -83,6 +84,11 @@ class HubSpotSimulator(Account):
     def environment(self) -> Mapping[str, str]:
         """The variables that configs name."""
         return {"HUBSPOT_URL": self.url, "HUBSPOT_TOKEN": self.access_token}
+
+    @property
+    def hands(self) -> Hands:
+        """What visitors and marketing's people do."""
+        return Hands(self)
 
     def owner_ids(self) -> set[str]:
         """Owners that records can be given to: those who left cannot (crm.md 2.10 trap 6)."""

@@ -14,6 +14,7 @@ from typing import Any
 
 from .activities_api import ActivitiesApi
 from .bulk_api import BulkApi
+from .hands import Hands
 from .quirks import Quirks
 from .schema import STATUSES
 from .world import API_USER, World
@@ -26,6 +27,11 @@ class MarketoSimulator(ActivitiesApi, BulkApi):
     contract_streams = ("leads", "companies")
     contract_page_rows = 301
     _holes = False
+
+    @property
+    def hands(self) -> Hands:
+        """What visitors and marketing's people do."""
+        return Hands(self)
 
     def contract_seed(self, stream: str, rows: Sequence[Mapping[str, Any]]) -> list[str]:
         """Somebody enters leads or companies."""

@@ -111,6 +111,7 @@ OPPORTUNITY: tuple[Field, ...] = (
 TYPES: dict[int, tuple[str, str, tuple[str, ...]]] = {
     1: ("Visit Webpage", "Webpage ID", ("Client IP Address", "Query Parameters", "Referrer URL", "User Agent", "Webpage URL")),
     2: ("Fill Out Form", "Webform ID", ("Client IP Address", "Form Fields", "Query Parameters", "Referrer URL", "User Agent", "Webpage ID")),
+    3: ("Click Link", "Link ID", ("Client IP Address", "Query Parameters", "Referrer URL", "User Agent", "Webpage ID")),
     6: ("Send Email", "Mailing ID", ("Campaign Run ID", "Step ID")),
     7: ("Email Delivered", "Mailing ID", ("Campaign Run ID", "Step ID")),
     8: ("Email Bounced", "Mailing ID", ("Category", "Details", "Email")),

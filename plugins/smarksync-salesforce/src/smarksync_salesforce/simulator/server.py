@@ -12,6 +12,7 @@ from smarksync.simulator import Answer, Request, Window, route
 from . import access, seed
 from .base import error
 from .bulk import Bulk
+from .hands import Hands
 from .ids import full
 from .quirks import Quirks
 from .schema import field
@@ -97,6 +98,11 @@ class SalesforceSimulator(Bulk):
     def environment(self) -> Mapping[str, str]:
         """As the example configs name them."""
         return {f"SALESFORCE_{name.upper()}": str(value) for name, value in self.settings.items()}
+
+    @property
+    def hands(self) -> Hands:
+        """What sales' people do."""
+        return Hands(self)
 
     # ---- its door
     @route("POST", "/services/oauth2/token", query=(), write=False)

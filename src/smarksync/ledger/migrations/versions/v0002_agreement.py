@@ -77,6 +77,9 @@ TABLES = (
     """CREATE TABLE pauses (
         cid INTEGER NOT NULL, reason TEXT NOT NULL, from_at INTEGER NOT NULL, to_at INTEGER,
         PRIMARY KEY (cid, reason, from_at)) WITHOUT ROWID""",
+    "CREATE INDEX pauses_to ON pauses (to_at)",
+    # when a case's clocks are to be looked at again, by time alone; None = never. `revision`: of the case that was looked at
+    "CREATE TABLE case_clocks (cid INTEGER PRIMARY KEY, revision INTEGER NOT NULL, next_at INTEGER)",
     # owners, campaigns and opportunities are few among a million leads, and reports ask for them alone
     "CREATE INDEX entities_others ON entities (kind, eid) WHERE kind <> 'lead'",
     # the agreement as it stood, per version, for the change log between versions
