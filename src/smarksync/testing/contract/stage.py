@@ -20,7 +20,7 @@ from smarksync.errors import SystemFailure
 from smarksync.kit.budget import Budgets
 from smarksync.kit.clock import Clock, ManualClock, SystemClock
 from smarksync.kit.http import httpx
-from smarksync.kit.session import MemoryTokens, OpenSession
+from smarksync.kit.session import OpenSession
 from smarksync.kit.settings import HttpSettings
 from smarksync.plugin import (
     Can,
@@ -39,6 +39,8 @@ from smarksync.plugin import (
 )
 
 from .clause import Failed, NotTested
+from .happenings import Happenings
+from .kept import KeptTokens, Lines
 from .rows import example, plain_fields
 from .tap import Answer, Tap
 
@@ -46,33 +48,7 @@ from .tap import Answer, Tap
 PAGES = 400
 
 
-class Lines:
-    """A log that keeps its lines, as text."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def info(self, event: str, **facts: Any) -> None:
-        """One line."""
-        self.lines.append(f"{event} {facts}")
-
-    warning = info
-
-
-class KeptTokens(MemoryTokens):
-    """Tokens that tell the tap when one is saved."""
-
-    def __init__(self, tap: Tap) -> None:
-        super().__init__()
-        self._tap = tap
-
-    def set(self, name: str, value: str) -> None:
-        """Stores the token."""
-        super().set(name, value)
-        self._tap.saved(value)
-
-
-class Stage:
+class Stage(Happenings):
     """What a suite says of its connector, its hooks, and what clauses do with an opened one.
 
     ``streams``: the objects to ask (default: those that can be created, else the first). ``fields``: two or more plain
@@ -179,35 +155,6 @@ class Stage:
             part = ids[start : start + declared.max_batch]
             self.settled(self.write(stream, [Write(f"d{n}", op, {}, id) for n, id in enumerate(part)]))
 
-    def merge(self, stream: str, winner: str, loser: str) -> str:
-        """Somebody merges two rows; the id of the one that stays. NotImplementedError: rows of that stream cannot be."""
-        if hook := self._of_simulator("merge"):
-            with suppress(NotImplementedError):
-                return hook(stream, winner, loser) or winner
-        raise self.lacks("merge")
-
-    def convert(self, stream: str, id: str) -> tuple[str, str]:
-        """Somebody converts a row to one of another stream: that stream and the new id. NotImplementedError: there is
-        no such thing for that stream."""
-        if hook := self._of_simulator("convert"):
-            with suppress(NotImplementedError):
-                found: tuple[str, str] = hook(stream, id)
-                return found
-        raise self.lacks("convert")
-
-    def empty_pages(self, stream: str) -> None:
-        """From now on reads contain a page without rows, and more behind it."""
-        if hook := self._of_simulator("empty_pages"):
-            hook(stream)
-            return
-        raise self.lacks("empty_pages")
-
-    def late(self, stream: str, row: Mapping[str, Any]) -> str:
-        """A row that was changed before the last read began, and that reads show only from now on; its id."""
-        if hook := self._of_simulator("late"):
-            return str(hook(stream, row))
-        raise self.lacks("late")
-
     def same_time(self, stream: str, rows: Sequence[Mapping[str, Any]]) -> list[str]:
         """Rows that all carry one time."""
         if hook := self._of_simulator("same_time"):
@@ -215,13 +162,6 @@ class Stage:
         if self.live:
             raise self.lacks("same_time")
         return self.seed(stream, rows)  # the clock stands still
-
-    def pass_time(self, seconds: float) -> None:
-        """Time goes by, for both sides."""
-        if isinstance(self.clock, ManualClock):
-            self.clock.move(seconds)
-        else:
-            self.clock.sleep(min(seconds, 2.0))
 
     # --- an opened connector --------------------------------------------------------------------------------------
 
@@ -440,10 +380,3 @@ class Stage:
         except SystemFailure as error:
             return error
         return None
-
-    def lacks(self, hook: str, why: str = "") -> NotTested:
-        """What to raise where a hook has no default."""
-        return NotTested("hook", f"no hook `{hook}`" + (f" ({why})" if why else ""))
-
-    def _of_simulator(self, name: str) -> Any:
-        return getattr(self.simulator, f"contract_{name}", None)
