@@ -61,8 +61,8 @@ MUTANTS = (
     Mutant("a conflict blocks the entity instead of the field", (
         ("plan/build.py", "    decided = {n: v for n, v in verdicts.items() if v.conflict is None}\n    values =", "    decided = {n: v for n, v in verdicts.items() if v.conflict is None and not outcome.questions}\n    values ="),), True),
     Mutant("cursor committed before rows", ((
-        "engine/intake.py", "            elif records:\n                self._store(records)\n            streams.save_cursor(ledger, lane.sid, page.cursor, lane.mapping.version)\n",
-        "            streams.save_cursor(ledger, lane.sid, page.cursor, lane.mapping.version)\n        with ledger.tx():\n            if records:\n                self._store(records)\n"),), True, (KILL,)),
+        "engine/intake.py", "            elif records:\n                self._store(records)\n            if page.complete:\n                facts.leave(self.run, lane, page.complete)\n            streams.save_cursor(ledger, lane.sid, page.cursor, lane.mapping.version)\n",
+        "            if page.complete:\n                facts.leave(self.run, lane, page.complete)\n            streams.save_cursor(ledger, lane.sid, page.cursor, lane.mapping.version)\n        with ledger.tx():\n            if records:\n                self._store(records)\n"),), True, (KILL,)),
     Mutant("the job's mark moved past what it planned", (
         ("engine/release.py", "states.set_mark(ledger, job.name, top)", "states.set_mark(ledger, job.name, states.top(ledger) + 9)"),)),
     Mutant("a losing value leaves no trace", (

@@ -116,15 +116,11 @@ class Funnel:
         if first is None:
             return  # rungs above an empty one are empty
         if second is None:
-            # a lead and no more: most are
-            if start <= first < end:
-                self._group(journey).reached[0] += 1
-                if self._starts:
-                    self.months[bisect_right(self._starts, first) - 1][0] += 1
+            self.lead(tuple(journey.groups), first)
             return
         if not any(at is not None and start <= at < end for at in reached):
             return
-        group = self._group(journey)
+        group = self._group(tuple(journey.groups))
         inside = False
         for rank, at in enumerate(reached):
             if at is None:
@@ -143,8 +139,15 @@ class Funnel:
             if inside and journey.won:
                 group.won += journey.won
 
-    def _group(self, journey: Journey) -> Group:
-        values = tuple(journey.groups)
+    def lead(self, values: tuple[str | None, ...], at: int) -> None:
+        """Counts one that became a lead and no more: most are. ``values``: what it is counted under, by dimension."""
+        if self.start <= at < self.end:
+            found = self._alike.get(values)
+            (found if found is not None else self._group(values)).reached[0] += 1
+            if self._starts:
+                self.months[bisect_right(self._starts, at) - 1][0] += 1
+
+    def _group(self, values: tuple[str | None, ...]) -> Group:
         found = self._alike.get(values)
         if found is None:
             if len(self._alike) >= ALIKE:

@@ -17,6 +17,7 @@ from smarksync.errors import AuthFailed, ConfigError, PermissionDenied, SystemFa
 from smarksync.ledger import schemas, streams
 from smarksync.ledger.db import Ledger
 from smarksync.mapping import CompiledMapping, ObjectMapping
+from smarksync.mapping.lint import NEVER_CUT
 from smarksync.plugin import FieldInfo, Fixes, StreamSpec
 
 from . import definitions, named, observed, removals
@@ -192,8 +193,9 @@ class _Checker:
         one.objects[obj] = len(compiled.fields)
         inactive = {f"{one.name}.{obj}: {i.name} is inactive: {i.reason}" for i in compiled.inactive}
         for warning in compiled.warnings:
-            if warning not in inactive:
+            if warning not in inactive and not warning.endswith(NEVER_CUT):
                 one.warn("mapping", warning)
+        _shorter(one, obj, compiled.warnings)
         self._inactive(one, opened, obj, compiled, spec, live)
         known = self.config.schema_[mapping.entity].fields
         for name in mapping.fields:
@@ -229,6 +231,7 @@ class _Checker:
     ) -> None:  # fmt: skip
         """Preset fields that the account lacks: failures when something names them, else warnings."""
         needed = {m.vendor: m for m in named.lacking(self.names, [compiled]) if m.named.connection is not None}
+        alike: dict[str, list[str]] = {}
         for gone in compiled.inactive:
             cure = self._cure(one, opened, obj, gone.vendor)
             if gone.vendor in needed:
@@ -241,8 +244,18 @@ class _Checker:
                 )
                 said = f"{needed[gone.vendor]}" + (f" Refused until then: {', '.join(refused)}." if refused else "")
                 one.fail("fields", said, cure, f"whoever manages the fields of {one.name}")
+            elif gone.reason.startswith(f"{gone.vendor} is "):  # the same words for each of them: said once
+                alike.setdefault(cure + "\0" + gone.reason.removeprefix(f"{gone.vendor} is "), []).append(gone.vendor)
             else:
                 one.warn("fields", f"{one.name}.{obj}: {gone.name} is inactive: {gone.reason}.", cure)
+        names = {gone.vendor: gone.name for gone in compiled.inactive}
+        for key, vendors in alike.items():
+            cure, _, why = key.partition("\0")
+            if len(vendors) == 1:
+                said = f"{one.name}.{obj}: {names[vendors[0]]} is inactive: {vendors[0]} is {why}."
+            else:
+                said = f"{one.name}.{obj}: {len(vendors)} fields are inactive, each {why}: {', '.join(vendors)}."
+            one.warn("fields", said, cure)
         if spec.external_id and spec.external_id not in {info.name for info in live} and "external_id" not in {
             gone.name for gone in compiled.inactive
         }:  # fmt: skip
@@ -330,6 +343,15 @@ def _missing(mapping: ObjectMapping, spec: StreamSpec, live: Iterable[FieldInfo]
     if spec.external_id:
         wanted.append(spec.external_id)
     return [vendor for vendor in dict.fromkeys(wanted) if vendor not in there]
+
+
+def _shorter(one: Checked, obj: str, warnings: Sequence[str]) -> None:
+    """Fields of the vendor that are shorter than ours, in one line: good to know, and nothing that anybody could mend."""
+    told = [
+        w.removesuffix(f": {NEVER_CUT}").split(f"{one.name}.{obj}: ", 1)[-1] for w in warnings if w.endswith(NEVER_CUT)
+    ]
+    if told:
+        one.findings.append(Finding("note", "mapping", f"{one.name}.{obj}: {'; '.join(told)}: {NEVER_CUT}."))
 
 
 def _config(one: Checked, error: ConfigError) -> None:

@@ -43,7 +43,26 @@ def plan_job(run: Run, job: JobRun, *, consent_only: bool = False) -> int:
         inherit = inherit or consent.anyone(ledger)
         done += len(eids)
         run.tell("plan", job.name, done)
+    while run.heirs:
+        _tell_heirs(run, job, top, consent_only, doubts)
     return top
+
+
+def _tell_heirs(run: Run, job: JobRun, top: int, consent_only: bool, doubts: bool) -> None:
+    """Who was planned before somebody with the same address opted out: told with the same plan, since no guard and no
+    later round may hold an opt-out, and a record that is yet to be made is made with it."""
+    heirs, run.heirs = sorted(run.heirs), set()
+    made = set(plans.planned_creates(run.ledger, job.name, heirs))
+    for eids, only_consent in (
+        ([e for e in heirs if e in made], consent_only),
+        ([e for e in heirs if e not in made], True),
+    ):
+        for start in range(0, len(eids), CHUNK):
+            part = eids[start : start + CHUNK]
+            with run.ledger.tx():
+                for sid in plans.take_back(run.ledger, job.name, part, consent_only=only_consent):
+                    job.count(sid, "planned", -1)
+                _plan_chunk(run, job, part, top, True, only_consent, doubts)
 
 
 def candidates(run: Run, job: JobRun, top: int) -> Iterator[list[int]]:
@@ -135,7 +154,7 @@ def _plan_chunk(
         if outcome.waits:
             states.set_due(ledger, job.name, [(person.eid, outcome.waits)], top + 1, run.stamp())
             job.fates.setdefault(person.eid, "deferred")
-        for side, name, reason in outcome.left:
+        for side, name, reason in (*outcome.left, *_illegal_moves(job, outcome)):
             job.left[(run.connection_of.get(side, "?"), name, reason)] += 1
         if outcome.outside:
             job.outside.update((person.eid, sid) for sid in outcome.outside)
@@ -157,6 +176,17 @@ def _provisional_fates(run: Run, job: JobRun, eids: list[int], live: set[int]) -
     for eid, (_, state, _) in entities.load(run.ledger, [e for e in eids if e not in live]).items():
         if state == entities.PROVISIONAL:
             job.fates[eid] = "quarantined"
+
+
+def _illegal_moves(job: JobRun, outcome: Outcome) -> Iterator[tuple[int, str, str]]:
+    """Edits of a state machine's field that its moves do not allow to that side: they are put back, and said."""
+    for name, sid, _, theirs in outcome.put_back:
+        if name not in job.rules.special:
+            continue
+        how = next((row.why[name].get("how", "") for row in outcome.rows if row.sid == sid and name in row.why), "")
+        for told in how.partition("; ")[2].split(", "):
+            if told.endswith(f" to {theirs}"):
+                yield sid, name, f"not taken ({told}): put back"
 
 
 def _questions(run: Run, job: JobRun, person: Person, outcome: Outcome, asked: set[str]) -> None:

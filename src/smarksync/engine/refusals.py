@@ -236,11 +236,36 @@ def before_creates(run: Run, job: JobRun, lane: Lane, rows: list[PlanRow]) -> li
         ]
         _drop(run, job, lane, late)
         for row in hits:
-            stale(run, job, lane, row, "a record with its key was found there")
-            _keep_key(run, row)
-            states.changed(run.ledger, [(row.eid, None, None, run.run_id)])
+            _found_there(run, job, lane, row, [known[r.id] for r in found if r.id in known and _has(r, key, row)])
     gone = {row.seq for row in hits}
     return [row for row in wanted if row.seq not in gone]
+
+
+def _has(record: Record, key: str, row: PlanRow) -> bool:
+    return str(record.fields.get(key) or "").casefold() == str(row.body["after"][key]).casefold()
+
+
+def _found_there(run: Run, job: JobRun, lane: Lane, row: PlanRow, known: Sequence[links.Link]) -> None:
+    """A record with the key of a new one: a stranger meets the person when it is matched next, somebody who is known
+    is a question, and one that takes no part (`where`) has the person's place."""
+    holders = {link.eid for link in known if link.eid is not None} - {row.eid}
+    outside = [link for link in known if link.eid is None and link.state == links.FILTERED]
+    if holders:
+        given_up(run, job, lane, row)
+        _same_person(run, row, min(holders), lane)
+    elif outside:
+        given_up(run, job, lane, row)
+        links.belongs(run.ledger, lane.sid, outside[0].rid, row.eid)
+    else:
+        stale(run, job, lane, row, "a record with its key was found there")
+        _keep_key(run, row)
+        states.changed(run.ledger, [(row.eid, None, None, run.run_id)])
+
+
+def given_up(run: Run, job: JobRun, lane: Lane, row: PlanRow) -> None:
+    """The row is not to be written, and not before something changes."""
+    plans.remove(run.ledger, [row.seq])
+    job.count(lane.sid, "stale")
 
 
 def _without_doubles(run: Run, job: JobRun, lane: Lane, rows: list[PlanRow]) -> list[PlanRow]:
@@ -272,18 +297,23 @@ def _without_doubles(run: Run, job: JobRun, lane: Lane, rows: list[PlanRow]) -> 
             for eid in asked.get(row.seq, ()):
                 _same_person(run, row, eid, lane)
             if row.seq in asked:
-                plans.remove(run.ledger, [row.seq])
-                job.count(lane.sid, "stale")
+                given_up(run, job, lane, row)
     return [row for row in rows if row.seq not in asked]
 
 
 def _strangers_only(run: Run, row: PlanRow, found: Sequence[Record], known: Mapping[str, links.Link], key: str) -> bool:
-    """Whether everybody who holds the row's key there was declared to be somebody else."""
+    """Whether everybody who holds the row's key there is known to be somebody else: declared so, or behind one desk.
+
+    An address of many (info@, sales@) makes nobody one person with a record that is somebody's already.
+    """
     value = str(row.body["after"][key]).casefold()
     owners = {
         known[r.id].eid if r.id in known else None for r in found if str(r.fields.get(key) or "").casefold() == value
     }
-    return all(eid is not None and entities.apart(run.ledger, row.eid, eid) for eid in owners)
+    desk = is_role_address(value)
+    return all(
+        eid is not None and eid != row.eid and (desk or entities.apart(run.ledger, row.eid, eid)) for eid in owners
+    )
 
 
 def _drop(run: Run, job: JobRun, lane: Lane, rows: Sequence[PlanRow]) -> None:

@@ -25,6 +25,8 @@ from .rules import scope_of
 
 #: conversions are measured on those who reached the lower rung in so many days before now
 WINDOW = 365 * DAY
+#: combinations of values whose product is remembered
+MOST = 50_000
 
 
 def measured(config: Config, ledger: Ledger, now: datetime) -> dict[tuple[str, str], tuple[int, int]]:
@@ -110,19 +112,22 @@ class Actuals:
         named = {name for entity, name in self._segment.of.fields if entity == "lead"} if self._segment else {"product"}
         profile = reading.Profile(named)
         products: dict[str | None, str] = {}
-        for chunk in reading.leads(ledger, profile):
-            for row in chunk:
-                if row.raw is None:
+        for rows, climbed, _ in reading.leads(ledger, profile):
+            for eid, text, _ in rows:
+                told = climbed.get(eid)
+                if told is None:
                     continue
-                product = products.get(row.profile)
+                product = products.get(text)
                 if product is None:
-                    product = products[row.profile] = self.product(profile.values(row.profile))
-                reached = filled(row.raw)
+                    if len(products) > MOST:
+                        products.clear()
+                    product = products[text] = self.product(profile.values(text))
+                reached = filled([when or None for when in told[2:]])
                 for rung, when in zip(KNOWN, reached, strict=True):
                     if when is not None and when <= at and (month := self.month(when)):
                         self.counts[product, month, rung] += 1
                 if reached[-2] is not None or reached[-1] is not None:
-                    self._product_of[row.eid] = product
+                    self._product_of[eid] = product
 
     def _sales(self, ledger: Ledger) -> None:
         year = parse(str(self.plan.year), self.config.time_zone, self.now)

@@ -234,6 +234,11 @@ def set_rank(ledger: Ledger, sid: int, rid: str, rank: int) -> None:
     ledger.run("UPDATE links SET rank = ? WHERE sid = ? AND rid = ?", (rank, sid, rid))
 
 
+def belongs(ledger: Ledger, sid: int, rid: str, eid: int) -> None:
+    """The record is that entity's, whatever its state."""
+    ledger.run("UPDATE links SET eid = ? WHERE sid = ? AND rid = ?", (eid, sid, rid))
+
+
 def give(ledger: Ledger, loser: int, survivor: int) -> None:
     """All links of one entity become another's."""
     ledger.run("UPDATE links SET eid = ? WHERE eid = ?", (survivor, loser))

@@ -93,6 +93,24 @@ def discard(ledger: Ledger, job: str) -> None:
     ledger.run("DELETE FROM plan WHERE job = ? AND status IN ('planned', 'held', 'failed', 'stale')", (job,))
 
 
+def planned_creates(ledger: Ledger, job: str, eids: Iterable[int]) -> list[int]:
+    """Those of the entities that the job is to make a record for."""
+    where, params = among("eid", eids)
+    sql = f"SELECT DISTINCT eid FROM plan WHERE job = ? AND status = 'planned' AND op = 'create' AND {where}"
+    return [eid for (eid,) in ledger.rows(sql, (job, *params))]
+
+
+def take_back(ledger: Ledger, job: str, eids: Iterable[int], *, consent_only: bool) -> list[int]:
+    """Forgets what was planned for the entities, or only their consent rows; the stream of each row."""
+    where, params = among("eid", eids)
+    only = " AND consent = 1" if consent_only else ""
+    rows = ledger.rows(
+        f"SELECT seq, sid FROM plan WHERE job = ? AND status = 'planned' AND {where}{only}", (job, *params)
+    )
+    remove(ledger, [seq for seq, _ in rows])
+    return [sid for _, sid in rows]
+
+
 def send(ledger: Ledger, seqs: Sequence[int], at: str) -> set[int] | None:
     """The rows are about to be sent, at this time. Those that are, when some were taken back meanwhile; None: all."""
     where, params = among("seq", seqs)

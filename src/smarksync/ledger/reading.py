@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from .db import Ledger, among, loads
 
-#: what `LeadRow.raw` has, in order: the rungs of the funnel, an evangelist being a customer
+#: what `Leads.stages` has, in order: the rungs of the funnel, an evangelist being a customer
 _RUNGS = ("'lead'", "'mql'", "'sal'", "'sql'", "'opportunity'", "'customer', 'evangelist'")
 
 
@@ -43,22 +43,19 @@ class Profile:
         return found
 
 
-class LeadRow(NamedTuple):
-    """One lead: its values (:class:`Profile`), when it was first known, when each rung of the funnel was told first,
-    and the first campaign it was in. ``raw`` is None for a lead of which no stage was ever told.
+class Leads(NamedTuple):
+    """Some leads: (eid, values (:class:`Profile`), when it was first known) of each; and by eid, of those that have any,
+    how many stages were told and when each rung of the funnel was told first, and the first campaign they were in.
     """
 
-    eid: int
-    profile: str | None
-    known_at: int
-    raw: Sequence[int | None] | None
-    campaign: int | None
+    rows: list[tuple[int, str | None, str]]
+    stages: dict[int, tuple[int, ...]]  # eid, how many, and the rungs; 0 = no stage of that rung
+    campaigns: dict[int, int]
 
 
-def leads(ledger: Ledger, profile: Profile, chunk: int = 5_000) -> Iterator[list[LeadRow]]:
-    """All live leads."""
-    started = {run: _micros(at) for run, at in ledger.rows("SELECT run, started_at FROM runs")}
-    rungs = ", ".join(f"min(CASE WHEN stage IN ({words}) THEN at END)" for words in _RUNGS)
+def leads(ledger: Ledger, profile: Profile, chunk: int = 5_000) -> Iterator[Leads]:
+    """All live leads; a million of them are no objects of their own, so that a report takes seconds."""
+    rungs = ", ".join(f"COALESCE(min(CASE WHEN stage IN ({words}) THEN at END), 0)" for words in _RUNGS)
     last = 0
     while True:
         found = ledger.rows(
@@ -68,19 +65,20 @@ def leads(ledger: Ledger, profile: Profile, chunk: int = 5_000) -> Iterator[list
         if not found:
             return
         first, last = found[0][0], found[-1][0]
-        stages = {
-            eid: raw
-            for eid, *raw in ledger.rows(
-                f"SELECT eid, {rungs} FROM stages WHERE eid BETWEEN ? AND ? GROUP BY eid", (first, last)
-            )
-        }
-        campaigns: dict[int, int] = {}
-        for eid, campaign in ledger.rows(
+        stages = ledger.rows(
+            f"SELECT eid, count(*), {rungs} FROM stages WHERE eid BETWEEN ? AND ? GROUP BY eid", (first, last)
+        )
+        # backwards, so that the first one stays
+        campaigns = ledger.rows(
             "SELECT eid, campaign FROM memberships WHERE eid BETWEEN ? AND ? AND campaign IS NOT NULL "
             "ORDER BY eid, at IS NULL, at, mid", (first, last),
-        ):  # fmt: skip
-            campaigns.setdefault(eid, campaign)
-        yield [LeadRow(eid, text, started.get(run, 0), stages.get(eid), campaigns.get(eid)) for eid, text, run in found]
+        )[::-1]  # fmt: skip
+        yield Leads(found, {row[0]: row for row in stages}, dict(campaigns))
+
+
+def started(ledger: Ledger) -> dict[str, int]:
+    """{run: when it started}: what it made known is known since."""
+    return {run: _micros(at) for run, at in ledger.rows("SELECT run, started_at FROM runs")}
 
 
 class HandOffRow(NamedTuple):

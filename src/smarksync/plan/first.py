@@ -50,6 +50,7 @@ class _Ways(NamedTuple):
     open: frozenset[str]
     barred: frozenset[str]  # another connection's word counts there
     sent: frozenset[str]
+    shut: frozenset[str]  # a new record there does not get them, though it may show something in them
 
 
 _WAYS: dict[tuple[int, str], tuple[JobRules, _Ways]] = {}
@@ -62,15 +63,19 @@ def _ways(job: JobRules, connection: str) -> _Ways:
         rules = job.rules
         barred = frozenset(n for n, rule in rules.items() if rule.source not in (None, connection))
         sent = frozenset(n for n, rule in rules.items() if rule.source != connection)
+        target = job.targets.get(connection)
+        fields = target.mapping.fields if target is not None else {}
+        shut = frozenset(n for n, codec in fields.items() if not codec.write or (n in rules and n not in sent))
         if len(_WAYS) > 256:
             _WAYS.clear()
-        found = _WAYS[(id(job), connection)] = (job, _Ways(frozenset(rules) - barred, barred, sent))
+        found = _WAYS[(id(job), connection)] = (job, _Ways(frozenset(rules) - barred, barred, sent, shut))
     return found[1]
 
 
 def _outcome(person: Person, job: JobRules, side: Side, decided: dict[str, Any]) -> Outcome | None:
     outcome = Outcome()
     merged = {**person.agreed, **decided}
+    made_in = ""
     for connection, target in job.targets.items():
         if connection in person.taken_places or target.policy is None or target.policy(merged, person) is not True:
             continue
@@ -82,7 +87,9 @@ def _outcome(person: Person, job: JobRules, side: Side, decided: dict[str, Any])
         row = Row("create", target.sid, None, after, values=decided, reason=f"new from {side.connection}", whole=True)
         row.won = {side.key: []}
         outcome.rows.append(row)
-    if len(outcome.rows) == 1 and len(person.agreed) == 1:  # our id, and nothing besides
+        made_in = connection
+    # our id, and nothing besides; the new record shows all that was decided
+    if len(outcome.rows) == 1 and len(person.agreed) == 1 and _ways(job, made_in).shut.isdisjoint(decided):
         outcome.rows[0].alone = {**seen_by(side), "memo": _left(side, decided)}
     if not outcome.rows:
         if "x" in side.memo:

@@ -65,27 +65,35 @@ def funnel(
     counted = Funnel(tuple(dimensions), period.start, period.end, [start for _, start in period.months()])
     named: dict[tuple[str | None, int | None], tuple[str | None, ...]] = {}
     became: dict[int, int] = {}
-    for chunk in reading.leads(ledger, profile):
-        for eid, text, known_at, raw, campaign in chunk:
-            # a system without a lifecycle still has leads: they are leads since we know them
-            reached = (known_at, *_NO_MORE) if raw is None else raw if raw[1:] == _NO_MORE else filled(raw)
-            if reached[0] is None:
-                continue
-            if eid in won:
-                became[eid] = reached[0]
+    known_since, nothing = reading.started(ledger), (0, 0)
+    for rows, stages, campaigns in reading.leads(ledger, profile):
+        for eid, text, run in rows:
+            told = stages.get(eid, nothing)
+            campaign = campaigns.get(eid)
             under = named.get((text, campaign))
             if under is None:
                 if len(named) >= MOST_NAMED:
                     named.clear()
                 lead = profile.values(text)
                 under = named[text, campaign] = tuple(of(lead, campaign) for of in dimensions.values())
+            if told[1] < 2 and (told[1] == 0 or told[2]):
+                # a system without a lifecycle still has leads: they are leads since we know them
+                since = told[2] if told[1] else known_since.get(run, 0)
+                counted.lead(under, since)
+                if eid in won:
+                    became[eid] = since
+                continue
+            reached = filled([at or None for at in told[2:]])
+            if reached[0] is None:
+                continue
+            if eid in won:
+                became[eid] = reached[0]
             counted.add(Journey(under, reached, won.get(eid)))
     return counted, became
 
 
 #: combinations of values whose groups are remembered
 MOST_NAMED = 50_000
-_NO_MORE = [None] * (len(RUNGS) - 1)
 
 
 def told(counted: Funnel, period: Period) -> dict[str, Any]:
