@@ -55,7 +55,7 @@ docs: install
 	$(BIN)/python scripts/docs_tables.py
 
 # figures of the engine on this machine; `make bench BENCH=--million` loads a million leads, `BENCH=--vendors` takes
-# HubSpot into Salesforce over HTTP with their limits on (20,000 people; `BENCH='--vendors 100000'` takes a while)
+# HubSpot into Salesforce over HTTP with their limits on (20,000 people, and 4,000 before; `BENCH='--vendors 100000'` takes a while)
 BENCH ?=
 bench: install
 	$(BIN)/python tests/bench/bench.py $(BENCH)

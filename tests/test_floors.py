@@ -170,3 +170,10 @@ def test_simulators_stand_on_the_standard_library() -> None:
             ):
                 strangers.append(f"{place(file, line)}: {module}")
     assert not strangers, "\n".join(strangers)
+
+
+def test_no_file_is_longer_than_can_be_read_in_one_go() -> None:
+    """Nothing over 400 lines: a room that outgrows its file is split where it has two things to say."""
+    files = [*CORE.rglob("*.py"), *(ROOT / "plugins").glob("*/src/**/*.py")]
+    long = {str(file.relative_to(ROOT)): n for file in files if (n := len(file.read_text("utf-8").splitlines())) > 400}
+    assert not long

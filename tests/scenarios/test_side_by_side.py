@@ -20,6 +20,7 @@ from smarksync_hubspot.simulator import HubSpotSimulator, Quirks
 from smarksync_salesforce.simulator import SalesforceSimulator
 
 from smarksync.config import load
+from smarksync.engine import matching
 from smarksync.engine.registry import Registry
 from smarksync.engine.run import Options, execute
 from smarksync.kit.clock import ManualClock, SystemClock
@@ -61,16 +62,16 @@ run(__import__("pathlib").Path(sys.argv[1]))
 """
 
 
-def run(root: Path, later: float = 0.0) -> dict[str, Any]:
+def run(root: Path, later: float = 0.0, progress: Any = None) -> dict[str, Any]:
     """One run as users have it, with calls side by side; ``later``: so many seconds after now."""
     clock = ManualClock(datetime.now(UTC) + timedelta(seconds=later)) if later else SystemClock()
     registry = Registry([smarksync_hubspot, smarksync_salesforce])
     result = execute(
         load(root / "smarksync.yaml", environ=dict(os.environ)), Options(allow=ALLOW), registry=registry,
-        make_session=lambda name, _settings: OpenSession(name, root=str(root), clock=clock), now=clock.now,
+        make_session=lambda name, _settings: OpenSession(name, root=str(root), clock=clock), now=clock.now, progress=progress,
     )  # fmt: skip
     result.run.ledger.close()
-    assert result.exit_code == 0, result.sentences
+    assert result.exit_code in (0, 3), result.sentences  # 3: something waits for a person
     return result.report
 
 
@@ -115,6 +116,8 @@ def pair(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pair]:
         hub.add_our_properties()
         for number in range(PEOPLE):
             hub.create(email=f"p{number}@acme.example", firstname="Pat", lastname=f"Person {number}", company="Acme")
+        for sim in (hub, crm):
+            sim.elapse(10)  # a vendor tells its time in whole seconds: rows of this second belong to the next reading
         for name, value in {**hub.environment, **crm.environment}.items():
             monkeypatch.setenv(name, value)
         yield Pair(hub, crm, tmp_path)
@@ -143,6 +146,17 @@ def test_one_system_is_written_while_the_other_is(pair: Pair, monkeypatch: pytes
     run(pair.root)
     assert waited == [True]
     pair.everybody_is_there_once()
+
+
+def test_a_first_load_is_matched_while_it_is_read(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two contacts with one address stand chunks and pages apart: both wait for a person, whoever was matched first."""
+    monkeypatch.setattr(matching, "CHUNK", 50)
+    next(iter(pair.hub.store.rows["contacts"].values())).properties["email"] = f"p{PEOPLE - 1}@acme.example"
+    stages: list[str] = []
+    run(pair.root, progress=lambda stage, *_: stages.append(stage))
+    assert "match" in stages[: len(stages) - 1 - stages[::-1].index("pull")]
+    there = {row["Email"] for row in pair.crm.rows("Lead")}
+    assert there == {f"p{number}@acme.example" for number in range(1, PEOPLE - 1)}
 
 
 def test_what_a_system_fills_in_is_settled_in_the_same_run(pair: Pair) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from hashlib import blake2b
 from typing import Any
@@ -49,8 +49,11 @@ def _waiting(sid: int, record: Record, fp: bytes, body: bytes) -> Waiting:
     return Waiting(sid, record.id, fp, body, instant(at) if at is not None else None, record.changed_by, record.version)
 
 
-def pull(run: Run) -> None:
-    """Reads every lane up to one common moment, told in each server's own clock; readers run side by side."""
+def pull(run: Run, meanwhile: Callable[[], bool] | None = None) -> None:
+    """Reads every lane up to one common moment, told in each server's own clock; readers run side by side.
+
+    ``meanwhile`` is done while they wait for their systems, as long as it says that there was something to do.
+    """
     offsets = {name: _offset(run, opened) for name, opened in run.connections.items()}
     until = run.now()
     work: dict[str, list[Lane]] = {}
@@ -71,7 +74,7 @@ def pull(run: Run) -> None:
             for lane in lanes:
                 _drain(run, lane, _pages(run, lane))
         return
-    _pull_side_by_side(run, work)
+    _pull_side_by_side(run, work, meanwhile)
 
 
 def _offset(run: Run, opened: Any) -> timedelta:
@@ -113,7 +116,7 @@ def _pages(run: Run, lane: Lane) -> Iterator[Page]:
     )
 
 
-def _pull_side_by_side(run: Run, work: dict[str, list[Lane]]) -> None:
+def _pull_side_by_side(run: Run, work: dict[str, list[Lane]], meanwhile: Callable[[], bool] | None) -> None:
     """One reading thread a connection; one ledger writer (this thread); a few pages between them."""
     pages: queue.Queue[tuple[Lane, Page | BaseException | None]] = queue.Queue(
         maxsize=max(1, run.options.pages_ahead * len(work))
@@ -137,6 +140,8 @@ def _pull_side_by_side(run: Run, work: dict[str, list[Lane]]) -> None:
     open_lanes = {id(lane): _Absorber(run, lane) for lanes in work.values() for lane in lanes}
     try:
         while open_lanes:
+            if meanwhile is not None and pages.empty() and meanwhile():
+                continue
             lane, item = pages.get()
             absorber = open_lanes.get(id(lane))
             if absorber is None:

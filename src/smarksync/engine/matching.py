@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -14,6 +14,7 @@ from smarksync.plan.match import ADDRESS, Match, Newcomer, keys_of, match, parts
 from smarksync.plan.reasons import wanted_hash
 from smarksync.plan.side import codecs_by_vendor
 
+from . import facts
 from .context import Lane, Run
 from .linker import Arrived, Bodies, Linker
 from .lookup import record_of, unite
@@ -38,6 +39,29 @@ def match_inbox(run: Run) -> None:
                 inbox.drop(run.ledger, last)
         pending = []
         run.tell("match", "", last)
+
+
+def ahead(run: Run) -> Callable[[], bool] | None:
+    """What may be done of it while the readers of a first load wait for their systems: a full chunk, if there is one.
+
+    Later runs wait for the whole pull: what left, and what was merged, is said only after it, and comes before matching.
+    """
+    lanes = [lane for lane in run.lanes.values() if not facts.are(lane)]
+    if run.review is not None or any(lane.stream.observed_at is not None for lane in lanes):
+        return None
+    return lambda: _next_chunk(run)
+
+
+def _next_chunk(run: Run) -> bool:
+    """Links the first rows of the inbox if there are enough of them to fill a chunk; says whether it did."""
+    if run.ledger.value("SELECT count(*) FROM (SELECT 1 FROM inbox LIMIT ?)", (CHUNK,)) < CHUNK:
+        return False
+    rows = inbox.take(run.ledger, 0, CHUNK)
+    with run.ledger.tx():
+        _match_chunk(run, rows, [])
+        inbox.drop(run.ledger, rows[-1].seq)
+    run.tell("match", "", rows[-1].seq)
+    return True
 
 
 def _provisional(run: Run) -> list[tuple[Link, int]]:
@@ -162,7 +186,7 @@ def _point(run: Run, newcomers: list[Newcomer], bodies: Bodies) -> None:
                 continue
             raw = bodies[newcomer.row].fields
             lane = run.lanes[row.sid]
-            if shows(lane, raw, row.body.get("after", {})):
+            if shows(lane, raw, row.after):
                 newcomer.pointer = row.eid
                 break
 

@@ -186,7 +186,7 @@ def _why_left(connection: str, what: str, reason: str, count: int) -> str:
     how, _, why = reason.partition(": ")
     if what == "record":
         return f"{records} of {connection}: {reason}."
-    if what.startswith("consent"):
+    if what.startswith("consent") or how.startswith("not taken"):
         one = "change" if count == 1 else "changes"
         return f"{count:,} {one} of {what} in {connection} {'was' if count == 1 else 'were'} {reason.replace(': ', ' and ')}."
     if how == AS_IT_IS:

@@ -118,7 +118,7 @@ def _work(run: Run) -> None:
     recover.before_pull(run)
     if run.review is not None:
         run.review.begin(run)
-    intake.pull(run)
+    intake.pull(run, matching.ahead(run))
     urgent = any(job.kind == "handoff" for job in run.jobs)
     for opened in run.connections.values():
         opened.spend(reserve=urgent)

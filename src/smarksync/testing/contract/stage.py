@@ -11,7 +11,6 @@ import itertools
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from datetime import datetime
 from importlib import import_module
 from pathlib import Path
 from typing import Any, ClassVar
@@ -26,24 +25,16 @@ from smarksync.plugin import (
     Can,
     Connector,
     ConnectorSpec,
-    Cursor,
     FieldInfo,
     Op,
-    Page,
-    Receipt,
-    Record,
     StreamSpec,
-    TellsTime,
     Write,
-    WriteResult,
 )
 
+from .asking import Asking
 from .clause import Failed, NotTested
 from .rows import example, plain_fields
 from .tap import Answer, Tap
-
-#: More pages than any clause makes: a read that goes on behind them does not end.
-PAGES = 400
 
 
 class Lines:
@@ -72,7 +63,7 @@ class KeptTokens(MemoryTokens):
         self._tap.saved(value)
 
 
-class Stage:
+class Stage(Asking):
     """What a suite says of its connector, its hooks, and what clauses do with an opened one.
 
     ``streams``: the objects to ask (default: those that can be created, else the first). ``fields``: two or more plain
@@ -89,8 +80,6 @@ class Stage:
     page_rows: int = 0
     live: ClassVar[bool] = False
     numbers: ClassVar[Iterator[int]]
-    #: what is the same in every value that a suite makes up: tells two suites on one live system apart
-    label: ClassVar[str] = "kit"
     cassettes: ClassVar[str | None] = None
     expired: ClassVar[Answer] = Answer(401, {"message": "The credentials are no longer good."})
 
@@ -341,109 +330,6 @@ class Stage:
     def seeded(self, stream: str, count: int) -> list[str]:
         """Somebody enters so many rows; their ids."""
         return self.seed(stream, self.rows(stream, count))
-
-    def asked(self, stream: str) -> tuple[str, ...]:
-        """The names of the fields that an example has."""
-        return tuple(self.example(stream, 1))
-
-    # --- asking it -------------------------------------------------------------------------------------------------
-
-    def pages(
-        self,
-        stream: str,
-        *,
-        cursor: Cursor | None = None,
-        until: datetime | None = None,
-        fields: Sequence[str] | None = None,
-        connector: Any = None,
-    ) -> list[Page]:
-        """A whole read, page by page. Fails when it does not end."""
-        names = self.asked(stream) if fields is None else tuple(fields)
-        found: list[Page] = []
-        for page in (connector or self.connector).read(stream, cursor=cursor, until=until, fields=names):
-            found.append(page)
-            if len(found) > PAGES:
-                raise Failed(f"A read of {stream} does not end: page {PAGES} still says that there is more.")
-        return found
-
-    def records(self, stream: str, **how: Any) -> list[Record]:
-        """The rows of a whole read."""
-        return [record for page in self.pages(stream, **how) for record in page.records]
-
-    def ids(self, stream: str, **how: Any) -> set[str]:
-        """The ids of a whole read."""
-        return {record.id for record in self.records(stream, **how)}
-
-    def last_cursor(self, stream: str) -> Cursor | None:
-        """The cursor after a whole read."""
-        pages = self.pages(stream)
-        return pages[-1].cursor if pages else None
-
-    def values(self, stream: str, id: str, names: Sequence[str]) -> Mapping[str, Any]:
-        """What a row shows of these fields now; fails when it is not shown."""
-        for record in self.records(stream, fields=names):
-            if record.id == id:
-                return record.fields
-        raise Failed(f"{stream} {id} was written, and a full read does not show it.")
-
-    def write(self, stream: str, batch: Sequence[Write]) -> list[Receipt]:
-        """Every receipt of a batch."""
-        receipts = list(self.connector.write(stream, list(batch)))
-        self.note(stream, receipts)
-        return receipts
-
-    def note(self, stream: str, receipts: Sequence[Receipt]) -> None:
-        """Remembers what was made, to be tidied away."""
-        self.made += [(stream, r.id) for r in receipts if r.result is WriteResult.CREATED and r.id]
-
-    def create(self, stream: str, rows: Sequence[Mapping[str, Any]]) -> list[str]:
-        """Creates rows through the connector, in batches that it takes; their ids."""
-        size = max(1, self.stream(stream).max_batch)
-        if Can.CREATE not in self.stream(stream).can:
-            raise self.lacks("seed", f"rows of {stream} cannot be created through the connector")
-        ids: list[str] = []
-        for start in range(0, len(rows), size):
-            part = rows[start : start + size]
-            batch = [Write(f"s{n}", Op.CREATE, row, key=self.key()) for n, row in enumerate(part)]
-            told = {receipt.ref: receipt for receipt in self.write(stream, batch)}
-            self.settled(list(told.values()))
-            missing = [write.ref for write in batch if write.ref not in told]
-            if missing:
-                raise Failed(f"No receipt for {len(missing)} of {len(batch)} created rows of {stream}.")
-            ids += [str(told[write.ref].id) for write in batch]
-        return ids
-
-    def update(self, stream: str, id: str, fields: Mapping[str, Any]) -> None:
-        """Changes a row through the connector."""
-        if Can.UPDATE not in self.stream(stream).can:
-            raise self.lacks("edit", f"rows of {stream} cannot be changed through the connector")
-        self.settled(self.write(stream, [Write("u1", Op.UPDATE, fields, id)]))
-
-    def settled(self, receipts: Sequence[Receipt]) -> None:
-        """Fails unless all of them are done."""
-        for one in receipts:
-            if one.result not in (WriteResult.CREATED, WriteResult.UPDATED, WriteResult.UNCHANGED):
-                raise Failed(f"An ordinary write was answered {one.result}: {one.code} {one.message}")
-
-    def key(self) -> str:
-        """Another entity id."""
-        return f"{self.label}-key-{self.number():05}"
-
-    def server_now(self) -> datetime:
-        """The system's time, as well as the connector knows it."""
-        return self.connector.server_time() if isinstance(self.connector, TellsTime) else self.clock.now()
-
-    def failure(self, call: Any) -> SystemFailure | None:
-        """The SystemFailure that a call ends with, or None."""
-        try:
-            call()
-        except SystemFailure as error:
-            return error
-        return None
-
-    def lacks(self, hook: str, why: str = "") -> NotTested:
-        """What to raise where a hook has no default."""
-        return NotTested("hook", f"no hook `{hook}`" + (f" ({why})" if why else ""))
 
     def _of_simulator(self, name: str) -> Any:
         return getattr(self.simulator, f"contract_{name}", None)
