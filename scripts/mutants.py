@@ -61,13 +61,13 @@ MUTANTS = (
     Mutant("a conflict blocks the entity instead of the field", (
         ("plan/build.py", "    decided = {n: v for n, v in verdicts.items() if v.conflict is None}\n    values =", "    decided = {n: v for n, v in verdicts.items() if v.conflict is None and not outcome.questions}\n    values ="),), True),
     Mutant("cursor committed before rows", ((
-        "engine/intake.py", "            elif records:\n                self._store(records)\n            streams.save_cursor(ledger, lane.sid, page.cursor, lane.mapping.version)\n",
-        "            streams.save_cursor(ledger, lane.sid, page.cursor, lane.mapping.version)\n        with ledger.tx():\n            if records:\n                self._store(records)\n"),), True, (KILL,)),
+        "engine/intake.py", "            elif records:\n                self._store(records)\n            if page.complete:\n                facts.leave(self.run, lane, page.complete)\n            streams.save_cursor(ledger, lane.sid, page.cursor, lane.mapping.version)\n",
+        "            if page.complete:\n                facts.leave(self.run, lane, page.complete)\n            streams.save_cursor(ledger, lane.sid, page.cursor, lane.mapping.version)\n        with ledger.tx():\n            if records:\n                self._store(records)\n"),), True, (KILL,)),
     Mutant("the job's mark moved past what it planned", (
         ("engine/release.py", "states.set_mark(ledger, job.name, top)", "states.set_mark(ledger, job.name, states.top(ledger) + 9)"),)),
     Mutant("a losing value leaves no trace", (
         ("plan/reconcile.py", "                verdict.beaten[view.connection] = view.observed\n", "                pass\n"),
-        ("engine/notes.py", "{\"before\": body.get(\"before\", {}).get(v), \"after\": a}", "{\"after\": a}")),),
+        ("engine/notes.py", "{\"before\": before.get(v), \"after\": a}", "{\"after\": a}")),),
     Mutant("tie ignored", (("plan/reconcile.py", "    if rule.tie is not None:\n        chosen = next((v for v in voices", "    if False:\n        chosen = next((v for v in voices"),)),
     Mutant("an emptied field overwrites", (("plan/reconcile.py", "elif blank(view.observed) and not blank(view.base) and not rule.clear:", "elif False:"),)),
     Mutant("an empty owner empties the others", (("plan/reconcile.py", "if owner is None or blank(owner.observed):", "if owner is None:"),)),

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from .oracle import CONSENT, Foreseen, Human, Key, Oracle, Wrong, canonical
+from .oracle import Oracle
+from .people import CONSENT, Foreseen, Human, Key, Wrong, canonical
 from .world import RunSeen, World
 
 
@@ -30,7 +31,9 @@ def after_run(world: World, oracle: Oracle, foreseen: Foreseen, seen: RunSeen, b
     _creates(world, oracle, foreseen, seen, made)
     _writes(world, foreseen, seen)
     values(world, oracle)
-    _questions(world, oracle, seen)
+    _removed(foreseen, seen)
+    _stopped(foreseen, seen)
+    _questions(world, oracle, seen, bool(foreseen.stopped))
     _history(world, oracle, foreseen)
     figures(seen)
 
@@ -96,7 +99,7 @@ def _creates(world: World, oracle: Oracle, foreseen: Foreseen, seen: RunSeen, ma
 def _writes(world: World, foreseen: Foreseen, seen: RunSeen) -> None:
     sent: dict[Key, dict[str, Any]] = {}
     for system, stream, op, rid, fields in seen.writes():
-        if op == "create":
+        if op in ("create", "archive", "delete"):
             continue
         kind = world.profile.kind(system)
         assert rid is not None
@@ -120,6 +123,23 @@ def _writes(world: World, foreseen: Foreseen, seen: RunSeen) -> None:
         raise Wrong(f"writes: {text}; exit {seen.exit_code}; {seen.sentences}")
 
 
+def _removed(foreseen: Foreseen, seen: RunSeen) -> None:
+    """I6: what was deleted is what a policy asked for, and nothing else."""
+    sent = Counter((w[0], w[1], w[3]) for w in seen.writes() if w[2] in ("archive", "delete"))
+    if sent != Counter(foreseen.removed):
+        raise Wrong(f"removals: sent {dict(sent)}, foreseen {foreseen.removed}; {seen.sentences}")
+
+
+def _stopped(foreseen: Foreseen, seen: RunSeen) -> None:
+    """The job that a guard should stop is stopped, by one of the guards that trip, and says how to let it pass."""
+    stopped = {job["job"]: job["stopped_by"] for job in seen.report["jobs"] if job["stopped_by"]}
+    if set(stopped) != set(foreseen.stopped) or any(by not in foreseen.stopped[job] for job, by in stopped.items()):
+        raise Wrong(f"guards: stopped {stopped}, foreseen {foreseen.stopped}; {seen.sentences}")
+    for job, guards in foreseen.stopped.items():
+        if not any(f"run {job}" in text and all(f"--allow {g}" in text for g in guards) for text in seen.sentences):
+            raise Wrong(f"guards: nobody is told how to let {guards} of {job} pass: {seen.sentences}")
+
+
 def values(world: World, oracle: Oracle) -> None:
     """Every record shows, field by field, what the model says it shows."""
     rows = world.true_rows()
@@ -134,7 +154,7 @@ def values(world: World, oracle: Oracle) -> None:
                     raise Wrong(f"values: {':'.join(key)} shows {name} = {now!r}, foreseen {raw!r}")
 
 
-def _questions(world: World, oracle: Oracle, seen: RunSeen) -> None:
+def _questions(world: World, oracle: Oracle, seen: RunSeen, stopped: bool = False) -> None:
     people = eids_of(world, oracle)
     asked = {(people[eid].number, f) for eid, f, kind, _ in world.questions() if kind == "field" and eid in people}
     if asked != oracle.questions:
@@ -146,7 +166,7 @@ def _questions(world: World, oracle: Oracle, seen: RunSeen) -> None:
     held = {(c, o, r) for c, o, r in world.sql(sql)}
     if held != set(oracle.doubts):
         raise Wrong(f"doubts: held {sorted(held)}, foreseen {sorted(oracle.doubts)}")
-    code = 3 if asked or held else 0
+    code = 4 if stopped else 3 if asked or held else 0
     if seen.exit_code != code:
         raise Wrong(f"exit code: {seen.exit_code}, foreseen {code}; {seen.sentences}")
 

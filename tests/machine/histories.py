@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import random
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,8 @@ from smarksync.plugin import WriteResult
 from smarksync.testing import Refused
 
 from .checks import after_repair, after_run, eids_of, figures, quiet, settled
-from .oracle import CONSENT, Job, Law, Oracle, Wrong
+from .oracle import Oracle
+from .people import CONSENT, Job, Law, Wrong
 from .world import FIELDS, JobPlan, Kind, Profile, World
 
 Step = tuple[Any, ...]
@@ -52,6 +55,36 @@ FITTING = {
 ANY = ("newest", "newest", "tie", "owner", "leave", "from", "clear", "ask")
 
 
+@dataclass(frozen=True, slots=True)
+class Extras:
+    """What the jobs have beside their rules: policies by side, who takes part (up to which score), and tight guards."""
+
+    deletes: Mapping[str, str] = field(default_factory=dict)
+    where: Mapping[str, int] = field(default_factory=dict)
+    guards: Mapping[str, int] = field(default_factory=dict)
+
+    def plan(self, between: Sequence[str]) -> dict[str, Any]:
+        """For the config."""
+        shares = {"first_run": ""}
+        limits = (f"{name}: {{count: {count}{shares.get(name, ', share: 0')}}}" for name, count in self.guards.items())
+        return {
+            "deletes": tuple((c, p) for c, p in self.deletes.items() if c in between),
+            "where": tuple(
+                (c, f"lead.score is None or lead.score < {n}") for c, n in self.where.items() if c in between
+            ),
+            "guards": "{" + ", ".join(limits) + "}" if self.guards else "",
+        }
+
+    def laws(self) -> dict[str, Any]:
+        """For the oracle."""
+        where = {c: partial(_below, limit) for c, limit in self.where.items()}
+        return {"deletes": self.deletes, "where": where, "guards": self.guards}
+
+
+def _below(limit: int, values: Mapping[str, Any]) -> bool:
+    return values.get("score") is None or values["score"] < limit
+
+
 def job_of(name: str, between: Sequence[str], chosen: dict[str, tuple[str, str]], **more: Any) -> JobPlan:
     """A job plan from {field: (rule name, its connection)}."""
     rules = tuple((f, RULES[rule][0].format(x=x)) for f, (rule, x) in chosen.items())
@@ -68,13 +101,16 @@ class History:
 
     def __init__(
         self, seed: int, kinds: Sequence[Kind], jobs: Sequence[tuple[str, tuple[str, ...], dict[str, tuple[str, str]]]],
-        steps: Sequence[Step], *, adopt: str = "",
+        steps: Sequence[Step], *, adopt: str = "", extras: Extras = Extras(),
     ) -> None:  # fmt: skip
+        self.extras = extras
         self.seed, self.kinds, self.jobs, self.steps, self.adopt = seed, tuple(kinds), list(jobs), list(steps), adopt
         self.counts: Counter[str] = Counter()
 
     def profile(self) -> Profile:
-        return Profile(self.kinds, tuple(job_of(n, b, r, adopt=self.adopt) for n, b, r in self.jobs))
+        return Profile(
+            self.kinds, tuple(job_of(n, b, r, adopt=self.adopt, **self.extras.plan(b)) for n, b, r in self.jobs)
+        )
 
     def laws(self) -> list[Job]:
         """The jobs for the oracle: only fields that two of a job's systems map take part."""
@@ -86,19 +122,22 @@ class History:
                 for f, (rule, x) in rules.items()
                 if sum(f not in kinds[c].lacks for c in between) >= 2
             }
-            jobs.append(Job(name, between, laws))
+            jobs.append(Job(name, between, laws, **self.extras.laws()))
         return jobs
 
     def run(self, folder: Path, *, order: int = 0) -> World:
         world = World(self.profile(), folder, order=order)
         oracle = Oracle({k.name: k for k in self.kinds}, self.laws(), world.systems)
         player = Player(world, oracle)
-        for number, step in enumerate(self.steps):
-            try:
-                player.play(step)
-            except Wrong as wrong:
-                raise Wrong(f"{wrong}\n  at step {number + 1}: {_say(step)}") from None
-        player.calm()
+        try:
+            for number, step in enumerate(self.steps):
+                try:
+                    player.play(step)
+                except Wrong as wrong:
+                    raise Wrong(f"{wrong}\n  at step {number + 1}: {_say(step)}") from None
+            player.calm()
+        except Enough:
+            player.counts["cut short"] += 1
         self.counts = player.counts + oracle.done
         return world
 
@@ -117,6 +156,8 @@ class History:
                 f"  job {name} between {', '.join(between)}: "
                 + ", ".join(f"{f} {r} {x}" for f, (r, x) in rules.items())
             )
+        if self.extras != Extras():
+            lines.append(f"  {self.extras}")
         if self.adopt:
             lines.append(f"  adopt: prefer {self.adopt}")
         return "\n".join([*lines, *(f"  {n + 1:>2} {_say(s)}" for n, s in enumerate(self.steps))])
@@ -124,6 +165,10 @@ class History:
 
 def _say(step: Step) -> str:
     return " ".join(str(part) for part in step)
+
+
+class Enough(Exception):
+    """The history goes no further: from here on more than one outcome is right."""
 
 
 class Player:
@@ -149,9 +194,10 @@ class Player:
         kind = self.world.profile.kind(system)
         return {kind.vendor(f): v for f, v in fields.items() if f not in kind.lacks}
 
-    def do_insert(self, system: str, fields: dict[str, Any]) -> None:
+    def do_insert(self, system: str, fields: dict[str, Any], place: int = 0) -> None:
+        streams = self.world.profile.kind(system).streams
         try:
-            self.world.systems[system].insert(self.world.profile.kind(system).streams[0], self._vendor(system, fields))
+            self.world.systems[system].insert(streams[place % len(streams)], self._vendor(system, fields))
         except Refused:
             self.counts["refused"] += 1
 
@@ -195,15 +241,18 @@ class Player:
         eid, name, body = sorted(waiting, key=lambda w: w[:2])[place % len(waiting)]
         values = [body["values"][c]["value"] for c in sorted(body["values"])]
         human = eids_of(self.world, self.oracle)[eid]
-        self.oracle.answers[(human.number, name)] = values[choice % len(values)]
+        asked = {c: body["values"][c]["value"] for c in body["values"]}
+        self.oracle.answers[(human.number, name)] = (values[choice % len(values)], asked)
         self.world.answer(eid, name, values[choice % len(values)])
 
-    def do_run(self) -> None:
+    def do_run(self, *allow: str) -> None:
         """A run in which nothing goes wrong: exactly what the oracle foresaw."""
         self.world.clock.tick()
         rows = set(self.world.true_rows())
-        foreseen = self.oracle.foresee(self.world.clock())
-        seen = self.world.run()
+        foreseen = self.oracle.foresee(self.world.clock(), allow)
+        seen = self.world.run(allow=allow)
+        if self.oracle.cut or (foreseen.removed and self.oracle.doubts):
+            raise Enough  # the rival of a doubt may have left: it dissolves in this run or in the next, and both are right
         after_run(self.world, self.oracle, foreseen, seen, rows)
         self.counts["writes"] += len(foreseen.writes)
         self.counts["asked"] += len(foreseen.asked)
@@ -213,9 +262,10 @@ class Player:
         world = self.world
         world.clock.tick()
         rows = set(world.true_rows())
-        foreseen = self.oracle.foresee(world.clock())
+        guards = tuple(self.oracle.guards())
+        foreseen = self.oracle.foresee(world.clock(), guards)
         limit = _arm(world, fault, number, word)
-        dirty = world.run(limit=limit)
+        dirty = world.run(limit=limit, allow=guards)
         if dirty.exit_code is None:
             self.counts["killed"] += 1
         else:
@@ -224,7 +274,9 @@ class Player:
         world.faults.clear()
         for _ in range(2):
             world.clock.advance(7)
-            seen = world.run()
+            seen = world.run(allow=guards)
+        if self.oracle.cut or (foreseen.removed and self.oracle.doubts):
+            raise Enough
         after_repair(world, self.oracle, foreseen, seen, rows)
         self.counts["repaired"] += 1
 
@@ -232,7 +284,7 @@ class Player:
         """Edits have stopped: two runs later everything agrees, and the third is silent."""
         for _ in range(2):
             self.world.clock.advance(400)
-            self.do_run()
+            self.do_run(*self.oracle.guards())
         settled(self.world, self.oracle)
         self.world.clock.advance(400)
         quiet(self.world, self.world.run())
@@ -266,13 +318,14 @@ FAULTS: tuple[tuple[str, tuple[str, ...]], ...] = (
 )
 
 
-def draw(seed: int, kinds: Sequence[Kind], size: int = 14, faults: bool = False) -> History:
+def draw(
+    seed: int, kinds: Sequence[Kind], size: int = 14, faults: bool = False, extras: Extras = Extras(), people: int = 2
+) -> History:
     """A random history over these systems; with ``faults`` most of its runs meet one."""
     dice = random.Random(seed)
     names = [k.name for k in kinds]
     jobs = [("people", tuple(names), _rules(random.Random(seed % 12), names))]  # few sets: each config is loaded once
     steps: list[Step] = []
-    people = 2
     for _ in range(dice.randint(2, 4)):
         steps.append(_insert(dice, dice.choice(names), people))
     for _ in range(size):
@@ -280,8 +333,12 @@ def draw(seed: int, kinds: Sequence[Kind], size: int = 14, faults: bool = False)
     if faults:
         steps = [_fault(dice) if step == ("run",) and dice.random() < 0.8 else step for step in steps]
         steps.append(_fault(dice))
+    if extras.guards:
+        steps = [(*step, *extras.guards) if step == ("run",) and dice.random() < 0.4 else step for step in steps]
+    if any(len(k.streams) > 1 for k in kinds):  # some are contacts from the beginning
+        steps = [(*step, dice.choice((0, 0, 1))) if step[0] == "insert" else step for step in steps]
     adopt = names[0] if seed % 3 == 0 else ""
-    return History(seed, kinds, jobs, steps, adopt=adopt)
+    return History(seed, kinds, jobs, steps, adopt=adopt, extras=extras)
 
 
 def _fault(dice: random.Random) -> Step:
@@ -344,7 +401,12 @@ def shrunk(history: History, folder: Path, tries: int = TRIES) -> tuple[History,
     while size and left > 0:
         for start in range(0, len(best.steps), size):
             fewer = History(
-                best.seed, best.kinds, best.jobs, best.steps[:start] + best.steps[start + size :], adopt=best.adopt
+                best.seed,
+                best.kinds,
+                best.jobs,
+                best.steps[:start] + best.steps[start + size :],
+                adopt=best.adopt,
+                extras=best.extras,
             )
             left -= 1
             found = _failure(fewer, folder)

@@ -15,7 +15,7 @@ import pytest
 
 from smarksync.plugin import Can
 
-from .histories import History, draw, prove
+from .histories import Extras, History, draw, prove
 from .place import folder
 from .world import Kind, World
 
@@ -46,6 +46,32 @@ WORLDS: dict[str, tuple[Kind, ...]] = {
     ),
 }  # fmt: skip
 
+#: name: systems, what the jobs say beside their rules, how many people the histories are about
+TIGHT: dict[str, tuple[tuple[Kind, ...], Extras, int]] = {
+    # every plan is weighed: stopped runs, and some that are let pass
+    "guarded": ((Kind("m"), Kind("s"), Kind("g")), Extras(guards={"first_run": 2, "creates": 1, "updates": 1}), 4),
+    # a high score takes no part, on two sides of three
+    "partial": (
+        (Kind("m", reads=frozenset({"score"})), Kind("s", reads=frozenset({"score"})), Kind("g")),
+        Extras(where={"m": 9, "s": 5}), 2,
+    ),
+    # each policy that a side can have
+    "removing": (
+        (Kind("m"), Kind("s"), Kind("g"), Kind("f", full_scan=True)),
+        Extras(deletes={"m": "delete", "s": "archive", "g": "unlink", "f": "ignore"}), 2,
+    ),
+    # both at once, and deletions are weighed as well
+    "strict": (
+        (Kind("m", reads=frozenset({"score"})), Kind("s", streams=("people", "contacts"))),
+        Extras(deletes={"m": "archive", "s": "delete"}, where={"m": 9}, guards={"first_run": 3, "updates": 2, "deletes": 0}), 3,
+    ),
+    # some fields are only read on a side
+    "one-way": (
+        (Kind("m", reads=frozenset({"score", "company"})), Kind("s"), Kind("g", reads=frozenset({"first_name", "tags"}))),
+        Extras(), 2,
+    ),
+}  # fmt: skip
+
 
 @pytest.fixture(scope="module")
 def place() -> Iterator[Path]:
@@ -62,13 +88,30 @@ def test_random_histories(name: str, place: Path) -> None:
     _worked(name, done, "writes", "asked")
 
 
-@pytest.mark.parametrize("name", ["three", "mixed", "four"])
+@pytest.mark.parametrize("name", ["three", "odd", "mixed", "four"])
 def test_random_histories_with_faults(name: str, place: Path) -> None:
     """Killed, throttled, limited, unanswered: with the runs that follow, the same as if nothing had happened."""
     done: Counter[str] = Counter()
     for seed in range(FIRST, FIRST + HISTORIES * 2 // 3):
         done += prove(draw(seed, WORLDS[name], faults=True), place)
     _worked(name, done, "killed", "repaired", "exit 5")
+
+
+#: what the histories of a world must have had
+SEEN = {
+    "guarded": ("stopped",), "partial": ("writes",), "one-way": ("writes",), "strict": ("stopped", "deletes archive"),
+    "removing": ("deletes delete", "deletes archive", "deletes unlink"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", TIGHT)
+def test_guards_filters_policies_and_one_way_fields(name: str, place: Path) -> None:
+    """What a guard stops waits with nothing forgotten, opt-outs flow; who is outside takes no part; nobody is deleted by mistake."""
+    kinds, extras, people = TIGHT[name]
+    done: Counter[str] = Counter()
+    for seed in range(FIRST, FIRST + HISTORIES):
+        done += prove(draw(seed, kinds, extras=extras, people=people, faults=seed % 4 == 3), place)
+    _worked(name, done, *SEEN[name])
 
 
 @pytest.mark.parametrize("name", ["two", "three"])

@@ -75,6 +75,7 @@ class Kind:
     external_id: bool = False
     acts: bool = False  # maps consent_at and consent_basis, so that an opt-in can be an act of the person's own
     lacks: frozenset[str] = frozenset()
+    reads: frozenset[str] = frozenset()  # fields that the mapping only reads there
     create: str = "always"
     explains: bool = True  # the connector tells the server's time and where a row went
 
@@ -118,6 +119,7 @@ class JobPlan:
     deletes: tuple[tuple[str, str], ...] = ()
     adopt: str = ""
     guards: str = ""
+    where: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +140,8 @@ class Profile:
         lines.append("mappings:")
         for kind in self.kinds:
             names = [*kind.fields(), *(["external_id"] if kind.external_id else [])]
-            fields = ", ".join(f"{f}: {kind.vendor(f)}" for f in names)
+            one_way = {f: f"{{field: {kind.vendor(f)}, direction: read}}" for f in kind.reads}
+            fields = ", ".join(f"{f}: {one_way.get(f, kind.vendor(f))}" for f in names)
             lines.append(f"  {kind.name}:")
             lines += [f"    {s}: {{entity: lead, fields: {{{fields}}}}}" for s in kind.streams]
         lines.append("jobs:")
@@ -151,6 +154,8 @@ class Profile:
                 lines.append("    deletes: {" + ", ".join(f"{c}: {p}" for c, p in job.deletes) + "}")
             if job.adopt:
                 lines.append(f"    adopt: {{prefer: {job.adopt}}}")
+            if job.where:
+                lines.append("    where: {" + ", ".join(f"{c}: '{test}'" for c, test in job.where) + "}")
             if job.guards:
                 lines.append(f"    guards: {job.guards}")
         return "\n".join(lines) + "\n"

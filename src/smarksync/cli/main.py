@@ -83,9 +83,9 @@ app = typer.Typer(
 @app.callback(epilog="Global options go before or after the command.")
 def _root(
     ctx: typer.Context,
-    config: Annotated[Path, typer.Option(envvar="SMARKSYNC_CONFIG", metavar="FILE", help="The config file.")] = Path(
-        "smarksync.yaml"
-    ),
+    config: Annotated[
+        Path, typer.Option(envvar="SMARKSYNC_CONFIG", metavar="FILE", readable=False, help="The config file.")
+    ] = Path("smarksync.yaml"),
     log_format: Annotated[
         str | None, typer.Option(metavar="console|json", help="How log lines look on stderr.")
     ] = None,

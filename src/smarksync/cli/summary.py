@@ -60,7 +60,9 @@ def summary(
         else:
             out.line()
             out.line(sentence)
-    if waits:
+    if waits and out.quiet:  # exit code 3 is for machines; whoever reads cron's mail is told why
+        out.problem("; ".join(f"{what}: `{command}`" for what, command in waits) + ".")
+    elif waits:
         out.line()
         width = max(len(what) for what, _ in waits)
         for what, command in waits:

@@ -60,10 +60,10 @@ def read_text(path: FilePath, shown: str) -> str:
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
     except FileNotFoundError:
-        hint = "`smarksync init` writes one; `--config FILE` names another."
-        raise stop(top, "there is no such file.", hint) from None
+        raise stop(top, "there is no such file.", "Check the path.") from None
     except (OSError, ValueError) as e:
-        raise stop(top, f"the file cannot be read: {getattr(e, 'strerror', None) or e}.") from None
+        hint = "Whoever runs SmarkSync needs the right to read it."
+        raise stop(top, f"the file cannot be read: {getattr(e, 'strerror', None) or e}.", hint) from None
     if len(data) > MAX_BYTES:
         raise stop(top, f"the file is larger than {MAX_BYTES // 1_000_000} MB: is this a config?")
     try:

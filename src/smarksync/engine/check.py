@@ -12,11 +12,14 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
+from smarksync.alignment import reach
 from smarksync.config import Config, Job, useless_rules
 from smarksync.errors import AuthFailed, ConfigError, PermissionDenied, SystemFailure, Throttled
 from smarksync.ledger import schemas, streams
 from smarksync.ledger.db import Ledger
 from smarksync.mapping import CompiledMapping, ObjectMapping
+from smarksync.mapping.lint import NEVER_CUT
+from smarksync.model import ValueProblem
 from smarksync.plugin import FieldInfo, Fixes, StreamSpec
 
 from . import definitions, named, observed, removals
@@ -105,6 +108,7 @@ class _Checker:
         self.workshop = Workshop(config, registry, ledger, make_session, now)  # type: ignore[arg-type]
         self.names = named.by_config(config)
         self.mappings: list[CompiledMapping] = []
+        self.told: set[str] | None = set()  # types of activities that some connection tells of; None = any
         self.unseen: set[str] = set()  # connections of which too little is known to judge jobs
 
     # -- one connection --------------------------------------------------------------------------
@@ -155,12 +159,31 @@ class _Checker:
                     continue
                 self.unseen.add(one.name)
                 _system(one, error, obj, local=self._local(one.name))
+        with suppress(SystemFailure):
+            self._activities(opened)
         left = getattr(getattr(opened.session, "counts", None), "budget_left", None)
         one.budget_left = one.budget_left if left is None else left
         if one.budget_left is not None and one.budget_left <= 0:
             one.fail(
                 "quota", "Nothing is left of the quota.", "Wait until it is renewed.", "the account's limit", code=5
             )
+
+    def _activities(self, opened: Opened) -> None:
+        """Which activities the connection tells of, as far as it says so; asked for where an expression counts them."""
+        if not any("activities" in expression.names for _, expression in self.config.expressions()):
+            return
+        for obj, mapping in self.workshop.written[opened.name].items():
+            if mapping.entity != "activity" or self.told is None:
+                continue
+            spec = self.workshop.specs[opened.name].get(obj) or StreamSpec(obj, mapping.entity)
+            compiled = self.workshop.compile(opened.name, spec, mapping, opened.connector.describe(obj))
+            kind = compiled.fields.get("type")
+            if kind is None or kind.info.choices is None:
+                self.told = None  # it may be anything
+                continue
+            for choice in kind.info.choices:
+                with suppress(ValueProblem):
+                    self.told.add(str(kind.inward(choice.value)))
 
     def _objects(self, connection: str) -> list[str]:
         """The streams that the jobs need; without jobs, everything that is mapped."""
@@ -192,8 +215,9 @@ class _Checker:
         one.objects[obj] = len(compiled.fields)
         inactive = {f"{one.name}.{obj}: {i.name} is inactive: {i.reason}" for i in compiled.inactive}
         for warning in compiled.warnings:
-            if warning not in inactive:
+            if warning not in inactive and not warning.endswith(NEVER_CUT):
                 one.warn("mapping", warning)
+        _shorter(one, obj, compiled.warnings)
         self._inactive(one, opened, obj, compiled, spec, live)
         known = self.config.schema_[mapping.entity].fields
         for name in mapping.fields:
@@ -229,6 +253,7 @@ class _Checker:
     ) -> None:  # fmt: skip
         """Preset fields that the account lacks: failures when something names them, else warnings."""
         needed = {m.vendor: m for m in named.lacking(self.names, [compiled]) if m.named.connection is not None}
+        alike: dict[str, list[str]] = {}
         for gone in compiled.inactive:
             cure = self._cure(one, opened, obj, gone.vendor)
             if gone.vendor in needed:
@@ -241,8 +266,18 @@ class _Checker:
                 )
                 said = f"{needed[gone.vendor]}" + (f" Refused until then: {', '.join(refused)}." if refused else "")
                 one.fail("fields", said, cure, f"whoever manages the fields of {one.name}")
+            elif gone.reason.startswith(f"{gone.vendor} is "):  # the same words for each of them: said once
+                alike.setdefault(cure + "\0" + gone.reason.removeprefix(f"{gone.vendor} is "), []).append(gone.vendor)
             else:
                 one.warn("fields", f"{one.name}.{obj}: {gone.name} is inactive: {gone.reason}.", cure)
+        names = {gone.vendor: gone.name for gone in compiled.inactive}
+        for key, vendors in alike.items():
+            cure, _, why = key.partition("\0")
+            if len(vendors) == 1:
+                said = f"{one.name}.{obj}: {names[vendors[0]]} is inactive: {vendors[0]} is {why}."
+            else:
+                said = f"{one.name}.{obj}: {len(vendors)} fields are inactive, each {why}: {', '.join(vendors)}."
+            one.warn("fields", said, cure)
         if spec.external_id and spec.external_id not in {info.name for info in live} and "external_id" not in {
             gone.name for gone in compiled.inactive
         }:  # fmt: skip
@@ -320,6 +355,10 @@ class _Checker:
             if (one.entity, one.field) not in told and not definitions.set_by_us(self.config, one.entity, one.field):
                 found.append(Finding("warning", "config", f"{one.place}: `{one.by}` reads {one.entity}.{one.field}, which no connection "
                                      "maps: it is null there.", "Map it, or leave it out of the expression."))  # fmt: skip
+        never = {(n.entity, n.field) for n in named.unmapped(self.names, self.mappings)} - told
+        null = frozenset(one for one in never if not definitions.set_by_us(self.config, *one))
+        world = reach.Told(null, None if self.told is None else frozenset(self.told))
+        found += [Finding("warning", "agreement", str(problem)) for problem in reach.unreachable(self.config, world)]
         return found
 
 
@@ -330,6 +369,15 @@ def _missing(mapping: ObjectMapping, spec: StreamSpec, live: Iterable[FieldInfo]
     if spec.external_id:
         wanted.append(spec.external_id)
     return [vendor for vendor in dict.fromkeys(wanted) if vendor not in there]
+
+
+def _shorter(one: Checked, obj: str, warnings: Sequence[str]) -> None:
+    """Fields of the vendor that are shorter than ours, in one line: good to know, and nothing that anybody could mend."""
+    told = [
+        w.removesuffix(f": {NEVER_CUT}").split(f"{one.name}.{obj}: ", 1)[-1] for w in warnings if w.endswith(NEVER_CUT)
+    ]
+    if told:
+        one.findings.append(Finding("note", "mapping", f"{one.name}.{obj}: {'; '.join(told)}: {NEVER_CUT}."))
 
 
 def _config(one: Checked, error: ConfigError) -> None:

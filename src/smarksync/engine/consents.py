@@ -96,7 +96,9 @@ def record(run: Run, person: Person, outcome: ConsentOutcome, others: Others | N
         for kind, value, weak in keys.of_entity(run.ledger, person.eid):
             if kind in ADDRESSES and not weak:
                 same |= {eid for eid, _ in keys.holders(run.ledger, [(kind, value)]).get((kind, value), [])}
-        states.changed(run.ledger, [(eid, None, None, run.run_id) for eid in sorted(same - {person.eid})])
+        same.discard(person.eid)
+        states.changed(run.ledger, [(eid, None, None, run.run_id) for eid in sorted(same)])
+        run.heirs |= same  # some of them may have been planned already
 
 
 def audit_body(outcome: ConsentOutcome) -> dict[str, Any]:

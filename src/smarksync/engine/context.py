@@ -227,6 +227,7 @@ class Run:
     wanted: dict[int, list[str]] = field(
         default_factory=dict
     )  # rows that merges and conversions name and no page has brought
+    heirs: set[int] = field(default_factory=set)  # who shares the address of somebody that opted out in this planning
     notes: list[str] = field(default_factory=list)
     recovered: Recovered = field(default_factory=Recovered)  # what a run that did not end had left
     progress: Callable[[str, str, int, int | None], None] | None = None  # stage, lane, done, total

@@ -126,8 +126,8 @@ def settled(run: Run, row: PlanRow, receipt: Receipt) -> Membership:
     rid = receipt.id if row.op == "create" else row.rid
     campaign = run.lanes[row.sid].mapping.fields.get("campaign")
     body: dict[str, Any] = {"wrote": told["status"]}  # what it shows of it next is its own word for that
-    if campaign is not None and row.body.get("after", {}).get(campaign.vendor):
-        body["campaign"] = row.body["after"][campaign.vendor]
+    if campaign is not None and row.after.get(campaign.vendor):
+        body["campaign"] = row.after[campaign.vendor]
     return Membership(
         0, row.sid, str(rid), told["campaign"], row.eid, None, told["of_rid"], told["status"], told["at"], body
     )

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from smarksync.config import Config, Job, Place
 from smarksync.ledger import links, streams
+from smarksync.plan.build import takes_part
 from smarksync.plan.job import Person
 from smarksync.plan.rows import Outcome, Row
 from smarksync.plan.side import Side
@@ -26,23 +27,28 @@ def add(run: Run, job: JobRun, person: Person, outcome: Outcome) -> None:
     alive = [s for s in person.sides if s.state == links.LIVE and s.rank == 0 and s.connection in job.rules.connections]
     same_place = {s.connection for s in alive}
     left = [s for s in left if s.connection not in same_place]  # another record took its place there
+    left = [s for s in left if takes_part(job.rules, s, person)]  # what had left `where` left nothing behind
     names = ", ".join(sorted(s.connection for s in left))
+    wanted = [side.connection for side in alive if _edited(side, outcome)] or outcome.questions
     for side in alive:
         policy = job.deletes.get(side.connection, "ignore")
-        if not left or policy == "ignore":
+        if not left or policy == "ignore" or side.sid in outcome.outside:
             if left:
-                job.left[(side.connection, "record", f"deleted in {names}; `deletes` says ignore")] += 1
+                why = "outside `where`" if side.sid in outcome.outside else "`deletes` says ignore"
+                job.left[(side.connection, "record", f"deleted in {names}; kept here, {why}")] += 1
             continue
-        if _edited(side, outcome):
-            job.left[(side.connection, "record", f"deleted in {names}, edited here: kept")] += 1
+        if wanted:
+            job.left[
+                (side.connection, "record", f"deleted in {names}; kept here, somebody has edited the person since")
+            ] += 1
             continue
         if policy == "unlink":
             links.set_state(run.ledger, side.sid, side.rid, "unlinked")
             streams.add_live(run.ledger, side.sid, -1)
             job.left[(side.connection, "record", f"deleted in {names}: unlinked")] += 1
             continue
-        row = Row(policy, side.sid, side.rid, {}, reason=f"deleted in {names}")
-        outcome.rows.append(row)
+        outcome.rows = [row for row in outcome.rows if row.consent or (row.sid, row.rid) != (side.sid, side.rid)]
+        outcome.rows.append(Row(policy, side.sid, side.rid, {}, reason=f"deleted in {names}"))
     if any(row.op in ("delete", "archive") for row in outcome.rows):
         return  # not dealt with before it is written: a guard or a limit may hold it
     for side in left:
@@ -75,7 +81,6 @@ def impossible(config: Config, job: Job, streams: Mapping[str, Sequence[StreamSp
 
 
 def _edited(side: Side, outcome: Outcome) -> bool:
-    """Whether something that this side brought was taken, or is in question."""
+    """Whether something that this side brought was taken."""
     rows = (row for row in outcome.rows if not row.consent)
-    taken = side.key in outcome.local_taken or any(side.key in row.taken or side.key in row.won for row in rows)
-    return taken or bool(outcome.questions)
+    return side.key in outcome.local_taken or any(side.key in row.taken or side.key in row.won for row in rows)

@@ -8,20 +8,22 @@ from typing import Any
 from smarksync.ledger import audit, conflicts, entities, keys, links, plans, quarantine, states, streams
 from smarksync.ledger.links import Link
 from smarksync.ledger.plans import PlanRow
-from smarksync.model import ABSENT, ValueProblem
+from smarksync.model import ABSENT, ValueProblem, blank
 from smarksync.plan.consent import CONSENT_FIELDS
 from smarksync.plan.job import Person
 from smarksync.plan.match import keys_of, parts_of
-from smarksync.plan.side import Side, codecs_by_vendor, columns, wire_of
+from smarksync.plan.side import NAME_PARTS, PER_SIDE, Side, codecs_by_vendor, columns, wire_of
 from smarksync.plugin import Can, Receipt, WriteResult
 
 from . import casebook
 from .context import Lane, Run, instant
 from .lookup import side_of
 from .notes import note
-from .settle_first import settle_first
 from .settle_plain import settle_plain
 from .shared import tell_other_jobs
+
+#: fields whose first value on a new record is told by rules of their own
+_OWN_WAYS = frozenset({"owner", *PER_SIDE, *CONSENT_FIELDS})
 
 
 def settle_locally(run: Run, person: Person, values: Mapping[str, Any], taken: Mapping[str, Mapping[str, Any]]) -> None:
@@ -36,7 +38,7 @@ def settle_locally(run: Run, person: Person, values: Mapping[str, Any], taken: M
 
 def settle(run: Run, done: Iterable[tuple[PlanRow, Receipt]]) -> None:
     """Settles rows that were applied, in one transaction (the caller's)."""
-    done = settle_first(run, settle_plain(run, casebook.settle(run, list(done))))
+    done = settle_plain(run, casebook.settle(run, list(done)))
     if not done:
         return
     ledger = run.ledger
@@ -127,12 +129,29 @@ def _settle_write(
             target._put("a", sorted(_unwritten(lane, body, fields)))
     elif not whole:
         target.rebase(before, after, fields, {f: after.get(f) for f in fields})
+    if row.op == "create":
+        _unsent(target, body.get("after", {}), after)
     fresh.add((target.sid, target.rid))
     target.eid = row.eid
     if row.op == "create" and "owner" in fields:
         _own_choice(lane, target, receipt, body.get("after", {}), after)
     _echo(run, lane, target, receipt, body.get("after", {}), after, news, row)
     return after
+
+
+def _unsent(target: Side, sent: Mapping[str, Any], after: Mapping[str, Any]) -> None:
+    """What a new record was not sent (read only there, another side's word) it shows nothing in: its base, and no edit."""
+    base, seen = dict(target.memo.get("b") or {}), dict(target.memo.get("s") or {})
+    absent = target.memo.get("a") or ()
+    for name, codec in target.mapping.fields.items():
+        if not codec.read or codec.vendor in sent or name in _OWN_WAYS or blank(wire_of(codec, after)):
+            continue
+        parts = [f for f in (NAME_PARTS if name == "full_name" else (name,)) if f not in absent]
+        if parts:
+            base.update((f, None) for f in parts if not blank(after.get(f)))
+            seen.update(columns(codec, None if codec.currency_vendor is None else (None, None)))
+    target._put("b", base)
+    target._put("s", seen)
 
 
 def _create_rank(lane: Lane, sides: list[Side]) -> int:

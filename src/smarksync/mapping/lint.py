@@ -121,6 +121,10 @@ def directions(
     return read, write and writable and invertible and not canonical.read_only, remarks
 
 
+#: how a remark ends that tells of a vendor's shorter field: nobody can mend that, so `check` says it once an object
+NEVER_CUT = "longer text is refused, never cut"
+
+
 def lengths(canonical: Field, info: FieldInfo, writes: bool) -> list[Remark]:
     """A warning where the vendor's field is shorter than what the schema advises."""
     if not writes or info.max_length is None or canonical.length is None or info.type not in TEXTUAL:
@@ -130,8 +134,7 @@ def lengths(canonical: Field, info: FieldInfo, writes: bool) -> list[Remark]:
     return [
         Remark(
             canonical.name,
-            f"{info.name} takes {info.max_length} characters, {canonical.name} may have {canonical.length}: "
-            "longer text is refused, never cut",
+            f"{info.name} takes {info.max_length} characters, {canonical.name} may have {canonical.length}: {NEVER_CUT}",
         )
     ]
 

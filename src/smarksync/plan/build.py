@@ -112,8 +112,7 @@ def _participants(person: Person, job: JobRules, sides: list[Side], outcome: Out
     """Sides whose `where` passes, by that side's own values."""
     taking_part = []
     for side in sides:
-        test = job.where.get(side.connection)
-        if test is not None and test(own_values(side, person.agreed), person) is not True:
+        if not takes_part(job, side, person):
             outcome.filtered = True
             outcome.outside.add(side.sid)
             continue
@@ -135,6 +134,12 @@ def own_values(side: Side, agreed: Mapping[str, Any]) -> dict[str, Any]:
             shown = None
         values[name] = None if shown is ABSENT else shown
     return values
+
+
+def takes_part(job: JobRules, side: Side, person: Person) -> bool:
+    """Whether the side passes `where`, by its own values."""
+    test = job.where.get(side.connection)
+    return test is None or test(own_values(side, person.agreed), person) is True
 
 
 def _fields(person: Person, job: JobRules, sides: list[Side]) -> list[str]:

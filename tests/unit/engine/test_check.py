@@ -70,6 +70,8 @@ class Strict:
 class Vendor:
     """A plugin like any vendor's, with a preset; ``strict`` cannot create fields."""
 
+    preset = PRESET
+
     def __init__(self, strict: bool = False) -> None:
         self.strict = strict
 
@@ -79,7 +81,7 @@ class Vendor:
             opened = MEMORY.open(settings, session)
             return Strict(opened) if self.strict else opened
 
-        return (replace(MEMORY, name="vendor", preset=PRESET, open=open_),)
+        return (replace(MEMORY, name="vendor", preset=self.preset, open=open_),)
 
 
 def asked(world: Any, *plugins: Any, ledger: bool = False, **options: Any) -> dict[str, Any]:
@@ -177,6 +179,25 @@ def test_a_preset_field_that_a_job_names_fails_until_it_is_made(make_world: Any)
     assert asked(world, Vendor())["exit_code"] == 0
 
 
+def test_what_is_the_same_of_many_fields_is_said_once(make_world: Any) -> None:
+    """Sixteen lines before `--fix`, and the same four of lengths for ever, buried the one that mattered."""
+    world = vendor(make_world)
+    many = Vendor()
+    many.preset = PRESET.replace("phone: Phone", "phone: Phone, city: City, score: Score")
+    world.b.streams["leads"].fields = tuple(
+        replace(info, max_length=40) if info.name in ("FirstName", "Company") else info
+        for info in world.b.streams["leads"].fields
+    )
+    found = asked(world, many)
+    (warning,) = findings(found, "warning")
+    assert (
+        "sales.leads: 3 fields are inactive, each missing or invisible in this account: Phone, City, Score."
+        in warning["say"]
+    )
+    (note,) = findings(found, "note")
+    assert note["say"].count("takes 40 characters") == 2 and note["say"].endswith("longer text is refused, never cut.")
+
+
 def test_where_fields_cannot_be_made_their_definitions_are_printed(make_world: Any) -> None:
     world = vendor(make_world, fixable=False)
     found = asked(world, Vendor(strict=True), fix=True)
@@ -230,8 +251,9 @@ def test_what_no_connection_maps_is_a_warning(world: Any) -> None:
     world.write(text)
     found = asked(world)
     assert found["ok"]
-    (warning,) = findings(found, "warning")
-    assert "reads lead.journey, which no connection maps" in warning["say"]
+    unread, unreachable = findings(found, "warning")
+    assert "reads lead.journey, which no connection maps" in unread["say"]
+    assert "no lead can ever pass `mql`: `lead.journey == 'decision_late'` reads lead.journey" in unreachable["say"]
 
 
 def test_a_time_that_each_side_has_for_itself_is_a_warning_but_in_where(world: Any) -> None:

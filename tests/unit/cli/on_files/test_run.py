@@ -57,6 +57,14 @@ def test_quiet_is_quiet_unless_something_is_wrong(workspace: Workspace) -> None:
     assert "sales" in said.err
 
 
+def test_quiet_says_what_waits(workspace: Workspace) -> None:
+    """Exit code 3 without a word told whoever reads cron's mail nothing."""
+    workspace.replace(workspace.contacts, ",41,", ",many,")
+    said = workspace.run("run", "--quiet")
+    assert (said.code, said.out) == (3, "")
+    assert said.err == "1 in quarantine: `smarksync quarantine list`.\n"
+
+
 def test_one_log_line_a_stage_and_one_for_the_run(workspace: Workspace) -> None:
     lines = [json.loads(line) for line in workspace.run("run").err.splitlines()]
     stages = [line["stage"] for line in lines if line["event"] == "stage"]

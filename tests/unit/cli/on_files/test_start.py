@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import subprocess
 import sys
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -73,3 +76,21 @@ def test_connectors(workspace: Workspace) -> None:
     key = next(s for s in ghost["settings"] if s["name"] == "admin_key")
     assert (key["secret"], key["required"], key["default"]) == (True, True, None)
     assert "admin_key" in workspace.run("connectors", "show", "ghost").out
+
+
+def test_a_config_that_may_not_be_read_is_said_in_our_words(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain, name = Path.open, "smarksync.yaml"
+
+    def refused(path: Path, *how: Any, **more: Any) -> Any:
+        if path.name == name:
+            raise PermissionError(13, "Permission denied", str(path))
+        return plain(path, *how, **more)
+
+    monkeypatch.setattr(os, "access", lambda *_: False)  # root may read everything
+    monkeypatch.setattr(Path, "open", refused)
+    said = workspace.run("run")
+    assert said.code == 2
+    assert "the file cannot be read: Permission denied. Whoever runs SmarkSync needs the right to read it." in said.err
+    assert "Invalid value" not in said.err

@@ -1,0 +1,232 @@
+"""What the oracle sees: what each record shows, which of them left, and who is who."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from smarksync.plugin import OWN_USER
+from smarksync.testing import MemorySystem
+
+from .people import Human, Job, Key, Seat, canonical, folded, key_of
+
+
+class Sight:
+    """The records of one workspace as the last reads showed them, and the people they belong to."""
+
+    def __init__(self, kinds: Mapping[str, Any], jobs: Iterable[Job], systems: Mapping[str, MemorySystem]) -> None:
+        self.kinds = kinds
+        self.jobs = list(jobs)
+        self.systems = systems
+        self.humans: list[Human] = []
+        self.heard = 0  # of the audit, up to which row it was looked at
+        self.stood: dict[int, str] = {}  # where each entity stood with e-mail at that time
+        self.doubts: dict[Key, Human] = {}
+        self.looked: dict[tuple[str, str], datetime] = {}
+        self.questions: set[tuple[int, str]] = set()
+        self.answers: dict[tuple[int, str], tuple[Any, dict[str, Any]]] = {}  # the answer, and the values asked about
+        self.unlinked: set[Key] = set()  # left alone for good, as a `deletes` policy says
+        self.cut = False  # something came up that this model does not tell the outcome of
+        self.done: Counter[str] = Counter()
+        self._number = 0
+        self._left = 0
+
+    def shown(self) -> dict[Key, tuple[dict[str, Any], datetime, str | None, Any]]:
+        """Every row as a read shows it now: canonical names with raw values, its time in our clock, who, history."""
+        found = {}
+        for name, system in self.systems.items():
+            kind = self.kinds[name]
+            for stream, store in system.stores.items():
+                for rid, row in store.rows.items():
+                    ready = [v for v in row.versions if v.ready <= system.server_time()]
+                    if not ready:
+                        continue
+                    version = ready[-1]
+                    raw = {f: version.fields.get(kind.vendor(f)) for f in kind.fields()}
+                    found[(name, stream, rid)] = (raw, version.at - system.skew, version.by, row.history)
+        return found
+
+    def seat_of(self, key: Key) -> tuple[Human, Seat] | None:
+        for human in self.humans:
+            if key in human.seats:
+                return human, human.seats[key]
+        return None
+
+    def _relearn(self, visible: Mapping[Key, Any]) -> None:
+        """Rows are read before departures are heard: what merged rows show is known by then."""
+        for key, human in self.doubts.items():
+            if key in visible:
+                self._look(human, human.seats[key], *visible[key])
+
+    def _look(self, human: Human, seat: Seat, raw: dict[str, Any], at: datetime, by: str | None, history: Any) -> None:
+        kind = self.kinds[seat.system]
+        moved = [f for f in raw if seat.raw.get(f) != raw[f]]
+        after = self.looked.get((seat.system, seat.key[1]))
+        for name in moved:
+            if name in seat.kept and raw[name] != seat.kept[name][1]:
+                del seat.kept[name]
+            if name in seat.silent and folded(seat.silent[name], raw[name]):
+                seat.kept[name] = (seat.silent[name], raw[name])
+            until: datetime | None = at
+            if after is not None and at <= after:
+                until = None
+            if by == OWN_USER and kind.tells_user:
+                until = None
+            seat.edited[name] = (after, until)
+            past = (history or {}).get(kind.vendor(name)) if kind.tells_history else None
+            if past:
+                moment = past[0].at - self.systems[seat.system].skew
+                seat.edited[name] = (moment, moment)
+        if moved and (by != OWN_USER or seat.at is None):
+            seat.at = at  # our own write makes no record newer than another
+        seat.silent.clear()
+        seat.raw = dict(raw)
+        if "email" in moved or "last_name" in moved:
+            key = key_of({f: canonical(f, raw[f]) for f in raw})
+            if key:
+                human.keys[key] = True
+
+    def _departures(self, visible: Mapping[Key, Any]) -> None:
+        left = sorted(
+            (entry.at - system.skew, n, name, stream, entry.gone)
+            for name, system in self.systems.items()
+            for stream, entries in system.left.items()
+            for n, entry in enumerate(entries)
+        )
+        for _, _, name, stream, gone in left[self._left :]:
+            key = (name, stream, gone.id)
+            doubtful = self.doubts.pop(key, None)
+            found = self.seat_of(key)
+            if found is None:
+                if doubtful is not None and gone.into is not None:
+                    self._doubt_merged(doubtful, key, (name, gone.into_stream or stream, gone.into))
+                continue
+            human, seat = found
+            del human.seats[key]
+            self.done["departures"] += 1
+            if gone.into is not None:
+                self._follow(human, seat, (name, gone.into_stream or stream, gone.into))
+            else:
+                human.gone[name] = {f: canonical(f, v) for f, v in seat.raw.items()}
+            if seat.primary:
+                self._promote(human, name)
+        self._left = len(left)
+
+    def _promote(self, human: Human, system: str) -> None:
+        """Who spoke for the person on a connection has left: the best of the others there does from now on."""
+        order = self.kinds[system].streams
+        here = [s for s in human.seats.values() if s.system == system]
+        if here and not any(s.primary for s in here):
+            min(here, key=lambda s: (order.index(s.key[1]), s.key[2])).primary = True
+
+    def _doubt_merged(self, doubtful: Human, key: Key, into: Key) -> None:
+        """A doubtful record was merged into another one: its address is a former one of that person's."""
+        held = self.seat_of(into)
+        if held is None:
+            doubtful.seats = {into: Seat(into)}
+            self.doubts.setdefault(into, doubtful)
+            return
+        address = key_of({f: canonical(f, v) for f, v in doubtful.seats[key].raw.items()})
+        if address:
+            held[0].keys.setdefault(address, False)
+        if doubtful.out == "out":
+            held[0].out = "out"
+
+    def _follow(self, human: Human, seat: Seat, into: Key) -> None:
+        held = self.seat_of(into)
+        if held is None:
+            doubtful = self.doubts.pop(into, None)
+            human.seats[into] = Seat(into, primary=self._first_here(human, into))
+            if doubtful is not None:
+                human.seats[into].raw = doubtful.seats[into].raw
+                human.seats[into].at = doubtful.seats[into].at
+                human.out = doubtful.out or human.out
+                value = key_of({f: canonical(f, v) for f, v in human.seats[into].raw.items()})
+                if value:
+                    human.keys[value] = True
+        elif held[0] is not human:
+            self._unite(human, held[0])
+
+    def _first_here(self, human: Human, key: Key) -> bool:
+        """Primary: the best stream of the connection, in the order of the mapping."""
+        order = self.kinds[key[0]].streams
+        rivals = [s for s in human.seats.values() if s.system == key[0]]
+        if any(order.index(s.key[1]) <= order.index(key[1]) for s in rivals):
+            return False
+        for rival in rivals:
+            rival.primary = False
+        return True
+
+    def _unite(self, loser: Human, survivor: Human) -> None:
+        """One person of two: the survivor's settled values stay, the other's records are adopted anew."""
+        self.done["merges"] += 1
+        for key, seat in loser.seats.items():
+            seat.base.clear()
+            seat.kept.clear()
+            seat.edited.clear()
+            seat.primary = self._first_here(survivor, key)
+            survivor.seats[key] = seat
+        survivor.places |= loser.places
+        survivor.gone |= loser.gone
+        shown = {key_of({f: canonical(f, v) for f, v in seat.raw.items()}) for seat in loser.seats.values()}
+        survivor.keys.update({k: k in shown or survivor.keys.get(k, False) for k in loser.keys})
+        if loser.out == "out":
+            survivor.out = "out"
+        self.humans.remove(loser)
+        self.questions = {q for q in self.questions if q[0] != loser.number}
+
+    def _match(self, newcomers: list[Key], visible: Mapping[Key, Any]) -> None:
+        groups: dict[str, list[Key]] = {}
+        alone: list[Key] = []
+        for key in newcomers:
+            raw = visible[key][0]
+            value = key_of({f: canonical(f, raw[f]) for f in raw})
+            (groups.setdefault(value, []) if value else alone).append(key)
+        was = dict(self.doubts)
+        self.doubts = {}
+        for value, rows in groups.items():
+            strong = [h for h in self.humans if h.keys.get(value) is True]
+            weak = [h for h in self.humans if h.keys.get(value) is False]
+            streams = [r[:2] for r in rows]
+            if len(set(streams)) < len(streams) or len(strong) > 1:
+                self._doubt(rows, was)
+            elif strong:
+                taken = {s[:2] for s in strong[0].seats}
+                self._doubt([r for r in rows if r[:2] in taken], was)
+                self._join(strong[0], [r for r in rows if r[:2] not in taken], visible, was)
+            elif weak and len(rows) == 1:
+                self._doubt(rows, was)
+            else:
+                self._join(None, rows, visible, was)
+        for key in alone:
+            self._join(None, [key], visible, was)
+        self.done["doubts"] += len(set(self.doubts) - set(was))
+
+    def _doubt(self, rows: list[Key], was: Mapping[Key, Human]) -> None:
+        for key in rows:
+            self.doubts[key] = was.get(key) or Human(0, seats={key: Seat(key)})
+
+    def _join(self, human: Human | None, rows: list[Key], visible: Mapping[Key, Any], was: Mapping[Key, Human]) -> None:
+        if not rows:
+            return
+        if human is None:
+            self._number += 1
+            human = Human(self._number)
+            self.humans.append(human)
+        else:
+            self.done["adopted"] += len(rows)
+        order = {s: i for k in self.kinds.values() for i, s in enumerate(k.streams)}
+        for key in sorted(rows, key=lambda k: order[k[1]]):
+            raw, at, _, _ = visible[key]
+            if key in was and was[key].seats[key].at is not None:
+                at = was[key].seats[key].at  # a touch that changed nothing is no edit, of a doubtful record neither
+            seat = Seat(key, raw=dict(raw), at=at, primary=self._first_here(human, key))
+            human.seats[key] = seat
+            human.places.add(key[0])
+            if key in was and was[key].out is not None:
+                human.out = was[key].out  # what a doubtful record said of consent goes with it
+            value = key_of({f: canonical(f, raw[f]) for f in raw})
+            if value:
+                human.keys[value] = True

@@ -1,0 +1,138 @@
+"""Named histories of what guards, filters, delete policies and one-way fields brought to light."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from .place import folder
+from .test_regressions import edit, go, insert, row, world
+from .world import Kind
+
+CLEAR = (("*", "{direction: both, merge: newest, blank: clear}"),)
+
+
+@pytest.fixture
+def place() -> Iterator[Path]:
+    with folder() as path:
+        yield path
+
+
+def test_what_a_new_record_cannot_be_sent_is_no_emptied_field(place: Path) -> None:
+    """g's first name is only read. Its new record shows none, and the name of everybody else was emptied by that."""
+    w = world(place, Kind("m"), Kind("s"), Kind("g", reads=frozenset({"first_name"})), rules=CLEAR)
+    insert(w, "m", email="ann@x.org", first_name="Ann")
+    go(w)
+    go(w)
+    assert row(w, "m")["first_name"] == row(w, "s")["first_name"] == "Ann"
+    assert row(w, "g").get("first_name") is None
+    edit(w, "g", "p1", first_name="Anna")  # what is written there by hand is heard
+    go(w)
+    assert row(w, "m")["first_name"] == row(w, "s")["first_name"] == "Anna"
+
+
+def test_the_same_with_one_source(place: Path) -> None:
+    """Two systems take the short way of a first load: it rests on the new record showing all that was decided."""
+    w = world(place, Kind("m", lacks=frozenset({"email_opt_out"})),
+              Kind("g", reads=frozenset({"company"}), lacks=frozenset({"email_opt_out"})), rules=CLEAR)  # fmt: skip
+    insert(w, "m", email="ann@x.org", company="Acme")
+    go(w)
+    go(w)
+    assert row(w, "m")["company"] == "Acme"
+
+
+def test_a_new_record_is_made_with_the_opt_out_of_somebody_with_the_address(place: Path) -> None:
+    """Two behind one desk; the second has opted out. The first one's records were made subscribed, and told later."""
+    w = world(place, Kind("m"), Kind("s"))
+    insert(w, "s", email="info@x.org", first_name="Cyd")
+    insert(w, "s", email="info@x.org", first_name="Bea", email_opt_out=True)
+    creates = [fields for _, _, op, _, fields in go(w).writes() if op == "create"]
+    assert [fields["m_email_opt_out"] for fields in creates] == [True, True]
+
+
+def test_a_guard_holds_no_opt_out_of_somebody_with_the_address(place: Path) -> None:
+    """The opt-out of a doubtful record goes to the known one with its address in the run that a guard stops."""
+    w = world(place, Kind("m"), Kind("s"), guards="{updates: {count: 0, share: 0}}")
+    insert(w, "m", email="ann@x.org")
+    go(w)
+    insert(w, "s", email="ann@x.org", first_name="Ann", email_opt_out=True)
+    edit(w, "m", "p1", company="Acme")
+    assert go(w).exit_code == 4
+    assert row(w, "m")["email_opt_out"] is True
+    assert row(w, "s").get("company") is None
+
+
+def test_two_behind_one_desk_both_get_their_records(place: Path) -> None:
+    """The look-up before a create finds the other one, who has the same info@; the second was never made, silently."""
+    w = world(place, Kind("m"), Kind("s"))
+    insert(w, "m", email="info@x.org", first_name="Ann")
+    go(w)
+    insert(w, "s", email="info@x.org", first_name="Bea")
+    go(w)
+    assert {
+        r["first_name"]
+        for r in ({k.removeprefix("m_"): v for k, v in f.items()} for f in w.systems["m"].rows("people").values())
+    } == {"Ann", "Bea"}
+    assert not go(w).writes()
+
+
+def test_a_new_record_that_meets_somebody_else_is_a_question_and_asked_once(place: Path) -> None:
+    """Somebody takes another one's address while their records are held: each run planned, looked up and gave up."""
+    w = world(place, Kind("m"), Kind("s"), Kind("g"), guards="{first_run: {count: 0}, creates: {count: 0, share: 0}}")
+    insert(w, "s", email="cyd@x.org", first_name="Cyd")
+    insert(w, "g", email="ann@x.org", first_name="Ann")
+    assert go(w).exit_code == 4
+    edit(w, "s", "p1", email="ann@x.org")
+    seen = go(w, allow=("first_run", "creates"))
+    assert seen.exit_code == 3
+    assert {kind for _, _, kind, _ in w.questions()} == {"identity"}
+    for _ in range(2):
+        seen = go(w, allow=("first_run", "creates"))
+        assert (seen.exit_code, seen.writes()) == (3, [])
+        sides = seen.report["jobs"][0]["sides"]
+        assert not any(sides[c]["people"]["planned"] for c in "msg")
+
+
+def test_who_is_outside_where_is_not_made_a_second_time(place: Path) -> None:
+    """s keeps Ann out of the job. Marketing's Ann gets no second record there, and no run tries it for ever."""
+    w = world(place, Kind("m"), Kind("s"), where=(("s", "lead.score is None or lead.score < 5"),))
+    insert(w, "s", email="ann@x.org", score=9)
+    go(w)
+    insert(w, "m", email="ann@x.org", first_name="Ann")
+    go(w)
+    for _ in range(2):
+        seen = go(w)
+        assert not seen.writes() and not seen.report["jobs"][0]["sides"]["s"]["people"]["planned"]
+    assert len(w.systems["s"].rows("people")) == 1
+    edit(w, "s", "p1", score=1)  # it takes part from now on, as the person that it always was
+    go(w)
+    assert row(w, "s")["first_name"] == "Ann" and row(w, "m")["score"] == 1
+
+
+def test_an_edit_beats_a_delete_on_every_side(place: Path) -> None:
+    """m deletes, s edits: the person is wanted. g's record was deleted all the same, and s's in the run after."""
+    w = world(place, Kind("m"), Kind("s"), Kind("g"), deletes=(("s", "delete"), ("g", "delete")))
+    insert(w, "m", email="ann@x.org")
+    go(w)
+    w.systems["m"].delete("people", "p1")
+    edit(w, "s", "p1", company="Acme")
+    go(w)
+    go(w)
+    assert row(w, "s")["company"] == row(w, "g")["company"] == "Acme"
+
+
+def test_a_delete_takes_nothing_along_that_is_outside_where(place: Path) -> None:
+    """Whoever left `where` is unlinked from the job, and never deleted by it; nor does their deletion mean anything."""
+    inside = "lead.score is None or lead.score < 5"
+    for gone, kept in (("m", "s"), ("s", "m")):
+        w = world(place, Kind("m"), Kind("s", reads=frozenset({"score"})), where=(("s", inside),),
+                  deletes=(("m", "delete"), ("s", "delete")))  # fmt: skip
+        insert(w, "m", email="ann@x.org")
+        go(w)
+        edit(w, "s", "p1", score=9)
+        go(w)
+        w.systems[gone].delete("people", "p1")
+        go(w)
+        assert w.systems[kept].row("people", "p1") is not None

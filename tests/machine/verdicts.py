@@ -1,0 +1,287 @@
+"""What the oracle decides: per person and field, from what every side showed when it was last settled."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from .people import CONSENT, UNSETTLED, Foreseen, Human, Job, Law, Seat, blank, canonical, key_of
+from .sight import Sight
+
+
+class Verdicts(Sight):
+    """The rules per field of engine.md, without a look at how the engine does it."""
+
+    def observed(self, seat: Seat, name: str) -> Any:
+        """The canonical value, with what the vendor keeps in place of ours read as ours."""
+        if name in seat.kept and seat.raw.get(name) == seat.kept[name][1] and name in seat.base:
+            return seat.base[name]
+        return canonical(name, seat.raw.get(name))
+
+    def _decide(self, job: Job, human: Human, out: Foreseen, now: datetime, held: frozenset[str] | None = None) -> None:
+        """One person in one job. ``held``: a guard stopped the job, and these fields wait with their writes."""
+        alive = [s for s in human.seats.values() if s.primary and s.system in job.between]
+        seats = [s for s in alive if self._takes_part(job, s)]
+        if not seats:
+            if not alive:
+                self.questions = {q for q in self.questions if q[0] != human.number}
+            return
+        asked: set[str] = set()
+        spoke = False
+        for name, law in job.laws.items():
+            here = [s for s in seats if name not in self.kinds[s.system].lacks]
+            moved = {s.system for s in here if s.base.get(name, UNSETTLED) != self.observed(s, name)}
+            answer = self.answers.get((human.number, name))
+            found = self._verdict(law, name, human, here)
+            if found is None:
+                asked.add(name)
+                self.questions.add((human.number, name))
+                continue
+            self.questions.discard((human.number, name))
+            value, left = found
+            spoke = spoke or bool(moved - left)
+            if held is not None and name in held:
+                if answer is not None:
+                    self.answers[(human.number, name)] = answer
+                continue
+            self._settle(human, name, here, value, left, out, now)
+        if held is not None:
+            return
+        self._removals(job, human, alive, spoke or bool(asked), out)
+        for connection in job.between:
+            if connection in human.places or self.kinds[connection].create != "always":
+                continue
+            if self._address_taken(human, connection):
+                self.cut = True
+            self._create(job, human, connection, asked, out, now)
+
+    def _address_taken(self, human: Human, system: str) -> bool:
+        """Whether somebody else's record there shows the address that a new one would get: a question of its own."""
+        address = human.agreed.get("email")
+        rows = self.shown() if address else {}
+        return any(k[0] == system and canonical("email", raw["email"]) == address for k, (raw, *_) in rows.items())
+
+    def _takes_part(self, job: Job, seat: Seat) -> bool:
+        test = job.where.get(seat.system)
+        return test is None or test({name: self.observed(seat, name) for name in seat.raw})
+
+    def _removals(self, job: Job, human: Human, alive: list[Seat], spoke: bool, out: Foreseen) -> None:
+        """What a deletion elsewhere means for the records that are left. Whoever edited one of them wanted the person."""
+        left = {c for c in human.gone if c in job.between} - {s.system for s in alive}
+        left = {c for c in left if c not in job.where or job.where[c](human.gone[c])}
+        for seat in alive if left else ():
+            policy = job.deletes.get(seat.system, "ignore")
+            if spoke or policy == "ignore" or not self._takes_part(job, seat):
+                continue
+            del human.seats[seat.key]
+            told = out.writes.pop(seat.key, {})
+            if CONSENT in told:
+                out.writes[seat.key] = {CONSENT: told[CONSENT]}  # nobody waits for a deletion to hear an opt-out
+            if policy == "unlink":
+                self.unlinked.add(seat.key)
+            else:
+                out.removed.add(seat.key)
+            self.done[f"deletes {policy}"] += 1
+        for connection in left:
+            del human.gone[connection]
+
+    def _settle(
+        self, human: Human, name: str, seats: list[Seat], value: Any, left: set[str], out: Foreseen, now: datetime
+    ) -> None:
+        before = human.agreed.get(name)
+        if value != before and not (blank(value) and blank(before)):
+            self.done["propagated"] += 1
+        human.agreed[name] = value
+        for seat in seats:
+            if seat.system in left:
+                continue
+            seen = self.observed(seat, name)
+            if name in self.kinds[seat.system].reads:
+                seat.base[name] = seen  # what it shows was heard, and it cannot be told
+                continue
+            if seen != value and not (blank(seen) and blank(value)) and not self._looks_like(seat, name, value):
+                self._write(seat, name, value, out, now)
+                if not blank(seen) and seen != seat.base.get(name, UNSETTLED):
+                    out.beaten.append((human.number, name, seat.system, seen))
+            seat.base[name] = value
+        if name == "email" and before and value != before:
+            self._rekey(human, before)
+
+    def _rekey(self, human: Human, before: str) -> None:
+        """A former address proposes, and never links."""
+        current = {key_of({f: canonical(f, v) for f, v in s.raw.items()}) for s in human.seats.values()}
+        for key in list(human.keys):
+            if key not in current and key.split("/")[0] == before:
+                human.keys[key] = False
+
+    def _looks_like(self, seat: Seat, name: str, value: Any) -> bool:
+        """Whether the side shows what it would be sent, in its own terms."""
+        raw = seat.raw.get(name)
+        return bool(raw == value or (name == CONSENT and bool(raw) == bool(value)))
+
+    def _write(self, seat: Seat, name: str, value: Any, out: Foreseen, now: datetime) -> None:
+        out.writes.setdefault(seat.key, {})[name] = value
+        stored = self._stored(seat.system, name, value)
+        seat.raw[name] = stored
+        if self.kinds[seat.system].echo in ("none", "some"):
+            seat.silent[name] = value
+        seat.edited.pop(name, None)
+        seat.kept.pop(name, None)
+        if canonical(name, stored) != value and not (blank(value) and blank(stored)):
+            seat.kept[name] = (value, stored)
+
+    def _stored(self, system: str, name: str, value: Any) -> Any:
+        kind = self.kinds[system]
+        decl = self.systems[system].streams[kind.streams[0]]
+        return decl.keep(kind.vendor(name), bool(value) if name == CONSENT else value)
+
+    def _create(self, job: Job, human: Human, connection: str, asked: set[str], out: Foreseen, now: datetime) -> None:
+        kind = self.kinds[connection]
+        values = {}
+        for name, law in job.laws.items():
+            if (
+                name in kind.lacks
+                or name in kind.reads
+                or name in asked
+                or law.source == connection
+                or blank(human.agreed.get(name))
+            ):
+                continue
+            values[name] = human.agreed[name]
+        if CONSENT not in kind.lacks:
+            values[CONSENT] = human.out == "out"
+        key = (connection, kind.streams[0], f"?{human.number}")
+        seat = Seat(key)
+        human.seats[key] = seat
+        human.places.add(connection)
+        for name in job.laws:
+            if name in kind.lacks:
+                continue
+            if name not in asked:
+                # what it was not sent it shows nothing in, and that is nobody's edit
+                seat.base[name] = values.get(name)
+            stored = self._stored(connection, name, values.get(name)) if name in values else None
+            seat.raw[name] = stored
+            if name in values and canonical(name, stored) != values[name]:
+                seat.kept[name] = (values[name], stored)
+            if name in values and kind.echo in ("none", "some"):
+                seat.silent[name] = values[name]
+        if CONSENT not in kind.lacks:
+            seat.raw[CONSENT] = values[CONSENT]
+            seat.base[CONSENT] = True if values[CONSENT] else None
+        seat.at = now
+        out.creates.append((human, connection, values))
+        self.done["creates"] += 1
+
+    def _verdict(self, law: Law, name: str, human: Human, seats: list[Seat]) -> tuple[Any, set[str]] | None:
+        """(value, systems left alone), or None for a question."""
+        agreed = human.agreed.get(name)
+        answered = self.answers.pop((human.number, name), None)
+        if answered is not None and not self._overtaken(name, answered, agreed, seats):
+            return answered[0], set()
+        seen = {s.system: self.observed(s, name) for s in seats}
+        new = {s.system for s in seats if name not in s.base}
+        edited = {s.system for s in seats if name in s.base and s.base[name] != seen[s.system]}
+        by_name = {s.system: s for s in seats}
+        if new:
+            return self._first_meeting(law, agreed, seen, edited, by_name)
+        left: set[str] = set()
+        voices: dict[str, Any] = {}
+        for system in edited:
+            if (law.source is not None and system != law.source) or (
+                blank(seen[system]) and not blank(by_name[system].base[name]) and not law.clear
+            ):
+                left.add(system)
+            else:
+                voices[system] = seen[system]
+        if law.owner in seen and not blank(seen[law.owner]) and voices:
+            if law.leave:
+                left |= {s for s in voices if s != law.owner}
+                voices = {s: v for s, v in voices.items() if s == law.owner}
+            else:
+                voices = {law.owner: seen[law.owner]}
+        if not voices:
+            return agreed, left
+        value = self._one_of(law, name, voices, by_name)
+        if value is UNSETTLED:
+            return None
+        if value != agreed and not (blank(value) and blank(agreed)):
+            left = set()  # news flows to every side
+        return value, left
+
+    def _overtaken(self, name: str, answered: tuple[Any, dict[str, Any]], agreed: Any, seats: list[Seat]) -> bool:
+        """Whether somebody has edited the field since the question: what was answered was another one."""
+        value, asked = answered
+        return any(
+            s.system in asked and (seen := self.observed(s, name)) not in (asked[s.system], value, agreed)
+            and not (blank(seen) and any(blank(v) for v in (asked[s.system], value, agreed)))
+            for s in seats
+        )  # fmt: skip
+
+    def _one_of(self, law: Law, name: str, voices: Mapping[str, Any], seats: Mapping[str, Seat]) -> Any:
+        values = list(voices.values())
+        if all(v == values[0] for v in values):
+            return values[0]
+        picked = self._picked(law, voices)
+        if picked is not UNSETTLED:
+            return picked
+        if law.merge == "newest":
+            best = self._latest({s: seats[s].edited.get(name, (None, None)) for s in voices})
+            if best is not None:
+                return voices[best]
+            if law.tie in voices:
+                return voices[law.tie]
+        return UNSETTLED
+
+    def _picked(self, law: Law, voices: Mapping[str, Any]) -> Any:
+        filled = [v for v in voices.values() if not blank(v)]
+        if law.merge in ("min", "max") and filled:
+            return (min if law.merge == "min" else max)(filled)
+        if law.merge == "union":
+            return sorted({item for v in filled for item in v})
+        return UNSETTLED
+
+    def _first_meeting(
+        self, law: Law, agreed: Any, seen: Mapping[str, Any], edited: set[str], seats: Mapping[str, Seat]
+    ) -> tuple[Any, set[str]] | None:
+        filled = {s: v for s, v in seen.items() if not blank(v)}
+        if law.source is not None:
+            if blank(seen.get(law.source)):
+                return agreed, {s for s, v in seen.items() if s != law.source and v != agreed}
+            return seen[law.source], set()
+        if not filled:
+            return (None if blank(agreed) else agreed), (set() if law.clear else edited)
+        left: set[str] = set()
+        if law.owner in filled:
+            if law.leave:
+                left = {s for s, v in filled.items() if v != filled[law.owner]}
+            value = filled[law.owner]
+            return value, (left if value == agreed else set())
+        values = list(filled.values())
+        if all(v == values[0] for v in values):
+            return values[0], set()
+        if law.prefer in filled:
+            return filled[law.prefer], set()
+        picked = self._picked(law, filled)
+        if picked is not UNSETTLED:
+            return picked, set()
+        if law.merge == "newest":
+            best = self._latest({s: (seats[s].at, seats[s].at) for s in filled})
+            if best is not None:
+                return filled[best], set()
+            if law.tie in filled:
+                return filled[law.tie], set()
+        return None
+
+    def _latest(self, spans: Mapping[str, tuple[datetime | None, datetime | None]]) -> str | None:
+        """The system whose edit is certainly the last: it began after every other one ended, by more than the skew."""
+        skew = timedelta(seconds=max([2.0, *(k.resolution for k in self.kinds.values())]))
+        if any(until is None for _, until in spans.values()):
+            return None
+        for system, (after, _) in spans.items():
+            if after is not None and all(
+                after > until + skew for other, (_, until) in spans.items() if other != system and until is not None
+            ):
+                return system
+        return None
