@@ -20,6 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 QUICK = "tests/machine/test_regressions.py"
 RANDOM = "tests/machine/test_machine.py"
 KILL = "tests/machine/test_kill.py"
+FOUND = "tests/machine/test_found.py"
 
 
 class Mutant(NamedTuple):
@@ -33,8 +34,8 @@ class Mutant(NamedTuple):
 
 MUTANTS = (
     Mutant("base moved at T1", ((
-        "engine/observe.py", "        mark_stamp(side, record.fields, ref)\n",
-        "        mark_stamp(side, record.fields, ref)\n        if not side.memo.get('n'):\n"
+        "engine/observe.py", "        mark_stamp(side, record.fields, ref, new=\"external_id\" in lane.adopts)\n",
+        "        mark_stamp(side, record.fields, ref, new=\"external_id\" in lane.adopts)\n        if not side.memo.get('n'):\n"
         "            side._put('b', {**(side.memo.get('b') or {}), **{n: side.observed(n, values) for n in side.dirty()}})\n"),), True),
     Mutant("the (sent, stored) pair kept after a foreign edit", (
         ("engine/observe.py", "            side.drop_pair(vendor)\n", "            pass\n"),), True),
@@ -89,6 +90,13 @@ MUTANTS = (
     Mutant("nothing is looked for before a create", (("engine/refusals.py", "    keys_there = lookup_keys(lane)\n", "    keys_there = []\n"),)),
     Mutant("rejected fills settled beside a create", (("engine/settle.py", "            if losers:  # still owed", "            if False:  # still owed"),)),
     Mutant("other jobs are not told", (("engine/shared.py", "for kind, eid in moved if kind in run.shared", "for kind, eid in moved if kind in ()"),)),
+    Mutant("a new record's fields that it was not sent taken for emptied", (
+        ("engine/settle.py", "        _unsent(target, body.get(\"after\", {}), after)\n", "        pass\n"),), tests=(FOUND,)),
+    Mutant("who shares an address told a round late", (("engine/decide.py", "    while run.heirs:\n", "    while False:\n"),), tests=(FOUND,)),
+    Mutant("an edit saves only the edited record from a delete", (
+        ("engine/removals.py", "        if wanted:\n", "        if side.connection in (wanted if isinstance(wanted, list) else ()):\n"),), tests=(FOUND,)),
+    Mutant("deletes reach who is outside `where`", (("engine/removals.py", " or side.sid in outcome.outside:\n            if left", ":\n            if left"),), tests=(FOUND,)),
+    Mutant("two behind one desk taken for one", (("engine/refusals.py", "(desk or entities.apart(run.ledger, row.eid, eid))", "entities.apart(run.ledger, row.eid, eid)"),), tests=(FOUND,)),
 )  # fmt: skip
 
 
@@ -124,7 +132,7 @@ def _passes(mutant: Mutant | None) -> bool:
         for name, text, instead in mutant.patches if mutant else ():
             path = Path(place) / "src/smarksync" / name
             path.write_text(path.read_text().replace(text, instead))
-        tests = mutant.tests if mutant else (QUICK, RANDOM, KILL)
+        tests = mutant.tests if mutant else (QUICK, RANDOM, KILL, FOUND)
         env = {
             **os.environ,
             "PYTHONPATH": str(Path(place) / "src"),

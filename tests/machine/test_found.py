@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from .place import folder
 from .test_regressions import edit, go, insert, row, world
-from .world import Kind
+from .world import Kind, World
 
 CLEAR = (("*", "{direction: both, merge: newest, blank: clear}"),)
 
@@ -136,3 +137,44 @@ def test_a_delete_takes_nothing_along_that_is_outside_where(place: Path) -> None
         w.systems[gone].delete("people", "p1")
         go(w)
         assert w.systems[kept].row("people", "p1") is not None
+
+
+@pytest.mark.parametrize("later", ["m", "s"])
+def test_clocks_a_day_off_decide_nothing(place: Path, later: str) -> None:
+    """One server is a day ahead, the other a day behind: the edit that came later wins, whatever the stamps say."""
+    w = world(place, Kind("m", skew=86_400.0, tells_history=True), Kind("s", skew=-86_400.0, tells_history=True))
+    insert(w, "m", email="ann@x.org", company="Acme")
+    go(w)
+    first = "s" if later == "m" else "m"
+    edit(w, first, "p1", company="Bolt")
+    w.clock.advance(60)
+    edit(w, later, "p1", company="Corp")
+    assert go(w).exit_code == 0
+    assert row(w, "m")["company"] == row(w, "s")["company"] == "Corp"
+
+
+def test_our_own_clock_may_jump_by_a_day(place: Path) -> None:
+    """Ours was a day ahead and is set right: nothing is missed that was edited meanwhile, and nothing is written twice."""
+    w = world(place, Kind("m"), Kind("s"))
+    insert(w, "m", email="ann@x.org")
+    for number, off in enumerate((86_400, 0, -86_400, 0)):
+        w.now = lambda off=off: w.clock() + timedelta(seconds=off)
+        edit(w, "m", "p1", company=f"Company {number}")
+        assert go(w).exit_code == 0
+        assert row(w, "s")["company"] == f"Company {number}"
+        assert not go(w).writes()
+
+
+def test_after_a_lost_ledger_nobody_is_stamped_anew(place: Path) -> None:
+    """Records carry our id; a new ledger takes it over, whichever side it sees first."""
+    w = world(place, Kind("m", external_id=True), Kind("s", external_id=True))
+    insert(w, "s", email="ann@x.org", first_name="Ann")
+    go(w)
+    go(w)
+    ids = {row(w, k)["external_id"] for k in "ms"}
+    assert len(ids) == 1 and None not in ids
+    again = World(w.profile, place, name="again")
+    again.systems, again.faults, again.clock = w.systems, w.faults, w.clock
+    assert not go(again).writes()
+    assert {row(w, k)["external_id"] for k in "ms"} == ids
+    assert {ref for (ref,) in again.sql("SELECT ref FROM entities")} == ids

@@ -125,6 +125,8 @@ def resolve(
     words = {"answered": "is answered", "resumed": "is over: the field takes part again", "joined": "is settled: they are one",
              "apart": "is settled: they are two, for ever"}  # fmt: skip
     settings.out.line(f"Conflict {number} {words[done['done']]}. The next run carries it out: `{done['next']}`")
+    for said in done.get("not_taken", ()):
+        settings.out.line(f"  But {said}.")
     return 0
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from smarksync.errors import UsageError
-from smarksync.ledger import audit, conflicts, entities, keys, quarantine, states
+from smarksync.ledger import audit, conflicts, entities, keys, links, quarantine, states
 from smarksync.ledger.conflicts import Conflict
 from smarksync.ledger.db import Ledger
 from smarksync.ledger.quarantine import Held
@@ -80,7 +80,27 @@ def _answer(desk: Desk, one: Conflict, wire: Any, how: str) -> dict[str, Any]:
         _wake(ledger, [one.eid])
         _note(desk, one.eid, {"op": "answered", "job": one.job, "reason": f"conflict {one.id}: a person {how}",
                               "fields": {one.field: {"after": wire, "from": "person"}}})  # fmt: skip
-    return {"id": one.id, "field": one.field, "done": "answered", "value": wire, "next": f"smarksync run {one.job}"}
+    told = _not_taken(desk, one, wire) if one.kind == "field" else []
+    return {
+        "id": one.id, "field": one.field, "done": "answered", "value": wire, "next": f"smarksync run {one.job}",
+        **({"not_taken": told} if told else {}),
+    }  # fmt: skip
+
+
+def _not_taken(desk: Desk, one: Conflict, wire: Any) -> list[str]:
+    """Which records cannot take the answer, and why: a pick list that has no such word, to begin with."""
+    told = []
+    lanes = desk.open().lanes
+    for link in links.of_entities(desk.ledger, [one.eid]).get(one.eid, []):
+        lane = lanes.get(link.sid)
+        codec = lane.mapping.fields.get(one.field) if lane is not None else None
+        if lane is None or codec is None or not codec.write or link.state != links.LIVE or wire is None:
+            continue
+        try:
+            codec.outward(wire)
+        except ValueProblem as problem:
+            told.append(f"{lane.name} cannot take it and stays as it is: {problem.message}")
+    return told
 
 
 def resume(desk: Desk, conflict_id: int) -> dict[str, Any]:

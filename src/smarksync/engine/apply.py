@@ -27,6 +27,8 @@ from .settle import changed_outcome, settle
 WRITERS = 4
 #: rows that are loaded at once, unless one batch alone is larger: each is a record whole, with what it was and will be
 LOADED = 2_000
+#: rows that are settled in one transaction: what each of them rests on is in memory meanwhile
+SETTLED = 500
 _ORDER = (Op.CREATE, Op.UPDATE, Op.ASSOCIATE, Op.ARCHIVE, Op.DELETE)
 _DONE = {
     "create": "created",
@@ -250,8 +252,9 @@ def _receive(
     if error is not None and not isinstance(error, Unknown):
         run.connections[lane.stream.connection].failed = error
     pairs = [(by_ref[seq], receipt) for seq, receipt in answered.items()]
-    with run.ledger.tx():
-        take_receipts(run, job, lane, pairs)
+    for start in range(0, len(pairs), SETTLED):
+        with run.ledger.tx():
+            take_receipts(run, job, lane, pairs[start : start + SETTLED])
     refusals.look_up_duplicates(run, job, lane, pairs)
     refusals.look_again(run, job, lane, pairs)
     return pairs

@@ -61,15 +61,19 @@ class Linker:
     def name(self, groups: list[list[Newcomer]]) -> None:
         """Entity ids from the first record of each group, in the order of connections: a plan's copy names them the same."""
         first = [self._first(group) for group in groups]
+        told = [_told(group) for group in groups]
         refs = [entities.make_ref(self.run.workspace, *name) for name in first]
-        taken = entities.by_refs(self.run.ledger, refs)
-        for group, name, ref in zip(groups, first, refs, strict=True):
+        taken = set(entities.by_refs(self.run.ledger, [*refs, *(ref for ref in told if ref)]))
+        for group, name, ref, shown in zip(groups, first, refs, told, strict=True):
             nth = 0
+            if shown is not None and shown not in taken:
+                ref = shown
             while ref in taken:
                 nth += 1
                 ref = entities.make_ref(self.run.workspace, *name, nth)
                 if entities.taken(self.run.ledger, ref):
-                    taken[ref] = 0
+                    taken.add(ref)
+            taken.add(ref)
             self.refs[group[0].row] = ref
 
     def _first(self, group: list[Newcomer]) -> tuple[str, str, str]:
@@ -154,6 +158,12 @@ class Linker:
         self.made, self.links, self.keys, self.weak = [], [], [], []
         self.live.clear()
         self.linked.clear()
+
+
+def _told(group: list[Newcomer]) -> str | None:
+    """The id of ours that the records carry already, when they carry one and the same: of a ledger that was lost."""
+    shown = {str(value) for newcomer in group if (value := newcomer.values.get("external_id"))}
+    return shown.pop() if len(shown) == 1 and entities.is_ref(next(iter(shown))) else None
 
 
 def _memo(mapping: CompiledMapping, row: Waiting, fields: dict[str, Any], agreed: Mapping[str, Any], ref: str) -> bytes:

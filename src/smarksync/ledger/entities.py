@@ -25,6 +25,11 @@ def make_ref(workspace: str, connection: str, name: str, rid: str, nth: int = 0)
     return "".join([_PAIRS[(number >> shift) & 1023] for shift in _SHIFTS])
 
 
+def is_ref(text: str) -> bool:
+    """Whether the text has the form of an entity id."""
+    return len(text) == 16 and all(letter in "abcdefghijklmnopqrstuvwxyz234567" for letter in text)
+
+
 def add(ledger: Ledger, rows: Iterable[tuple[int, str, str, str, str, str]]) -> None:
     """New entities: (eid, ref, kind, state, agreed, run)."""
     ledger.add("INSERT INTO entities (eid, ref, kind, state, agreed, created_run) VALUES (?, ?, ?, ?, ?, ?)", rows)

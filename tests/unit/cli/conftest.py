@@ -17,6 +17,7 @@ from smarksync.cli.main import app
 from smarksync.engine.registry import Registry
 from smarksync.engine.run import Options, Result, execute
 from smarksync.kit.session import OpenSession
+from smarksync.plugin import FieldInfo
 from smarksync.testing import SYSTEMS, Clock, MemoryPlugin, MemoryStream, MemorySystem, registered, text_fields
 
 CONFIG = """\
@@ -60,7 +61,9 @@ class Shell:
         self.root, self.capsys = root, capsys
         self.clock = Clock()
         self.a = MemorySystem(
-            "a", [MemoryStream("contacts", fields=text_fields("email", "first", "company"))], self.clock
+            "a",
+            [MemoryStream("contacts", fields=(*text_fields("email", "first"), FieldInfo("company", max_length=40)))],
+            self.clock,
         )
         sales = MemoryStream("leads", fields=text_fields("Email", "FirstName", "Company"), natural_keys=("Email",))
         self.b = MemorySystem("b", [sales], self.clock)

@@ -106,3 +106,10 @@ def test_explain_for_people(shell: Any, conflict: Callable[[], str]) -> None:
     assert "Engines (edited)" in said and "Looms (edited)" in said
     assert "created sales:leads:l1" in said
     assert "marketing: marketing:contacts:c1 takes part" in said
+
+
+def test_an_answer_that_a_side_cannot_take_says_so(shell: Any, conflict: Callable[[], str]) -> None:
+    conflict()
+    long = "x" * 41
+    said = shell("conflicts", "resolve", "1", "--value", long).out
+    assert "But marketing:contacts cannot take it and stays as it is: " in said and long not in said

@@ -10,7 +10,7 @@ import pytest
 from smarksync.engine import answers, queues
 from smarksync.errors import LeaseHeld, UsageError
 from smarksync.plugin import FieldInfo, FieldType
-from smarksync.testing import FaultPlan
+from smarksync.testing import FaultPlan, text_fields
 
 
 def conflict(world: Any) -> Any:
@@ -333,3 +333,14 @@ def test_an_identity_question_answered_with_two_people_stays_answered(make_world
     world.run()
     assert [e["kind"] for e in world.ask(queues.conflict_entries)] == []
     assert world.b.row("leads", "l2")["Company"] in ("Navy", None)
+
+
+def test_an_answer_that_a_side_cannot_take_is_told_at_once(make_world: Any) -> None:
+    """Not by the next run, as a field that waits: whoever answers chooses again, or knows that it stays."""
+    short = (FieldInfo("company", FieldType.TEXT, max_length=10), *text_fields("email", "first", "last", "phone"))
+    world = make_world(marketing=short)
+    _, _, entry = conflict(world)
+    assert "not_taken" not in world.at_desk(answers.value, entry["id"], "Engines")
+    done = world.at_desk(answers.value, entry["id"], "Analytical Engines")
+    (said,) = done["not_taken"]
+    assert said.startswith("marketing:contacts cannot take it and stays as it is: ") and "10" in said

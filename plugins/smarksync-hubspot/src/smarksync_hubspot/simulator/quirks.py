@@ -48,7 +48,7 @@ class Quirks:
     throttle_body: str = "gateway"
     #: SmarkSync's own properties are there from the start, on these objects
     has_our_properties: bool = False
-    #: scopes that the token lacks, as families: contacts, companies, deals, owners, lists, consent, forms, schema
+    #: scopes that the token lacks, as families: contacts, companies, deals, owners, lists, consent, forms, schema (crm.md 2.2)
     missing_scopes: set[str] = field(default_factory=set)
     #: seconds until a list's counts, which the search for lists shows, tell of who joined or left (memory)
     list_counts_lag: float = 0.0

@@ -1,0 +1,85 @@
+"""Peculiarities that an account may have or lack: the connector bears both. Each has its switch in the simulator."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hubspot_account import Account
+from smarksync_hubspot.simulator import Quirks
+
+from smarksync.plugin import Invalid, WriteResult
+
+Make = Callable[..., Account]
+both = pytest.mark.parametrize("on", [True, False])
+
+
+def account_with(account: Make, **switches: Any) -> Account:
+    return account(Quirks(index_lag=0, has_our_properties=True, **switches), people=0)
+
+
+@both
+def test_a_stage_goes_back_by_two_more_calls_or_by_itself(account: Make, on: bool) -> None:
+    hub = account_with(account, lifecycle_forward_only=on)
+    rid = hub.sim.create(email="a@one.example", lifecyclestage="opportunity")
+    (receipt,) = hub.update("contacts", {"id": rid, "lifecyclestage": "lead"})
+    assert receipt.result is WriteResult.UPDATED and hub.sim.rows()[rid].properties["lifecyclestage"] == "lead"
+    assert hub.calls("/batch/update") == (3 if on else 1)
+
+
+@both
+def test_what_is_missing_is_said_in_words_whether_it_is_a_page_or_json(account: Make, on: bool) -> None:
+    hub = account_with(account, html_404=on)
+    with pytest.raises(Invalid, match="404") as caught:
+        hub.connector._api.get("/crm/v3/nothing")
+    assert "<html" not in str(caught.value)
+
+
+@both
+def test_no_value_is_sent_as_the_empty_text_which_clears(account: Make, on: bool) -> None:
+    hub = account_with(account, ignores_null=on)
+    rid = hub.sim.create(email="a@one.example", jobtitle="CFO")
+    hub.update("contacts", {"id": rid, "jobtitle": None})
+    assert not hub.sim.rows()[rid].properties["jobtitle"]
+
+
+@both
+def test_a_write_that_changes_nothing_may_move_the_stamp(account: Make, on: bool) -> None:
+    hub = account_with(account, keeps_stamp_of_no_op=on)
+    rid = hub.sim.create(email="a@one.example", jobtitle="CFO")
+    hub.wait(600)
+    _, cursor = hub.read("contacts", ("jobtitle",))
+    hub.wait(600)
+    (receipt,) = hub.update("contacts", {"id": rid, "jobtitle": "CFO"})
+    rows, _ = hub.read("contacts", ("jobtitle",), cursor)
+    assert receipt.result is WriteResult.UPDATED and [row.id for row in rows] == ([] if on else [rid])
+
+
+@both
+def test_a_further_address_finds_its_holder_where_hubspot_says_so(account: Make, on: bool) -> None:
+    hub = account_with(account, finds_secondary_email=on)
+    winner, loser = (hub.sim.create(email=f"{name}@one.example") for name in ("a", "b"))
+    kept = hub.sim.merge("contacts", winner, loser)
+    found = list(hub.connector.find("contacts", "email", ["b@one.example"], fields=("email",)))
+    assert [row.id for row in found] == ([kept] if on else [])
+
+
+@both
+def test_a_company_that_the_account_chose_itself_is_shown(account: Make, on: bool) -> None:
+    hub = account_with(account, associates_by_domain=on)
+    company = hub.sim.create("companies", name="Engines", domain="engines.example")
+    hub.create("contacts", {"email": "ada@engines.example", "key": "e1"})
+    (row,), _ = hub.read("contacts", ("associations.company",))
+    assert row.fields["associations.company"] == (company if on else None)
+
+
+@pytest.mark.parametrize("body", ["gateway", "crm"])
+def test_either_body_of_a_limit_is_waited_for(account: Make, body: str) -> None:
+    hub = account(Quirks(index_lag=0, has_our_properties=True, throttle_body=body), people=0, per_ten_seconds=3)
+    hub.connector = hub.open(rate_limit=None)
+    began = hub.clock.now()
+    for _ in range(5):
+        hub.connector.check()
+    assert hub.connector._api.http.counts["throttled"] > 0
+    assert 5 <= (hub.clock.now() - began).total_seconds() <= 120
