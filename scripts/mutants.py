@@ -67,7 +67,7 @@ MUTANTS = (
         ("engine/release.py", "states.set_mark(ledger, job.name, top)", "states.set_mark(ledger, job.name, states.top(ledger) + 9)"),)),
     Mutant("a losing value leaves no trace", (
         ("plan/reconcile.py", "                verdict.beaten[view.connection] = view.observed\n", "                pass\n"),
-        ("engine/notes.py", "{\"before\": body.get(\"before\", {}).get(v), \"after\": a}", "{\"after\": a}")),),
+        ("engine/notes.py", "{\"before\": before.get(v), \"after\": a}", "{\"after\": a}")),),
     Mutant("tie ignored", (("plan/reconcile.py", "    if rule.tie is not None:\n        chosen = next((v for v in voices", "    if False:\n        chosen = next((v for v in voices"),)),
     Mutant("an emptied field overwrites", (("plan/reconcile.py", "elif blank(view.observed) and not blank(view.base) and not rule.clear:", "elif False:"),)),
     Mutant("an empty owner empties the others", (("plan/reconcile.py", "if owner is None or blank(owner.observed):", "if owner is None:"),)),

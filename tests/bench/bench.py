@@ -158,7 +158,13 @@ def main() -> None:
     parser.add_argument(
         "--vendors", type=int, nargs="?", const=20_000, metavar="PEOPLE", help="HubSpot into Salesforce, over HTTP"
     )
+    parser.add_argument("--long", type=int, nargs="?", const=10_000, metavar="PEOPLE", help="the long way (long.py)")
     args = parser.parse_args()
+    if args.long:
+        import long
+
+        long.main(args.long)
+        return
     if args.vendors:
         import vendors
 

@@ -377,6 +377,53 @@ def test_a_refused_lead_stays_qualified_and_is_not_sent_again(office: Any) -> No
     o.quiet()
 
 
+REASONS = {"handoff": {"handoff": "lead", "from": "marketing", "to": "sales",
+                       "reasons": {"bad_timing": "90 days", "not_a_fit": "1 day", "no_need": "disqualify"}}}  # fmt: skip
+
+
+def test_a_recycled_lead_waits_as_long_as_its_reason_says(office: Any) -> None:
+    o = office(jobs=REASONS)
+    ada = o.ready()
+    o.run()
+    o.status(o.sales_rows()[0]["id"], "unqualified", rejection_reason="bad_timing")
+    o.run()
+    assert [case.state for case in o.cases()] == ["recycled"]
+    o.later(days=30)
+    o.did(ada, "content_downloaded")  # news, which would make a new cycle otherwise
+    o.run()
+    assert len(o.cases()) == 1, "sixty days are left"
+    o.later(days=61)
+    o.run()
+    assert [case.state for case in o.cases()] == ["recycled", "offered"], "nothing else happened: the wait is over"
+    assert o.sales_rows()[0]["sales_status"] == "new", "what sales said of the last case is no answer to this one"
+    o.quiet()
+    assert [case.state for case in o.cases()] == ["recycled", "offered"]
+
+
+def test_marketing_may_put_a_waiting_lead_forward_by_hand(office: Any) -> None:
+    o = office(jobs=REASONS)
+    ada = o.ready()
+    o.run()
+    o.status(o.sales_rows()[0]["id"], "unqualified", rejection_reason="bad_timing")
+    o.run()
+    o.run()
+    o.systems["marketing"].edit("people", ada, {"lifecycle": "mql"})
+    o.run()
+    assert [case.state for case in o.cases()] == ["recycled", "offered"]
+
+
+def test_reasons_of_the_config_say_who_comes_back(office: Any) -> None:
+    o = office(jobs=REASONS)
+    people = {name: o.ready(name) for name in ("Ada Lovelace", "Bob Noyce", "Cleo Noyce")}
+    o.run()
+    reasons = {"Ada": "no_need", "Bob": "not_a_fit", "Cleo": "unreachable"}
+    for row in o.sales_rows():
+        o.status(row["id"], "unqualified", rejection_reason=reasons[row["first_name"]])
+    o.run()
+    words = {name.split()[0]: o.person(id)["lifecycle"] for name, id in people.items()}
+    assert words == {"Ada": "disqualified", "Bob": "recycled", "Cleo": "recycled"}, "what is not named is as ever"
+
+
 def test_a_refused_lead_is_not_sent_again_because_its_offer_would_be_later_now(office: Any) -> None:
     """Whatever else happens to the lead: only the offer's time, its due time and the digest of activities differ."""
     o = office()

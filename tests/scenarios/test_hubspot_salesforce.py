@@ -15,6 +15,7 @@ from smarksync_hubspot.simulator import HubSpotSimulator, Quirks
 from smarksync_salesforce.simulator import SalesforceSimulator
 
 from smarksync.config import load
+from smarksync.engine.check import check
 from smarksync.engine.registry import Registry
 from smarksync.engine.run import Options, execute
 from smarksync.kit.clock import ManualClock
@@ -170,6 +171,26 @@ def test_computed_scores_stand_in_for_the_vendors_own(pair: Pair) -> None:
         == 25
     )
     ledger.close()
+
+
+def test_check_says_that_nobody_can_reach_the_threshold_here(pair: Pair) -> None:
+    """HubSpot tells neither of page views nor of downloads: of the agreement's points a quarter can be had."""
+    pair.include_agreement()
+    config = load(pair.root / "smarksync.yaml", environ={**pair.hub.environment, **pair.crm.environment})
+
+    def session(name: str, _settings: object) -> OpenSession:
+        return OpenSession(name, root=str(pair.root), clock=pair.clock)
+
+    found = check(config, pair.registry, session, None, pair.clock.now)
+    said = [one["say"] for one in found["findings"] if one["about"] == "agreement"]
+    lines = (pair.root / "smarksync.yaml").read_text("utf-8").splitlines()
+    assert [text.split(":")[0].rpartition("/")[2] for text in said] == ["agreement.yaml"] * 2 + ["smarksync.yaml"]
+    assert "content_downloaded, which no connected system tells of" in said[0] and "page_viewed" in said[1]
+    assert (
+        "no lead can ever pass `mql`: `lead.score >= 60` cannot be" in said[2] and "lies between -20 and 25" in said[2]
+    )
+    assert lines[int(said[2].split(":")[1]) - 1].strip().startswith("when: lead.score >= 60")
+    assert found["ok"], "it is a warning: the agreement may be ahead of the systems"
 
 
 @pytest.mark.parametrize("nth", [3, 9, 14, 19, 24, 29])

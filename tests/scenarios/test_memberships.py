@@ -177,3 +177,20 @@ def test_another_word_for_what_we_wrote_is_no_news(tmp_path: Path, registry: Reg
         o.run()
         assert [status for _, _, status in members(o, "marketing")] == ["responded"], "an edit is one"
         o.quiet()
+
+
+def test_a_campaign_that_comes_to_be_known_on_the_other_side_gets_its_people_although_they_joined_long_ago(
+    office: Any,
+) -> None:
+    o = office()
+    ada = o.ready("Ada Lovelace")
+    fair = o.systems["marketing"].insert("campaigns", {"name": "Spring fair"})
+    o.systems["marketing"].insert("members", {"campaign": fair, "lead": ada, "status": "sent"})
+    o.run()
+    o.run()
+    assert not members(o, "sales") and not o.reading.rows("SELECT * FROM unequal"), "sales has no such campaign"
+    there = o.systems["sales"].insert("campaigns", {"name": "Spring fair"})
+    o.run()
+    o.run()
+    assert [(campaign, status) for campaign, _, status in members(o, "sales")] == [(there, "sent")]
+    o.quiet()

@@ -16,6 +16,7 @@ from smarksync.engine import scorecard
 from smarksync.engine.registry import Registry
 from smarksync.errors import Transient
 from smarksync.ledger import agreements, pauses
+from smarksync.model.moments import micros
 from smarksync.testing import registered
 
 from .office import Office
@@ -145,6 +146,13 @@ def test_a_clock_stands_still_while_its_expression_is_true(office: Any, channel:
     ((start, end),) = pauses.of(o.reading, [case.cid])[case.cid]
     assert end is not None and end - start > 2 * 86_400_000_000
     assert channel.events() == []
+    assert case.offered_at is not None
+    left = 5 * 3_600_000_000 - (start - case.offered_at)
+    assert case.due_at == end + left, "the call is due when what was left of the five hours is used up"
+    o.run()
+    for row in (o.person(ada), o.sales_rows()[0]):
+        assert micros(row["handoff_due_at"]) == case.due_at, "and both systems say so"
+    o.quiet()
     o.later(hours=5)
     o.run()
     assert channel.events() == ["breached"]

@@ -7,7 +7,7 @@ or out-of-order signal is entered with its own time and the case is what it woul
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from smarksync.ledger.cases import CLOSED, NOTE, OPEN, Case, Move, fate
@@ -67,6 +67,14 @@ def replay(moves: Sequence[Move]) -> Case:
         body["at"].get("offered"), told.get("due_at"), closed_at, head["definition"], told.get("owner"),
         told.get("into_cid"), len(moves), body,
     )  # fmt: skip
+
+
+def waits_until(case: Case, reasons: Mapping[str, Any]) -> int | None:
+    """When a lead that was turned down may come again, by the wait that its reason has in the config; None without one."""
+    wait = reasons.get(str(case.body.get("reason"))) if case.state in ("rejected", "recycled", "lost") else None
+    if wait is None or case.closed_at is None:
+        return None
+    return case.closed_at + int(wait.timedelta.total_seconds() * 1_000_000)
 
 
 def in_order(moves: Iterable[Move]) -> list[Move]:

@@ -26,6 +26,9 @@ _ON_LADDER = {"sal": "accepted", "sql": "sql", "opportunity": "opportunity", "cu
 _ORDER = ("accepted", "working", "sql", "opportunity", "won", "lost", "rejected", "recycled", "disqualified")
 
 
+_NONE: Mapping[str, Any] = {}
+
+
 class Sale(NamedTuple):
     """An opportunity of a lead. ``inferred``: it names no people, and was found through the account."""
 
@@ -47,14 +50,21 @@ class Seen(NamedTuple):
     converted: int | None = None
 
 
-def signals(case: Case, scope: Mapping[str, Any], seen: Seen, own: Mapping[Any, Expression]) -> list[Signal]:
+def comes_back(reason: str | None, reasons: Mapping[str, Any]) -> bool:
+    """Whether a lead that was turned down for it may come again. ``reasons``: what the config says of some of them."""
+    return reasons[reason] is not None if reason is not None and reason in reasons else reason in RECYCLES
+
+
+def signals(
+    case: Case, scope: Mapping[str, Any], seen: Seen, own: Mapping[Any, Expression], reasons: Mapping[str, Any] = _NONE
+) -> list[Signal]:
     """Everything that speaks for a move of the case. An expression of the config stands in for the default of its state."""
     lead = scope["lead"]
     found: list[Signal] = []
     for state in _ORDER:
         expression = own.get(state)
         if expression is None:
-            found += _default(state, case, lead, seen)
+            found += _default(state, case, lead, seen, reasons)
         elif expression.passes(scope):
             source, at = seen.source, seen.changed
             if seen.sale is not None and "opportunity" in expression.names:
@@ -63,7 +73,7 @@ def signals(case: Case, scope: Mapping[str, Any], seen: Seen, own: Mapping[Any, 
     return found
 
 
-def _default(state: str, case: Case, lead: Mapping[str, Any], seen: Seen) -> list[Signal]:
+def _default(state: str, case: Case, lead: Mapping[str, Any], seen: Seen, reasons: Mapping[str, Any]) -> list[Signal]:
     status = lead.get("sales_status")
     reached = _reached(case, lead)
     if state == "accepted":
@@ -81,11 +91,11 @@ def _default(state: str, case: Case, lead: Mapping[str, Any], seen: Seen) -> lis
     elif state in ("opportunity", "won", "lost"):
         return _of_sale(state, case, seen, reached)
     elif state == "recycled":
-        if status == "recycled" or (status == "unqualified" and lead.get("rejection_reason") in RECYCLES):
+        if status == "recycled" or (status == "unqualified" and comes_back(lead.get("rejection_reason"), reasons)):
             return [Signal("recycled", seen.changed, "sales", seen.source, lead.get("rejection_reason"))]
     elif state == "disqualified":
         reason = lead.get("rejection_reason")
-        if status == "unqualified" and reason and reason not in RECYCLES:
+        if status == "unqualified" and reason and not comes_back(reason, reasons):
             return [_closing("disqualified", seen.changed, seen.source, lead)]
     elif state == "rejected" and status == "unqualified" and not lead.get("rejection_reason"):
         return [_closing("rejected", seen.changed, seen.source, lead)]

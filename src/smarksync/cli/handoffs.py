@@ -69,7 +69,8 @@ def _case(out: Output, case: Mapping[str, Any]) -> None:
     product = f", {case['product']}" if case["product"] else ""
     _title(out, f"Hand-off {case['cycle']}{product}: {case['state']}")
     facts = [("by", case["definition"]), ("owner", case["owner"]), ("route", case["route"]), ("record", case["record"]), ("task", case["task"]),
-             ("first attempt due", when(case["due_at"]) if case["due_at"] else None), ("reason", case["reason"])]  # fmt: skip
+             ("first attempt due", when(case["due_at"]) if case["due_at"] else None), ("reason", case["reason"]),
+             ("waits until", when(case["waits_until"]) if case["waits_until"] else None)]  # fmt: skip
     for name, value in facts:
         if value:
             out.line(f"  {name}: {value}")

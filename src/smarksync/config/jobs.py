@@ -21,7 +21,7 @@ from .expressions import Expression
 from .guards import Guards
 from .problems import near, shown, suggest
 from .section import Section
-from .values import wrong
+from .values import ReasonEnd, wrong
 
 JobKind = Literal["sync", "handoff", "outcomes", "activities", "memberships"]
 #: Every kind, in the order in which a run does them.
@@ -29,7 +29,7 @@ KINDS: tuple[JobKind, ...] = ("sync", "handoff", "outcomes", "activities", "memb
 #: The keys that have a meaning in a job of each kind, beside the kind's own.
 KEYS: dict[JobKind, tuple[str, ...]] = {
     "sync": ("between", "match", "create", "where", "fields", "deletes", "guards", "adopt", "subscribe"),
-    "handoff": ("from", "to", "when", "signals", "where", "guards", "subscribe"),
+    "handoff": ("from", "to", "when", "signals", "reasons", "where", "guards", "subscribe"),
     "outcomes": ("from", "to", "where", "lists", "guards"),
     "activities": ("from", "to", "where", "guards"),
     "memberships": ("between", "match", "create", "where", "fields", "deletes", "guards", "adopt"),
@@ -175,6 +175,8 @@ class Job(Section):
         Literal["accepted", "rejected", "working", "sql", "opportunity", "won", "lost", "recycled", "disqualified"],
         Expression,
     ] = Field(default_factory=dict)
+    #: reason of sales → how long the lead waits until it may come again; None = it is disqualified
+    reasons: dict[str, ReasonEnd] = Field(default_factory=dict)
     lists: list[ListRule] = Field(default_factory=list)
 
     @classmethod

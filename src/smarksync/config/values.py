@@ -85,6 +85,17 @@ def parse_plain_duration(value: Any) -> Duration:
     return duration
 
 
+def parse_reason(value: Any) -> Duration | None:
+    """What a reason of sales comes to: a wait until the lead may come again, or ``disqualify`` (None)."""
+    if isinstance(value, str) and value.strip() == "disqualify":
+        return None
+    try:
+        return parse_plain_duration(value)
+    except ValueError as refused:
+        hint = "Write a wait (`90 days`), or `disqualify`."
+        raise wrong(f"{shown(value)} is neither a wait nor `disqualify`.", hint) from refused
+
+
 def parse_share(value: Any) -> float:
     """``60%`` or ``0.6`` → 0.6; from 0 to 1."""
     number: float | None = None
@@ -291,6 +302,12 @@ class Also:
 
 _AS_TEXT = PlainSerializer(str)
 AnyDuration = Annotated[Duration, PlainValidator(parse_duration), _AS_TEXT, WithJsonSchema(_DURATION_SCHEMA)]
+ReasonEnd = Annotated[
+    Duration | None,
+    PlainValidator(parse_reason),
+    PlainSerializer(lambda wait: "disqualify" if wait is None else str(wait)),
+    WithJsonSchema({"type": "string", "description": "A wait such as `90 days`, or `disqualify`."}),
+]
 PlainDuration = Annotated[Duration, PlainValidator(parse_plain_duration), _AS_TEXT, WithJsonSchema(_DURATION_SCHEMA)]
 Share = Annotated[float, PlainValidator(parse_share), WithJsonSchema(_SHARE_SCHEMA)]
 OwnerName = Annotated[Owner, PlainValidator(parse_owner), _AS_TEXT, WithJsonSchema(_TEXT)]

@@ -205,9 +205,11 @@ def _batches(rows: Sequence[PlanRow], size: int) -> list[list[PlanRow]]:
 
 
 def _write(op: Op, row: PlanRow, ref: str | None, version: str | None) -> Write:
-    key = row.body.get("task", {}).get("key", ref) if op is Op.CREATE else None  # a person has one record, many tasks
-    rid = None if op is Op.CREATE else row.rid  # a fact to be made names its source there
-    return Write(str(row.seq), op, row.body.get("after", {}), rid, key, version)
+    if op is not Op.CREATE:
+        return Write(str(row.seq), op, row.after, row.rid, None, version)
+    # a person has one record, many tasks; a fact to be made names its source where others have their id
+    key = ref if row.source is not None else row.body.get("task", {}).get("key", ref)
+    return Write(str(row.seq), op, row.after, None, key, version)
 
 
 def _call(lane: Lane, writes: Sequence[Write]) -> Answers:

@@ -35,6 +35,9 @@ def settle(run: Run, done: Sequence[Pair]) -> list[Pair]:
     people: list[Pair] = []
     tasks: list[Pair] = []
     for row, receipt in done:
+        if row.source is not None:  # nothing is told but what one record says
+            people.append((row, receipt))
+            continue
         (tasks if row.body.get("task") else people).append((row, receipt))
         told = row.body.get("case")
         if told:

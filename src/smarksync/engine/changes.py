@@ -160,9 +160,10 @@ def _similar(run: Run, job: JobRun) -> int:
         (job.rules.entity,),
     )
     planned = "run = ? AND job = ? AND status = 'held' AND op = 'create'"
-    with_name = "json_extract(b.agreed, '$.last_name') IS NOT NULL"
+    told = "COALESCE(b.agreed, b.after)"
+    with_name = f"json_extract(CAST({told} AS TEXT), '$.last_name') IS NOT NULL"
     run.ledger.run(
-        f"INSERT OR IGNORE INTO names SELECT {name.format('b.agreed', '')}, eid FROM plan JOIN plan_bodies b USING (seq) WHERE {planned} AND {with_name}",
+        f"INSERT OR IGNORE INTO names SELECT {name.format(told, '')}, eid FROM plan JOIN plan_bodies b USING (seq) WHERE {planned} AND {with_name}",
         (run.run_id, job.name),
     )
     sql = (

@@ -12,12 +12,14 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
+from smarksync.alignment import reach
 from smarksync.config import Config, Job, useless_rules
 from smarksync.errors import AuthFailed, ConfigError, PermissionDenied, SystemFailure, Throttled
 from smarksync.ledger import schemas, streams
 from smarksync.ledger.db import Ledger
 from smarksync.mapping import CompiledMapping, ObjectMapping
 from smarksync.mapping.lint import NEVER_CUT
+from smarksync.model import ValueProblem
 from smarksync.plugin import FieldInfo, Fixes, StreamSpec
 
 from . import definitions, named, observed, removals
@@ -106,6 +108,7 @@ class _Checker:
         self.workshop = Workshop(config, registry, ledger, make_session, now)  # type: ignore[arg-type]
         self.names = named.by_config(config)
         self.mappings: list[CompiledMapping] = []
+        self.told: set[str] | None = set()  # types of activities that some connection tells of; None = any
         self.unseen: set[str] = set()  # connections of which too little is known to judge jobs
 
     # -- one connection --------------------------------------------------------------------------
@@ -156,12 +159,31 @@ class _Checker:
                     continue
                 self.unseen.add(one.name)
                 _system(one, error, obj, local=self._local(one.name))
+        with suppress(SystemFailure):
+            self._activities(opened)
         left = getattr(getattr(opened.session, "counts", None), "budget_left", None)
         one.budget_left = one.budget_left if left is None else left
         if one.budget_left is not None and one.budget_left <= 0:
             one.fail(
                 "quota", "Nothing is left of the quota.", "Wait until it is renewed.", "the account's limit", code=5
             )
+
+    def _activities(self, opened: Opened) -> None:
+        """Which activities the connection tells of, as far as it says so; asked for where an expression counts them."""
+        if not any("activities" in expression.names for _, expression in self.config.expressions()):
+            return
+        for obj, mapping in self.workshop.written[opened.name].items():
+            if mapping.entity != "activity" or self.told is None:
+                continue
+            spec = self.workshop.specs[opened.name].get(obj) or StreamSpec(obj, mapping.entity)
+            compiled = self.workshop.compile(opened.name, spec, mapping, opened.connector.describe(obj))
+            kind = compiled.fields.get("type")
+            if kind is None or kind.info.choices is None:
+                self.told = None  # it may be anything
+                continue
+            for choice in kind.info.choices:
+                with suppress(ValueProblem):
+                    self.told.add(str(kind.inward(choice.value)))
 
     def _objects(self, connection: str) -> list[str]:
         """The streams that the jobs need; without jobs, everything that is mapped."""
@@ -333,6 +355,10 @@ class _Checker:
             if (one.entity, one.field) not in told and not definitions.set_by_us(self.config, one.entity, one.field):
                 found.append(Finding("warning", "config", f"{one.place}: `{one.by}` reads {one.entity}.{one.field}, which no connection "
                                      "maps: it is null there.", "Map it, or leave it out of the expression."))  # fmt: skip
+        never = {(n.entity, n.field) for n in named.unmapped(self.names, self.mappings)} - told
+        null = frozenset(one for one in never if not definitions.set_by_us(self.config, *one))
+        world = reach.Told(null, None if self.told is None else frozenset(self.told))
+        found += [Finding("warning", "agreement", str(problem)) for problem in reach.unreachable(self.config, world)]
         return found
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
-from smarksync.ledger import audit, conflicts, consent, entities, links, plans, quarantine, states
+from smarksync.ledger import audit, conflicts, consent, entities, keys, links, plans, quarantine, states
 from smarksync.ledger.quarantine import Held
 from smarksync.plan.build import build
 from smarksync.plan.consent import unreadable
@@ -18,7 +18,7 @@ from smarksync.plan.reasons import wanted_hash
 from smarksync.plan.rows import Outcome, Row
 from smarksync.plan.side import NAME_PARTS
 
-from . import consents, only, removals
+from . import consents, only, removals, short
 from .context import JobRun, Run, instant
 from .lookup import load_people
 from .settle import rekey, settle_locally
@@ -96,6 +96,35 @@ def _plan_chunk(
     run: Run, job: JobRun, eids: list[int], top: int, inherit: bool, consent_only: bool, doubts: bool
 ) -> None:
     ledger = run.ledger
+    if consent_only or job.facts:
+        rows = _decided(run, job, eids, top, inherit, consent_only, doubts)
+    else:
+        barred = {*quarantine.of_entities(ledger, job.name, eids), *conflicts.of_entities(ledger, job.name, eids)}
+        if doubts:
+            barred |= plans.busy(ledger, eids)
+        if inherit:
+            barred |= keys.sharing_claims(ledger, eids)
+        taken = short.take(run, job, eids, barred, consents_too=inherit or consents.mapped(run))
+        rows = taken.rows
+        if taken.settled:
+            settle_local(run, job, taken.settled)
+            store_memos(run, [person for person, _ in taken.settled])
+        if taken.others:
+            rows += _decided(run, job, taken.others, top, inherit, False, doubts)
+            order = {eid: place for place, eid in enumerate(eids)}
+            rows.sort(key=lambda one: order[one[0]])
+    plans.add(ledger, run.run_id, job.name, rows)
+    for sid, count in Counter(row.sid for _, row in rows).items():
+        job.count(sid, "planned", count)
+    if (run.options.only is None or job.facts) and not consent_only:
+        states.clear_due(ledger, job.name, eids, top)
+
+
+def _decided(
+    run: Run, job: JobRun, eids: list[int], top: int, inherit: bool, consent_only: bool, doubts: bool
+) -> list[tuple[int, Row]]:
+    """The rows of a chunk's entities, everything asked and stored that a decision may need and say."""
+    ledger = run.ledger
     people = load_people(run, eids, job.name)
     _provisional_fates(run, job, eids, {p.eid for p in people})
     certain = {p.eid for p in people}
@@ -109,6 +138,7 @@ def _plan_chunk(
     busy = plans.busy(ledger, eids) if doubts else set()
     concerned = not job.facts and (inherit or consents.mapped(run))
     others_there = consents.Others(run, people) if concerned and inherit else None
+    special = short.special_fields(run)
     rows: list[tuple[int, Row]] = []
     changed_agreed: list[tuple[Person, Any]] = []
     settled: list[tuple[Person, Outcome]] = []
@@ -145,9 +175,7 @@ def _plan_chunk(
             _questions(run, job, person, outcome, asked.get(person.eid, set()))
         if consent_rows:
             outcome.rows = consent_rows + outcome.rows
-        if len(outcome.rows) > 1:
-            for row in outcome.rows:
-                row.alone = None  # what one of them settles is what the other finds
+        short.tell_ahead(run, job, outcome.rows, special)
         if outcome.problems or person.eid in held:
             put_problems(run, job, person, outcome, held.get(person.eid, []))
         watch_flips(run, job, person, outcome)
@@ -165,11 +193,7 @@ def _plan_chunk(
         rows += [(person.eid, row) for row in outcome.rows]
     settle_local(run, job, settled)
     store_memos(run, [p for p, _ in changed_agreed] + [p for p, _ in settled])
-    plans.add(ledger, run.run_id, job.name, rows)
-    for sid, count in Counter(row.sid for _, row in rows).items():
-        job.count(sid, "planned", count)
-    if (run.options.only is None or job.facts) and not consent_only:
-        states.clear_due(ledger, job.name, eids, top)
+    return rows
 
 
 def _provisional_fates(run: Run, job: JobRun, eids: list[int], live: set[int]) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from smarksync.alignment import qualify
+from smarksync.alignment.handoff import waits_until
 from smarksync.alignment.route import Desk as Routing
 from smarksync.config import Config
 from smarksync.ledger import activities, cases, entities
@@ -38,7 +39,7 @@ def of(run: Run, config: Config, person: Person) -> dict[str, Any]:
         "persona": scope["persona"],
         "scores": None if scores is None else {**scores.values(), "points": [point._asdict() for point in scores.points]},
         "route": None if work is None or not config.routing else _route(desk(run, config, str(work.job.to)), scope),
-        "cases": [_case(case, moves.get(case.cid, []), names) for case in known],
+        "cases": [_case(case, moves.get(case.cid, []), names, config) for case in known],
         "activities": [_activity(one) for one in done[:MOST]], "more_activities": max(0, len(done) - MOST),
     }  # fmt: skip
 
@@ -65,13 +66,15 @@ def _names(run: Run, known: list[Case], moves: Mapping[int, list[Move]]) -> dict
     }
 
 
-def _case(case: Case, moves: list[Move], names: Mapping[str, str]) -> dict[str, Any]:
+def _case(case: Case, moves: list[Move], names: Mapping[str, str], config: Config) -> dict[str, Any]:
+    job = config.jobs.get(case.job)
     return {
         "case": case.cid, "job": case.job, "state": case.state, "cycle": case.cycle, "product": case.product or None,
         "definition": case.definition, "owner": names.get(case.owner or "", case.owner), "opened_at": wire(case.opened_at),
         "offered_at": _time(case.offered_at), "due_at": _time(case.due_at), "closed_at": _time(case.closed_at),
         "record": case.body.get("record"), "task": case.body.get("task"), "route": case.body.get("route"),
-        "reason": case.body.get("reason"), "inferred": bool(case.body.get("inferred")),
+        "reason": case.body.get("reason"), "waits_until": _time(waits_until(case, job.reasons) if job else None),
+        "inferred": bool(case.body.get("inferred")),
         "moves": [_move(move, names) for move in moves],
     }  # fmt: skip
 

@@ -49,6 +49,7 @@ class Handoff:
         with ledger.tx():
             plans.discard(ledger, job.name)
             self._join(run)
+            self._wake(run)
         self.sells = any(lane.stream.entity == "opportunity" for lane in run.lanes.values())
         if self.sells:
             deals.refresh(run)
@@ -227,6 +228,19 @@ class Handoff:
             first, second = handoff.merged(theirs, mine, eid=survivor, at=now, run=run.run_id)
             cases.add_moves(run.ledger, [*first, *second])
             cases.put(run.ledger, [handoff.replay([*theirs, *first]), handoff.replay([*mine, *second])])
+
+    def _wake(self, run: Run) -> None:
+        """Leads whose wait was over since the last run are looked at again."""
+        if not self.job.reasons or run.options.only is not None:
+            return
+        now, key = micros(run.now()), f"waits:{self.job.name}"
+        since = int(run.ledger.value("SELECT value FROM meta WHERE key = ?", (key,)) or 0)
+        for reason, wait in self.job.reasons.items():
+            if wait is not None:
+                length = int(wait.timedelta.total_seconds() * 1_000_000)
+                over = cases.closed_for(run.ledger, self.job.name, reason, since - length, now - length)
+                states.changed(run.ledger, ((eid, None, None, run.run_id) for eid in over))
+        run.ledger.run("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", (key, str(now)))
 
     # -- the report ------------------------------------------------------------------------------
     def report(self, run: Run) -> dict[str, Any]:

@@ -56,7 +56,7 @@ def _told(answers: dict[str, Any]) -> dict[str, Any]:
 def side_of(run: Run, link: Link) -> Side:
     """A stored link as a side of a decision."""
     return Side(link.sid, link.rid, link.eid, run.mappings[link.sid], link.memory(), rank=link.rank, state=link.state,
-                seen_at=link.seen_at, changed_at=link.changed_at, own_at=link.own_at, version=link.version, fp=link.fp)  # fmt: skip
+                seen_at=link.seen_at, changed_at=link.changed_at, own_at=link.own_at, version=link.version, fp=link.fp, lid=link.lid)  # fmt: skip
 
 
 def record_of(row: Waiting) -> Record:

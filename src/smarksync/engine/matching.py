@@ -186,7 +186,7 @@ def _point(run: Run, newcomers: list[Newcomer], bodies: Bodies) -> None:
                 continue
             raw = bodies[newcomer.row].fields
             lane = run.lanes[row.sid]
-            if shows(lane, raw, row.body.get("after", {})):
+            if shows(lane, raw, row.after):
                 newcomer.pointer = row.eid
                 break
 

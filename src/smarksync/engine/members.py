@@ -36,7 +36,7 @@ def shown_by(run: Run, connection: str) -> Lane | None:
 
 def known_as(run: Run, connection: str, campaign: int, status: str) -> str:
     """A status as the campaign can show it there: a list knows members, and nothing about them."""
-    place = _place(run.ledger, connection, campaign)
+    place = place_of(run.ledger, connection, campaign)
     lane = run.lanes.get(place[0]) if place is not None else None
     known = lane.spec.statuses if lane is not None else ()
     return status if status == REMOVED or not known or status in known else MEMBER
@@ -62,7 +62,7 @@ def row(
     """The write that brings a person to a status in a campaign; both as (entity, entity id). None where it has no place."""
     lane, lists = lanes_of(run, connection)
     record = links.record_of(run.ledger, connection, "lead", person[1])
-    place = _place(run.ledger, connection, campaign[0])
+    place = place_of(run.ledger, connection, campaign[0])
     if record is None or place is None:
         return None
     member: dict[str, Any] = {"campaign": campaign[0], "status": status, "at": at, "of_rid": record}
@@ -106,7 +106,8 @@ def _own_row(
     return Row("create", lane.sid, f"fact:{key}", after, reason=why, task={"key": key, "member": member})
 
 
-def _place(ledger: Ledger, connection: str, campaign: int) -> tuple[int, str] | None:
+def place_of(ledger: Ledger, connection: str, campaign: int) -> tuple[int, str] | None:
+    """(stream, record) of a campaign on a connection; None where it has none."""
     sql = (
         "SELECT l.sid, l.rid FROM links l JOIN streams s ON s.sid = l.sid WHERE l.eid = ? AND l.state = 'live' "
         "AND s.connection = ? ORDER BY l.rank, l.sid LIMIT 1"
@@ -126,8 +127,8 @@ def settled(run: Run, row: PlanRow, receipt: Receipt) -> Membership:
     rid = receipt.id if row.op == "create" else row.rid
     campaign = run.lanes[row.sid].mapping.fields.get("campaign")
     body: dict[str, Any] = {"wrote": told["status"]}  # what it shows of it next is its own word for that
-    if campaign is not None and row.body.get("after", {}).get(campaign.vendor):
-        body["campaign"] = row.body["after"][campaign.vendor]
+    if campaign is not None and row.after.get(campaign.vendor):
+        body["campaign"] = row.after[campaign.vendor]
     return Membership(
         0, row.sid, str(rid), told["campaign"], row.eid, None, told["of_rid"], told["status"], told["at"], body
     )

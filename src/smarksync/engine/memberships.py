@@ -35,6 +35,7 @@ class Memberships:
     def __init__(self, config: Config, job: Job) -> None:
         self.config, self.job = config, job
         self.sides = job.connections
+        self._places: dict[tuple[str, int], bool] = {}
 
     def plan(self, run: Run, job: JobRun) -> int:
         """Plans what every side lacks."""
@@ -52,6 +53,7 @@ class Memberships:
         before = ledger.value("SELECT value FROM meta WHERE key = ?", (key,)) or ""
         seen, _, with_rules = before.partition(" ")
         mark = memberships.top(ledger)
+        self._places.clear()
         memberships.gather(ledger, job.name, int(seen) if with_rules == rules else 0)
         batch: list[tuple[int, Row]] = []
         unequal: list[tuple[int, int]] = []
@@ -71,6 +73,12 @@ class Memberships:
             memberships.set_unequal(ledger, job.name, unequal)
             ledger.run("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", (key, f"{mark} {rules}"))
         return top
+
+    def _has_place(self, run: Run, side: str, campaign: int) -> bool:
+        known = self._places.get((side, campaign))
+        if known is None:
+            known = self._places[side, campaign] = members.place_of(run.ledger, side, campaign) is not None
+        return known
 
     def _rules(self, run: Run) -> str:
         """Changes when what agrees might no longer: other sides, other streams of them, other places of campaigns."""
@@ -121,6 +129,10 @@ class Memberships:
                 continue
             if not self._may(run, side, known, word, names[word.eid][2]):
                 job.left[(side, "membership", f"{AS_IT_IS}: {word.status} is not passed on there")] += 1
+                continue
+            create = self.job.creates(side)
+            if create is not None and create.always and not self._has_place(run, side, word.campaign):
+                agree += 1  # there is no such campaign there; when there is, all are looked at again
                 continue
             row = members.row(
                 run, side, (word.campaign, names[word.campaign][0]), (word.eid, names[word.eid][0]), word.status, word.at or members.moment(run),

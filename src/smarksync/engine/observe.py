@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from smarksync.ledger import consent, entities, keys, links, states, streams
+from smarksync.ledger.db import dumps, loads
+from smarksync.ledger.links import LIVE
 from smarksync.model import ABSENT, ValueProblem
 from smarksync.plan.job import LEFT
 from smarksync.plan.match import ADDRESS, keys_of, parts_of
@@ -13,7 +15,7 @@ from smarksync.plan.side import Side, codecs_by_vendor, names_by_vendor, same_st
 from smarksync.plugin import OWN_USER, Record
 
 from .context import Lane, Run, instant
-from .stamps import mark_stamp
+from .stamps import mark_stamp, stamp_lacking
 
 ADDRESSES = ("email", ADDRESS)
 
@@ -27,8 +29,11 @@ def observe(
     """
     ledger = run.ledger
     found = links.of_records(ledger, lane.sid, [r.id for r, _ in rows])
-    agreed = entities.load(ledger, sorted({link.eid for link in found.values() if link.eid is not None}))
+    agreed = entities.stored(ledger, {link.eid for link in found.values() if link.eid is not None})
     parts = _key_parts(run, lane)
+    keyed = _vendors_of(lane, parts)
+    told = lane.ours(lane.stream.observed_at)
+    moment, run_id, sid, differences = lane.moment, run.run_id, lane.sid, lane.mapping.differences
     unlinked: list[tuple[Record, bytes]] = []
     stored: list[links.News] = []
     memos: list[tuple[int | None, bytes | None]] = []
@@ -39,9 +44,22 @@ def observe(
         if link is None or link.eid is None or link.state == links.FILTERED:
             unlinked.append((record, fp))
             continue
-        ref, known, values = agreed[link.eid]
+        ref, known, told_of = agreed[link.eid]
+        values: dict[str, Any] = loads(told_of)
         values["external_id"] = ref
         changed_at = lane.ours(record.changed_at)
+        if link.memo is None and link.state == LIVE and known == entities.LIVE and not lane.adopts:
+            differs = differences(record.fields, values)
+            if keyed.isdisjoint(differs) and stamp_lacking(lane.mapping, record.fields, ref) is None:  # most by far
+                if differs:
+                    memos.append((link.lid, dumps(_edited(record, lane, differs, told or link.seen_at, link.own_at))))
+                    news.append((link.eid, sid, record.id, run_id))
+                elif not own:
+                    lane.unchanged += 1
+                if link.changed_at is not None and (not differs or _is_ours(record, link.own_at)):
+                    changed_at = link.changed_at
+                stored.append((fp, moment or link.seen_at, changed_at, link.own_at, record.version, link.lid))
+                continue
         if link.changed_at is not None and _is_ours(record, link.own_at):
             changed_at = link.changed_at  # our own write makes no record newer than another
         side = Side(
@@ -76,6 +94,24 @@ def observe(
         keys.add(ledger, new_keys)
         wake_namesakes(run, new_keys)
     return unlinked
+
+
+def _edited(
+    record: Record, lane: Lane, differs: dict[str, Any], after: str | None, own_at: str | None
+) -> dict[str, Any]:
+    """What is remembered of a settled record that was edited."""
+    known = _evidence(record, lane, after, own_at)
+    history = record.history
+    if not history:
+        return {"s": differs, "e": dict.fromkeys(differs, known)}
+    return {"s": differs, "e": {v: (v in history and _from_history(record, v, lane)) or known for v in differs}}
+
+
+def _vendors_of(lane: Lane, parts: Iterable[str]) -> set[str]:
+    """The vendor fields that match keys are made of; a full name has parts that they are made of."""
+    names = {*parts, "full_name"} if not {"first_name", "last_name"}.isdisjoint(parts) else set(parts)
+    fields = lane.mapping.fields
+    return {vendor for name in names if name in fields for vendor in fields[name].vendors}
 
 
 def wake_namesakes(run: Run, held: Iterable[tuple[str, str, int]]) -> None:
@@ -124,12 +160,10 @@ def look(side: Side, record: Record, agreed: Mapping[str, Any], lane: Lane, afte
     memo = side.memo
     mapping = lane.mapping
     differs = mapping.differences(record.fields, agreed)
+    after = lane.ours(lane.stream.observed_at) or after
     if not memo:  # the common case: settled, and edited now
         if differs:
-            known = _evidence(side, record, lane, after)
-            memo["s"] = differs
-            told = record.history or {}
-            memo["e"] = {v: (v in told and _from_history(record, v, lane)) or known for v in differs}
+            memo.update(_edited(record, lane, differs, after, side.own_at))
             if lane.adopts:
                 _adopt(side, lane, differs)
         return
@@ -148,7 +182,7 @@ def look(side: Side, record: Record, agreed: Mapping[str, Any], lane: Lane, afte
     evidence = dict(memo.get("e") or {})
     moved = [v for v, raw in seen.items() if v in record.fields and (v not in old_seen or old_seen[v] != raw)]
     if moved:
-        known = _evidence(side, record, lane, after)
+        known = _evidence(record, lane, after, side.own_at)
         for vendor in moved:
             evidence[vendor] = _from_history(record, vendor, lane) or known
     side._put("e", {v: e for v, e in evidence.items() if v in seen})
@@ -166,13 +200,12 @@ def _adopt(side: Side, lane: Lane, differs: Iterable[str]) -> None:
         side._put("a", sorted({*(side.memo.get("a") or ()), *names}))
 
 
-def _evidence(side: Side, record: Record, lane: Lane, after: str | None) -> list[Any]:
+def _evidence(record: Record, lane: Lane, lower: str | None, own_at: str | None) -> list[Any]:
     """(previous observation, record time]; a version that our own write made is no evidence of an edit."""
-    lower = lane.ours(lane.stream.observed_at) or after
     at = lane.ours(record.changed_at)
     if at is None:
         return [lower, lane.moment, record.changed_by]
-    if _is_ours(record, side.own_at):
+    if _is_ours(record, own_at):
         return [lower, None, None]
     if lower is not None and at <= lower:
         return [lower, None, record.changed_by]

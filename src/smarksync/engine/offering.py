@@ -76,6 +76,8 @@ class Offering:
         carry = {"cid": case.cid, "moves": offered, "turn": list(routed.turn) if routed and routed.turn else None}
         if target is None and person.agreed.get("sales_status") is None:
             full["sales_status"] = "new"  # what sales would say of it by itself, so that it is no news afterwards
+        elif person.agreed.get("sales_status") in ("unqualified", "recycled"):
+            full["sales_status"] = "new"  # what sales said of the last case is no answer to this one
         outcome = offers.rows(person, self.rooms.update, full, job.name, why)
         there = offers.carried(outcome.rows, run.connection_of, to)
         made = Outcome()

@@ -81,7 +81,7 @@ class Passages:
         for _ in range(2):  # accepting makes an earlier attempt count
             if case.offered_at is None or seen is None:
                 break
-            signals = outcomes.signals(case, one.scope, seen, self.job.signals)
+            signals = outcomes.signals(case, one.scope, seen, self.job.signals, self.job.reasons)
             new = handoff.advance(one.moves, signals, entered_at=now, run=self.run.run_id)
             self._enter(one, new)
             case = one.case or case
@@ -173,6 +173,9 @@ class Passages:
         rose = (lead.get("score") or 0) > (last.body.get("score") or 0)
         further = (position(lead.get("journey")) or 0) > (position(last.body.get("journey")) or 0)
         put = one.person.agreed.get("lifecycle") == "mql" and last.body.get("lifecycle") != "mql"
+        until = handoff.waits_until(last, self.job.reasons)
+        if until is not None and micros(self.run.now()) < until:
+            return put
         return bool(last.body.get("lapsed")) or rose or further or put or _active(one.scope, last.closed_at)
 
     # -- entering --------------------------------------------------------------------------------

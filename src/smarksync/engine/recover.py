@@ -72,7 +72,7 @@ def _look(run: Run, lane: Lane, rows: list[PlanRow]) -> None:
 def _judge(run: Run, lane: Lane, row: PlanRow, record: Record) -> None:
     """Shown as we sent it: settled. Shown as before: never arrived, sent again. Anything else: decided anew."""
     codecs = codecs_by_vendor(lane.mapping)
-    after, before = row.body.get("after", {}), row.body.get("before", {})
+    after, before = row.after, row.body.get("before", {})
 
     def shows(values: dict[str, object]) -> bool:
         return all(
@@ -154,7 +154,7 @@ def _can_tell(lane: Lane, row: PlanRow) -> bool:
     """Not there after a complete reading; or looked up by key just before it is sent again; or safe to repeat."""
     if lane.pulled_whole or Can.UPSERT_BY_KEY in lane.spec.can:
         return True
-    return any(row.body.get("after", {}).get(key) for key in refusals.lookup_keys(lane))
+    return any(row.after.get(key) for key in refusals.lookup_keys(lane))
 
 
 def _long_enough(run: Run, lane: Lane, seqs: list[int]) -> list[int]:
@@ -176,7 +176,7 @@ def _found(run: Run, lane: Lane, row: PlanRow) -> None:
         side = side_of(run, link)
         raw = {c.vendor: side.shown(c, agreed) for c in lane.mapping.fields.values() if c.read}
         raw = {vendor: value for vendor, value in raw.items() if value is not ABSENT}
-        if shows(lane, raw, row.body.get("after", {})):
+        if shows(lane, raw, row.after):
             settle(run, [(row, Receipt(str(row.seq), WriteResult.CREATED, link.rid, link.version, raw))])
             run.recovered.fates["arrived"] += 1
             return
@@ -208,7 +208,7 @@ def _holds(run: Run, lane: Lane, row: PlanRow) -> bool:
         return False
     seen = link.memory().get("s") or {}
     before = row.body.get("before", {})
-    return all(vendor not in seen or seen[vendor] == before.get(vendor) for vendor in row.body.get("after", {}))
+    return all(vendor not in seen or seen[vendor] == before.get(vendor) for vendor in row.after)
 
 
 def sentences(run: Run) -> list[str]:

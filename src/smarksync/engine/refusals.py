@@ -59,7 +59,7 @@ def _refused(run: Run, job: JobRun, lane: Lane, row: PlanRow, receipt: Receipt) 
             run.ledger, job.name, [(row.eid, "the record is no longer there")], states.top(run.ledger) + 1, run.stamp()
         )
         return
-    after, why = row.body.get("after", {}), receipt.message or "no reason given"
+    after, why = row.after, receipt.message or "no reason given"
     where = name if codec is None else f"{name}, field {codec.vendor}"
     wanted = wanted_of(lane.mapping, after, fact=fact is not None) if codec is None else hash_of(codec.raw(after))
     held_as = f"{quarantine.FACT}{fact}" if fact is not None else codec.vendor if codec is not None else ""
@@ -79,7 +79,7 @@ def _at_fault(run: Run, job: JobRun, lane: Lane, row: PlanRow, receipt: Receipt,
 
     A new record does not go without what it is known by: nobody would find it again.
     """
-    codecs, after = codecs_by_vendor(lane.mapping), row.body.get("after", {})
+    codecs, after = codecs_by_vendor(lane.mapping), row.after
     codec = codecs.get(receipt.field or "")
     if codec is None and receipt.field is None and code == "SMK-DUPLICATE" and row.op == "update":
         codec = lane.mapping.fields.get("email")  # what vendors mean by a duplicate unless they say else
@@ -163,7 +163,7 @@ def _other_person(run: Run, job: JobRun, row: PlanRow, other: int, lane: Lane, r
     )
     quarantine.put(
         run.ledger, job=job.name, eid=row.eid, sid=lane.sid, kind="refused", field="", code="SMK-DUPLICATE", message=text,
-        wanted=wanted_of(lane.mapping, row.body.get("after", {})) + job.rules_hash[:8], facts={"field": receipt.field, "op": row.op},
+        wanted=wanted_of(lane.mapping, row.after) + job.rules_hash[:8], facts={"field": receipt.field, "op": row.op},
         run=run.run_id, now=run.stamp(),
     )  # fmt: skip
     job.fates[row.eid] = "quarantined"
@@ -208,16 +208,16 @@ def before_creates(run: Run, job: JobRun, lane: Lane, rows: list[PlanRow]) -> li
     wanted = _without_doubles(run, job, lane, wanted)
     again = any(row.run != run.run_id for row in wanted)
     keys_there = lookup_keys(lane)
-    key = next((k for k in keys_there if any(row.body.get("after", {}).get(k) for row in wanted)), None)
+    key = next((k for k in keys_there if any(row.after.get(k) for row in wanted)), None)
     if key is None or (lane.pulled_whole and not again):
         _drop(run, job, lane, late)
         return wanted
     values: dict[str, list[PlanRow]] = {}
     for row in wanted:
-        if row.body.get("after", {}).get(key):
-            values.setdefault(str(row.body["after"][key]).casefold(), []).append(row)
+        if row.after.get(key):
+            values.setdefault(str(row.after[key]).casefold(), []).append(row)
     try:
-        asked = [str(rows[0].body["after"][key]) for rows in values.values()]
+        asked = [str(rows[0].after[key]) for rows in values.values()]
         found = list(lane.find(key, asked))
     except SystemFailure as error:
         error.connection = lane.stream.connection
@@ -242,7 +242,7 @@ def before_creates(run: Run, job: JobRun, lane: Lane, rows: list[PlanRow]) -> li
 
 
 def _has(record: Record, key: str, row: PlanRow) -> bool:
-    return str(record.fields.get(key) or "").casefold() == str(row.body["after"][key]).casefold()
+    return str(record.fields.get(key) or "").casefold() == str(row.after[key]).casefold()
 
 
 def _found_there(run: Run, job: JobRun, lane: Lane, row: PlanRow, known: Sequence[links.Link]) -> None:
@@ -306,7 +306,7 @@ def _strangers_only(run: Run, row: PlanRow, found: Sequence[Record], known: Mapp
 
     An address of many (info@, sales@) makes nobody one person with a record that is somebody's already.
     """
-    value = str(row.body["after"][key]).casefold()
+    value = str(row.after[key]).casefold()
     owners = {
         known[r.id].eid if r.id in known else None for r in found if str(r.fields.get(key) or "").casefold() == value
     }

@@ -19,7 +19,6 @@ from . import casebook
 from .context import Lane, Run, instant
 from .lookup import side_of
 from .notes import note
-from .settle_first import settle_first
 from .settle_plain import settle_plain
 from .shared import tell_other_jobs
 
@@ -39,7 +38,7 @@ def settle_locally(run: Run, person: Person, values: Mapping[str, Any], taken: M
 
 def settle(run: Run, done: Iterable[tuple[PlanRow, Receipt]]) -> None:
     """Settles rows that were applied, in one transaction (the caller's)."""
-    done = settle_first(run, settle_plain(run, casebook.settle(run, list(done))))
+    done = settle_plain(run, casebook.settle(run, list(done)))
     if not done:
         return
     ledger = run.ledger

@@ -1,20 +1,22 @@
-"""T3 of plain updates: an edit of one side was written to the only other one, which echoed what it was sent.
+"""T3 of plain rows: one side's word was written to the only other record, which took it as it was sent, or said nothing.
 
-What :func:`.settle.settle` would store is known since planning (plan/edited.py), without reading what is agreed: the
-edited values become agreed, the side that made the edit forgets it, and the written side has nothing to remember. It
-holds while both still show the fingerprints that were planned on; everything that is not plain is left to settle.
+An edit (plan/edited.py), a new person or our id on a record (plan/first.py). What :func:`.settle.settle` would store is
+known since planning, so the rows are settled where they lie, by their numbers: the values become agreed, the side that
+had them forgets that they were news, and the written record has nothing to remember but what it has not echoed. It
+holds while the links show the fingerprints that were planned on; everything that is not plain is left to settle.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
-from smarksync.ledger import audit, conflicts, entities, links, plans, quarantine
-from smarksync.ledger.links import Head
-from smarksync.ledger.plans import PlanRow
-from smarksync.plan.consent import CONSENT_FIELDS
-from smarksync.plan.match import parts_of
-from smarksync.plugin import Can, Receipt
+from smarksync.ledger import audit, links, plans, quarantine, streams
+from smarksync.ledger.links import LIVE, Link
+from smarksync.ledger.plans import PlanRow, Settled
+from smarksync.plan.side import codecs_by_vendor
+from smarksync.plugin import Can, Receipt, WriteResult
 
 from .context import Run, instant
 from .notes import note
@@ -25,76 +27,86 @@ Pair = tuple[PlanRow, Receipt]
 
 def settle_plain(run: Run, done: Sequence[Pair]) -> list[Pair]:
     """Settles the plain ones among the applied rows (in the caller's transaction); returns the others."""
-    special = _special(run)
-    plain = [pair for pair in done if _is_plain(run, *pair, special)]
-    if not plain:
+    taken = {row.seq: (row, receipt) for row, receipt in done if row.source is not None and _as_sent(row, receipt)}
+    if not taken:
         return list(done)
-    eids = [row.eid for row, _ in plain]
-    asked = conflicts.of_entities(run.ledger, plain[0][0].job, eids)
-    linked = links.heads(run.ledger, eids)
-    now = run.stamp()
-    settled: list[Pair] = []
-    written: list[links.News] = []
-    memos: list[tuple[int | None, bytes | None]] = []
-    for row, receipt in plain:
-        found = _pair(row, linked.get(row.eid, [])) if row.eid not in asked else None
-        if found is None:
-            continue
-        target, mover = found
-        changed_at, own_at = target.changed_at, target.own_at
-        if receipt.changed_at is not None:
-            own_at = instant(receipt.changed_at)
-            changed_at = changed_at or run.lanes[row.sid].ours(own_at)
-        version = receipt.version or (None if Can.CONDITIONAL in run.lanes[row.sid].spec.can else target.version)
-        # without a fingerprint a written record is looked at once more
-        written.append((None, now, changed_at, own_at, version, target.lid))
-        memos.append((mover.lid, links.pack(row.body["alone"]["memo"])))
-        settled.append((row, receipt))
-    if not settled:
-        return list(done)
-    _store(run, settled, written, memos)
-    over = {row.seq for row, _ in settled}
+    ledger, now = run.ledger, run.stamp()
+    stamped = _stamp(run, taken, now) if any(row.stamp for row, _ in taken.values()) else []
+    settled = plans.undisturbed(ledger, taken, run.run_id) if len(stamped) < len(taken) else []
+    created = _new_there(run, [(one, *taken[one.seq]) for one in settled if one.target is None])
+    updated = [one for one in settled if one.target is not None]
+    if created:
+        _place(run, [taken[one.seq] for one in created], now)
+        plans.settle(ledger, created, whole=True)
+    if updated:
+        links.written(ledger, now, [_written(run, one.target, *taken[one.seq]) for one in updated])
+        silent = [(one.target, taken[one.seq][0]) for one in updated if taken[one.seq][1].stored is None]
+        links.memorise(ledger, [(lid, links.pack(_awaited(run, row, {}))) for lid, row in silent])
+        plans.settle(ledger, updated, whole=False)
+    plans.note(ledger, [*stamped, *(one.seq for one in updated)], run.run_id, now)
+    over = {*stamped, *(one.seq for one in (*created, *updated))}
+    if over:
+        rows = [taken[seq][0] for seq in over]
+        tell_other_jobs(run, ((run.lanes[row.sid].stream.entity, row.eid) for row in rows if not row.stamp))
+        quarantine.taken(ledger, rows[0].job, [(row.eid, row.sid) for row in rows])
+        plans.remove(ledger, over)
     return [pair for pair in done if pair[0].seq not in over]
 
 
-def _special(run: Run) -> set[str]:
-    """Fields that settle has more to do for: match keys follow them, names may be one text, consent has its rules."""
-    parts = {part for match in run.match.values() for one in match for part in parts_of(one)}
-    return {*parts, "email", "first_name", "last_name", *CONSENT_FIELDS}
+def _as_sent(row: PlanRow, receipt: Receipt) -> bool:
+    """Whether the system says that it stored just what it was sent, or leaves that to be seen."""
+    told = receipt.stored is None or receipt.stored == row.after
+    return told and (row.op == "update" or bool(receipt.id))
 
 
-def _is_plain(run: Run, row: PlanRow, receipt: Receipt, special: set[str]) -> bool:
-    """Planned in this run as the entity's only row, and taken by the system as it was sent."""
-    body = row.body
-    return (
-        row.op == "update"
-        and "alone" in body
-        and row.run == run.run_id
-        and receipt.stored is not None
-        and receipt.stored == body["after"]
-        and special.isdisjoint(body["fields"])
-    )
+def _awaited(run: Run, row: PlanRow, memo: dict[str, Any]) -> dict[str, Any]:
+    """What is remembered of a written record besides: the fields of which no echo is known yet."""
+    codecs = codecs_by_vendor(run.lanes[row.sid].mapping)
+    return {**memo, "w": sorted({*memo.get("w", ()), *(vendor for vendor in row.after if vendor in codecs)})}
 
 
-def _pair(row: PlanRow, group: list[Head]) -> tuple[Head, Head] | None:
-    """The written link and the one whose edit it was, when there are no more and both are as they were."""
-    if len(group) != 2:
-        return None
-    target, mover = group if (group[0].sid, group[0].rid) == (row.sid, row.rid) else group[::-1]
-    if (target.sid, target.rid) != (row.sid, row.rid) or f"{mover.sid}:{mover.rid}" not in row.body["won"]:
-        return None
-    alone = row.body["alone"]
-    return (target, mover) if target.showed(alone["target"]) and mover.showed(alone["seen"]) else None
+def _stamp(run: Run, taken: dict[int, Pair], now: str) -> list[int]:
+    """Records that carry our id now. Nothing else of them moved."""
+    known = plans.stamped(run.ledger, [seq for seq, (row, _) in taken.items() if row.stamp], run.run_id)
+    memos = []
+    for seq, lid, memo in known:
+        row, receipt = taken[seq]
+        memo.pop("x", None)
+        memos.append((lid, links.pack(_awaited(run, row, memo) if receipt.stored is None else memo)))
+    if known:
+        links.memorise(run.ledger, memos)
+        links.written(run.ledger, now, [_written(run, lid, *taken[seq]) for seq, lid, _ in known])
+    return [seq for seq, _, _ in known]
 
 
-def _store(
-    run: Run, settled: Sequence[Pair], written: list[links.News], memos: list[tuple[int | None, bytes | None]]
-) -> None:
-    ledger = run.ledger
-    links.update(ledger, written)
-    links.memorise(ledger, memos)
-    entities.change_agreed(ledger, [(row.agreed, row.eid) for row, _ in settled])
-    audit.add(ledger, run.run_id, run.stamp(), [(row.eid, note(run, row, receipt)) for row, receipt in settled])
-    tell_other_jobs(run, ((run.lanes[row.sid].stream.entity, row.eid) for row, _ in settled))
-    quarantine.taken(ledger, settled[0][0].job, [(row.eid, row.sid) for row, _ in settled])
-    plans.remove(ledger, [row.seq for row, _ in settled])
+def _new_there(run: Run, rows: Sequence[tuple[Settled, PlanRow, Receipt]]) -> list[Settled]:
+    """Those of one stream whose new record nobody is linked to, and no other row was answered with."""
+    if not rows:
+        return []
+    sid = rows[0][1].sid
+    ids = Counter(receipt.id for _, row, receipt in rows if row.sid == sid)
+    known = links.known(run.ledger, sid, [str(one) for one in ids])
+    return [one for one, row, answer in rows if row.sid == sid and ids[answer.id] == 1 and answer.id not in known]
+
+
+def _place(run: Run, rows: Sequence[Pair], now: str) -> None:
+    """Links of new records. Without a fingerprint a written record is looked at once more."""
+    new = []
+    for row, receipt in rows:
+        own_at = instant(receipt.changed_at) if receipt.changed_at is not None else None
+        changed_at = run.lanes[row.sid].ours(own_at)
+        memo = None if receipt.stored is not None else links.pack(_awaited(run, row, {}))
+        new.append(
+            Link(row.sid, str(receipt.id), row.eid, 0, LIVE, None, memo, now, changed_at, own_at, receipt.version)
+        )
+    links.place(run.ledger, new)
+    audit.add(run.ledger, run.run_id, now, [(row.eid, note(run, row, receipt)) for row, receipt in rows])
+    streams.add_live(run.ledger, rows[0][0].sid, len(rows))
+
+
+def _written(run: Run, lid: int | None, row: PlanRow, receipt: Receipt) -> links.Written:
+    lane = run.lanes[row.sid]
+    own_at = instant(receipt.changed_at) if receipt.changed_at is not None else None
+    # a version that the system did not tell is not the one that the record had before
+    keeps = Can.CONDITIONAL not in lane.spec.can or receipt.result is WriteResult.UNCHANGED
+    return own_at, lane.ours(own_at), receipt.version or None, keeps, lid

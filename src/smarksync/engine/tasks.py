@@ -52,7 +52,7 @@ def _filled(run: Run, lane: Lane, row: PlanRow) -> PlanRow | None:
         value = codec.outward(ref)
     except ValueProblem:
         return None
-    return row._replace(body={**row.body, "after": {**row.body.get("after", {}), codec.vendor: value}})
+    return row._replace(after={**row.after, codec.vendor: value}, told=[])
 
 
 def recover(run: Run, job: JobRun, lane: Lane) -> None:

@@ -19,11 +19,11 @@ from smarksync.alignment.sla import Line, Scorecard
 from smarksync.alignment.terms import PER_CASE, Terms
 from smarksync.config import Config, Expression
 from smarksync.ledger import cases, clocks, entities, notices, pauses, states
-from smarksync.ledger.cases import Case
+from smarksync.ledger.cases import NOTE, Case, Move
 from smarksync.ledger.notices import Notice
 from smarksync.model.moments import DAY, SECOND, micros, moment
 
-from . import signing
+from . import casebook, signing
 from .context import Run
 from .lookup import load_people
 from .promises import facts, measure
@@ -50,15 +50,15 @@ def promises(run: Run, config: Config) -> list[Told]:
     terms = Terms.of(config)
     assert terms is not None
     signing.remember(config, run.ledger, run.now())
-    stand_still(run, config)
+    stand_still(run, config, terms)
     return [*_of_cases(run, config, terms), *_of_periods(run, config, terms)]
 
 
 # -- pauses ---------------------------------------------------------------------------------------------------------
 
 
-def stand_still(run: Run, config: Config) -> None:
-    """Notes for every open case which pauses are true now, and ends those that are not."""
+def stand_still(run: Run, config: Config, terms: Terms) -> None:
+    """Notes for every open case which pauses are true now, and ends those that are not: its call is due later then."""
     ledger, now = run.ledger, micros(run.now())
     wanted = config.agreement.pause if config.agreement else {}
     still = cases.alive(ledger) if wanted else ()
@@ -79,7 +79,36 @@ def stand_still(run: Run, config: Config) -> None:
         with ledger.tx():
             pauses.end(ledger, over)
             pauses.begin(ledger, begun)
+            goes_on = {cid for cid, _, _ in over}
+            _due_later(run, terms, [case for case in found if case.cid in goes_on], now)
     pauses.end_of_closed(ledger)
+
+
+def _due_later(run: Run, terms: Terms, found: Sequence[Case], now: int) -> None:
+    """The first attempt of cases whose clock stood still is due that much later; both systems are told by the next run."""
+    stood = pauses.of(run.ledger, [case.cid for case in found])
+    for case in found:
+        over = [(start, end) for start, end in stood.get(case.cid, ()) if end is not None]
+        if len(over) < len(stood.get(case.cid, ())):
+            continue  # it stands still for another reason yet
+        due = terms.due(case.body.get("at", {}), over)
+        if case.offered_at is None or due is None or case.due_at is None or due == case.due_at:
+            continue
+        said = Move(
+            0,
+            case.cid,
+            NOTE,
+            now,
+            now,
+            "rule",
+            "agreement",
+            run.run_id,
+            "the clock stood still",
+            False,
+            {"due_at": due},
+        )
+        casebook.enter(run, cases.moves(run.ledger, case.cid), [said])
+        states.changed(run.ledger, [(case.eid, None, None, run.run_id)])
 
 
 def _scopes(run: Run, config: Config, found: Sequence[Case], wanted: Iterable[Expression]) -> dict[int, LeadScope]:

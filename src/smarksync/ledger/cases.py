@@ -203,6 +203,15 @@ def ended(ledger: Ledger, after: tuple[int, int], before: int, limit: int = 500)
     return [row[0] for row in found], (found[-1][1], found[-1][0]) if found else (before, 0)
 
 
+def closed_for(ledger: Ledger, job: str, reason: str, after: int, until: int) -> list[int]:
+    """Leads whose case of that job was closed for a reason after one moment, up to another."""
+    found = ledger.rows(
+        "SELECT DISTINCT eid FROM cases WHERE closed_at > ? AND closed_at <= ? AND job = ? "
+        "AND json_extract(CAST(body AS TEXT), '$.reason') = ? ORDER BY eid", (after, until, job, reason),
+    )  # fmt: skip
+    return [eid for (eid,) in found]
+
+
 def answers(ledger: Ledger, cids: Iterable[int]) -> dict[int, list[tuple[str, int, str | None, bool]]]:
     """{case: (state, entered_at, reason, skipped) of its offers and refusals, in the order of events}."""
     which, params = among("cid", cids)

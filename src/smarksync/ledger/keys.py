@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from .db import Ledger, dumps
+from .db import Ledger, among, dumps
 
 
 def add(ledger: Ledger, rows: Iterable[tuple[str, str, int]]) -> None:
@@ -52,6 +52,17 @@ def holders(ledger: Ledger, wanted: Sequence[tuple[str, str]]) -> dict[tuple[str
         for value, eid, weak in ledger.rows(sql, (dumps(values).decode(), kind)):
             found.setdefault((kind, value), []).append((eid, bool(weak)))
     return found
+
+
+def sharing_claims(ledger: Ledger, eids: Iterable[int]) -> set[int]:
+    """Those of the entities that have, or ever had, an address in common with another one that made a claim."""
+    where, params = among("k.eid", eids)
+    sql = (
+        f"SELECT DISTINCT k.eid FROM keys k CROSS JOIN keys o CROSS JOIN consent c WHERE {where} "
+        "AND k.kind IN ('email', 'address') AND o.kind IN ('email', 'address') AND o.value = k.value AND o.eid <> k.eid "
+        "AND c.eid = o.eid"
+    )
+    return {row[0] for row in ledger.rows(sql, params)}
 
 
 def of_entity(ledger: Ledger, eid: int) -> list[tuple[str, str, bool]]:

@@ -9,7 +9,7 @@ from .db import Ledger, among, dumps, loads
 
 
 class PlanRow(NamedTuple):
-    """One stored row."""
+    """One stored row. ``after``: the vendor values that are sent. The rest is read when somebody asks for it."""
 
     seq: int
     run: str
@@ -22,14 +22,39 @@ class PlanRow(NamedTuple):
     consent: int
     adopts: int
     stamp: int
-    body: dict[str, Any]
+    after: dict[str, Any]
+    rest: bytes
     agreed: str | None
+    source: int | None  # the link that it rests on, where that and the written record are all that is concerned
+    note: bytes | None
+    told: list[dict[str, Any]]  # the body, once it was asked for
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """Everything that the row says, as plan.rows.Row.body."""
+        if not self.told:
+            body: dict[str, Any] = loads(self.rest)
+            if self.note is not None:
+                body.update(_noted(loads(self.note)))
+            if self.after:
+                body["after"] = self.after
+            self.told.append(body)
+        return self.told[0]
 
     @property
     def values(self) -> dict[str, Any]:
         """The canonical values that become agreed when the row is settled."""
-        values: dict[str, Any] = loads(self.agreed) if self.agreed else {}
+        if self.agreed is None:
+            return dict(self.after) if self.op == "create" and self.source is not None else {}
+        values: dict[str, Any] = loads(self.agreed)
         return values
+
+
+def _noted(note: dict[str, Any]) -> dict[str, Any]:
+    """What the audit's words say of a plan row."""
+    why = {name: {k: v for k, v in one.items() if k != "after"} for name, one in note["fields"].items()}
+    before = {vendor: one["before"] for vendor, one in note["vendor"].items()}
+    return {"before": before, "why": why, "fields": list(why), "reason": note["reason"]}
 
 
 _COLUMNS = "seq, run, job, eid, sid, rid, op, status, consent, adopts, stamp"
@@ -37,20 +62,37 @@ _INSERT = (
     "INSERT INTO plan (seq, run, job, eid, sid, rid, op, status, consent, adopts, stamp) "
     "VALUES (?, ?, ?, ?, ?, ?, ?, 'planned', ?, ?, ?)"
 )
+_BODY = (
+    "INSERT INTO plan_bodies (seq, after, rest, agreed, source, source_fp, target, target_fp, memo, note) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+_NOBODY = (None, None, None, None, None, None)
 
 
 def add(ledger: Ledger, run: str, job: str, rows: Iterable[tuple[int, Any]]) -> None:
     """Stores (eid, plan.rows.Row) with what the guards count."""
     last = int(ledger.value("SELECT seq FROM sqlite_sequence WHERE name = 'plan'") or 0)
     heads: list[tuple[Any, ...]] = []
-    bodies: list[tuple[int, bytes, str | None]] = []
+    bodies: list[tuple[Any, ...]] = []
     marks: list[tuple[int, str, str]] = []
     for seq, (eid, row) in enumerate(rows, last + 1):
         heads.append((seq, run, job, eid, row.sid, row.rid, row.op, row.consent, row.adopts, row.stamp))
-        bodies.append((seq, dumps(row.body()), dumps(row.values).decode() if row.values else None))
-        marks += [(seq, kind, field) for kind, field in row.marks]
+        values, alone = row.values, row.alone
+        if alone is None:
+            agreed = dumps(values).decode() if values else None
+            bodies.append((seq, dumps(row.after), dumps(row.rest()), agreed, *_NOBODY))
+        else:  # one full copy less where a new record is sent just what becomes agreed
+            same = row.stamp or (row.op == "create" and values == row.after)
+            agreed = None if same else dumps(values).decode()
+            note = None if row.note is None else dumps(row.note)
+            rest = dumps({"won": row.won} if note else row.rest())
+            source, source_fp, target, target_fp, memo = alone
+            bodies.append((seq, dumps(row.after), rest, agreed, source, source_fp, target, target_fp,
+                           dumps(memo) if memo else None, note))  # fmt: skip
+        if row.marks:
+            marks += [(seq, kind, field) for kind, field in row.marks]
     ledger.add(_INSERT, heads)
-    ledger.add("INSERT INTO plan_bodies (seq, body, agreed) VALUES (?, ?, ?)", bodies)
+    ledger.add(_BODY, bodies)
     if marks:
         ledger.many("INSERT OR IGNORE INTO plan_marks (seq, kind, field) VALUES (?, ?, ?)", marks)
 
@@ -59,10 +101,73 @@ def load(ledger: Ledger, where: str, params: Sequence[Any] = (), limit: int = -1
     """Rows by a condition, in order."""
     columns = ", ".join(f"p.{name}" for name in _COLUMNS.split(", "))
     sql = (
-        f"SELECT {columns}, b.body, b.agreed FROM (SELECT {_COLUMNS} FROM plan WHERE {where} ORDER BY seq LIMIT ?) p "
-        "CROSS JOIN plan_bodies b WHERE b.seq = p.seq"
+        f"SELECT {columns}, b.after, b.rest, b.agreed, b.source, b.note FROM (SELECT {_COLUMNS} FROM plan WHERE {where} "
+        "ORDER BY seq LIMIT ?) p CROSS JOIN plan_bodies b WHERE b.seq = p.seq"
     )
-    return [PlanRow._make((*row[:11], loads(row[11]), row[12])) for row in sorted(ledger.rows(sql, (*params, limit)))]
+    make = PlanRow._make
+    return [make((*row[:11], loads(row[11]), *row[12:], [])) for row in sorted(ledger.rows(sql, (*params, limit)))]
+
+
+class Settled(NamedTuple):
+    """A row that is settled without being read: its place, its entity, and the links that it rests on."""
+
+    seq: int
+    eid: int
+    source: int
+    target: int | None
+
+
+def undisturbed(ledger: Ledger, seqs: Iterable[int], run: str) -> list[Settled]:
+    """Those of the rows that rest on one or two links alone, planned in this run, while both are as they were then.
+
+    That is: live, with the same fingerprints, the only ones of their entity, and nothing of it in question.
+    """
+    where, params = among("p.seq", seqs)
+    sql = (
+        "SELECT p.seq, p.eid, b.source, b.target FROM plan p CROSS JOIN plan_bodies b CROSS JOIN links s "
+        f"WHERE {where} AND p.run = ? AND p.stamp = 0 AND b.seq = p.seq AND s.lid = b.source AND s.eid = p.eid AND s.state = 'live' "
+        "AND s.fp IS b.source_fp AND (b.target IS NULL OR EXISTS (SELECT 1 FROM links t WHERE t.lid = b.target AND "
+        "t.eid = p.eid AND t.state = 'live' AND t.fp IS b.target_fp)) AND NOT EXISTS (SELECT 1 FROM links o WHERE "
+        "o.eid = p.eid AND o.lid <> b.source AND o.lid IS NOT b.target) AND NOT EXISTS (SELECT 1 FROM conflicts c "
+        "WHERE c.eid = p.eid AND c.job = p.job) ORDER BY p.seq"
+    )
+    return [Settled._make(row) for row in ledger.rows(sql, (*params, run))]
+
+
+def stamped(ledger: Ledger, seqs: Iterable[int], run: str) -> list[tuple[int, int, dict[str, Any]]]:
+    """(row, link, what is remembered of it) of those that only give a record our id, while it is its entity's."""
+    where, params = among("p.seq", seqs)
+    sql = (
+        "SELECT p.seq, b.source, m.memo FROM plan p CROSS JOIN plan_bodies b CROSS JOIN links s LEFT JOIN memos m "
+        f"ON m.lid = s.lid WHERE {where} AND p.run = ? AND p.stamp = 1 AND b.seq = p.seq AND s.lid = b.source "
+        "AND s.eid = p.eid AND s.state = 'live'"
+    )
+    return [(seq, lid, loads(memo) if memo else {}) for seq, lid, memo in ledger.rows(sql, (*params, run))]
+
+
+def settle(ledger: Ledger, rows: Sequence[Settled], *, whole: bool) -> None:
+    """What such rows make true of their entities and sources: agreed, and what stays remembered."""
+    change = "COALESCE(b.agreed, CAST(b.after AS TEXT))" if whole else "json_patch(entities.agreed, b.agreed)"
+    ledger.many(
+        f"UPDATE entities SET agreed = (SELECT {change} FROM plan_bodies b WHERE b.seq = ?) WHERE eid = ?",
+        [(row.seq, row.eid) for row in rows],
+    )
+    where, params = among("lid", [row.source for row in rows])
+    ledger.run(f"DELETE FROM memos WHERE {where}", params)
+    where, params = among("seq", [row.seq for row in rows])
+    ledger.run(
+        f"INSERT INTO memos (lid, memo) SELECT source, memo FROM plan_bodies WHERE {where} AND memo IS NOT NULL", params
+    )
+
+
+def note(ledger: Ledger, seqs: Iterable[int], run: str, at: str) -> None:
+    """The audit rows that were told with the rows."""
+    where, params = among("p.seq", seqs)
+    ledger.run(
+        "INSERT INTO audit (run, eid, at, body) SELECT ?, p.eid, ?, b.note FROM plan p CROSS JOIN plan_bodies b "
+        f"WHERE {where} AND b.seq = p.seq ORDER BY p.seq",
+        (run, at, *params),
+    )
 
 
 def kinds(ledger: Ledger, job: str) -> set[tuple[int, str, int]]:

@@ -98,6 +98,7 @@ def compile_agrees(outward: Convert, key: Convert, direct: bool, one_spelling: b
             return False
         return bool(raw == sent or key(raw) == key(sent))
 
+    remembered = lru_cache(maxsize=1024, typed=True)(compare)
     if direct:
 
         def agrees(raw: Any, wire: Any) -> bool:
@@ -107,11 +108,10 @@ def compile_agrees(outward: Convert, key: Convert, direct: bool, one_spelling: b
                 return blank_is_null
             if one_spelling and raw.__class__ is str and raw != "" and (wire is None or wire.__class__ is str):
                 return False
-            return compare(raw, wire)
+            small = wire.__class__ is int and raw.__class__ is str
+            return remembered(raw, wire) if small else compare(raw, wire)
 
         return agrees
-
-    remembered = lru_cache(maxsize=1024, typed=True)(compare)
 
     def agrees_by_value(raw: Any, wire: Any) -> bool:
         try:

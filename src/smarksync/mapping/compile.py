@@ -168,6 +168,7 @@ def _compile_field(
             currency_vendor=mapping.currency,
             stream=stream,
             reads_text=convert is parse_text and table is None and not chain and info.type in TEXTUAL,
+            reads_phone=canonical.type == "phone" and table is None and not chain and info.type in TEXTUAL,
             sends_text=as_it_is and outward is not None and write and not canonical.ref,
         ),
         remarks,

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from smarksync.model import ABSENT, Field, ValueProblem, equal
 from smarksync.model.names import join_name
+from smarksync.model.phone import is_e164
 from smarksync.plugin import FieldInfo, StreamSpec
 
 from .agreement import Agrees, is_fold
@@ -65,6 +66,8 @@ class CompiledField:
     #: a plain text comes in as itself without outer white space, and goes out as it is
     reads_text: bool = False
     sends_text: bool = False
+    #: a phone number in full comes in as itself, whatever the country
+    reads_phone: bool = False
 
     @property
     def vendors(self) -> tuple[str, ...]:
@@ -243,6 +246,9 @@ class CompiledMapping:
             country = values.get("country") or country or self.country
             for phone in self._phones:
                 value = get(phone.vendor, ABSENT)
+                if phone.reads_phone and value.__class__ is str and is_e164(value):
+                    values[phone.name] = value
+                    continue
                 localised = phone.inward_in(country) if country and phone.inward_in else phone.inward
                 self._take(phone, value, localised, values, problems)
         return values, problems

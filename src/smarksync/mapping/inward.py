@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any
 
 from smarksync.model import ABSENT, Field, ValueProblem
@@ -68,8 +69,19 @@ def compile_inward(
             return None
         return convert(raw if raw.__class__ is str else read(raw))
 
-    chosen = plain if change is None and look_up is None and info.type in TEXTUAL else inward
+    chosen: Convert = inward
+    if change is None and look_up is None and info.type in TEXTUAL:
+        chosen = _remembering(plain) if canonical.type in _FEW_VALUES else plain
     return _flag_inward(chosen) if is_flag(mapping, canonical) else chosen
+
+
+#: types of which a system shows the same values again and again
+_FEW_VALUES = frozenset(("int", "country", "enum"))
+
+
+def _remembering(convert: Convert) -> Convert:
+    remembered = lru_cache(maxsize=1024)(convert)
+    return lambda raw: remembered(raw) if raw.__class__ is str else convert(raw)
 
 
 def is_flag(mapping: FieldMapping, canonical: Field) -> bool:

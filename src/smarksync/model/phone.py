@@ -33,14 +33,14 @@ def parse_phone(value: Any, country: str | None = None) -> str | None:
     if isinstance(value, bool) or not isinstance(value, (str, int)):
         raise wrong_type("a phone number is text")
     text = value if isinstance(value, str) else str(value)
-    return text if _is_settled(text) else slow_phone(text, country)
+    return text if is_e164(text) else slow_phone(text, country)
 
 
 def phone_parsed(wire: str | None) -> bool:
     """True when a canonical phone is E.164, false when it is text that nobody could read as a number."""
     if not wire or not _CANONICAL(wire):
         return False
-    return _is_settled(wire) or _library(wire, None) == wire
+    return is_e164(wire) or _library(wire, None) == wire
 
 
 def phone_key(wire: str) -> tuple[str, str]:
@@ -61,7 +61,7 @@ def same_phone(a: str, b: str) -> bool:
     return phone_key(a) == phone_key(b)
 
 
-def _is_settled(text: str) -> bool:
+def is_e164(text: str) -> bool:
     """True when ``text`` is E.164 already, by rules that make the library give the same text back.
 
     The library changes such a number only by stripping a national prefix, and refuses it only for its length
@@ -128,7 +128,7 @@ def _library(text: str, country: str | None) -> str | None:
     if not phonenumbers.normalize_digits_only(text).endswith(tail):
         return None
     result: str = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
-    if not _is_settled(result):
+    if not is_e164(result):
         again = phonenumbers.parse(result, None)
         if phonenumbers.format_number(again, phonenumbers.PhoneNumberFormat.E164) != result:
             return None  # a number that is not its own canonical form would change at every reading

@@ -86,6 +86,42 @@ def unreadable(sides: list[Side], agreed: Mapping[str, Any]) -> list[Problem]:
     return found
 
 
+def at_rest(sides: list[Side], agreed: Mapping[str, Any], standing: Mapping[str, Claim]) -> bool:
+    """Whether :func:`settle_consent` would find nothing to do, seen without asking every side: nobody shows anything
+    new that could be a claim, and what is agreed is what stands."""
+    for channel, name in CHANNELS.items():
+        claim = standing.get(channel)
+        if agreed.get(name) != (view(claim.status) if claim is not None else None):
+            return False
+    claim = standing.get("email")
+    for name, part in EVIDENCE_FIELDS.items():
+        if agreed.get(name) != (getattr(claim, part) if claim is not None else None):
+            return False
+    for side in sides:
+        memo = side.memo
+        if not memo:
+            continue
+        if ("n" in memo and standing) or not _NEWS.issuperset(memo):
+            return False
+        shown, fields = memo.get("s") or {}, side.mapping.fields
+        for name in CONSENT_FIELDS:
+            codec = fields.get(name)
+            if codec is not None and codec.vendor in shown and not _blank_claim(codec, shown):
+                return False
+    return True
+
+
+#: what a memo may hold and still say nothing of consent but by the values that it shows
+_NEWS = frozenset(("n", "s", "e", "x"))
+
+
+def _blank_claim(codec: Any, shown: Mapping[str, Any]) -> bool:
+    try:
+        return codec.inward(codec.raw(shown)) is None
+    except ValueProblem:
+        return False
+
+
 def _claim(side: Side, name: str, agreed: Mapping[str, Any], now: str, standing: Claim | None) -> Claim | None:
     """What a side says anew. What it has said before and we have taken is no news."""
     codec = side.codec(name)

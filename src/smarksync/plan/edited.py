@@ -7,20 +7,25 @@ of sides that said nothing. Anything that is not plain is left to build.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from operator import itemgetter
+from typing import Any, NamedTuple
 
 from smarksync.model import ABSENT, ValueProblem
+from smarksync.model.phone import is_e164
 
 from .build import AS_IT_IS
 from .job import LEFT, JobRules, Person
 from .reasons import reason_of
-from .reconcile import Rule, blank
-from .rows import Outcome, Row
-from .side import Side, names_by_vendor, seen_by
+from .reconcile import blank
+from .rows import Alone, Outcome, Row
+from .side import Side, Translation, names_by_vendor
 
 _PLAIN = {"s", "e"}
 #: guards count what is done to it: build names it
 _GUARDED = "lifecycle"
+#: types of which two values may be one although they are not the same
+_SAME_IN_MANY_WAYS = frozenset(("phone", "instant", "set"))
+_name = itemgetter(0)
 
 
 def edited(person: Person, job: JobRules) -> Outcome | None:
@@ -74,48 +79,77 @@ def _creates(person: Person, job: JobRules) -> bool:
     )
 
 
-def _edits(person: Person, job: JobRules, mover: Side) -> dict[str, Any] | None:
-    """{field: new value, or ABSENT where it only looks different}; None when a rule has to be asked."""
-    by_vendor = names_by_vendor(mover.mapping)
-    rules, agreed, fields = job.rules, person.agreed, mover.mapping.fields
-    names = [n for vendor in mover.memo.get("s") or () for n in by_vendor.get(vendor, ()) if n in rules]
-    values: dict[str, Any] = {}
-    for name in sorted(names):
+class _Way(NamedTuple):
+    """One field that the mover may have edited, as far as its rule and its mapping tell for every record alike."""
+
+    name: str
+    codec: Any
+    stands: bool  # an edit there stands by itself: no other connection's word counts, and no guard has to be told
+    plain: bool  # read without a look at the record's country; values that are not the same mean something else
+    phone: bool  # a number in full is read without that look, too
+    how: str
+
+
+Edits = list[tuple[_Way, Any]]
+_WAYS: dict[tuple[int, int], tuple[JobRules, Translation, dict[str, tuple[_Way, ...]]]] = {}
+
+
+def _ways(job: JobRules, mover: Side) -> dict[str, tuple[_Way, ...]]:
+    """By vendor field; made once a job and mapping."""
+    mapping = mover.mapping
+    found = _WAYS.get((id(job), id(mapping)))
+    if found is not None and found[0] is job and found[1] is mapping:
+        return found[2]
+    ways: dict[str, tuple[_Way, ...]] = {}
+    for vendor, names in names_by_vendor(mapping).items():
+        ways[vendor] = tuple(_way(job, mover, name) for name in names if name in job.rules)
+    if len(_WAYS) > 256:
+        _WAYS.clear()
+    _WAYS[(id(job), id(mapping))] = (job, mapping, ways)
+    return ways
+
+
+def _way(job: JobRules, mover: Side, name: str) -> _Way:
+    rule, codec = job.rules[name], mover.mapping.fields[name]
+    speaks = rule.source in (None, mover.connection) and rule.owner in (None, mover.connection)
+    stands = speaks and name not in job.special and name != _GUARDED
+    plain = codec.read and codec.inward_in is None and codec.field.type not in _SAME_IN_MANY_WAYS
+    how = f"owned by {rule.owner}" if rule.owner is not None else f"from {rule.source}" if rule.source else "edited"
+    return _Way(name, codec, stands, plain, codec.read and codec.reads_phone, how)
+
+
+def _edits(person: Person, job: JobRules, mover: Side) -> Edits | None:
+    """(field, new value, or ABSENT where it only looks different); None when a rule has to be asked."""
+    ways, seen, agreed = _ways(job, mover), mover.memo.get("s") or {}, person.agreed
+    values: Edits = []
+    for way in sorted([way for vendor in seen for way in ways.get(vendor, ())], key=_name):
+        name, codec, stands, plain, phone, _ = way
+        if codec.currency_vendor is not None:
+            return None
         base = agreed.get(name)
         try:
-            value = _observed(mover, fields[name], agreed, base)
+            if plain:
+                value = codec.inward(seen[codec.vendor])
+            elif phone and (raw := seen[codec.vendor]).__class__ is str and is_e164(raw):
+                value = base if codec.means(raw, base) else raw
+            else:
+                value = mover.observed(name, agreed)
         except ValueProblem:
             return None
         if value is ABSENT or value == base:
-            values[name] = ABSENT
+            values.append((way, ABSENT))
             continue
-        if not _speaks(rules[name], mover) or name in job.special or name == _GUARDED:
+        if not stands or blank(value) or (not plain and (codec.means(value, base) or job.equal(name, value, base))):
             return None
-        if fields[name].currency_vendor is not None or blank(value) or job.equal(name, value, base):
-            return None
-        values[name] = value
+        values.append((way, value))
     return values
 
 
-def _observed(mover: Side, codec: Any, agreed: Mapping[str, Any], base: Any) -> Any:
-    """As Side.observed, for a field that the side shows and whose base is what was agreed."""
-    if not codec.read or codec.inward_in is not None:
-        return mover.observed(codec.name, agreed)
-    value = codec.inward(codec.raw(mover.memo["s"]))
-    return base if value is ABSENT or codec.means(value, base) else value
-
-
-def _speaks(rule: Rule, mover: Side) -> bool:
-    """Whether the edit stands by itself."""
-    return rule.source in (None, mover.connection) and rule.owner in (None, mover.connection)
-
-
-def _outcome(
-    person: Person, job: JobRules, mover: Side, settled: Sequence[Side], values: dict[str, Any]
-) -> Outcome | None:
-    outcome = Outcome(examined=list(values))
-    moved = {name: value for name, value in values.items() if value is not ABSENT}
-    why = {name: _why(job.rules[name], mover, name) for name in moved}
+def _outcome(person: Person, job: JobRules, mover: Side, settled: Sequence[Side], values: Edits) -> Outcome | None:
+    outcome = Outcome(examined=[way.name for way, _ in values])
+    edits = [edit for edit in values if edit[1] is not ABSENT]
+    moved = {way.name: value for way, value in edits}
+    why = _whys(edits, mover)
     written: set[str] = set()
     for side in settled:
         row = _row(person, side, moved, outcome)
@@ -123,14 +157,19 @@ def _outcome(
             return None
         if not row.after:
             continue
-        row.values = {name: moved[name] for name in row.fields}
-        row.why = {name: why[name] for name in row.fields}
-        row.won = {mover.key: row.fields}
-        row.reason = reason_of([f"{name}: {why[name]['how']} ({mover.connection})" for name in row.fields])
+        names = row.fields
+        if len(names) == len(moved):
+            row.values, row.why = moved, why
+        else:
+            row.values, row.why = {name: moved[name] for name in names}, {name: why[name] for name in names}
+        row.won = {mover.key: names}
+        row.reason = reason_of([f"{name}: {why[name]['how']} ({mover.connection})" for name in names])
         outcome.rows.append(row)
-        written.update(row.fields)
+        written.update(names)
     if len(settled) == len(outcome.rows) == 1 and len(written) == len(moved) and not settled[0].memo:
-        outcome.rows[0].alone = {**seen_by(mover), "memo": _left(mover, moved), "target": seen_by(settled[0])["seen"]}
+        target = settled[0]
+        if mover.lid is not None and target.lid is not None:
+            outcome.rows[0].alone = Alone(mover.lid, mover.fp, target.lid, target.fp, _left(mover, edits))
     for name, value in moved.items():
         if name not in written:
             outcome.local_fields.append(name)
@@ -140,7 +179,7 @@ def _outcome(
     return outcome
 
 
-def _row(person: Person, side: Side, moved: dict[str, Any], outcome: Outcome) -> Row | None:
+def _row(person: Person, side: Side, moved: Mapping[str, Any], outcome: Outcome) -> Row | None:
     """What the settled side lacks; None when build has to say why it cannot have it."""
     row = Row("update", side.sid, side.rid, {})
     fields = side.mapping.fields
@@ -151,14 +190,14 @@ def _row(person: Person, side: Side, moved: dict[str, Any], outcome: Outcome) ->
         if codec.currency_vendor is not None:
             return None
         shown = side.shown(codec, person.agreed)
-        if codec.agrees(shown, value):
-            continue
         try:
             raw = codec.outward(value)
         except ValueProblem as problem:
             if problem.code not in LEFT:
                 return None
             outcome.left.append((side.sid, name, f"{AS_IT_IS}: {problem.message}"))
+            continue
+        if raw == shown or codec.agrees(shown, value):
             continue
         if (not raw and blank(raw)) or name == "owner":  # guards count owners that change
             return None
@@ -168,14 +207,12 @@ def _row(person: Person, side: Side, moved: dict[str, Any], outcome: Outcome) ->
     return row
 
 
-def _left(mover: Side, moved: Mapping[str, Any]) -> dict[str, Any]:
+def _left(mover: Side, edits: Edits) -> dict[str, Any]:
     """What the mover still has to remember once its edits are agreed."""
-    fields = mover.mapping.fields
-    over = {
-        codec.vendor
-        for name, value in moved.items()
-        if (codec := fields[name]).agrees(codec.raw(mover.memo["s"]), value)
-    }
+    seen = mover.memo["s"]
+    over = {codec.vendor for way, value in edits if (codec := way.codec).agrees(seen[codec.vendor], value)}
+    if len(over) == len(seen):
+        return {}
     return {
         part: left
         for part in ("s", "e")
@@ -183,20 +220,24 @@ def _left(mover: Side, moved: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _why(rule: Rule, mover: Side, name: str) -> dict[str, Any]:
-    codec = mover.mapping.fields[name]
-    found = (mover.memo.get("e") or {}).get(codec.vendor) or (None, None, None)
-    how = "edited"
-    if rule.owner is not None:
-        how = f"owned by {rule.owner}"
-    elif rule.source is not None:
-        how = f"from {rule.source}"
-    why = {"from": mover.connection, "how": how}
-    if found[1]:
-        why["at"] = found[1]
-    if len(found) > 2 and found[2]:
-        why["by"] = found[2]
-    return why
+def _whys(edits: Edits, mover: Side) -> dict[str, dict[str, Any]]:
+    """Who, how and when, by field; what was edited at once has one evidence."""
+    evidence = mover.memo.get("e") or {}
+    whys: dict[str, dict[str, Any]] = {}
+    last: Any = None
+    how = ""
+    for way, _ in edits:
+        found = evidence.get(way.codec.vendor)
+        if not whys or found != last or way.how != how:
+            last, how = found, way.how
+            why = {"from": mover.connection, "how": how}
+            if found is not None:
+                if found[1]:
+                    why["at"] = found[1]
+                if len(found) > 2 and found[2]:
+                    why["by"] = found[2]
+        whys[way.name] = why
+    return whys
 
 
 __all__ = ["edited"]

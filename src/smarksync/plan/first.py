@@ -15,8 +15,8 @@ from .consent import CONSENT_FIELDS
 from .creates import CLAIMS, outgoing_consent
 from .job import JobRules, Person, Target
 from .reconcile import blank
-from .rows import Outcome, Row, stamp_row
-from .side import Codec, Side, Translation, codecs_by_vendor, columns, names_by_vendor, seen_by, wire_of
+from .rows import Alone, Outcome, Row, stamp_row
+from .side import Codec, Side, Translation, codecs_by_vendor, columns, names_by_vendor, wire_of
 
 _PLAIN = {"n", "s", "e", "x"}
 _CONSENT = frozenset(CONSENT_FIELDS)
@@ -40,7 +40,10 @@ def first(person: Person, job: JobRules) -> Outcome | None:
     if any(problem.field in job.rules for problem in problems) or not ways.barred.isdisjoint(values):
         return None
     names = ways.open
-    decided = {name: value for name, value in values.items() if name in names and (value or not blank(value))}
+    if names >= values.keys() and all(values.values()):
+        decided = values
+    else:
+        decided = {name: value for name, value in values.items() if name in names and (value or not blank(value))}
     return _outcome(person, job, side, decided)
 
 
@@ -74,26 +77,27 @@ def _ways(job: JobRules, connection: str) -> _Ways:
 
 def _outcome(person: Person, job: JobRules, side: Side, decided: dict[str, Any]) -> Outcome | None:
     outcome = Outcome()
+    plain = len(person.agreed) == 1  # our id, and nothing besides
     merged = {**person.agreed, **decided}
-    made_in = ""
+    creates: list[Row] = []
     for connection, target in job.targets.items():
         if connection in person.taken_places or target.policy is None or target.policy(merged, person) is not True:
             continue
         after = _create(person, job, target, merged)
         if after is None:
             return None
-        if not outcome.rows and (stamp := _stamp(person, side)) is not None:
-            outcome.rows.append(stamp)
         row = Row("create", target.sid, None, after, values=decided, reason=f"new from {side.connection}", whole=True)
         row.won = {side.key: []}
-        outcome.rows.append(row)
-        made_in = connection
-    # our id, and nothing besides; the new record shows all that was decided
-    if len(outcome.rows) == 1 and len(person.agreed) == 1 and _ways(job, made_in).shut.isdisjoint(decided):
-        outcome.rows[0].alone = {**seen_by(side), "memo": _left(side, decided)}
-    if not outcome.rows:
-        if "x" in side.memo:
-            return None  # it is stamped all the same, and what it keeps remembering is for build to say
+        creates.append(row)
+        # the new record shows all that was decided, and says nothing that we have not heard
+        plain = plain and not target.subscribes and _ways(job, connection).shut.isdisjoint(decided)
+    if not creates and "x" in side.memo:
+        return None  # it is stamped all the same, and what it keeps remembering is for build to say
+    stamp = _stamp(person, side)
+    outcome.rows = creates if stamp is None else [stamp, *creates]
+    if plain and len(creates) == 1 and side.lid is not None:
+        creates[0].alone = Alone(side.lid, side.fp, None, None, _left(side, decided))
+    if not creates:
         outcome.local_values, outcome.local_whole = decided, True
         outcome.local_fields = list(decided)
         outcome.local_why = {"*": {"from": side.connection, "how": "first seen"}}
@@ -134,21 +138,29 @@ def _consent_codecs(mapping: Translation) -> list[tuple[str, Codec]]:
 
 
 def _stamp(person: Person, side: Side) -> Row | None:
-    """Our id for the record that the newcomer is known by."""
+    """Our id for the record that the newcomer is known by: a row of its own, which rests on nothing but the record."""
     codec, lacks = side.mapping.fields.get("external_id"), side.memo.get("x")
     if lacks is None or codec is None or not codec.write:
         return None
-    return stamp_row(side.sid, side.rid, codec.vendor, person.ref, lacks[0])
+    row = stamp_row(side.sid, side.rid, codec.vendor, person.ref, lacks[0])
+    if side.lid is not None:
+        row.alone = Alone(side.lid, side.fp, side.lid, side.fp, {})
+    return row
 
 
 def _left(side: Side, decided: Mapping[str, Any]) -> dict[str, Any]:
     """What the source still has to remember once ``decided`` is agreed: values that look different from it."""
     seen = side.memo.get("s") or {}
-    names = names_by_vendor(side.mapping)
-    unlike = [v for v, raw in seen.items() if decided.get(names[v][0]) != raw or len(names[v]) > 1]
-    codecs = codecs_by_vendor(side.mapping)
-    if all(v in codecs and codecs[v].agrees(codecs[v].raw(seen), wire_of(codecs[v], decided)) for v in unlike):
-        return {}
+    names, codecs = names_by_vendor(side.mapping), codecs_by_vendor(side.mapping)
+    of = decided.get
+    for vendor, raw in seen.items():
+        if of(names[vendor][0]) == raw and len(names[vendor]) == 1:
+            continue
+        codec = codecs.get(vendor)
+        if codec is None or not codec.agrees(codec.raw(seen), wire_of(codec, decided)):
+            break
+    else:
+        return {"x": side.memo["x"]} if "x" in side.memo else {}
     settled = Side(side.sid, side.rid, side.eid, side.mapping, dict(side.memo))
     settled.settle_whole(decided)
     return settled.memo

@@ -82,7 +82,7 @@ def keys_of(match: Sequence[str | Sequence[str]], values: Mapping[str, Any]) -> 
         value = key_values(alternative, values)
         if value is not None:
             found.append((kind_of(alternative), value))
-        if alternative == "email":
+        elif alternative == "email":
             role = role_key(values)
             if role is not None:
                 found.append(("email|last_name", role))

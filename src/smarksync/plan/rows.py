@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from dataclasses import field as part
-from typing import Any
+from typing import Any, NamedTuple
+
+
+class Alone(NamedTuple):
+    """Two links whose places in the ledger and fingerprints a row rests on; ``memo``: what stays remembered of the source."""
+
+    source: int
+    source_fp: bytes | None
+    target: int | None
+    target_fp: bytes | None
+    memo: dict[str, Any]
 
 
 @dataclass(slots=True)
@@ -15,7 +25,7 @@ class Row:
     become agreed when the row is settled; ``taken`` the bases to move then, by side key and field (values
     that were beaten), ``won`` the fields whose base becomes the new value; ``whole`` says that every field of the entity is settled with it (a create). ``why`` gives winner,
     rule, time and beaten values by field. ``alone`` says that nothing but one source and the written record is
-    concerned: ``seen`` and ``target`` are the fingerprints that they showed, ``memo`` what stays remembered of the source.
+    concerned; ``note`` is then what the audit will say of it.
     """
 
     op: str
@@ -30,7 +40,8 @@ class Row:
     why: dict[str, dict[str, Any]] = part(default_factory=dict)
     reason: str = ""
     whole: bool = False
-    alone: dict[str, Any] | None = None
+    alone: Alone | None = None
+    note: dict[str, Any] | None = None
     consent: bool = False
     adopts: bool = False
     stamp: bool = False
@@ -42,10 +53,13 @@ class Row:
 
     def body(self) -> dict[str, Any]:
         """The JSON part of the stored row; empty parts left out. ``values`` are kept beside it, ready to be agreed."""
+        return {"after": self.after, **self.rest()} if self.after else self.rest()
+
+    def rest(self) -> dict[str, Any]:
+        """The body without what is sent, which is kept apart."""
         parts = {
-            "after": self.after, "before": self.before, "fields": self.fields, "taken": self.taken, "won": self.won,
-            "why": self.why, "reason": self.reason, "whole": self.whole, "alone": self.alone, "case": self.case,
-            "task": self.task,
+            "before": self.before, "fields": self.fields, "taken": self.taken, "won": self.won,
+            "why": self.why, "reason": self.reason, "whole": self.whole, "case": self.case, "task": self.task,
         }  # fmt: skip
         return {name: value for name, value in parts.items() if value}
 

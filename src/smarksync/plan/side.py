@@ -84,16 +84,16 @@ class Side:
     """A linked record during one decision. Mutable; the engine stores its memo afterwards."""
 
     __slots__ = (
-        "changed_at", "connection", "eid", "fp", "mapping", "memo", "name_field", "own_at", "rank", "rid", "seen_at",
+        "changed_at", "connection", "eid", "fp", "lid", "mapping", "memo", "name_field", "own_at", "rank", "rid", "seen_at",
         "sid", "state", "stream", "version",
     )  # fmt: skip
 
     def __init__(
         self, sid: int, rid: str, eid: int | None, mapping: Translation, memo: Memo | None, *,
         rank: int = 0, state: str = "live", seen_at: str | None = None, changed_at: str | None = None,
-        own_at: str | None = None, version: str | None = None, fp: bytes | None = None,
+        own_at: str | None = None, version: str | None = None, fp: bytes | None = None, lid: int | None = None,
     ) -> None:  # fmt: skip
-        self.fp = fp
+        self.fp, self.lid = fp, lid
         self.sid, self.rid, self.eid, self.mapping = sid, rid, eid, mapping
         self.memo: Memo = memo if memo is not None else {}
         self.rank, self.state, self.seen_at, self.changed_at = rank, state, seen_at, changed_at
@@ -337,11 +337,6 @@ class Side:
             self.memo[key] = value
         else:
             self.memo.pop(key, None)
-
-
-def seen_by(side: Side) -> dict[str, str | None]:
-    """The fingerprint that a side showed when it was decided about, as JSON can carry it."""
-    return {"seen": side.fp.hex() if side.fp else None}
 
 
 def columns(codec: Codec, raw: Any) -> dict[str, Any]:

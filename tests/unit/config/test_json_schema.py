@@ -73,9 +73,22 @@ ONE: dict[str, Any] = {
 }
 
 
-def example(name: str) -> Any:
+def _alone(name: str) -> Any:
     path = CONFIGS / f"{name}.yaml"
     return read_yaml(path.read_text(), str(path))[0]
+
+
+def example(name: str) -> Any:
+    """An example with the files that it includes: a part of a job alone is for the loader to join."""
+    found = _alone(name)
+    for part in found.pop("include", ()):
+        found = _joined(found, example(part.removesuffix(".yaml")))
+    return found
+
+
+def _joined(one: Any, more: Any) -> Any:
+    both = {name: _joined(one[name], more[name]) for name in one.keys() & more.keys()}
+    return {**one, **more, **both}
 
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in CONFIGS.glob("*.yaml")))

@@ -251,8 +251,9 @@ def test_what_no_connection_maps_is_a_warning(world: Any) -> None:
     world.write(text)
     found = asked(world)
     assert found["ok"]
-    (warning,) = findings(found, "warning")
-    assert "reads lead.journey, which no connection maps" in warning["say"]
+    unread, unreachable = findings(found, "warning")
+    assert "reads lead.journey, which no connection maps" in unread["say"]
+    assert "no lead can ever pass `mql`: `lead.journey == 'decision_late'` reads lead.journey" in unreachable["say"]
 
 
 def test_a_time_that_each_side_has_for_itself_is_a_warning_but_in_where(world: Any) -> None:

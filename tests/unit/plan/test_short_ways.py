@@ -97,7 +97,7 @@ def an_edit(draw: st.DrawFn) -> Person:
         if differs := one.differences(now, agreed):
             told = {v: [None, "2026-01-01T00:00:00.000000Z", "eve"] for v in differs if now[v] != shown.get(v)}
             memo = {"s": differs, **({"e": told} if told else {})}
-        sides.append(Side(sid, f"r{sid}", 7, one, memo))
+        sides.append(Side(sid, f"r{sid}", 7, one, memo, lid=sid))
     places = frozenset(side.connection for side in sides)
     return Person(7, "ref7", agreed, sides, places)
 
@@ -115,7 +115,7 @@ def test_an_edit(person: Person, job: JobRules) -> None:
             mover = next(side for side in person.sides if side.key in row.won)
             after = {**person.agreed, **row.values}
             mover.rebase(person.agreed, after, row.fields, {name: after[name] for name in row.fields})
-            assert left["memo"] == mover.memo
+            assert left.memo == mover.memo
 
 
 def test_an_edit_is_plain() -> None:
@@ -132,30 +132,73 @@ def test_an_edit_is_plain() -> None:
     ]
 
 
+OPT_OUT = FieldInfo("NO_MAIL", FieldType.BOOL)
+OURS = FieldInfo("OURS", FieldType.TEXT, max_length=40)
+
+
+def whole(connection: str, *, with_consent: bool = True) -> CompiledMapping:
+    """With a place for our id, and one for opt-outs."""
+    live = [FieldInfo(name.upper(), FieldType.TEXT, max_length=200) for name in NAMES] + [OPT_OUT, OURS]
+    spec = StreamSpec("People", "lead", frozenset({Can.CREATE, Can.UPDATE}), external_id="OURS")
+    fields = {name: FieldMapping(name, name.upper(), place=Place("smarksync.yaml", 1)) for name in NAMES}
+    if with_consent:
+        fields["email_opt_out"] = FieldMapping("email_opt_out", "NO_MAIL", place=Place("smarksync.yaml", 2))
+    return compile_mapping(connection, spec, ObjectMapping("lead", fields), live, ENTITIES["lead"], country="DE")
+
+
+WHOLE = (whole("shop"), whole("crm"), whole("desk", with_consent=False))
+
+
 CONSENT = st.sampled_from([{}, {}, {"email_opt_out": True}, {"email_opt_out": False, "consent_source": "shop"}])
 
 
-@given(raws(MAPPINGS[0]), rules(), CONSENT, st.sampled_from([{}, {"x": [None]}, {"x": ["other"]}]))
+@st.composite
+def a_newcomer(draw: st.DrawFn) -> tuple[CompiledMapping, Person]:
+    """Somebody known on one side, with or without our id on the record."""
+    one = draw(st.sampled_from((MAPPINGS[0], WHOLE[0])))
+    raw = draw(raws(one))
+    raw |= {"NO_MAIL": draw(st.sampled_from([None, False]))} if "email_opt_out" in one.fields else {}
+    memo: dict[str, Any] = {"n": 1, "s": one.differences(raw, {})}
+    if one.external_id is not None:
+        memo |= draw(st.sampled_from([{}, {"x": [None]}, {"x": ["another's"]}]))
+    side = Side(1, "a", 7, one, memo, lid=1)
+    return one, Person(7, "ref7", {"external_id": "ref7", **draw(CONSENT)}, [side], frozenset({"shop"}))
+
+
+@given(a_newcomer(), rules(), st.booleans())
 @settings(max_examples=400, deadline=None)
-def test_a_newcomer(raw: dict[str, Any], job: JobRules, consent: dict[str, Any], stamp: dict[str, Any]) -> None:
-    one = MAPPINGS[0]
-    person = Person(
-        7,
-        "ref7",
-        {"external_id": "ref7", **consent},
-        [Side(1, "a", 7, one, {"n": 1, "s": one.differences(raw, {}), **stamp})],
-        frozenset({"shop"}),
-    )
+def test_a_newcomer(known: tuple[CompiledMapping, Person], job: JobRules, stamps: bool) -> None:
+    _one, person = known
+    if stamps:
+        targets = {c: replace(target, mapping=WHOLE[target.sid - 1]) for c, target in job.targets.items()}
+        job = replace(job, targets=targets)
     short = first(person, job)
     if short is None:
         return
     long = build(person, job)
     assert not long.problems and not long.questions
-    assert [(r.op, r.sid, r.after, r.whole, r.reason) for r in short.rows] == [
-        (r.op, r.sid, r.after, r.whole, r.reason) for r in long.rows
+    assert [(r.op, r.sid, r.rid, r.after, r.before, r.whole, r.stamp, r.reason) for r in short.rows] == [
+        (r.op, r.sid, r.rid, r.after, r.before, r.whole, r.stamp, r.reason) for r in long.rows
     ]
     for ours, theirs in zip(short.rows, long.rows, strict=True):
         assert ours.values == {name: value for name, value in theirs.values.items() if not blank(value)}
-        if ours.alone is not None:
+        if ours.alone is not None and ours.op == "create":
             person.sides[0].settle_whole(ours.values)
-            assert ours.alone["memo"] == person.sides[0].memo
+            assert ours.alone.memo == person.sides[0].memo
+
+
+def test_a_newcomer_is_plain() -> None:
+    """The control: a new record with a place for our id and an opt-out that nobody gave takes the short way."""
+    raw = {"EMAIL": "ada@example.com", "LAST_NAME": "Lovelace", "NO_MAIL": False, "OURS": None}
+    side = Side(1, "a", 7, WHOLE[0], {"n": 1, "s": WHOLE[0].differences(raw, {}), "x": [None]}, lid=1)
+    job = JobRules(
+        "people", "lead", SYSTEMS, {n: Rule(n) for n in NAMES}, {"crm": Target(2, "crm", WHOLE[1], lambda _v, _p: True)},
+        lambda _n, a, b: bool(a == b), lambda _c: 2.0,
+    )  # fmt: skip
+    outcome = first(Person(7, "ref7", {"external_id": "ref7"}, [side], frozenset({"shop"})), job)
+    assert outcome is not None
+    assert [(row.op, row.after) for row in outcome.rows] == [
+        ("update", {"OURS": "ref7"}),
+        ("create", {"EMAIL": "ada@example.com", "LAST_NAME": "Lovelace", "NO_MAIL": False, "OURS": "ref7"}),
+    ]
+    assert all(row.alone is not None for row in outcome.rows)

@@ -24,12 +24,13 @@ class Computed:
     type: FieldType
     needs: tuple[str, ...]
     value: Callable[[Properties], Any]
+    words: tuple[str, ...] = ()  # all that it can be, where that is known
 
 
 def constant(name: str, value: Any) -> Computed:
     """The same for every row."""
-    kind = FieldType.BOOL if isinstance(value, bool) else FieldType.TEXT
-    return Computed(name, kind, (), lambda properties: value)
+    kind = FieldType.BOOL if isinstance(value, bool) else FieldType.CHOICE
+    return Computed(name, kind, (), lambda properties: value, () if isinstance(value, bool) else (str(value),))
 
 
 # -- deals -----------------------------------------------------------------------------------------------------

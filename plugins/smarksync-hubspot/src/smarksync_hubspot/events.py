@@ -8,12 +8,12 @@ the last read began; events are asked for by a window of time (marketing.md 4.5)
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from smarksync.kit.pages import TokenPages
-from smarksync.plugin import Cursor, FieldInfo, FieldType, Page, Record
+from smarksync.plugin import Choice, Cursor, FieldInfo, FieldType, Page, Record
 
 from .client import Api, Json, after_of, results_of
 from .listing import batch
@@ -21,22 +21,6 @@ from .rows import ticks
 
 T = FieldType
 
-
-def _fields(**kinds: FieldType) -> tuple[FieldInfo, ...]:
-    return tuple(FieldInfo(name.replace("__", "."), kind, writable=False) for name, kind in kinds.items())
-
-
-FIELDS: Mapping[str, tuple[FieldInfo, ...]] = {
-    "form_submissions": _fields(
-        smarksync__type=T.TEXT, at=T.INSTANT, contact=T.REFERENCE, form=T.TEXT, form_id=T.TEXT, pageUrl=T.URL,
-        smarksync__actor=T.TEXT, smarksync__automated=T.BOOL, smarksync__direction=T.TEXT, smarksync__result=T.TEXT,
-    ),
-    "email_events": _fields(
-        smarksync__type=T.TEXT, type=T.TEXT, at=T.INSTANT, contact=T.REFERENCE, subject=T.TEXT, emailCampaignId=T.TEXT,
-        url=T.URL, smarksync__actor=T.TEXT, smarksync__automated=T.BOOL, smarksync__direction=T.TEXT,
-        smarksync__result=T.TEXT,
-    ),
-}  # fmt: skip
 
 #: event type → (activity, actor, result); types that are not listed (PROCESSED, DEFERRED …) say nothing of a person
 _EVENTS = {
@@ -48,6 +32,25 @@ _EVENTS = {
     "STATUSCHANGE": ("unsubscribed", "lead", "done"),
     "UNSUBSCRIBED": ("unsubscribed", "lead", "done"),
 }
+
+
+def _fields(types: Iterable[str], **kinds: FieldType) -> tuple[FieldInfo, ...]:
+    words = tuple(Choice(word, word) for word in sorted(set(types)))
+    told = FieldInfo("smarksync.type", T.CHOICE, writable=False, choices=words)
+    return (told, *(FieldInfo(name.replace("__", "."), kind, writable=False) for name, kind in kinds.items()))
+
+
+FIELDS: Mapping[str, tuple[FieldInfo, ...]] = {
+    "form_submissions": _fields(
+        ("form_submitted",), at=T.INSTANT, contact=T.REFERENCE, form=T.TEXT, form_id=T.TEXT, pageUrl=T.URL,
+        smarksync__actor=T.TEXT, smarksync__automated=T.BOOL, smarksync__direction=T.TEXT, smarksync__result=T.TEXT,
+    ),
+    "email_events": _fields(
+        (kind for kind, _, _ in _EVENTS.values()), type=T.TEXT, at=T.INSTANT, contact=T.REFERENCE, subject=T.TEXT, emailCampaignId=T.TEXT,
+        url=T.URL, smarksync__actor=T.TEXT, smarksync__automated=T.BOOL, smarksync__direction=T.TEXT,
+        smarksync__result=T.TEXT,
+    ),
+}  # fmt: skip
 
 
 # -- form submissions -------------------------------------------------------------------------------------------

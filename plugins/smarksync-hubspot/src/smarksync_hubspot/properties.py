@@ -65,7 +65,9 @@ class Schema:
         writable = "create" in {str(can) for can in BY_NAME[kind].can}
         for name, link in KINDS[kind].links.items():
             infos.append(FieldInfo(name, T.CHOICES if link.many else T.REFERENCE, writable=writable))
-        infos += [FieldInfo(one.name, one.type, writable=False) for one in KINDS[kind].computed]
+        for one in KINDS[kind].computed:
+            words = tuple(Choice(word, word) for word in one.words) or None
+            infos.append(FieldInfo(one.name, one.type, writable=False, choices=words))
         return infos
 
     def create(self, kind: str, names: Sequence[str]) -> list[str]:

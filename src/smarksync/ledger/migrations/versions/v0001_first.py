@@ -55,8 +55,13 @@ TABLES = (
         seq INTEGER PRIMARY KEY AUTOINCREMENT, run TEXT NOT NULL, job TEXT NOT NULL, eid INTEGER NOT NULL,
         sid INTEGER, rid TEXT, op TEXT NOT NULL, status TEXT NOT NULL, consent INTEGER NOT NULL DEFAULT 0,
         adopts INTEGER NOT NULL DEFAULT 0, stamp INTEGER NOT NULL DEFAULT 0, sent_at TEXT)""",
-    # `agreed`: the canonical values that become agreed with the row, as entities keep them
-    "CREATE TABLE plan_bodies (seq INTEGER PRIMARY KEY, body BLOB NOT NULL, agreed TEXT)",
+    # `after`: what is sent. `rest`: everything else that the row says. `agreed`: the canonical values that become agreed
+    # with it, as entities keep them. A row with a `source` concerns nothing but that link (and `target`, unless it makes
+    # one), as they were with these fingerprints; it is settled without being read: `memo` is what stays remembered of the
+    # source, `note` what the audit says (`rest` then leaves that out), and of a create without `agreed` all is as in `after`
+    """CREATE TABLE plan_bodies (
+        seq INTEGER PRIMARY KEY, after BLOB NOT NULL, rest BLOB NOT NULL, agreed TEXT, source INTEGER, source_fp BLOB,
+        target INTEGER, target_fp BLOB, memo BLOB, note BLOB)""",
     """CREATE UNIQUE INDEX plan_one_create ON plan (eid, sid)
         WHERE op = 'create' AND status IN ('released', 'sending', 'unknown')""",
     # what a guard counts and the row's own columns do not say: blanks, owner changes, lifecycle regressions
