@@ -23,7 +23,7 @@ _ready = False
 def configure(
     format: str = "console", level: str = "info", *, stream: TextIO | None = None, color: bool = False
 ) -> None:
-    """Sets the form (``console`` or ``json``) and the lowest level of lines. ``stream`` None = stderr as it is then.
+    """Sets the form (``console`` or ``json``) and the lowest level of lines. ``stream`` None = stderr as it is at each line.
 
     Raises ValueError for a word that is neither; may be called again.
     """
@@ -34,6 +34,19 @@ def configure(
         raise ValueError(f"log level `{level}`: use {', '.join(LEVELS)}")
     _setup.update(format=format, level=level, stream=stream, color=color)
     _ready = False
+
+
+class _Stderr:
+    """Whatever stderr is when a line is written: it may have been put elsewhere, or closed, since the first one."""
+
+    def write(self, text: str) -> int:
+        return sys.stderr.write(text)
+
+    def flush(self) -> None:
+        sys.stderr.flush()
+
+
+_STDERR: Any = _Stderr()
 
 
 class Logger:
@@ -101,7 +114,7 @@ def _start() -> None:
             render,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(_setup["level"]),
-        logger_factory=structlog.PrintLoggerFactory(file=_setup["stream"] or sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(file=_setup["stream"] or _STDERR),
         cache_logger_on_first_use=False,
     )
     _ready = True

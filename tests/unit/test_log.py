@@ -29,6 +29,16 @@ def test_json_is_one_object_a_line_without_personal_data(lines):
     }  # fmt: skip
 
 
+def test_lines_go_where_stderr_is_when_they_are_written(lines, monkeypatch):
+    log.configure("json")
+    for name in ("first", "second"):
+        stream = io.StringIO()
+        monkeypatch.setattr(sys, "stderr", stream)
+        log.get().info(name)
+        assert name in stream.getvalue()
+        stream.close()
+
+
 def test_a_traceback_is_redacted(lines):
     log.configure("json", stream=lines)
     try:
