@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from smarksync.plugin import WriteResult
+
 from .place import folder
 from .test_regressions import edit, go, insert, row, world
 from .world import Kind, World
@@ -178,3 +180,17 @@ def test_after_a_lost_ledger_nobody_is_stamped_anew(place: Path) -> None:
     assert not go(again).writes()
     assert {row(w, k)["external_id"] for k in "ms"} == ids
     assert {ref for (ref,) in again.sql("SELECT ref FROM entities")} == ids
+
+
+def test_a_new_record_whose_answer_was_lost_shows_what_it_showed(place: Path) -> None:
+    """Two creates in doubt are found: settling the first moves what is agreed, and the other's empty field is no edit."""
+    w = world(place, Kind("m"), Kind("s"), Kind("g", reads=frozenset({"first_name"})), rules=CLEAR)
+    insert(w, "m", email="ann@x.org", first_name="Ann")
+    w.faults.answer(WriteResult.UNKNOWN, applied=True, times=2)
+    go(w)
+    w.faults.clear()
+    go(w)
+    edit(w, "s", "p1", email_opt_out=True)  # whatever makes somebody look again
+    go(w)
+    go(w)
+    assert row(w, "m")["first_name"] == row(w, "s")["first_name"] == "Ann"

@@ -116,7 +116,9 @@ def _settle_write(
                 side.settle_whole(after)
         else:
             moved = dict.fromkeys(won.get(side.key, ()), None)
-            side.rebase(before, after, fields, {**{f: after.get(f) for f in moved}, **losers})
+            # somebody who was linked since a plain create was planned shows what it showed, whatever is agreed now
+            names = fields or sorted(values) if whole else fields
+            side.rebase(before, after, names, {**{f: after.get(f) for f in moved}, **losers})
     if target is None:
         target = Side(row.sid, rid, row.eid, lane.mapping, {}, rank=_create_rank(lane, sides))
         if not whole:
