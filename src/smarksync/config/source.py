@@ -202,7 +202,7 @@ class _Builder:
             raise stop(at, "a key must be a plain word.", "Lists, maps and aliases cannot be keys.")
         if event.anchor:
             self.node(event, events, depth + 1)
-        text = str(event.value)
+        text = characters(str(event.value), at)
         if not text.strip():
             raise stop(at, "a key is missing before `:`.")
         if text == "<<":
@@ -210,12 +210,24 @@ class _Builder:
         return text
 
     def scalar(self, event: Any, place: Place) -> Scalar:
-        text, tag = str(event.value), str(event.tag) if event.tag else ""
+        text, tag = characters(str(event.value), place), str(event.tag) if event.tag else ""
         if tag == f"{_CORE}str" or (not tag and not event.implicit[0]) or tag == "!":
             return text
         if tag and tag.removeprefix(_CORE) not in ("int", "float", "bool", "null"):
             raise stop(place, f"the tag `{tag}` means nothing here.", "Leave it out.")
         return plain(text)
+
+
+def characters(text: str, place: Place) -> str:
+    """The text with the two halves in which JSON writes one character joined; half a character is a ConfigError."""
+    if text.isascii():
+        return text
+    try:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16")
+    except UnicodeDecodeError:
+        raise stop(
+            place, "this text holds half a character (`\\uD800` to `\\uDFFF`).", "Write the character itself."
+        ) from None
 
 
 def plain(text: str) -> Scalar:

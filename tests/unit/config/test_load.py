@@ -196,6 +196,15 @@ def paths(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     return [path, *(p for key, item in items for p in paths(item, (*path, key)))]
 
 
+def test_characters_that_json_writes_in_halves(load_text: Load) -> None:
+    data = whole() | {"workspace": "tea \U0001f375"}
+    with pytest.raises(ConfigError, match="`tea \U0001f375` cannot be a name"):
+        load_text(json.dumps(data))
+    for bent in (data | {"workspace": "tea \ud83c"}, data | {"tea \ud83c": 1}):
+        with pytest.raises(ConfigError, match=r"^\S+:1:\d+: this text holds half a character"):
+            load_text(json.dumps(bent))
+
+
 def test_the_whole_example_loads(load_text: Load) -> None:
     assert load_text(json.dumps(whole())).jobs["acts"].entity == "activity"
 
