@@ -201,7 +201,7 @@ def test_characters_that_json_writes_in_halves(load_text: Load) -> None:
     with pytest.raises(ConfigError, match="`tea \U0001f375` cannot be a name"):
         load_text(json.dumps(data))
     for bent in (data | {"workspace": "tea \ud83c"}, data | {"tea \ud83c": 1}):
-        with pytest.raises(ConfigError, match=r"^\S+:1:\d+: this text holds half a character"):
+        with pytest.raises(ConfigError, match=r"^\S+:1: this text holds half a character"):
             load_text(json.dumps(bent))
 
 
