@@ -202,20 +202,26 @@ ALL = {"hubspot": HUBSPOT, "salesforce": SALESFORCE, "marketo": MARKETO}
 
 def main(words: list[str]) -> int:
     """Seeds every removal (or those that a word names) and prints what became of it."""
-    broken = [f"{vendor}: {one.name}" for vendor, removals in ALL.items() for one in removals if not _applies(vendor, one)]
+    broken = [
+        f"{vendor}: {one.name}" for vendor, removals in ALL.items() for one in removals if not _applies(vendor, one)
+    ]
     if broken:
         print("These removals cannot be made any more; write them anew:", *broken, sep="\n  ")
         return 2
     if words == ["--check"]:
         print(f"{sum(len(removals) for removals in ALL.values())} removals apply")
         return 0
-    chosen = [(v, one) for v, some in ALL.items() for one in some if not words or any(w in f"{v}: {one.name}" for w in words)]
+    chosen = [
+        (v, one) for v, some in ALL.items() for one in some if not words or any(w in f"{v}: {one.name}" for w in words)
+    ]
     survived = 0
     for vendor, one in chosen:
         began = time.monotonic()
         alive = _passes(vendor, one)
         survived += alive
-        print(f"{'SURVIVED' if alive else 'killed  '} {time.monotonic() - began:5.1f} s  {vendor}: {one.name}", flush=True)
+        print(
+            f"{'SURVIVED' if alive else 'killed  '} {time.monotonic() - began:5.1f} s  {vendor}: {one.name}", flush=True
+        )
     print(f"{len(chosen) - survived} of {len(chosen)} killed")
     return 1 if survived else 0
 
@@ -237,7 +243,18 @@ def _passes(vendor: str, one: Removal) -> bool:
         path.write_text(path.read_text("utf-8").replace(one.text, one.instead), "utf-8")
         env = {**os.environ, "PYTHONPATH": str(Path(place) / "src"), "PYTHONDONTWRITEBYTECODE": "1"}
         tests = [f"plugins/smarksync-{vendor}/tests/test_{vendor}_{name}.py" for name in one.tests]
-        command = [sys.executable, "-m", "pytest", "-q", "-x", "--no-header", "--tb=no", "-p", "no:cacheprovider", *tests]
+        command = [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-x",
+            "--no-header",
+            "--tb=no",
+            "-p",
+            "no:cacheprovider",
+            *tests,
+        ]
         return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, check=False, timeout=600).returncode == 0
 
 

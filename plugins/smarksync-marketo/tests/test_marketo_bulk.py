@@ -87,7 +87,9 @@ def test_jobs_of_members_take_ten_programs_each_and_a_list_is_one(marketo: Make)
     rows, _ = read(m, "memberships")
     assert sum(rid.startswith("programs:") for rid in rows) == 5 * len(m.world.programs)
     jobs = kinds(m)
-    assert [len(job.filter["programIds"]) for job in jobs["program/members"]][:-1] == [10] * (len(m.world.programs) // 10)
+    assert [len(job.filter["programIds"]) for job in jobs["program/members"]][:-1] == [10] * (
+        len(m.world.programs) // 10
+    )
     assert [job.filter["staticListId"] for job in jobs["leads"]] == sorted(m.world.lists)
 
 
@@ -162,7 +164,9 @@ def test_refused_and_failed_jobs_end_in_pages(marketo: Make, stream: str, how: s
         return
     rows, cursor = read(m, stream)
     assert plain(rows) == plain(whole)
-    assert all(job.cancelled or job.file is not None or not job.queued for job in m.sim.jobs.values()), "none is left behind"
+    assert all(job.cancelled or job.file is not None or not job.queued for job in m.sim.jobs.values()), (
+        "none is left behind"
+    )
 
 
 @pytest.mark.parametrize("stream", STREAMS)

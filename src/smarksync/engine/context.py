@@ -43,7 +43,7 @@ class Options:
     only_handoffs: bool = False  # hand-off jobs, and the sync jobs that they rest on
     allow: frozenset[str] = frozenset()
     threads: bool = True
-    pages_ahead: int = 4  # read pages waiting for the ledger, per stream
+    rows_ahead: int = 4_000  # rows that were read and wait for the ledger; a page beyond it waits with its reader
 
 
 @dataclass(slots=True)
@@ -75,6 +75,11 @@ class Lane:
     def sid(self) -> int:
         """The stream's number in the ledger."""
         return self.stream.sid
+
+    @property
+    def key(self) -> bytes:
+        """What tells the fingerprints of its mapping from those of any other."""
+        return self.mapping.version.encode()[:64]
 
     def fetch(self, ids: Sequence[str]) -> Iterator[Record]:
         """The rows of those ids that exist, with the mapped fields; for streams that can fetch."""

@@ -9,12 +9,9 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
-from hashlib import blake2b
 from typing import Any
-
-import orjson
 
 from smarksync.errors import Malformed, SystemFailure
 from smarksync.ledger import inbox, links, streams
@@ -24,24 +21,18 @@ from smarksync.plan.guard import emptied
 from smarksync.plan.side import PER_SIDE
 from smarksync.plugin import Can, Page, Record, TellsTime
 
-from . import facts, raw
+from . import facts
 from .context import Lane, Run, instant
 from .observe import observe
+from .raw import fingerprint, plain
 
 #: seconds that an ending run waits for its readers
 LEAVE_AFTER = 5.0
 
 
-def fingerprint(fields: Mapping[str, Any], version: bytes) -> bytes:
-    """One hash over the raw mapped fields and the version of the mapping."""
-    return blake2b(orjson.dumps(fields, option=raw.JSON), digest_size=12, key=version).digest()
-
-
 def waiting(lane: Lane, record: Record) -> Waiting:
     """A row for the inbox: its fields as the JSON that the fingerprint is made of."""
-    body = orjson.dumps(record.fields, option=raw.JSON)
-    fp = blake2b(body, digest_size=12, key=lane.mapping.version.encode()[:64]).digest()
-    return _waiting(lane.sid, record, fp, body)
+    return _waiting(lane.sid, record, *fingerprint(record.fields, lane.key))
 
 
 def _waiting(sid: int, record: Record, fp: bytes, body: bytes) -> Waiting:
@@ -126,10 +117,8 @@ def _pages(run: Run, lane: Lane) -> Iterator[Page]:
 
 
 def _pull_side_by_side(run: Run, work: dict[str, list[Lane]], meanwhile: Callable[[], bool] | None) -> None:
-    """One reading thread a connection; one ledger writer (this thread); a few pages between them."""
-    pages: queue.Queue[tuple[Lane, Page | BaseException | None]] = queue.Queue(
-        maxsize=max(1, run.options.pages_ahead * len(work))
-    )
+    """One reading thread a connection; one ledger writer (this thread); a few thousand rows between them."""
+    pages = _Ahead(run.options.rows_ahead)
     stop = threading.Event()
 
     def read(lanes: list[Lane]) -> None:
@@ -176,6 +165,31 @@ def _pull_side_by_side(run: Run, work: dict[str, list[Lane]], meanwhile: Callabl
                 continue
 
 
+class _Ahead(queue.Queue[tuple[Lane, Page | BaseException | None]]):
+    """What was read and is not stored yet, bounded by rows: pages hold a hundred or ten thousand, as the vendor has it."""
+
+    def __init__(self, rows: int) -> None:
+        super().__init__(maxsize=max(1, rows))
+        self._rows = 0
+
+    def _put(self, item: tuple[Lane, Page | BaseException | None]) -> None:
+        super()._put(item)
+        self._rows += _weight(item)
+
+    def _get(self) -> tuple[Lane, Page | BaseException | None]:
+        item = super()._get()
+        self._rows -= _weight(item)
+        return item
+
+    def _qsize(self) -> int:
+        return self._rows
+
+
+def _weight(item: tuple[Lane, Page | BaseException | None]) -> int:
+    """Rows; an empty page and the end of a lane count, too."""
+    return max(1, len(item[1].records)) if isinstance(item[1], Page) else 1
+
+
 def _drain(run: Run, lane: Lane, pages: Iterator[Page]) -> None:
     absorber = _Absorber(run, lane)
     try:
@@ -193,7 +207,7 @@ class _Absorber:
 
     def __init__(self, run: Run, lane: Lane) -> None:
         self.run, self.lane = run, lane
-        self.version = lane.mapping.version.encode()[:64]
+        self.key = lane.key
         self.facts = facts.are(lane)
         self.seen = 0
         if lane.pulled_whole or lane.spec.full_scan or lane.stream.entity == "membership":
@@ -267,14 +281,13 @@ class _Absorber:
             ledger.add("INSERT OR IGNORE INTO scan VALUES (?, ?)", [(lane.sid, i) for i in ids])
         changed: list[tuple[Record, bytes]] = []
         fresh: list[Waiting] = []
-        version, sid = self.version, lane.sid
+        key, sid = self.key, lane.sid
         for record in records:
             try:
-                body = orjson.dumps(record.fields, option=raw.JSON)
+                fp, body = fingerprint(record.fields, key)
             except TypeError:
-                record = raw.plain(record)
-                body = orjson.dumps(record.fields, option=raw.JSON)
-            fp = blake2b(body, digest_size=12, key=version).digest()
+                record = plain(record)
+                fp, body = fingerprint(record.fields, key)
             found = known.get(record.id, _NEW)
             if found is _NEW:
                 fresh.append(_waiting(sid, record, fp, body))
@@ -304,7 +317,7 @@ def _distinct(records: Sequence[Record], lane: Lane) -> list[Record]:
                 hint="Nothing of that page was stored. Report it to the connector.",
             )
         if not (record.id.isascii() and (record.changed_by is None or record.changed_by.isascii())):
-            record = raw.plain(record)
+            record = plain(record)
         found.pop(record.id, None)
         found[record.id] = record
     return list(found.values())

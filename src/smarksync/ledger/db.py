@@ -20,7 +20,7 @@ from typing import Any
 
 import orjson
 
-from smarksync.errors import LeaseLost, LedgerError
+from smarksync.errors import LeaseLost, LedgerError, UsageError
 
 #: the newest migration; a ledger that names a later one was written by a newer SmarkSync
 HEAD = "0002"
@@ -30,7 +30,7 @@ SETTINGS = {
     "journal_mode": "WAL",
     "synchronous": "NORMAL",
     "foreign_keys": "OFF",
-    "cache_size": "-65536",  # KiB: 64 MiB
+    "cache_size": "-32768",  # KiB: 32 MiB; beyond it the system's own cache serves as well
     "busy_timeout": "20000",
     "temp_store": "FILE",
     "wal_autocheckpoint": "8000",  # pages, 32 MiB: a page that many rows touch is copied once, not at every 4 MiB
@@ -39,6 +39,8 @@ SETTINGS = {
 }
 
 
+#: of the numbers that it holds
+LARGEST = 2**63 - 1
 #: rows of one INSERT; with eleven columns still below the 999 parameters that any SQLite takes
 AT_ONCE = 50
 
@@ -236,6 +238,10 @@ class Ledger:
             yield
         except sqlite3.DatabaseError as error:
             raise _explain(error, self.path, verb) from error
+        except OverflowError as error:
+            if verb != "read" or "SQLite" not in str(error):
+                raise
+            raise UsageError(f"No number here is larger than {LARGEST:,}.", hint="Give a smaller one.") from error
 
 
 def _connect(path: str) -> sqlite3.Connection:

@@ -147,4 +147,3 @@ def _subject(meaning: Meaning, name: str, asset: Any, told: Mapping[str, Any]) -
 
 def _is_url(text: Any) -> bool:
     return isinstance(text, str) and text.startswith(("http://", "https://"))
-

@@ -132,7 +132,9 @@ def _begin(api: Api, ask: Ask, *, must: bool) -> str | None:
     for _ in range(_PATIENCE):
         if not job:
             body = {"format": "CSV", **ask.body}
-            made = api.call("POST", f"{_path(ask.kind)}/create.json", json=body, kind="read", about_rows=True, idempotent=False)
+            made = api.call(
+                "POST", f"{_path(ask.kind)}/create.json", json=body, kind="read", about_rows=True, idempotent=False
+            )
             code, words = error(made)
             if code is None:
                 job = str(rows_of(made)[0]["exportId"])
@@ -170,7 +172,10 @@ def _done(api: Api, kind: str, job: str) -> Mapping[str, Any]:
         if word in _OVER:
             raise NoBulk(f"the bulk extract was {word}")
         api.http.wait(POLL)
-    raise Transient("A bulk extract of Marketo's does not come to its end.", hint="The next run begins it anew; `bulk: never` reads in pages.")
+    raise Transient(
+        "A bulk extract of Marketo's does not come to its end.",
+        hint="The next run begins it anew; `bulk: never` reads in pages.",
+    )
 
 
 def _text(api: Api, kind: str, job: str, status: Mapping[str, Any]) -> Iterator[str]:

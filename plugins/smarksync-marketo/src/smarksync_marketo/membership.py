@@ -7,6 +7,8 @@ Facts: docs (rest/leads, rest/programs, rest/program-members, rest/activities).
 * Afterwards "Add to List", "Remove from List" and "Change Status in Progression" tell who joined, left or moved, with the
   time: one feed for all. Activities turn up late, so some are told twice; an older one never replaces a newer one.
 * A program that somebody deletes takes nobody out of anything, and tells nothing.
+* Lists or programs may be hidden from the API user. They are asked for again in each run, and read as at first once they
+  are shown.
 
 Lists and programs are numbered apart: a membership names its campaign ``lists:ID`` or ``programs:ID``.
 """
@@ -45,7 +47,7 @@ _TOLD = {
 }  # fmt: skip
 #: words in the name of a status, first match, as channels come with them (docs, rest/channels)
 _WORDS = (
-    ("not in program", "removed"), ("no show", "registered"), ("attended", "attended"), ("visited", "attended"),
+    ("not in program", "removed"), ("no show", "registered"), ("not attend", "registered"), ("attended", "attended"), ("visited", "attended"),
     ("registered", "registered"), ("influenced", "influenced"), ("invited", "sent"), ("sent", "sent"),
     ("responded", "responded"), ("clicked", "responded"), ("filled", "responded"), ("engaged", "responded"),
     ("downloaded", "responded"),
@@ -60,29 +62,42 @@ def meaning(status: str, success: bool = False) -> str:
 
 
 def read(
-    api: Api, settings: MarketoSettings, types: Types, cursor: Cursor | None, until: datetime | None, fields: Sequence[str]
+    api: Api,
+    settings: MarketoSettings,
+    types: Types,
+    cursor: Cursor | None,
+    until: datetime | None,
+    fields: Sequence[str],
 ) -> Iterator[Page]:
     """Members of everything, then what changed since."""
     place = position(cursor, 1)
     look_back = timedelta(minutes=settings.look_back_minutes)
     end = until or api.now()
-    if "first" in place or "marks" not in place:
-        begun = place.get("first") or {"marks": first_marks(api, end), "done": None}
-        yield from _Everybody(api, settings, begun, fields).pages()
-        return
+    marks, unseen, begun = place.get("marks"), place.get("unseen", []), place.get("first")
+    if begun is None and (marks is None or unseen):
+        begun = {"marks": marks or first_marks(api, end), "done": None, "of": unseen or ["lists", "programs"]}
+    if begun is not None:
+        everybody = _Everybody(api, settings, begun, fields)
+        yield from everybody.pages()
+        unseen = everybody.unseen
+        if marks is None:  # what happened since then is told by the next reading
+            yield Page([], {"v": 1, "marks": begun["marks"], "unseen": unseen}, False)
+            return
+    assert marks is not None
     ids = ",".join(str(number) for name in _TOLD if (number := types.id_of(name)) is not None)
-    marks = place["marks"]
     if not ids:
-        yield Page([], dict(place), False)
+        yield Page([], {"v": 1, "marks": marks, "unseen": unseen}, False)
         return
     token = start(marks, end, look_back)
     for page in feed(api, "/rest/v1/activities.json", {"activityTypeIds": ids}, token, end):
         now = [[_LONG_AGO, page.token]] if page.more else moved(marks, end, look_back, page.token)
-        yield Page(_told(types, page.rows, fields), {"v": 1, "marks": now}, page.more)
+        yield Page(_told(types, page.rows, fields), {"v": 1, "marks": now, "unseen": unseen}, page.more)
 
 
 class _Everybody:
-    """The first reading; a run that was killed goes on behind the last list or program that was read to its end.
+    """The first reading of what was not seen before; ``unseen`` is then what is still hidden.
+
+    A run that was killed goes on behind the last list or program that was read to its end.
 
     In pages, campaign by campaign; by bulk extract once the campaigns read so far let expect that many more (docs,
     rest/bulk-program-member-extract, up to ten programs a job; a list is a filter of rest/bulk-lead-extract).
@@ -91,9 +106,14 @@ class _Everybody:
     def __init__(self, api: Api, settings: MarketoSettings, begun: Mapping[str, Any], fields: Sequence[str]) -> None:
         self._api, self._settings, self._begun, self._fields = api, settings, begun, fields
         self._done: tuple[str, int] = tuple(begun["done"]) if begun["done"] else ("", 0)
+        self.unseen: list[str] = []
 
     def pages(self) -> Iterator[Page]:
-        left = [one for one in sorted(_campaigns(self._api)) if one > self._done]
+        """Every page; each may be where a run was killed, none is the last of the reading."""
+        shown = {stream: _numbers(self._api, stream) for stream in self._begun["of"]}
+        self.unseen = [stream for stream, found in shown.items() if found is None]
+        there = sorted((stream, number) for stream, found in shown.items() for number in found or ())
+        left = [one for one in there if one > self._done]
         may, seen, count = True, 0, 0
         while left:
             if may and self._worth(seen / count if count else 0.0, left):
@@ -107,7 +127,6 @@ class _Everybody:
             for records, more in self._in_pages(*left.pop(0)):
                 seen, count = seen + len(records), count + (not more)
                 yield self._page(records)
-        yield Page([], {"v": 1, "marks": self._begun["marks"]}, False)
 
     def _worth(self, each: float, left: Sequence[tuple[str, int]]) -> bool:
         """Whether the campaigns that are left, at so many members each, are worth their jobs."""
@@ -158,15 +177,18 @@ def _jobs(campaigns: Sequence[tuple[str, int]]) -> list[bulk.Ask]:
     return asks
 
 
-def _campaigns(api: Api) -> Iterator[tuple[str, int]]:
+def _numbers(api: Api, stream: str) -> list[int] | None:
+    """Those of all lists, or of all programs; None where they are hidden."""
     try:
-        for rows, _, _ in api.pages("/rest/v1/lists.json", {"batchSize": PAGE}):
-            yield from (("lists", int(row["id"])) for row in rows)
-        for rows, _ in api.assets("/rest/asset/v1/programs.json"):
-            yield from (("programs", int(row["id"])) for row in rows)
+        if stream == "lists":
+            return [
+                int(row["id"]) for rows, _, _ in api.pages("/rest/v1/lists.json", {"batchSize": PAGE}) for row in rows
+            ]
+        return [int(row["id"]) for rows, _ in api.assets("/rest/asset/v1/programs.json") for row in rows]
     except PermissionDenied as refused:
         # nobody had to be able to see them so far, and a hand-off does not need them
-        api.log.warning("marketo.campaigns_unseen", said=str(refused))
+        api.log.warning("marketo.campaigns_unseen", of=stream, said=str(refused))
+        return None
 
 
 def _there(campaign: str, row: Row, fields: Sequence[str]) -> Record:

@@ -115,7 +115,9 @@ class Timeline:
         for page in feed(self._api, _FEED, _of(group), mark["token"], self._end):
             rows, pages = rows + len(page.rows), pages + 1
             reached = max([reached, *(at for row in page.rows if (at := instant(row.get("activityDate"))))])
-            self._marks[number] = {**mark, "since": reached.isoformat(), "token": page.token} if page.more else [mark["then"]]
+            self._marks[number] = (
+                {**mark, "since": reached.isoformat(), "token": page.token} if page.more else [mark["then"]]
+            )
             jump = may and page.more and pages >= _SAMPLE and self._worth(rows, since, reached)
             if jump:
                 self._marks[number] = self._rest(mark, reached)

@@ -110,13 +110,21 @@ class BulkApi(ObjectsApi):
             ids = narrowed.get("activityTypeIds", [])
             if "createdAt" not in narrowed or not narrowed.keys() <= {"createdAt", "activityTypeIds"}:
                 raise self.refuse("1003", "Exactly one createdAt filter, and at most activityTypeIds besides")
-            if not isinstance(ids, list) or not all(isinstance(one, int) and one in TYPES for one in ids) or DELETE in ids:
+            if (
+                not isinstance(ids, list)
+                or not all(isinstance(one, int) and one in TYPES for one in ids)
+                or DELETE in ids
+            ):
                 raise self.refuse("1003", "Invalid value for filter 'activityTypeIds'")
         else:
             ids = narrowed.get("programIds", [narrowed.get("programId")])
             if len(narrowed) != 1 or not narrowed.keys() <= {"programId", "programIds"}:
                 raise self.refuse("1003", "Either programId or programIds must be specified")
-            if not isinstance(ids, list) or not 0 < len(ids) <= 10 or any(one not in self.world.programs for one in ids):
+            if (
+                not isinstance(ids, list)
+                or not 0 < len(ids) <= 10
+                or any(one not in self.world.programs for one in ids)
+            ):
                 raise self.refuse("1003", "Invalid value for filter 'programIds'")
 
     @route("POST", f"{_PATH}/{{id}}/enqueue.json", query=(), write=False)
@@ -241,7 +249,9 @@ class BulkApi(ObjectsApi):
 
     def _leads(self, job: Job) -> Iterator[Row]:
         if "staticListId" in job.filter:
-            yield from (self.row(n, job.fields) for n in self.world.members[job.filter["staticListId"]] if n in self.world.leads)
+            yield from (
+                self.row(n, job.fields) for n in self.world.members[job.filter["staticListId"]] if n in self.world.leads
+            )
             return
         inside = _inside(job.filter["createdAt"])
         yield from (self.row(n, job.fields) for n, row in self.world.leads.items() if inside(row["createdAt"]))
