@@ -162,7 +162,7 @@ def test_refused_and_failed_jobs_end_in_pages(marketo: Make, stream: str, how: s
             job.cancelled = job.file is None
         assert seen | {record.id for page in pages for record in page.records} == whole.keys()
         return
-    rows, cursor = read(m, stream)
+    rows, _ = read(m, stream)
     assert plain(rows) == plain(whole)
     assert all(job.cancelled or job.file is not None or not job.queued for job in m.sim.jobs.values()), (
         "none is left behind"

@@ -148,14 +148,15 @@ class _Everybody:
         for ask, lines in bulk.extracts(self._api, _jobs(left)):
             page: list[Record] = []
             for cells in bulk.rows(lines):
-                page.append(self._member(*ask.key[0], cells))
+                page.append(self._member(ask.key[0], cells))
                 if len(page) >= bulk.ROWS:
                     yield self._page(page)
                     page = []
             self._done = ask.key[-1]
             yield self._page(page)
 
-    def _member(self, stream: str, number: int, cells: Mapping[str, str | None]) -> Record:
+    def _member(self, campaign: tuple[str, int], cells: Mapping[str, str | None]) -> Record:
+        stream, number = campaign
         if stream == "lists":
             return _there(f"lists:{number}", {"id": cells["id"]}, self._fields)
         told = {
