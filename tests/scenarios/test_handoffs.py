@@ -8,9 +8,17 @@ from typing import Any
 
 import pytest
 
+from smarksync.config import load
+from smarksync.engine.explain import explain
+from smarksync.engine.figures import sales
+from smarksync.engine.figures.period import parse
+from smarksync.engine.offline import Desk
 from smarksync.engine.registry import Registry
 from smarksync.errors import AuthFailed
+from smarksync.model.moments import micros, moment
 from smarksync.testing import registered
+from smarksync.web import queries
+from smarksync.web.clocks import Clocks
 
 from .office import Office
 
@@ -519,11 +527,17 @@ def test_scores_are_computed_and_fade_once_a_day(office: Any) -> None:
     o.quiet()
 
 
-def test_explain_tells_it_all(office: Any) -> None:
-    from smarksync.config import load
-    from smarksync.engine.explain import explain
-    from smarksync.engine.offline import Desk
+def test_the_dashboard_shows_the_owner_of_a_lead_by_name(office: Any) -> None:
+    o = office()
+    o.ready()
+    o.run()
+    desk = Desk(load(o.root / "smarksync.yaml"), o.registry, o.reading, o.clock)
+    found = queries.lead(Clocks(desk.config), desk, "ada@lovelace.example", o.clock())
+    (owner,) = [field for field in found["person"]["fields"] if field["field"] == "owner"]
+    assert owner["agreed"] == "anna" and [side["shows"] for side in owner["sides"] if side["shows"]] == ["anna"]
 
+
+def test_explain_tells_it_all(office: Any) -> None:
     o = office()
     ada = o.ready()
     o.did(ada, "content_downloaded", subject="The eBook")
@@ -573,3 +587,48 @@ def test_an_offer_that_was_held_of_a_lead_that_sales_knows_is_made_by_the_next_r
     o.run()
     (case,) = o.cases()
     assert case.state == "offered"
+
+
+def test_a_sale_won_before_its_close_date_is_revenue_of_the_day_on_which_it_was_won(office: Any) -> None:
+    o = office()
+    o.ready()
+    o.run()
+    (lead,) = o.sales_rows()
+    o.status(lead["id"], "working")
+    o.run()
+    contact = o.convert(lead["id"])
+    deal = o.systems["sales"].insert("deals", {"name": "Scanners", "leads": [contact], "stage": "Proposal", "stage_kind": "open",
+                                               "amount": "24000", "close_date": "2026-03-31", "created_at": o.clock()})  # fmt: skip
+    o.run()
+    assert _revenue(o) == {}
+    o.later(days=9)
+    o.systems["sales"].edit(
+        "deals", deal, {"stage": "Closed", "stage_kind": "won"}
+    )  # in January, and nobody mends the date
+    o.run()
+    assert _revenue(o) == {"2026-01-21": 24000}
+    o.later(days=20)
+    o.systems["sales"].edit("deals", deal, {"name": "Twelve scanners"})  # a later edit is no later sale
+    o.run()
+    assert _revenue(o) == {"2026-01-21": 24000}
+    o.systems["sales"].edit("deals", deal, {"close_date": "2026-01-16"})  # an earlier date is a correction
+    o.run()
+    assert _revenue(o) == {"2026-01-16": 24000}
+    o.systems["sales"].edit("deals", deal, {"stage": "Proposal", "stage_kind": "open", "close_date": "2026-12-31"})
+    o.run()
+    assert _revenue(o) == {}
+    o.later(days=3)
+    o.systems["sales"].edit("deals", deal, {"stage": "Closed", "stage_kind": "won"})  # reopened, and won again
+    o.run()
+    assert list(_revenue(o)) == [o.clock().date().isoformat()]
+
+
+def _revenue(o: Office) -> dict[str, int]:
+    """{day: revenue} as reports count it."""
+    config = load(o.root / "smarksync.yaml")
+    when = parse("2026", config.time_zone, o.clock())
+    return {
+        moment(one.at).date().isoformat(): int(one.amount or 0)
+        for one in sales.won(config, o.reading, when)
+        if one.at <= micros(o.clock())
+    }

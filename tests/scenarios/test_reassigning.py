@@ -82,7 +82,11 @@ def test_the_next_in_turn_gets_it_with_a_task_of_their_own_and_the_breach_stays(
     (moved,) = [m for m in cases.moves(o.reading, case.cid) if "reassigned" in m.body]
     assert (moved.state, moved.actor, moved.body["reassigned"]) == ("note", "rule", {"speed": 1})
     assert moved.reason == "speed ran out: to somebody else" and "ben@acme.example" in moved.body["route"]
-    assert case.state == "offered" and case.owner == moved.body["owner"] and case.due_at == case.offered_at + 2 * HOUR * 1_000_000
+    assert (
+        case.state == "offered"
+        and case.owner == moved.body["owner"]
+        and case.due_at == case.offered_at + 2 * HOUR * 1_000_000
+    )
     assert o.person(ada)["handoff_due_at"] == due  # the promise was made to marketing, and its clock goes on
     assert speed(o)["status"] == "breached" and speed(o)["counts"]["breached"] == 1
     tasks = sorted(o.sales_rows("tasks"), key=lambda row: str(row["at"]))
