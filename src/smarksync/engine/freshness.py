@@ -47,7 +47,7 @@ def versions(run: Run, lane: Lane, op: Op, rows: Iterable[PlanRow]) -> dict[str,
 def _own_field_alone(lane: Lane, row: PlanRow) -> bool:
     """Our id goes into a field that nobody else writes: whatever changed meanwhile, it takes nothing away."""
     codec = lane.mapping.external_id
-    return bool(row.stamp) and codec is not None and set(row.body.get("after", ())) == {codec.vendor}
+    return bool(row.stamp) and codec is not None and row.after.keys() == {codec.vendor}
 
 
 def _seen_too_long_ago(run: Run, lane: Lane, rows: list[PlanRow]) -> set[str]:

@@ -14,7 +14,7 @@ from itertools import groupby
 from typing import Any
 
 from smarksync.config import Config, Job
-from smarksync.ledger import entities, memberships, plans, states
+from smarksync.ledger import entities, memberships, meta, plans, states
 from smarksync.ledger.memberships import REMOVED, Membership
 from smarksync.plan.build import AS_IT_IS
 from smarksync.plan.job import Person
@@ -50,7 +50,7 @@ class Memberships:
         }
         refused = RefusedFacts(run, job)
         key, rules = f"members:{job.name}", self._rules(run)
-        before = ledger.value("SELECT value FROM meta WHERE key = ?", (key,)) or ""
+        before = meta.get(ledger, key) or ""
         seen, _, with_rules = before.partition(" ")
         mark = memberships.top(ledger)
         self._places.clear()
@@ -71,7 +71,7 @@ class Memberships:
         with ledger.tx():
             refused.over()
             memberships.set_unequal(ledger, job.name, unequal)
-            ledger.run("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", (key, f"{mark} {rules}"))
+            meta.put(ledger, key, f"{mark} {rules}")
         return top
 
     def _has_place(self, run: Run, side: str, campaign: int) -> bool:

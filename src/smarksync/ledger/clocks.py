@@ -9,6 +9,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterable
 
+from . import meta
 from .db import Ledger
 
 _PLACE = "clocks:looked"
@@ -20,7 +21,7 @@ def due(ledger: Ledger, terms: str, since: int, now: int) -> array[int]:
     ``terms``: what the promises say; when they say something else, that is all of them. A clock that stands still is
     looked at when its moment would have come, and then has a later one: pauses only put it off.
     """
-    told = (ledger.value("SELECT value FROM meta WHERE key = ?", (_PLACE,)) or "").split(" ", 2)
+    told = (meta.get(ledger, _PLACE) or "").split(" ", 2)
     alive = "(c.closed_at IS NULL OR c.closed_at >= ?)"
     if len(told) < 3 or told[2] != terms:
         ledger.run("DELETE FROM case_clocks")
@@ -56,7 +57,7 @@ def looked(ledger: Ledger, terms: str, now: int, seq: int, rows: Iterable[tuple[
     ledger.run("UPDATE case_clocks SET next_at = NULL WHERE next_at <= ?", (now,))
     ledger.many("INSERT OR REPLACE INTO case_clocks (cid, next_at) VALUES (?, ?)", rows)
     moves = int(ledger.value("SELECT max(mid) FROM case_moves") or 0)
-    ledger.run("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", (_PLACE, f"{seq} {moves} {terms}"))
+    meta.put(ledger, _PLACE, f"{seq} {moves} {terms}")
 
 
 def forget(ledger: Ledger, cids: Iterable[int]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterable
 
+from . import meta
 from .db import Ledger, dumps
 
 _PLACE = "pauses:looked"
@@ -15,7 +16,7 @@ def to_look_at(ledger: Ledger, by: str) -> array[int]:
 
     ``by``: what the pauses say, and the day if that counts; when it is another one, that is every open case.
     """
-    told = (ledger.value("SELECT value FROM meta WHERE key = ?", (_PLACE,)) or "").split(" ", 2)
+    told = (meta.get(ledger, _PLACE) or "").split(" ", 2)
     if len(told) < 3 or told[2] != by:
         return array("q", (row[0] for row in ledger.rows("SELECT cid FROM cases WHERE closed_at IS NULL ORDER BY cid")))
     seq, moves = int(told[0]), int(told[1])
@@ -37,7 +38,7 @@ def to_look_at(ledger: Ledger, by: str) -> array[int]:
 def looked(ledger: Ledger, by: str, seq: int) -> None:
     """All of them were looked at, with all changes up to ``seq``."""
     moves = int(ledger.value("SELECT max(mid) FROM case_moves") or 0)
-    ledger.run("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", (_PLACE, f"{seq} {moves} {by}"))
+    meta.put(ledger, _PLACE, f"{seq} {moves} {by}")
 
 
 def of(ledger: Ledger, cids: Iterable[int]) -> dict[int, list[tuple[int, int | None]]]:
