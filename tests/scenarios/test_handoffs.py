@@ -632,3 +632,33 @@ def _revenue(o: Office) -> dict[str, int]:
         for one in sales.won(config, o.reading, when)
         if one.at <= micros(o.clock())
     }
+
+
+def test_a_plan_shows_the_hand_offs_that_follow_from_what_it_changes_and_apply_makes_them(office: Any) -> None:
+    """A score that rises travels to sales, who know the lead already; it is handed over in the same run, and in its plan."""
+    o = office()
+    ada = o.lead(lifecycle="lead")
+    o.systems["sales"].insert(
+        "leads", {"email": "ada@lovelace.example", "last_name": "Lovelace", "company": "Lovelace GmbH"}
+    )
+    o.run()
+    o.quiet()
+    o.systems["marketing"].edit("people", ada, {"score": 80, "journey": "decision_early"})
+    planned = o.plan(wait=0)
+    shown = {(change["job"], change["connection"], change["object"], change["op"]) for change in planned.changes}
+    assert {("people", "sales", "leads", "update"), ("handoff", "sales", "leads", "update"), ("handoff", "sales", "tasks", "create"),
+            ("handoff", "marketing", "people", "update")} <= shown  # fmt: skip
+    (offer,) = [c for c in planned.changes if (c["job"], c["object"]) == ("handoff", "leads")]
+    assert offer["fields"]["handoff_state"]["after"] == "offered" and offer["reason"].startswith("hand-off: mql@3")
+    assert "not in it" not in planned.text
+    assert not o.cases(), "a plan hands nobody over"
+    ran = o.applied(planned)
+    assert ran.exit_code == 0 and o.sales_rows()[0]["handoff_state"] == "offered" and len(o.sales_rows("tasks")) == 1
+    o.quiet()
+
+
+def test_a_plan_says_what_it_leaves_to_the_run_that_makes_new_records(office: Any) -> None:
+    o = office(jobs={"people": {"sync": "lead", "between": ["marketing", "sales"], "match": ["email"],
+                                "create": {"marketing": "always", "sales": "always"}}})  # fmt: skip
+    o.lead()
+    assert "What handoff, outcomes would do about records that this plan creates is not in it" in o.plan(wait=0).text
