@@ -22,8 +22,8 @@ from smarksync.plugin import Can, Record
 
 from .changes import FORMAT, described
 from .context import JobRun, Lane, Run
-from .intake import fingerprint
-from .observe import observe
+from .observe import observe_again
+from .raw import fingerprint
 
 CHUNK = 500
 #: local rows need no release: matching has done them or not
@@ -121,8 +121,7 @@ class Reviewed:
                 try:
                     _observe(run, lane, ids[start : start + 100])
                 except SystemFailure as error:
-                    error.connection = lane.stream.connection
-                    lane.failed = error
+                    lane.fail(error)
                     break
 
     def choose(self, run: Run, job: JobRun) -> bool:
@@ -193,11 +192,10 @@ def _records(change: Change) -> Iterable[str]:
 
 def _observe(run: Run, lane: Lane, ids: list[str]) -> None:
     found: list[Record] = list(lane.fetch(ids))
-    version = lane.mapping.version.encode()[:64]
-    known = links.fingerprints(run.ledger, lane.sid, [r.id for r in found])
-    prints = [(record, fingerprint(record.fields, version)) for record in found]
+    known, key = links.fingerprints(run.ledger, lane.sid, [r.id for r in found]), lane.key
+    changed = [r for r in found if r.id in known and known[r.id] != fingerprint(r.fields, key)[0]]
     with run.ledger.tx():
-        observe(run, lane, [(record, fp) for record, fp in prints if known.get(record.id, fp) != fp], own=True)
+        observe_again(run, lane, changed)
 
 
 def _now(run: Run, lane: Lane | None, reviewed: Change) -> dict[str, Any]:
