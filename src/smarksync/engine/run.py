@@ -34,6 +34,7 @@ from . import (
     observed,
     parking,
     recover,
+    rehearse,
     release,
     report,
     watch,
@@ -173,6 +174,8 @@ def _job(run: Run, job: JobRun) -> None:
             if stopped:
                 job.stop_text = f"Job {job.name} waits, because {', '.join(stopped)} was stopped and the config says `handoffs: hold`."
             release.hold(run, job)
+            if not stopped:
+                rehearse.updates(run, job)
             return
         release.release(run, job, top)
         _push(run, job)
