@@ -224,3 +224,20 @@ def test_a_first_reading_is_not_read_again_by_a_run_soon_after(marketo: Make) ->
     m.clock.move(60)
     m.again()
     assert read(m, "activities", cursor)[0] == {}, "the look-back is of ten minutes, not of half a year"
+
+
+def test_what_happens_after_the_end_of_a_reading_comes_with_the_next(marketo: Make) -> None:
+    m = marketo(people=20)
+    m.again(look_back_minutes=0)
+    m.clock.move(3600)
+    _, cursor = read(m, "activities")
+    lead = min(m.world.leads)
+    m.clock.move(60)
+    m.world.act(lead, "Open Email", "early", 1)
+    end = m.sim.now()
+    m.clock.move(5)
+    m.world.act(lead, "Open Email", "late", 2)
+    pages = list(m.connector.read("activities", cursor=cursor, until=end, fields=FIELDS))
+    assert [r.fields["primaryAttributeValue"] for page in pages for r in page.records] == ["early"]
+    rows, _ = read(m, "activities", pages[-1].cursor)
+    assert "late" in {r.fields["primaryAttributeValue"] for r in rows.values()}
