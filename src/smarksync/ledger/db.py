@@ -10,6 +10,7 @@ import contextlib
 import errno
 import os
 import re
+import shutil
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -292,9 +293,18 @@ def private_file(path: str) -> None:
         ) from error
 
 
+def _no_room(path: str) -> bool:
+    """Whether the disk has less room than the 32 KB that SQLite shares with other processes: it reports that as an I/O
+    error, and only what it writes itself as a full disk (sqlite.org/rescode.html, SQLITE_IOERR_SHMSIZE)."""
+    try:
+        return shutil.disk_usage(Path(path).parent).free < 64 * 1024
+    except OSError:
+        return False
+
+
 def _explain(error: sqlite3.DatabaseError, path: str, verb: str) -> LedgerError:
     text = str(error)
-    if "full" in text:
+    if "full" in text or ("disk I/O" in text and _no_room(path)):
         hint = "The disk is full. Nothing is half-written: free some space and run again, it goes on where it stopped."
     elif "readonly" in text or "read-only" in text:
         hint = "The file or its folder is read-only for this user."
