@@ -70,7 +70,7 @@ def test_a_changed_value_table_is_applied_to_people_who_are_there_already(world:
     ada = w.person("Ada Lovelace", "marketing sales", sales_status=None)
     w.edit(ada, "sales", sales_status="Warm")
     assert w.run().exit_code == 3
-    table["values"]["attempted"] = "Warm"  # type: ignore[index]
+    table["values"]["attempted"] = "Warm"
     assert w.run().exit_code == 0
     assert w.shows(ada, "marketing", sales_status="attempted")
     w.quiet()
@@ -184,6 +184,19 @@ def test_what_was_under_way_to_a_system_that_left_the_config_holds_nobody_up(wor
     w.run()
     assert w.shows(bob, "sales", company="Intel", phone="+442079460000")
     assert w.query("SELECT * FROM plan") == []
+
+
+def test_what_a_guard_held_of_a_renamed_job_is_held_no_more(world: Any) -> None:
+    w = world(guards={"updates": {"count": 0, "share": 0}})
+    bob = w.person("Bob Noyce", "marketing sales")
+    w.run()
+    w.edit(bob, "marketing", company="Intel")
+    assert w.run().stopped_by == "updates"
+    _rename(w)
+    w.run(allow="updates")
+    assert w.shows(bob, "sales", company="Intel")
+    assert w.query("SELECT job FROM plan") == [], "nothing waits under the name that no job has"
+    assert w.query("SELECT key FROM meta WHERE key LIKE 'held:%'") == []
 
 
 def test_a_renamed_job_asks_once(world: Any) -> None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,17 +24,9 @@ JOB = {
 
 
 @pytest.fixture
-def office(tmp_path: Path, registry: Registry) -> Iterator[Callable[..., Office]]:
-    with contextlib.ExitStack() as stack:
-
-        def make(**top: Any) -> Office:
-            jobs = {"events": JOB, **top.pop("jobs", {})}
-            one = Office(tmp_path, registry, objects=OBJECTS, jobs=jobs, **top)
-            stack.enter_context(registered(*one.systems.values()))
-            one.team()
-            return one
-
-        yield make
+def office(office: Callable[..., Office]) -> Callable[..., Office]:
+    """The two teams with campaigns and members on both sides."""
+    return lambda jobs=(), **top: office(objects=OBJECTS, jobs={"events": JOB, **dict(jobs)}, **top)
 
 
 def members(o: Office, system: str) -> list[tuple[str, str, str]]:
@@ -193,4 +184,27 @@ def test_a_campaign_that_comes_to_be_known_on_the_other_side_gets_its_people_alt
     o.run()
     o.run()
     assert [(campaign, status) for campaign, _, status in members(o, "sales")] == [(there, "sent")]
+    o.quiet()
+
+
+def test_a_campaign_that_comes_back_while_another_goes_gets_who_joined_meanwhile(office: Any) -> None:
+    o = office()
+    ada = o.ready("Ada Lovelace")
+    fair, other = (
+        {name: system.insert("campaigns", {"name": title}) for name, system in o.systems.items()}
+        for title in ("Spring fair", "Autumn fair")
+    )
+    o.run()
+    o.later(hours=1)
+    o.systems["sales"].delete("campaigns", fair["sales"])
+    o.systems["marketing"].insert("members", {"campaign": fair["marketing"], "lead": ada, "status": "sent"})
+    o.run()
+    o.run()
+    assert members(o, "sales") == [], "sales has no such campaign now"
+    o.later(hours=1)
+    o.systems["sales"].restore("campaigns", fair["sales"])
+    o.systems["sales"].delete("campaigns", other["sales"])
+    o.run()
+    o.run()
+    assert [(campaign, status) for campaign, _, status in members(o, "sales")] == [(fair["sales"], "sent")]
     o.quiet()

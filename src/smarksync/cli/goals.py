@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from math import ceil
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
 from .globals import Globals
+from .options import Json
 from .output import Output
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
@@ -17,7 +18,7 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None)
 @app.command()
 def goals(
     ctx: typer.Context,
-    json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout, nothing else.")] = False,
+    json: Json = False,
 ) -> int:
     """Show what the year's revenue needs by product and month, what was reached, and where it leads."""
     from datetime import UTC, datetime

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any, Protocol, cast
 
-from smarksync.errors import ConfigError
+from smarksync.errors import ConfigError, SystemFailure
 from smarksync.ledger import lease
 from smarksync.ledger.db import Ledger
 from smarksync.ledger.streams import Stream
@@ -76,6 +76,11 @@ class Lane:
         """The stream's number in the ledger."""
         return self.stream.sid
 
+    @property
+    def key(self) -> bytes:
+        """What tells the fingerprints of its mapping from those of any other."""
+        return self.mapping.version.encode()[:64]
+
     def fetch(self, ids: Sequence[str]) -> Iterator[Record]:
         """The rows of those ids that exist, with the mapped fields; for streams that can fetch."""
         found = cast(Fetches, self.connector).fetch(self.stream.object, ids, fields=self.mapping.vendor_fields)
@@ -85,6 +90,11 @@ class Lane:
         """All rows whose ``key`` has one of the values, with the mapped fields; for streams that can find."""
         found = cast(Finds, self.connector).find(self.stream.object, key, values, fields=self.mapping.vendor_fields)
         return map(plain, found)
+
+    def fail(self, error: SystemFailure) -> None:
+        """It is not read to its end: its jobs stop after T1, and nothing is inferred from what is missing."""
+        error.connection = self.stream.connection
+        self.failed = error
 
     @property
     def name(self) -> str:
@@ -112,6 +122,11 @@ class Opened:
     failed: Exception | None = None
     reserve: int = 0  # calls of its daily budget that are kept for hand-offs
     kept: Exception | None = None  # what ordinary jobs were refused for their sake
+
+    def fail(self, error: SystemFailure) -> None:
+        """It takes no further part in this run."""
+        error.connection = self.name
+        self.failed = error
 
     def spend(self, reserve: bool) -> None:
         """From now on calls are made for a hand-off (or an opt-out), which may use the reserve, or for others."""

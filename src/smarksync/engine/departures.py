@@ -34,8 +34,7 @@ def notice(run: Run) -> None:
             elif Can.SWEEP in lane.spec.can and isinstance(lane.connector, Sweeps):
                 _swept(run, lane, lane.connector)
         except SystemFailure as error:
-            error.connection = lane.stream.connection
-            lane.failed = error
+            lane.fail(error)
 
 
 def _told(run: Run, lane: Lane, connector: TellsGone) -> None:
@@ -167,8 +166,7 @@ def fetch_wanted(run: Run) -> None:
         try:
             found = list(lane.fetch(ids))
         except SystemFailure as error:
-            error.connection = lane.stream.connection
-            lane.failed = error
+            lane.fail(error)
             continue
         with run.ledger.tx():
             arrive(run, lane, found)

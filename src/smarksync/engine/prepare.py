@@ -193,8 +193,7 @@ class Workshop:
             try:
                 live = opened.connector.describe(obj)
             except SystemFailure as error:
-                error.connection = opened.name
-                opened.failed = error
+                opened.fail(error)
             else:
                 schemas.save(self.ledger, sid, live, self.now().isoformat())
                 return live

@@ -16,8 +16,8 @@ from smarksync.plugin import Can, Receipt, Record, WriteResult
 
 from . import outside
 from .context import JobRun, Lane, Run
-from .intake import fingerprint, waiting
-from .observe import observe
+from .intake import waiting
+from .observe import observe_again
 from .outside import lookup_keys
 from .shared import wanted_of
 
@@ -127,8 +127,7 @@ def look_up_duplicates(run: Run, job: JobRun, lane: Lane, pairs: Sequence[tuple[
     try:
         found = list(lane.fetch(ids))
     except SystemFailure as error:
-        error.connection = lane.stream.connection
-        run.connections[lane.stream.connection].failed = error
+        run.connections[lane.stream.connection].fail(error)
         return
     known = links.of_records(run.ledger, lane.sid, [r.id for r in found])
     with run.ledger.tx():
@@ -179,12 +178,10 @@ def look_again(run: Run, job: JobRun, lane: Lane, pairs: Sequence[tuple[PlanRow,
     try:
         found = list(lane.fetch(ids))
     except SystemFailure as error:
-        error.connection = lane.stream.connection
-        run.connections[lane.stream.connection].failed = error
+        run.connections[lane.stream.connection].fail(error)
         return
-    version = lane.mapping.version.encode()[:64]
     with run.ledger.tx():
-        observe(run, lane, [(r, fingerprint(r.fields, version)) for r in found], own=True)
+        observe_again(run, lane, found)
         there = {r.id for r in found}
         for row in plans.load(
             run.ledger, "job = ? AND sid = ? AND status = 'released' AND consent = 0", (job.name, lane.sid)
@@ -224,8 +221,7 @@ def before_creates(run: Run, job: JobRun, lane: Lane, rows: list[PlanRow]) -> li
         asked = [str(rows[0].after[key]) for rows in values.values()]
         found = list(lane.find(key, asked))
     except SystemFailure as error:
-        error.connection = lane.stream.connection
-        run.connections[lane.stream.connection].failed = error
+        run.connections[lane.stream.connection].fail(error)
         return []
     known = links.of_records(run.ledger, lane.sid, [r.id for r in found])
     strangers = [
