@@ -37,6 +37,7 @@ class Seat:
     at: datetime | None = None  # the record's own time, as last noticed
     kept: dict[str, tuple[Any, Any]] = field(default_factory=dict)  # field: (sent, stored in its place)
     silent: dict[str, Any] = field(default_factory=dict)  # sent, and no echo came: a folding of it is no edit
+    passed: set[str] = field(default_factory=set)  # agreed anew while the config did not name its system
     primary: bool = True
 
     @property

@@ -137,6 +137,11 @@ class Sight:
             seat.at = at  # our own write makes no record newer than another
         seat.silent.clear()
         seat.raw = dict(raw)
+        for name in seat.passed & set(raw):  # what moved on both sides of the gap is met anew
+            value = seat.kept[name][0] if name in seat.kept else self.means(seat.system, name, raw[name])
+            if name in seat.base and value != seat.base[name] and not (blank(value) and blank(seat.base[name])):
+                del seat.base[name]
+        seat.passed.clear()
         if "email" in moved or "last_name" in moved:
             key = self._key(seat.system, raw)
             if key:

@@ -78,6 +78,39 @@ def test_a_connection_that_comes_back_as_it_left_is_met_anew_by_nobody(place: Pa
     assert [row(w, k)["company"] for k in "msg"] == ["Corp"] * 3
 
 
+def test_a_connection_that_comes_back_restamped_and_edited_elsewhere_gets_the_news(place: Path) -> None:
+    """g's record is newer than m's edit, for its last name was edited there: the old company beside it is no edit."""
+    w = three(place)
+    there = w.profile
+    without(w, "g")
+    edit(w, "m", "p1", company="Bolt")
+    go(w)
+    w.clock.advance(3600)
+    edit(w, "g", "p1", last_name="Ore")
+    w.reconfigure(there)
+    assert go(w).exit_code == 0
+    assert [(row(w, k)["company"], row(w, k)["last_name"]) for k in "msg"] == [("Bolt", "Ore")] * 3
+
+
+@pytest.mark.parametrize("newer", ["m", "g"])
+def test_a_field_that_moved_on_both_sides_of_the_gap_is_adopted(place: Path, newer: str) -> None:
+    """The company was edited in g while it was away, and agreed anew without it: the newer record's value stands."""
+    w = three(place)
+    there = w.profile
+    without(w, "g")
+    if newer == "m":
+        edit(w, "g", "p1", company="Corp")
+    w.clock.advance(3600)
+    edit(w, "m", "p1", company="Bolt")
+    go(w)
+    w.clock.advance(3600)
+    if newer == "g":
+        edit(w, "g", "p1", company="Corp")
+    w.reconfigure(there)
+    assert go(w).exit_code == 0
+    assert [row(w, k)["company"] for k in "msg"] == ["Bolt" if newer == "m" else "Corp"] * 3
+
+
 def test_a_deletion_that_was_dealt_with_is_no_news_when_its_connection_comes_back(place: Path) -> None:
     """g's record was deleted while `deletes` said ignore; g goes, Ann changes, g comes back: nobody deletes the others."""
     w = three(place)

@@ -93,9 +93,8 @@ class Verdicts(Sight):
         if value != before and not (blank(value) and blank(before)):
             self.done["propagated"] += 1
             for seat in human.seats.values():
-                if seat.system in self.absent:  # it does not hear of it: if it comes back, it is met anew
-                    seat.base.clear()
-                    seat.kept.clear()
+                if seat.system in self.absent and name in seat.base:
+                    seat.passed.add(name)  # it does not hear of it
         human.agreed[name] = value
         for seat in seats:
             if seat.system in left:

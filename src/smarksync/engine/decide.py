@@ -342,7 +342,7 @@ def settle_local(run: Run, job: JobRun, settled: list[tuple[Person, Outcome]]) -
     notes = []
     tell_other_jobs(run, ((job.rules.entity, p.eid) for p, o in settled if o.local_why))
     rekey(run, ((job.rules.entity, p.eid, p.agreed, {**p.agreed, **o.local_values}) for p, o in settled))
-    absent.estrange(run, (p.eid for p, o in settled if any(p.agreed.get(f) != v for f, v in o.local_values.items())))
+    absent.estrange(run, ((p.eid, p.agreed, o.local_values) for p, o in settled))
     for person, outcome in settled:
         before = {f: person.agreed.get(f) for f in outcome.local_why}
         if outcome.local_whole:

@@ -93,7 +93,7 @@ def unite(run: Run, loser: int, survivor: int) -> None:
         mapping = run.mappings.get(link.sid)
         if mapping is not None:
             readopt(mapping, link, before, agreed, ledger)
-    absent.estrange(run, [loser])
+    absent.forget(run, loser)
     links.give(ledger, loser, survivor)
     for link in moved:
         if link.state != links.LIVE or link.rank != 0:

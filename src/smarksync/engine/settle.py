@@ -76,7 +76,7 @@ def settle(run: Run, done: Iterable[tuple[PlanRow, Receipt]]) -> None:
     tell_other_jobs(run, ((run.lanes[row.sid].stream.entity, row.eid) for row, was, now in rekeyed if was != now))
     quarantine.taken(ledger, done[0][0].job, [(row.eid, row.sid) for row, _ in done if not row.consent])
     links.put(ledger, (_link(side, fresh) for side in touched.values()))
-    absent.estrange(run, (row.eid for row, was, now in rekeyed if _news(was, now)))
+    absent.estrange(run, ((row.eid, was, now) for row, was, now in rekeyed))
     entities.save_agreed(ledger, ((eid, found[eid][2]) for eid in eids))
     audit.add(ledger, run.run_id, run.stamp(), notes)
     states.changed(ledger, news)
@@ -291,11 +291,6 @@ def rekey(run: Run, changed: Iterable[tuple[str, int, Mapping[str, Any], Mapping
         keys.add(run.ledger, added)
     if former:
         keys.weaken(run.ledger, former)
-
-
-def _news(was: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
-    """Whether anything else is agreed; what is agreed of consent is asked of every record at each reading anyway."""
-    return any(was.get(name) != now.get(name) for name in {*was, *now} - set(CONSENT_FIELDS))
 
 
 def changed_outcome(result: WriteResult) -> bool:
