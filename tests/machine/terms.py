@@ -158,8 +158,10 @@ class Terms:
         self.kinds[system] = replace(self.kinds[system], words=table)
 
     def _where(self, system: str, limit: int | None) -> None:
-        if "score" in self.kinds[system].unmapped:
+        kind = self.kinds[system]
+        if "score" in kind.unmapped:
             return
+        self.kinds[system] = replace(kind, reads=kind.reads | {"score"})  # what we write lets nobody in or out
         where = {c: n for c, n in self.extras.where.items() if c != system}
         self.extras = replace(self.extras, where=where if limit is None else {**where, system: limit})
 

@@ -111,6 +111,19 @@ def test_a_field_that_moved_on_both_sides_of_the_gap_is_adopted(place: Path, new
     assert [row(w, k)["company"] for k in "msg"] == ["Bolt" if newer == "m" else "Corp"] * 3
 
 
+def test_an_opt_out_reaches_a_connection_that_comes_back(place: Path) -> None:
+    """Ann opted out while g was away. Its record has not changed, and nobody may be mailed from it."""
+    w = three(place)
+    there = w.profile
+    without(w, "g")
+    edit(w, "m", "p1", email_opt_out=True)
+    go(w)
+    w.reconfigure(there)
+    go(w)
+    assert row(w, "g")["email_opt_out"] is True
+    assert not go(w).writes()
+
+
 def test_a_deletion_that_was_dealt_with_is_no_news_when_its_connection_comes_back(place: Path) -> None:
     """g's record was deleted while `deletes` said ignore; g goes, Ann changes, g comes back: nobody deletes the others."""
     w = three(place)

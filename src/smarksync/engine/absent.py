@@ -15,12 +15,9 @@ from smarksync.ledger import inbox, links, streams
 from smarksync.ledger.db import loads
 from smarksync.ledger.streams import Stream
 from smarksync.model import ValueProblem
-from smarksync.plan.consent import CONSENT_FIELDS
 from smarksync.plan.side import Side
 
 from .context import Run
-
-_OWN_WAYS = frozenset({"external_id", *CONSENT_FIELDS})
 
 
 def leave(run: Run, every: Iterable[Stream]) -> None:
@@ -43,7 +40,7 @@ def estrange(run: Run, moved: Iterable[tuple[int, Mapping[str, Any], Mapping[str
         return
     news: dict[int, dict[str, Any]] = {}
     for eid, before, after in moved:
-        told = {f: before.get(f) for f, value in after.items() if before.get(f) != value and f not in _OWN_WAYS}
+        told = {f: before.get(f) for f, value in after.items() if before.get(f) != value and f != "external_id"}
         if told:
             news[eid] = {**told, **news.get(eid, {})}  # of two moves in a run, what stood before the first
     for eid, sid, rid, body in links.on_streams(run.ledger, news, run.absent):

@@ -155,6 +155,7 @@ def _decided(
                 audit.add(ledger, run.run_id, run.stamp(), [(person.eid, consents.audit_body(found))])
             if found.values or found.taken:
                 changed_agreed.append((person, found))
+                absent.estrange(run, [(person.eid, person.agreed, found.values)])
             for connection, channel, reason in found.refused:
                 job.left[(connection, f"consent {channel}", f"not taken ({reason}): put back")] += 1
         consent_rows = found.rows if found is not None else []
