@@ -166,9 +166,9 @@ def _outcome(person: Person, job: JobRules, mover: Side, settled: Sequence[Side]
         row.reason = reason_of([f"{name}: {why[name]['how']} ({mover.connection})" for name in names])
         outcome.rows.append(row)
         written.update(names)
-    if len(settled) == len(outcome.rows) == 1 and len(written) == len(moved) and not settled[0].memo:
+    if len(settled) == len(outcome.rows) == 1:
         target = settled[0]
-        if mover.lid is not None and target.lid is not None:
+        if mover.lid is not None and target.lid is not None and _keeps(target, outcome.rows[0]):
             outcome.rows[0].alone = Alone(mover.lid, mover.fp, target.lid, target.fp, _left(mover, edits))
     for name, value in moved.items():
         if name not in written:
@@ -177,6 +177,13 @@ def _outcome(person: Person, job: JobRules, mover: Side, settled: Sequence[Side]
             outcome.local_taken.setdefault(mover.key, {})[name] = value
             outcome.local_why[name] = why[name]
     return outcome
+
+
+def _keeps(target: Side, row: Row) -> bool:
+    """Whether what the target only writes in its own way stays as it is: the row is not about that, nor about the
+    country by which a telephone number is read."""
+    seen = target.memo.get("s")
+    return not seen or (seen.keys().isdisjoint(row.after) and "country" not in row.fields)
 
 
 def _row(person: Person, side: Side, moved: Mapping[str, Any], outcome: Outcome) -> Row | None:
