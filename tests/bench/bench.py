@@ -31,7 +31,7 @@ from smarksync.kit.session import OpenSession
 from smarksync.ledger.db import SETTINGS, Ledger
 
 sys.path.insert(0, str(Path(__file__).parent))
-from systems import FIELDS, SYSTEMS, BenchPlugin, BenchSystem, lead
+from systems import FIELDS, SPEC, SYSTEMS, BenchSystem, Plugin, lead
 
 CONFIG = """
 version: 1
@@ -82,7 +82,7 @@ class Bench:
         before = bare(BARE) if records != 0 else 0.0
         wall, cpu = time.perf_counter(), time.process_time()
         result = execute(
-            config, Options(allow=ALLOW, threads=False), registry=Registry([BenchPlugin()]),
+            config, Options(allow=ALLOW, threads=False), registry=Registry([Plugin(SPEC)]),
             make_session=lambda name, settings: OpenSession(name, root=str(self.folder)),
         )  # fmt: skip
         wall, cpu = time.perf_counter() - wall, time.process_time() - cpu

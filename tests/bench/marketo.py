@@ -13,7 +13,6 @@ import os
 import sys
 import tempfile
 import time
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -58,22 +57,6 @@ jobs:
     fields:
       "*": {{direction: both, merge: newest}}
 """
-
-
-class Waits:
-    """The kit's clock on the simulated one: sleeping moves it."""
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-
-    def now(self) -> datetime:
-        return self._clock()
-
-    def monotonic(self) -> float:
-        return self._clock().timestamp()
-
-    def sleep(self, seconds: float) -> None:
-        self._clock.advance(seconds)
 
 
 class Bench:
@@ -121,7 +104,7 @@ class Bench:
         )
 
     def _session(self, name: str, settings: Any) -> OpenSession:
-        return OpenSession(name, root=str(self.root), clock=Waits(self.clock))
+        return OpenSession(name, root=str(self.root), clock=self.clock)
 
 
 def main() -> int:

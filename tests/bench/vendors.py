@@ -37,36 +37,12 @@ from smarksync.config import load
 from smarksync.engine.check import check
 from smarksync.engine.run import Options, execute
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from scenarios.accounts import ALLOW, CONFIG
+
 LATENCY = 50
 #: of the shared population, about so many are known to HubSpot
 SHARE = 0.73
-CONFIG = """
-version: 1
-workspace: bench
-connections:
-  marketing:
-    connector: hubspot
-    role: marketing
-    settings: {base_url: "${HUBSPOT_URL}", access_token: "${HUBSPOT_TOKEN}", rate_limit: 99/10s}
-  sales:
-    connector: salesforce
-    role: sales
-    settings:
-      login_url: ${SALESFORCE_LOGIN_URL}
-      client_id: ${SALESFORCE_CLIENT_ID}
-      client_secret: ${SALESFORCE_CLIENT_SECRET}
-mappings:
-  marketing: {extends: preset, contacts: {entity: lead, fields: {lead_source: null}}}
-  sales: preset
-jobs:
-  people:
-    sync: lead
-    between: [marketing, sales]
-    match: [email]
-    create: {sales: always}
-    fields: {"*": {direction: both, merge: newest}}
-"""
-ALLOW = frozenset({"first_run", "creates", "updates", "share", "adoption", "quota"})
 #: rows a page and a write, and how many calls fit into how many seconds
 PAGE, BATCH = {"marketing": 100, "sales": 2000}, {"marketing": 100, "sales": 200}
 RATES = {"marketing": (100, 10.0)}
@@ -110,7 +86,9 @@ def main(size: int) -> None:
     with ExitStack() as stack:
         run, environ = _world(stack, size)
         steps.append(_say(run("first load")))
-        time.sleep(LOOK_BACK)
+        time.sleep(
+            LOOK_BACK
+        )  # until then both vendors show what the first load wrote, and the second run reads it again
         steps.append(_say(run("second run")))
         steps.append(_say(run("idle")))
         _edit(environ, math.ceil(steps[0]["read"] / 100))
@@ -134,7 +112,8 @@ def _alone(size: int) -> dict[str, Any]:
 def _world(stack: ExitStack, size: int) -> tuple[Any, dict[str, str]]:
     """What makes a run, and where the vendors are."""
     folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="smarksync-bench-")))
-    (folder / "smarksync.yaml").write_text(CONFIG)
+    token = 'access_token: "${HUBSPOT_TOKEN}"'
+    (folder / "smarksync.yaml").write_text(CONFIG.replace(token, f"{token}, rate_limit: 99/10s"))
     begin = time.perf_counter()
     environ = stack.enter_context(simulated("hubspot", math.ceil(size / SHARE)))
     environ |= stack.enter_context(simulated("salesforce", 0))

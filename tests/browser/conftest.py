@@ -1,4 +1,4 @@
-"""A real Chromium, Debian's, driven by Playwright. Without one the tests are skipped and say what to install."""
+"""A real Chromium, Debian's, driven by Playwright. Who asks for it and has none is told what to install."""
 
 from __future__ import annotations
 
@@ -20,10 +20,14 @@ def pytest_collection_modifyitems(config, items):
 @pytest.fixture(scope="session")
 def chromium():
     program = os.environ.get("SMARKSYNC_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
-    if program is None:
-        pytest.skip("there is no Chromium: `apt install chromium libatomic1`, or name one with SMARKSYNC_CHROMIUM")
-    playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed: `make browser` does")
-    with playwright.sync_playwright() as driver:
+    if program is None or shutil.which(program) is None:
+        found = "there is no Chromium" if program is None else f"{program} is no program"
+        pytest.fail(f"{found}: `apt install chromium libatomic1`, or name one with SMARKSYNC_CHROMIUM", pytrace=False)
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        pytest.fail("Playwright is not installed: `make browser` does that", pytrace=False)
+    with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-dev-shm-usage"])
         yield browser
         browser.close()

@@ -416,7 +416,7 @@ def test_an_edit_during_the_run_is_not_lost(place: Path) -> None:
             edit(w, "s", "p1", company="Acme")
         plain(name)
 
-    w.faults.point = point  # type: ignore[method-assign]
+    w.faults.point = point
     go(w)
     go(w)
     assert hit and row(w, "m", ann)["company"] == "Acme" and row(w, "s")["first_name"] == "Ann"

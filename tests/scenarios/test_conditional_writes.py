@@ -72,7 +72,7 @@ def test_targets_are_not_read_again_before_the_write(world: Any) -> None:
         ada = w.person("Ada Lovelace", "marketing sales")
         w.run()
         w.edit(ada, "marketing", company="Engines")
-        once_at(w, "sales.people.gone", lambda w=w: w.later(minutes=10))  # type: ignore[misc]
+        once_at(w, "sales.people.gone", lambda w=w: w.later(minutes=10))
         w.run()
         assert w.shows(ada, "sales", company="Engines")
         assert rereads(w) == expected

@@ -101,7 +101,7 @@ def test_b_the_persons_own_later_act_opts_in_again_everywhere(world: Any, basis:
 def test_b_weaker_evidence_is_put_back(world: Any, basis: str | None) -> None:
     w = opted_out(world, also=EVIDENCE)
     w.later(hours=1)
-    own_act(w, "marketing", basis, w.clock())  # type: ignore[arg-type]
+    own_act(w, "marketing", basis, w.clock())
     w.run()
     assert w.consent(w.ada) == "opted_out"
     assert w.shows(w.ada, "marketing", email_opt_out=True)

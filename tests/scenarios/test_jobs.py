@@ -70,7 +70,7 @@ def test_a_changed_value_table_is_applied_to_people_who_are_there_already(world:
     ada = w.person("Ada Lovelace", "marketing sales", sales_status=None)
     w.edit(ada, "sales", sales_status="Warm")
     assert w.run().exit_code == 3
-    table["values"]["attempted"] = "Warm"  # type: ignore[index]
+    table["values"]["attempted"] = "Warm"
     assert w.run().exit_code == 0
     assert w.shows(ada, "marketing", sales_status="attempted")
     w.quiet()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -49,7 +50,7 @@ PEOPLE = {"ada@lovelace.example": ("Ada", "Lovelace"), "bob@noyce.example": ("Bo
 ADA, BOB = PEOPLE
 
 
-class World:
+class World(ABC):
     """A marketing system, Salesforce, and runs between them."""
 
     def __init__(self, marketing: Any, crm: SalesforceSimulator, clock: ManualClock, root: Path) -> None:
@@ -59,8 +60,21 @@ class World:
         (root / "smarksync.yaml").write_text(text, "utf-8")
         self.fair = crm.add("Campaign", Name="Spring fair", IsActive=True)
 
+    @abstractmethod
     def connection(self) -> str:
-        raise NotImplementedError
+        """The marketing system as the config names it, with its people and its list."""
+
+    @abstractmethod
+    def join(self, email: str) -> None:
+        """Somebody in marketing puts a person on the list."""
+
+    @abstractmethod
+    def leave(self, email: str) -> None:
+        """Somebody in marketing takes a person off the list."""
+
+    @abstractmethod
+    def listed(self) -> set[str]:
+        """The addresses on the list."""
 
     def run(self) -> int:
         """One run a quarter of an hour later; how many writes the two saw."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -55,22 +54,6 @@ jobs:
 """
 
 
-class Wait:
-    """The kit's clock on the simulated one: sleeping moves it."""
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-
-    def now(self) -> datetime:
-        return self._clock()
-
-    def monotonic(self) -> float:
-        return self._clock().timestamp()
-
-    def sleep(self, seconds: float) -> None:
-        self._clock.advance(seconds)
-
-
 class Pair:
     """A Marketo and a CRM, and the config between them."""
 
@@ -81,7 +64,7 @@ class Pair:
         self.registry = Registry([MemoryPlugin(), smarksync_marketo])
 
     def session(self, name: str, settings: Any) -> OpenSession:
-        return OpenSession(name, root=str(self.root), clock=Wait(self.clock))
+        return OpenSession(name, root=str(self.root), clock=self.clock)
 
     def check(self, fix: bool = False) -> dict[str, Any]:
         config = load(self.path)

@@ -194,3 +194,26 @@ def test_a_campaign_that_comes_to_be_known_on_the_other_side_gets_its_people_alt
     o.run()
     assert [(campaign, status) for campaign, _, status in members(o, "sales")] == [(there, "sent")]
     o.quiet()
+
+
+def test_a_campaign_that_comes_back_while_another_goes_gets_who_joined_meanwhile(office: Any) -> None:
+    o = office()
+    ada = o.ready("Ada Lovelace")
+    fair, other = (
+        {name: system.insert("campaigns", {"name": title}) for name, system in o.systems.items()}
+        for title in ("Spring fair", "Autumn fair")
+    )
+    o.run()
+    o.later(hours=1)
+    o.systems["sales"].delete("campaigns", fair["sales"])
+    o.systems["marketing"].insert("members", {"campaign": fair["marketing"], "lead": ada, "status": "sent"})
+    o.run()
+    o.run()
+    assert members(o, "sales") == [], "sales has no such campaign now"
+    o.later(hours=1)
+    o.systems["sales"].restore("campaigns", fair["sales"])
+    o.systems["sales"].delete("campaigns", other["sales"])
+    o.run()
+    o.run()
+    assert [(campaign, status) for campaign, _, status in members(o, "sales")] == [(fair["sales"], "sent")]
+    o.quiet()

@@ -173,7 +173,7 @@ def test_the_api_user_who_owns_what_we_create_does_not_take_it_away(world: World
     for _ in range(3):
         world.run()
         assert world.sales_lead()["OwnerId"] == robot
-        assert world.marketing.row("contacts", "c1")["owner_id"] == only_here  # type: ignore[index]
+        assert world.marketing.row("contacts", "c1")["owner_id"] == only_here
     world.quiet()
     there = world.sales.insert("users", Email="jane@acme.example", Name="Jane", IsActive=True)
     world.run()
@@ -205,7 +205,7 @@ def test_a_queue_stays_on_its_own_side(world: World) -> None:
     world.run()
     world.sales.edit("leads", world.sales_lead()["id"], OwnerId=queue)
     ran = world.run()
-    assert world.marketing.row("contacts", "c1")["owner_id"] == jane, "there is no such queue in marketing"  # type: ignore[index]
+    assert world.marketing.row("contacts", "c1")["owner_id"] == jane, "there is no such queue in marketing"
     assert world.sales_lead()["OwnerId"] == queue and ran.exit_code == 0
     world.quiet()
     world.sales.edit("leads", world.sales_lead()["id"], OwnerId=there)

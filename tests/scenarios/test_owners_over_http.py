@@ -17,19 +17,11 @@ from smarksync.engine.run import Options, execute
 from smarksync.kit.clock import ManualClock
 from smarksync.kit.session import OpenSession
 
-CONFIG = """\
-version: 1
-workspace: acme
-ledger: sqlite:///acme.db
-connections:
-  marketing: {connector: hubspot, role: marketing, settings: {base_url: "${HUBSPOT_URL}", access_token: "${HUBSPOT_TOKEN}"}}
-  sales:
-    connector: salesforce
-    role: sales
-    settings:
-      login_url: ${SALESFORCE_LOGIN_URL}
-      client_id: ${SALESFORCE_CLIENT_ID}
-      client_secret: ${SALESFORCE_CLIENT_SECRET}
+from .accounts import CONNECTIONS
+
+CONFIG = (
+    CONNECTIONS
+    + """
 jobs:
   people:
     sync: lead
@@ -38,6 +30,7 @@ jobs:
     create: {marketing: always, sales: always}
     fields: {"*": {}}
 """
+)
 MONDAY = datetime(2026, 1, 12, 9, tzinfo=UTC)
 ADA = "ada@lovelace.example"
 

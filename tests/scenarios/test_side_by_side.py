@@ -26,38 +26,13 @@ from smarksync.engine.run import Options, execute
 from smarksync.kit.clock import ManualClock, SystemClock
 from smarksync.kit.session import OpenSession
 
+from .accounts import ALLOW, CONFIG
+
 PEOPLE = 450
-CONFIG = """
-version: 1
-workspace: pair
-connections:
-  marketing:
-    connector: hubspot
-    role: marketing
-    settings: {base_url: "${HUBSPOT_URL}", access_token: "${HUBSPOT_TOKEN}"}
-  sales:
-    connector: salesforce
-    role: sales
-    settings:
-      login_url: ${SALESFORCE_LOGIN_URL}
-      client_id: ${SALESFORCE_CLIENT_ID}
-      client_secret: ${SALESFORCE_CLIENT_SECRET}
-mappings:
-  marketing: {extends: preset, contacts: {entity: lead, fields: {lead_source: null}}}
-  sales: preset
-jobs:
-  people:
-    sync: lead
-    between: [marketing, sales]
-    match: [email]
-    create: {sales: always}
-    fields: {"*": {direction: both, merge: newest}}
-"""
-ALLOW = frozenset({"first_run", "creates", "updates", "share", "adoption", "quota"})
 #: what a child process does that is to be killed
 CHILD = """
 import sys
-from test_side_by_side import run
+from scenarios.test_side_by_side import run
 run(__import__("pathlib").Path(sys.argv[1]))
 """
 
@@ -188,7 +163,9 @@ def test_killed_while_both_are_written(pair: Pair, where: str, call: str, skip: 
 
     getattr(pair, where).faults.drop(after=True, path=call, skip=skip, then=kill)
     child.append(
-        subprocess.Popen([sys.executable, "-c", CHILD, str(pair.root)], cwd=Path(__file__).parent, env=dict(os.environ))
+        subprocess.Popen(
+            [sys.executable, "-c", CHILD, str(pair.root)], cwd=Path(__file__).parents[1], env=dict(os.environ)
+        )
     )
     assert child[0].wait(120) == -signal.SIGKILL
     pair.run_later()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -12,6 +11,7 @@ from pydantic import ValidationError
 from smarksync_bottlecrm import SPEC, BottleCRMSettings
 from smarksync_bottlecrm.connector import BottleCRM
 
+from smarksync.kit.clock import ManualClock
 from smarksync.kit.session import OpenSession
 from smarksync.plugin import (
     Can,
@@ -38,22 +38,6 @@ PAGE = b"<!DOCTYPE html><html><title>Server Error (500)</title></html>"
 Answer = Callable[[httpx.Request], httpx.Response]
 
 
-class Still:
-    """A clock whose sleeps cost nothing."""
-
-    def __init__(self) -> None:
-        self.at = datetime(2026, 11, 22, tzinfo=UTC)
-
-    def now(self) -> datetime:
-        return self.at
-
-    def monotonic(self) -> float:
-        return self.at.timestamp()
-
-    def sleep(self, seconds: float) -> None:
-        self.at += timedelta(seconds=seconds)
-
-
 class Server:
     """A server made of functions; remembers what it was asked."""
 
@@ -61,7 +45,7 @@ class Server:
         self.answers: dict[str, Answer | httpx.Response | Exception] = {}
         self.asked: list[tuple[str, str]] = []
         self.bodies: list[bytes] = []
-        self.session = OpenSession("crm", transport=httpx.MockTransport(self._answer), clock=Still())
+        self.session = OpenSession("crm", transport=httpx.MockTransport(self._answer), clock=ManualClock())
         settings = BottleCRMSettings(base_url="http://127.0.0.1:9", token="bcrm_pat_x")
         connector = SPEC.open(settings, self.session)
         assert isinstance(connector, BottleCRM)

@@ -91,7 +91,7 @@ def test_submissions_are_read_newest_first_until_the_last_read(hub: Account) -> 
     assert len(again) == 60
     assert hub.calls("/submissions/") - before == 2 + 1  # two pages of the one form, and a look at the other
     assert again[0].fields == {
-        "at": again[0].changed_at.isoformat(),  # type: ignore[union-attr]
+        "at": again[0].changed_at.isoformat(),
         "contact": rid,
         "form": "Demo request",
         "pageUrl": "https://ourselves.example/demo",

@@ -94,7 +94,7 @@ def test_a_rotated_refresh_token_is_stored_before_the_new_one_is_used(hub: Accou
     session = hub.sessions[-1]
     stored: list[int] = []
     keep = session.tokens.set
-    session.tokens.set = lambda name, value: (stored.append(len(hub.sim.calls)), keep(name, value))[1]  # type: ignore[method-assign]
+    session.tokens.set = lambda name, value: (stored.append(len(hub.sim.calls)), keep(name, value))[1]
     connector.check()
     assert stored == [1]  # after the token call, before any other
     hub.wait(1801)

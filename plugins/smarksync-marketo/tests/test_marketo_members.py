@@ -176,14 +176,40 @@ def test_who_may_not_see_lists_reads_nothing_of_them(marketo: Make) -> None:
     m = marketo(people=10)
     denied = {"requestId": "1", "success": False, "errors": [{"code": "603", "message": "Access denied"}]}
     m.sim.faults.answer(200, denied, path="/rest/v1/lists.json", times=None)
+    m.sim.faults.answer(200, denied, path="/rest/asset/v1/programs.json", times=None)
     assert read(m)[0] == {}
+
+
+def test_lists_that_are_shown_later_are_read_then(marketo: Make) -> None:
+    m = marketo(people=10)
+    program, one, two = small(m)
+    m.world.join(1021, one)
+    m.world.advance(program, two, "Attended")
+    denied = {"requestId": "1", "success": False, "errors": [{"code": "603", "message": "Access denied"}]}
+    m.sim.faults.answer(200, denied, path="/rest/v1/lists.json", times=None)
+    rows, cursor = read(m)
+    assert statuses(rows) == {f"programs:{program}:{two}": "attended"}, "what is hidden hides nothing else"
+    m.clock.move(3600)
+    m.world.advance(program, one, "Registered")
+    m.clock.move(5)
+    rows, cursor = read(m, cursor)
+    assert statuses(rows) == {f"programs:{program}:{one}": "registered"}, "and changes are told all the same"
+    asked = m.calls(f"/rest/v1/leads/programs/{program}")
+    m.sim.faults.clear()
+    rows, cursor = read(m, cursor)
+    assert statuses(rows)[f"lists:1021:{one}"] == "member"
+    assert m.calls(f"/rest/v1/leads/programs/{program}") == asked, "only what was hidden is read again"
+    lists = m.calls("/rest/v1/lists.json")
+    m.clock.move(3600)
+    read(m, cursor)
+    assert m.calls("/rest/v1/lists.json") == lists
 
 
 @pytest.mark.parametrize(
     ("name", "success", "expected"),
     [
         ("Not in Program", False, "removed"), ("Invited", False, "sent"), ("No Show", False, "registered"),
-        ("Registered", False, "registered"), ("Attended On-demand", True, "attended"), ("Visited Booth", False, "attended"),
+        ("Not Attended", False, "registered"), ("Registered", False, "registered"), ("Attended On-demand", True, "attended"), ("Visited Booth", False, "attended"),
         ("Filled-out Form", True, "responded"), ("Influenced", True, "influenced"), ("Won a prize", True, "responded"),
         ("On the way", False, "member"),
     ],

@@ -13,7 +13,7 @@ import pytest
 import requests
 from requests.adapters import HTTPAdapter
 from salesforce_org import Org
-from simple_salesforce import Salesforce  # type: ignore[attr-defined]  # it declares no exports
+from simple_salesforce import Salesforce
 from simple_salesforce.exceptions import (
     SalesforceExpiredSession,
     SalesforceMalformedRequest,

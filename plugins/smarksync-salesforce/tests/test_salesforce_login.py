@@ -117,7 +117,7 @@ def test_refresh_token_that_another_run_replaced_is_no_wrong_credential(org: Org
         def set(self, name: str, value: str) -> None:
             raise AssertionError
 
-    org.tokens = Late()  # type: ignore[assignment]  # get and set are all that is used
+    org.tokens = Late()
     with pytest.raises(Transient, match="replaced"):
         org.open(refresh_token=REFRESH_TOKEN).check()
 

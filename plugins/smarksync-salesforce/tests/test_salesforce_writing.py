@@ -69,7 +69,7 @@ def test_upserts_that_race_name_the_row_that_won(org: Org) -> None:
 
 def test_key_that_two_rows_have_is_a_question_and_no_guess(org: Org) -> None:
     # 1.7: an ambiguous upsert is refused
-    org.sim.store.objects["Lead"].fields["SmarkSync_Id__c"].flags -= {"unique"}  # type: ignore[operator]
+    org.sim.store.objects["Lead"].fields["SmarkSync_Id__c"].flags -= {"unique"}
     both = {org.lead(SmarkSync_Id__c="key0"), org.lead(SmarkSync_Id__c="key0")}
     receipt = org.create()
     assert (receipt.result, receipt.code, set(receipt.duplicate_of)) == ("rejected", "SMK-DUPLICATE", both)
@@ -216,7 +216,7 @@ def test_too_many_long_requests_are_waited_for(org: Org) -> None:
 )
 def test_what_is_left_of_the_day_is_told(org: Org, header: str) -> None:
     # 1.8: builds append to the header
-    org.sim.after = lambda request, answer: answer.headers.update({"Sforce-Limit-Info": header}) or answer  # type: ignore[method-assign, func-returns-value, assignment]
+    org.sim.after = lambda request, answer: answer.headers.update({"Sforce-Limit-Info": header}) or answer
     org.pages()
     assert org.session.counts.budget_left == 10
 

@@ -14,6 +14,9 @@ from typing import Any, NamedTuple
 
 from smarksync.config import Config, Problem
 from smarksync.config.agreement import Score
+from smarksync.config.checks import build_schema
+from smarksync.config.expressions import Expression
+from smarksync.config.types import ExpressionProblem, field_type
 
 _OPERATORS: Mapping[type[ast.cmpop], Callable[[Any, Any], bool]] = {
     ast.Lt: operator.lt, ast.LtE: operator.le, ast.Gt: operator.gt, ast.GtE: operator.ge, ast.Eq: operator.eq,
@@ -31,6 +34,10 @@ _OPPOSITE: Mapping[type[ast.cmpop], type[ast.cmpop]] = {
 }  # fmt: skip
 
 
+#: what is compared, how, with which value or values
+Literal = tuple[str, type[ast.cmpop], Any]
+
+
 class Told(NamedTuple):
     """What the connected systems can tell: fields that are always null, and the types of activities (None = any)."""
 
@@ -42,21 +49,21 @@ def unreachable(config: Config, told: Told) -> Iterator[Problem]:
     """Every definition, scoring rule and routing rule that can never be true, with its place and the reason."""
     judge = _Judge(config, told)
     for number, rule in enumerate(config.scoring, 1):
-        why = judge.why(rule.when.text)
+        why = judge.why(rule.when)
         if why:
             yield rule.problem(
                 f"rule {number} of `scoring` ({rule.why or f'{rule.points:+d}'}) gives no points, to nobody: {why}.",
                 "Connect a system that tells it, map it, or leave the rule out.", at=("when",),
             )  # fmt: skip
     for name, definition in config.definitions.items():
-        why = judge.why(definition.when.text)
+        why = judge.why(definition.when)
         at: tuple[str | int, ...] = ("when",)
         if not why:
             missing = [(n, f) for n, f in enumerate(definition.require) if ("lead", f) in told.null]
             if missing:
                 at, why = ("require", missing[0][0]), f"no connection maps {missing[0][1]}, which it requires"
         if not why:
-            shut = next((n for n, never in enumerate(definition.never) if judge.contradicts(definition.when.text, never.text)), None)  # fmt: skip
+            shut = next((n for n, never in enumerate(definition.never) if judge.contradicts(definition.when, never)), None)  # fmt: skip
             if shut is not None:
                 at, why = (
                     ("never", shut),
@@ -67,7 +74,7 @@ def unreachable(config: Config, told: Told) -> Iterator[Problem]:
                 f"no lead can ever pass `{name}`: {why}.", "Nobody will be handed over by it.", at=at
             )
     for number, route in enumerate(config.routing, 1):
-        if route.when is not None and (why := judge.why(route.when.text)):
+        if route.when is not None and (why := judge.why(route.when)):
             yield route.problem(
                 f"rule {number} of `routing` never gives anybody: {why}.", "The rules after it decide.", at=("when",)
             )
@@ -76,6 +83,7 @@ def unreachable(config: Config, told: Told) -> Iterator[Problem]:
 class _Judge:
     def __init__(self, config: Config, told: Told) -> None:
         self.config, self.told = config, told
+        self._schema, _ = build_schema(config)
         self._inside: set[str] = set()
         self._scores: dict[str, tuple[int, int]] = {}
         if config.scoring:
@@ -87,15 +95,14 @@ class _Judge:
                             "score": (fit[0] + engagement[0], fit[1] + engagement[1])}  # fmt: skip
 
     # -- reasons ---------------------------------------------------------------------------------
-    def why(self, text: str) -> str:
+    def why(self, one: Expression) -> str:
         """Why an expression can never be true; empty when it can."""
-        tree = _parsed(text)
-        if self.can(tree, True):
+        if self.can(one.tree, True):
             return ""
-        for part in _conjuncts(tree):
+        for part in _conjuncts(one.tree):
             if not self.can(part, True):
                 return self._of(part)
-        return f"{_plain(text)} contradicts itself"
+        return f"{_plain(one.text)} contradicts itself"
 
     def _of(self, node: ast.expr) -> str:
         said = ast.unparse(node)
@@ -116,10 +123,11 @@ class _Judge:
                 return f"`{said}` cannot be: by the rules of `scoring` {field[1]} lies between {low} and {high}"
         return f"`{said}` contradicts itself"
 
-    def contradicts(self, when: str, never: str) -> bool:
+    def contradicts(self, when: Expression, never: Expression) -> bool:
         """Whether everything that ``when`` lets pass is excluded by ``never``, as far as their comparisons say."""
-        negated = ast.UnaryOp(ast.Not(), _parsed(never))
-        return _empty([*_literal(_parsed(when), True), *_literal(negated, True)])
+        spared = self._literal(never.tree, False)
+        # a `never` that spares no value whatever spares those of whom nothing is known
+        return not _empty(spared) and _empty([*self._literal(when.tree, True), *spared])
 
     # -- can it be? ------------------------------------------------------------------------------
     def can(self, node: ast.expr, want: bool) -> bool:
@@ -128,7 +136,7 @@ class _Judge:
             every = isinstance(node.op, ast.And) == want
             if not every:
                 return any(self.can(one, want) for one in node.values)
-            return all(self.can(one, want) for one in node.values) and not _empty(_literal(node, want))
+            return all(self.can(one, want) for one in node.values) and not _empty(self._literal(node, want))
         if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
             return self.can(node.operand, not want)
         if isinstance(node, ast.Constant):
@@ -147,9 +155,7 @@ class _Judge:
         self._inside.add(name)
         try:
             one = self.config.definitions[name]
-            return self.can(_parsed(one.when.text), True) and not any(
-                ("lead", f) in self.told.null for f in one.require
-            )
+            return self.can(one.when.tree, True) and not any(("lead", f) in self.told.null for f in one.require)
         finally:
             self._inside.discard(name)
 
@@ -206,17 +212,44 @@ class _Judge:
     def _untold(self, types: Sequence[str]) -> bool:
         return self.told.activities is not None and not self.told.activities & set(types)
 
+    # -- comparisons with literals ---------------------------------------------------------------
+    def _literal(self, node: ast.expr, want: bool) -> list[Literal]:
+        """Comparisons with literals that all have to hold for the expression to come out as wanted."""
+        if isinstance(node, ast.BoolOp) and isinstance(node.op, ast.And) == want:
+            return [found for one in node.values for found in self._literal(one, want)]
+        if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
+            return self._literal(node.operand, not want)
+        if isinstance(node, ast.Attribute):
+            return [(ast.unparse(node), ast.Eq, want)]
+        if not isinstance(node, ast.Compare) or len(node.ops) != 1:
+            return []
+        kind, values = type(node.ops[0]), _values(node.comparators[0])
+        if values is None or kind not in _OPPOSITE:
+            return []
+        several = isinstance(values, tuple)
+        fixed = tuple(self._canonical(node.left, one) for one in (values if several else (values,)))
+        return [(ast.unparse(node.left), kind if want else _OPPOSITE[kind], fixed if several else fixed[0])]
+
+    def _canonical(self, left: ast.expr, value: Any) -> Any:
+        """A literal as it is compared with what stands to its left: `Germany` is DE."""
+        if not isinstance(value, str):
+            return value
+        root, name = _field(left) or ("", "")
+        one = self._schema[root].fields.get(name) if root in self._schema else None
+        if one is None:
+            return value.lower() if isinstance(left, ast.Call) else value  # functions over text answer in lower case
+        try:
+            return field_type(one, self.config.defaults.country).literal(value, name)
+        except ExpressionProblem:
+            return value
+
 
 def _range(rules: Sequence[Score], judge: _Judge) -> tuple[int, int]:
-    possible = [rule.points for rule in rules if judge.can(_parsed(rule.when.text), True)]
+    possible = [rule.points for rule in rules if judge.can(rule.when.tree, True)]
     return sum(p for p in possible if p < 0), sum(p for p in possible if p > 0)
 
 
 # -- reading expressions -----------------------------------------------------------------------------------------
-
-
-def _parsed(text: str) -> ast.expr:
-    return ast.parse(" ".join(text.split()), mode="eval").body
 
 
 def _plain(text: str) -> str:
@@ -262,25 +295,6 @@ def _activity_types(node: ast.AST) -> list[str]:
 
 # -- comparisons that leave nothing --------------------------------------------------------------------------------
 
-Literal = tuple[str, type[ast.cmpop], Any]  # what is compared, how, with which value or values
-
-
-def _literal(node: ast.expr, want: bool) -> list[Literal]:
-    """Comparisons with literals that all have to hold for the expression to come out as wanted."""
-    if isinstance(node, ast.BoolOp) and isinstance(node.op, ast.And) == want:
-        return [found for one in node.values for found in _literal(one, want)]
-    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
-        return _literal(node.operand, not want)
-    if isinstance(node, ast.Attribute):
-        return [(ast.unparse(node), ast.Eq, want)]
-    if not isinstance(node, ast.Compare) or len(node.ops) != 1:
-        return []
-    kind, values = type(node.ops[0]), _values(node.comparators[0])
-    if values is None or kind not in _OPPOSITE:
-        return []
-    what = ast.unparse(node.left)
-    return [(what, kind if want else _OPPOSITE[kind], values)]
-
 
 def _values(node: ast.expr) -> Any:
     """The literal, or the tuple of literals; None when it is none."""
@@ -322,10 +336,12 @@ def _holds(one: Any, kind: type[ast.cmpop], value: Any) -> bool:
         return one in value
     if kind is ast.NotIn:
         return one not in value
+    if isinstance(value, str) and kind not in (ast.Eq, ast.NotEq):
+        return True  # words of a scale stand in its order, not in that of the alphabet
     try:
         return _OPERATORS[kind](one, value)
     except TypeError:
-        return True  # words of an ordered scale: not compared as text
+        return True
 
 
 __all__ = ["Told", "unreachable"]

@@ -46,7 +46,7 @@ class Scoring:
     """The scoring rules of a config, made ready once."""
 
     def __init__(self, rules: Sequence[Score]) -> None:
-        self._rules = [(rule, _types(rule.when.text) if rule.decay else frozenset()) for rule in rules]
+        self._rules = [(rule, _types(rule.when.tree) if rule.decay else frozenset()) for rule in rules]
 
     def __bool__(self) -> bool:
         return bool(self._rules)
@@ -90,10 +90,10 @@ def _age(scope: Mapping[str, Any], types: frozenset[str]) -> int | None:
     return max(0, (now - datetime.fromisoformat(max(found))).days)
 
 
-def _types(text: str) -> frozenset[str]:
+def _types(tree: ast.expr) -> frozenset[str]:
     """The types of activity that an expression names; none = all."""
     found = set()
-    for node in ast.walk(ast.parse(" ".join(text.split()), mode="eval")):
+    for node in ast.walk(tree):
         if isinstance(node, ast.keyword) and node.arg == "type":
             found |= {n.value for n in ast.walk(node.value) if isinstance(n, ast.Constant) and isinstance(n.value, str)}
     return frozenset(found)

@@ -76,6 +76,13 @@ class Expression:
         """Whether this is simply false."""
         return self.text.lower() == "false"
 
+    @property
+    def tree(self) -> ast.expr:
+        """The syntax tree of the compiled expression."""
+        if self._tree is None:
+            raise RuntimeError(f"the expression {self.text!r} is not compiled")
+        return self._tree
+
     def evaluate(self, scope: Mapping[str, Any]) -> Any:
         """True, False or None (unknown) for a condition; else the value.
 
@@ -104,9 +111,9 @@ class Expression:
 
     def explain(self, scope: Mapping[str, Any]) -> Clause:
         """How the expression came out, clause by clause, with the values it saw."""
-        if self._tree is None or self._parts is None:
-            raise RuntimeError(f"the expression {self.text!r} is not compiled")
-        return self._clause(self._tree, self._parts, scope)
+        tree, parts = self.tree, self._parts
+        assert parts is not None  # they come together
+        return self._clause(tree, parts, scope)
 
     def _clause(self, node: ast.expr, parts: Mapping[int, Run], scope: Mapping[str, Any]) -> Clause:
         text, result = ast.unparse(node), parts[id(node)](scope)

@@ -76,6 +76,11 @@ class Lane:
         """The stream's number in the ledger."""
         return self.stream.sid
 
+    @property
+    def key(self) -> bytes:
+        """What tells the fingerprints of its mapping from those of any other."""
+        return self.mapping.version.encode()[:64]
+
     def fetch(self, ids: Sequence[str]) -> Iterator[Record]:
         """The rows of those ids that exist, with the mapped fields; for streams that can fetch."""
         found = cast(Fetches, self.connector).fetch(self.stream.object, ids, fields=self.mapping.vendor_fields)

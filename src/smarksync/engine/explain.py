@@ -263,7 +263,7 @@ def _waits(run: Run, job: JobRun, eid: int) -> list[str]:
     """What the job still has to do with the entity, and why."""
     ledger = run.ledger
     said = []
-    since = ledger.value("SELECT value FROM meta WHERE key = ?", (f"held:{job.name}",))
+    since = states.held_since(ledger, job.name)
     if since:
         said.append(f"a guard stopped the job; it is held since {at(since)} (see `smarksync plan {job.name}`)")
     for reason, since in ledger.rows("SELECT reason, since FROM due WHERE job = ? AND eid = ?", (job.name, eid)):

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from smarksync.ledger import activities, links, memberships, states, streams
+from smarksync.ledger import activities, links, memberships, meta, states, streams
 from smarksync.ledger.activities import Activity
 from smarksync.ledger.db import dumps
 from smarksync.ledger.memberships import Membership
@@ -161,14 +161,14 @@ def resolve(run: Run) -> None:
     if not any(are(lane) for lane in run.lanes.values()):
         return
     with ledger.tx():
-        seen = (ledger.value("SELECT value FROM meta WHERE key = ?", (_LOOKED,)) or "0 0").split()
+        seen = (meta.get(ledger, _LOOKED) or "0 0").split()
         lid, seq = links.gather_new(ledger, int(seen[0]), int(seen[1]))
         if activities.waiting(ledger):
             found = activities.resolve(ledger)
             states.changed(ledger, ((eid, None, None, run.run_id) for eid in found))
         if memberships.waiting(ledger):
             memberships.resolve(ledger)
-        ledger.run("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", (_LOOKED, f"{lid} {seq}"))
+        meta.put(ledger, _LOOKED, f"{lid} {seq}")
 
 
 def notice(run: Run, lane: Lane) -> None:

@@ -14,8 +14,7 @@ from smarksync.plugin import Can, Receipt, Record
 
 from . import facts
 from .context import Lane, Run
-from .intake import fingerprint
-from .observe import observe
+from .observe import observe_again
 from .settle import changed_outcome
 
 #: ids that are asked for at once, of vendors that take so many: each connector cuts them to its own calls
@@ -44,6 +43,5 @@ def ask(lane: Lane, ids: Sequence[str]) -> tuple[list[Record], SystemFailure | N
 
 def learn(run: Run, lane: Lane, records: Sequence[Record]) -> None:
     """What they show is what the system stored, or filled in: looked at now, and not again while it stays so."""
-    version = lane.mapping.version.encode()[:64]
     with run.ledger.tx():
-        observe(run, lane, [(record, fingerprint(record.fields, version)) for record in records], own=True)
+        observe_again(run, lane, records)

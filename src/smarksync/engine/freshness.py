@@ -15,8 +15,7 @@ from smarksync.plugin import Can, Op, Record
 
 from . import facts, refusals
 from .context import JobRun, Lane, Run, instant
-from .intake import fingerprint
-from .observe import observe
+from .observe import observe_again
 
 
 def still_wanted(run: Run, job: JobRun, lane: Lane, op: Op, rows: list[PlanRow]) -> list[PlanRow]:
@@ -47,7 +46,7 @@ def versions(run: Run, lane: Lane, op: Op, rows: Iterable[PlanRow]) -> dict[str,
 def _own_field_alone(lane: Lane, row: PlanRow) -> bool:
     """Our id goes into a field that nobody else writes: whatever changed meanwhile, it takes nothing away."""
     codec = lane.mapping.external_id
-    return bool(row.stamp) and codec is not None and set(row.body.get("after", ())) == {codec.vendor}
+    return bool(row.stamp) and codec is not None and row.after.keys() == {codec.vendor}
 
 
 def _seen_too_long_ago(run: Run, lane: Lane, rows: list[PlanRow]) -> set[str]:
@@ -81,9 +80,8 @@ def reread(run: Run, job: JobRun, lane: Lane, rows: list[PlanRow], old: set[str]
                 stale.append(row)
                 continue
         kept.append(row)
-    version = lane.mapping.version.encode()[:64]
     with run.ledger.tx():
-        observe(run, lane, [(r, fingerprint(r.fields, version)) for r in found.values()], own=True)
+        observe_again(run, lane, found.values())
         for row in stale:
             refusals.stale(run, job, lane, row, "it changed since it was planned")
     return kept

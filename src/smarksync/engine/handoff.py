@@ -11,7 +11,7 @@ from typing import Any
 
 from smarksync.alignment import handoff, qualify
 from smarksync.config import Config, Job
-from smarksync.ledger import activities, cases, plans, quarantine, states
+from smarksync.ledger import activities, cases, meta, plans, quarantine, states
 from smarksync.ledger.cases import Case, Move
 from smarksync.model import Moves
 from smarksync.model.moments import micros
@@ -234,13 +234,13 @@ class Handoff:
         if not self.job.reasons or run.options.only is not None:
             return
         now, key = micros(run.now()), f"waits:{self.job.name}"
-        since = int(run.ledger.value("SELECT value FROM meta WHERE key = ?", (key,)) or 0)
+        since = int(meta.get(run.ledger, key) or 0)
         for reason, wait in self.job.reasons.items():
             if wait is not None:
                 length = int(wait.timedelta.total_seconds() * 1_000_000)
                 over = cases.closed_for(run.ledger, self.job.name, reason, since - length, now - length)
                 states.changed(run.ledger, ((eid, None, None, run.run_id) for eid in over))
-        run.ledger.run("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", (key, str(now)))
+        meta.put(run.ledger, key, str(now))
 
     # -- the report ------------------------------------------------------------------------------
     def report(self, run: Run) -> dict[str, Any]:

@@ -9,12 +9,9 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
-from hashlib import blake2b
 from typing import Any
-
-import orjson
 
 from smarksync.errors import Malformed, SystemFailure
 from smarksync.ledger import inbox, links, streams
@@ -24,24 +21,18 @@ from smarksync.plan.guard import emptied
 from smarksync.plan.side import PER_SIDE
 from smarksync.plugin import Can, Page, Record, TellsTime
 
-from . import facts, raw
+from . import facts
 from .context import Lane, Run, instant
 from .observe import observe
+from .raw import fingerprint, plain
 
 #: seconds that an ending run waits for its readers
 LEAVE_AFTER = 5.0
 
 
-def fingerprint(fields: Mapping[str, Any], version: bytes) -> bytes:
-    """One hash over the raw mapped fields and the version of the mapping."""
-    return blake2b(orjson.dumps(fields, option=raw.JSON), digest_size=12, key=version).digest()
-
-
 def waiting(lane: Lane, record: Record) -> Waiting:
     """A row for the inbox: its fields as the JSON that the fingerprint is made of."""
-    body = orjson.dumps(record.fields, option=raw.JSON)
-    fp = blake2b(body, digest_size=12, key=lane.mapping.version.encode()[:64]).digest()
-    return _waiting(lane.sid, record, fp, body)
+    return _waiting(lane.sid, record, *fingerprint(record.fields, lane.key))
 
 
 def _waiting(sid: int, record: Record, fp: bytes, body: bytes) -> Waiting:
@@ -193,7 +184,7 @@ class _Absorber:
 
     def __init__(self, run: Run, lane: Lane) -> None:
         self.run, self.lane = run, lane
-        self.version = lane.mapping.version.encode()[:64]
+        self.key = lane.key
         self.facts = facts.are(lane)
         self.seen = 0
         if lane.pulled_whole or lane.spec.full_scan or lane.stream.entity == "membership":
@@ -267,14 +258,13 @@ class _Absorber:
             ledger.add("INSERT OR IGNORE INTO scan VALUES (?, ?)", [(lane.sid, i) for i in ids])
         changed: list[tuple[Record, bytes]] = []
         fresh: list[Waiting] = []
-        version, sid = self.version, lane.sid
+        key, sid = self.key, lane.sid
         for record in records:
             try:
-                body = orjson.dumps(record.fields, option=raw.JSON)
+                fp, body = fingerprint(record.fields, key)
             except TypeError:
-                record = raw.plain(record)
-                body = orjson.dumps(record.fields, option=raw.JSON)
-            fp = blake2b(body, digest_size=12, key=version).digest()
+                record = plain(record)
+                fp, body = fingerprint(record.fields, key)
             found = known.get(record.id, _NEW)
             if found is _NEW:
                 fresh.append(_waiting(sid, record, fp, body))
@@ -304,7 +294,7 @@ def _distinct(records: Sequence[Record], lane: Lane) -> list[Record]:
                 hint="Nothing of that page was stored. Report it to the connector.",
             )
         if not (record.id.isascii() and (record.changed_by is None or record.changed_by.isascii())):
-            record = raw.plain(record)
+            record = plain(record)
         found.pop(record.id, None)
         found[record.id] = record
     return list(found.values())

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from smarksync.ledger import entities, keys, links
+from smarksync.ledger import entities, keys, links, meta
 from smarksync.ledger.db import dumps
 from smarksync.plan.build import own_values
 from smarksync.plan.match import keys_of, kind_of
@@ -23,8 +23,8 @@ def renew(run: Run) -> None:
     """Writes the keys of every entity anew whose kind is matched by a key that the last run did not know."""
     for kind, match in run.match.items():
         wanted = sorted({kind_of(one) for one in match})
-        place = (f"keys:{kind}",)
-        was = run.ledger.value("SELECT value FROM meta WHERE key = ?", place)
+        place = f"keys:{kind}"
+        was = meta.get(run.ledger, place)
         now = dumps(wanted).decode()
         last = 0
         while was not in (None, now) and (eids := _next(run, kind, last)):
@@ -32,7 +32,7 @@ def renew(run: Run) -> None:
             with run.ledger.tx():
                 _write(run, eids, match)
         if was != now:
-            run.ledger.run("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", (*place, now))
+            meta.put(run.ledger, place, now)
 
 
 def _next(run: Run, kind: str, after: int) -> list[int]:

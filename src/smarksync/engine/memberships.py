@@ -10,11 +10,13 @@ people may be put into a campaign; ``deletes: {SIDE: ignore}`` keeps removals fr
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from hashlib import blake2b
 from itertools import groupby
 from typing import Any
 
 from smarksync.config import Config, Job
-from smarksync.ledger import entities, memberships, plans, states
+from smarksync.ledger import entities, memberships, meta, plans, states
+from smarksync.ledger.db import dumps
 from smarksync.ledger.memberships import REMOVED, Membership
 from smarksync.plan.build import AS_IT_IS
 from smarksync.plan.job import Person
@@ -50,7 +52,7 @@ class Memberships:
         }
         refused = RefusedFacts(run, job)
         key, rules = f"members:{job.name}", self._rules(run)
-        before = ledger.value("SELECT value FROM meta WHERE key = ?", (key,)) or ""
+        before = meta.get(ledger, key) or ""
         seen, _, with_rules = before.partition(" ")
         mark = memberships.top(ledger)
         self._places.clear()
@@ -71,7 +73,7 @@ class Memberships:
         with ledger.tx():
             refused.over()
             memberships.set_unequal(ledger, job.name, unequal)
-            ledger.run("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", (key, f"{mark} {rules}"))
+            meta.put(ledger, key, f"{mark} {rules}")
         return top
 
     def _has_place(self, run: Run, side: str, campaign: int) -> bool:
@@ -81,13 +83,15 @@ class Memberships:
         return known
 
     def _rules(self, run: Run) -> str:
-        """Changes when what agrees might no longer: other sides, other streams of them, other places of campaigns."""
-        streams = sorted(sid for sid, lane in run.lanes.items() if lane.stream.connection in self.sides)
-        places = run.ledger.one(
-            "SELECT count(*), COALESCE(max(l.lid), 0), COALESCE(sum(l.state = 'live'), 0) FROM streams s "
-            "CROSS JOIN links l WHERE s.entity = 'campaign' AND l.sid = s.sid"
+        """Changes when what agrees might no longer: other sides, streams or words of theirs, other places of campaigns."""
+        streams = sorted(
+            (sid, lane.spec.statuses) for sid, lane in run.lanes.items() if lane.stream.connection in self.sides
         )
-        return f"{','.join(self.sides)} {streams} {places}"
+        places = run.ledger.rows(
+            "SELECT l.lid, l.eid FROM streams s CROSS JOIN links l WHERE s.entity = 'campaign' AND l.sid = s.sid "
+            "AND l.state = 'live' ORDER BY l.lid"
+        )
+        return blake2b(dumps([self.sides, streams, places]), digest_size=12).hexdigest()
 
     def still_wanted(self, run: Run, job: JobRun, lane: Lane, rows: list[Any]) -> list[Any]:
         """All of them."""

@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from smarksync.config import Config
 from smarksync.errors import SmarkSyncError, Unknown
-from smarksync.ledger import notices, runs
+from smarksync.ledger import notices, runs, states
 from smarksync.ledger.db import Ledger
 from smarksync.ledger.notices import Notice
 from smarksync.model.moments import SECOND, micros
@@ -119,7 +119,7 @@ def _waiting(run: Run, jobs: Sequence[str]) -> Iterator[tuple[str, str, str]]:
     ledger = run.ledger
     for job in run.jobs:
         if job.stopped_by is not None:
-            since = ledger.value("SELECT value FROM meta WHERE key = ?", (f"held:{job.name}",))
+            since = states.held_since(ledger, job.name)
             text = f"The guard `{job.stopped_by}` stopped {job.name} before its first write. `smarksync plan {job.name}` shows what is held."
             yield "guard", f"guard {job.name} {since}", text
     newest: list[str] = []

@@ -15,6 +15,7 @@ from smarksync.plan.side import Side, codecs_by_vendor, names_by_vendor, same_st
 from smarksync.plugin import OWN_USER, Record
 
 from .context import Lane, Run, instant
+from .raw import fingerprint
 from .stamps import mark_stamp, stamp_lacking
 
 ADDRESSES = ("email", ADDRESS)
@@ -94,6 +95,12 @@ def observe(
         keys.add(ledger, new_keys)
         wake_namesakes(run, new_keys)
     return unlinked
+
+
+def observe_again(run: Run, lane: Lane, records: Iterable[Record]) -> None:
+    """The same for records that were read by id, outside of the pull; those that are linked to nobody are passed over."""
+    key = lane.key
+    observe(run, lane, [(one, fingerprint(one.fields, key)[0]) for one in records], own=True)
 
 
 def _edited(

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
+from hashlib import blake2b
 from typing import Any
 
 import orjson
@@ -49,6 +50,16 @@ def echoed(receipt: Receipt) -> Receipt:
 def fields(raw: Mapping[str, Any]) -> dict[str, Any]:
     """Each value on its own, so that one without a form does not spoil the others."""
     return {name: _value(value) for name, value in raw.items()}
+
+
+def fingerprint(row: Mapping[str, Any], key: bytes) -> tuple[bytes, bytes]:
+    """One hash over the mapped fields of a row, and the JSON that it is made of.
+
+    ``key`` tells the mapping that they were read with (:attr:`.context.Lane.key`). Raises TypeError where a value has
+    no such form.
+    """
+    body = orjson.dumps(row, option=JSON)
+    return blake2b(body, digest_size=12, key=key).digest(), body
 
 
 def _value(value: Any) -> Any:

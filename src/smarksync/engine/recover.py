@@ -17,10 +17,9 @@ from smarksync.plugin import Can, Receipt, Record, WriteResult
 
 from . import apply, facts, freshness, refusals
 from .context import JobRun, Lane, Run
-from .intake import fingerprint
 from .lookup import side_of
 from .matching import shows
-from .observe import observe
+from .observe import observe_again
 from .settle import settle
 
 
@@ -93,7 +92,7 @@ def _judge(run: Run, lane: Lane, row: PlanRow, record: Record) -> None:
     else:
         plans.remove(run.ledger, [row.seq])
         run.recovered.fates["anew"] += 1
-        observe(run, lane, [(record, fingerprint(record.fields, lane.mapping.version.encode()[:64]))], own=True)
+        observe_again(run, lane, [record])
 
 
 def after_match(run: Run) -> None:

@@ -15,8 +15,8 @@ from smarksync.plan.side import codecs_by_vendor, columns
 from smarksync.plugin import Can, Receipt, Record, WriteResult
 
 from .context import JobRun, Lane, Run
-from .intake import fingerprint, waiting
-from .observe import observe
+from .intake import waiting
+from .observe import observe_again
 from .shared import wanted_of
 
 
@@ -180,9 +180,8 @@ def look_again(run: Run, job: JobRun, lane: Lane, pairs: Sequence[tuple[PlanRow,
         error.connection = lane.stream.connection
         run.connections[lane.stream.connection].failed = error
         return
-    version = lane.mapping.version.encode()[:64]
     with run.ledger.tx():
-        observe(run, lane, [(r, fingerprint(r.fields, version)) for r in found], own=True)
+        observe_again(run, lane, found)
         there = {r.id for r in found}
         for row in plans.load(
             run.ledger, "job = ? AND sid = ? AND status = 'released' AND consent = 0", (job.name, lane.sid)

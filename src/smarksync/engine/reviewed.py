@@ -16,18 +16,20 @@ import orjson
 
 from smarksync.config import Config
 from smarksync.errors import SmarkSyncError, SystemFailure
-from smarksync.ledger import links, plans, states
+from smarksync.ledger import links, meta, plans, states
 from smarksync.plan.render import Change, differences, target
 from smarksync.plugin import Can, Record
 
 from .changes import FORMAT, described
 from .context import JobRun, Lane, Run
-from .intake import fingerprint
-from .observe import observe
+from .observe import observe_again
+from .raw import fingerprint
 
 CHUNK = 500
 #: local rows need no release: matching has done them or not
 LOCAL = ("link", "unlink")
+#: before the key of a plan that is used up, with the run that applied it
+_APPLIED = "applied:"
 
 
 class StalePlan(SmarkSyncError):
@@ -77,7 +79,7 @@ class Reviewed:
                     f"The mapping of job {job.name} is another one than when the plan was made: a system's schema changed.",
                     hint="Make and review a new one: `smarksync plan --out FILE`.",
                 )
-        before = run.ledger.value("SELECT value FROM meta WHERE key = ?", (self._key,))
+        before = meta.get(run.ledger, self._key)
         if before is not None:
             raise StalePlan(f"This plan was applied already, by run {before}: nothing is left of it.",
                             hint=f"See what it did: `smarksync show {before}`. For what is new: `smarksync plan`.")  # fmt: skip
@@ -92,13 +94,15 @@ class Reviewed:
     def _key(self) -> str:
         """What tells this plan from every other."""
         seed = orjson.dumps([self.terms, sorted(map(repr, self.rows))], option=orjson.OPT_SORT_KEYS, default=str)
-        return "applied:" + hashlib.blake2b(seed, digest_size=12).hexdigest()
+        return _APPLIED + hashlib.blake2b(seed, digest_size=12).hexdigest()
 
     def remember(self, run: Run, exit_code: int) -> None:
         """The plan is used up, unless a guard or a system stood in its way."""
         if exit_code in (0, 3, 6):
-            run.ledger.run("DELETE FROM meta WHERE key LIKE 'applied:%' AND value < ?", (_days_ago(run),))
-            run.ledger.run("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", (self._key, run.run_id))
+            for plan, by in meta.under(run.ledger, _APPLIED).items():
+                if by < _days_ago(run):
+                    meta.forget(run.ledger, _APPLIED + plan)
+            meta.put(run.ledger, self._key, run.run_id)
 
     def look_again(self, run: Run) -> None:
         """Reads by id every record that the rows rest on, where the pull did not read the whole object."""
@@ -189,11 +193,10 @@ def _records(change: Change) -> Iterable[str]:
 
 def _observe(run: Run, lane: Lane, ids: list[str]) -> None:
     found: list[Record] = list(lane.fetch(ids))
-    version = lane.mapping.version.encode()[:64]
-    known = links.fingerprints(run.ledger, lane.sid, [r.id for r in found])
-    prints = [(record, fingerprint(record.fields, version)) for record in found]
+    known, key = links.fingerprints(run.ledger, lane.sid, [r.id for r in found]), lane.key
+    changed = [r for r in found if r.id in known and known[r.id] != fingerprint(r.fields, key)[0]]
     with run.ledger.tx():
-        observe(run, lane, [(record, fp) for record, fp in prints if known.get(record.id, fp) != fp], own=True)
+        observe_again(run, lane, changed)
 
 
 def _now(run: Run, lane: Lane | None, reviewed: Change) -> dict[str, Any]:

@@ -213,12 +213,12 @@ def _stop(run: Run, job: JobRun, trips: Sequence[Any]) -> None:
     """A guard tripped: consent flows, everything else stays a plan, and the mark does not move."""
     job.stopped_by = trips[0].guard
     allow = " ".join(f"--allow {name}" for name in dict.fromkeys(t.guard for t in trips))
-    since = run.ledger.value("SELECT value FROM meta WHERE key = ?", (f"held:{job.name}",))
+    since = states.held_since(run.ledger, job.name)
     if not run.options.dry_run:
         release.release_consent(run, job)
         _push(run, job)
         if since is None:
-            run.ledger.run("INSERT INTO meta (key, value) VALUES (?, ?)", (f"held:{job.name}", run.stamp()))
+            states.hold(run.ledger, job.name, run.stamp())
     else:
         release.hold(run, job)
     what = "\n".join(f"  {trip.text}" for trip in trips)
@@ -247,7 +247,7 @@ def _forget_seen_changes(run: Run, config: Config) -> None:
             states.prune(run.ledger, int(low))
     for job in run.jobs:
         if job.stopped_by is None:
-            run.ledger.run("DELETE FROM meta WHERE key = ?", (f"held:{job.name}",))
+            states.let_go(run.ledger, job.name)
 
 
 def _scratch(ledger: Ledger) -> tuple[Ledger, str]:

@@ -75,7 +75,7 @@ def _job(config: Config, ledger: Ledger, name: str) -> dict[str, Any]:
     return {
         "job": name, "kind": job.kind, "between": list(job.connections), "last_run": last,
         "first_load_done": states.has_settled(ledger, name),
-        "held_since": ledger.value("SELECT value FROM meta WHERE key = ?", (f"held:{name}",)),
+        "held_since": states.held_since(ledger, name),
         "planned_and_held": int(ledger.value("SELECT count(*) FROM plan WHERE job = ? AND status = 'held'", (name,))),
         "changed_since": int(news),
         "due": dict(ledger.rows("SELECT reason, count(*) FROM due WHERE job = ? GROUP BY 1 ORDER BY 2 DESC", (name,))),

@@ -18,7 +18,7 @@ from smarksync.alignment.qualify import LeadScope
 from smarksync.alignment.sla import Line, Scorecard
 from smarksync.alignment.terms import PER_CASE, Terms
 from smarksync.config import Config, Expression
-from smarksync.ledger import cases, clocks, entities, notices, pauses, states
+from smarksync.ledger import cases, clocks, entities, meta, notices, pauses, states
 from smarksync.ledger.cases import NOTE, Case, Move
 from smarksync.ledger.notices import Notice
 from smarksync.model.moments import DAY, SECOND, micros, moment
@@ -161,7 +161,7 @@ def _of_periods(run: Run, config: Config, terms: Terms) -> list[Told]:
     rest = [term for term in terms.promises if term.promise.promise not in PER_CASE]
     now = micros(run.now())
     today = _day(run.now(), terms)
-    if not rest or run.ledger.value("SELECT value FROM meta WHERE key = ?", (_LOOKED,)) == today:
+    if not rest or meta.get(run.ledger, _LOOKED) == today:
         return []
     card = Scorecard(terms, now)
     since = min(card.periods.of(now - FRESH, term.period).start for term in rest)
@@ -171,7 +171,7 @@ def _of_periods(run: Run, config: Config, terms: Terms) -> list[Told]:
     lines = [line for line in lines if line.period.end > now - FRESH]
     by_key = {_key(line): line for line in lines}
     fresh = notices.new(run.ledger, (Notice(0, key, line.status, now) for key, line in by_key.items()))
-    run.ledger.run("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", (_LOOKED, today))
+    meta.put(run.ledger, _LOOKED, today)
     return [Told(one, f"{one.promise}: {by_key[one.promise].why}") for one in fresh]
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterable
 
+from . import meta
 from .db import Ledger
 
 _PLACE = "clocks:looked"
@@ -19,7 +20,7 @@ def due(ledger: Ledger, terms: str, since: int, now: int) -> array[int]:
 
     ``terms``: what the promises say; when they say something else, that is all of them.
     """
-    told = (ledger.value("SELECT value FROM meta WHERE key = ?", (_PLACE,)) or "").split(" ", 2)
+    told = (meta.get(ledger, _PLACE) or "").split(" ", 2)
     known = len(told) == 3 and told[2] == terms
     seq, looked = (int(told[0]), int(told[1])) if known else (0, 0)
     if not known:
@@ -51,7 +52,7 @@ def looked(ledger: Ledger, terms: str, now: int, seq: int, rows: Iterable[tuple[
         "INSERT OR REPLACE INTO case_clocks (cid, revision, next_at) SELECT cid, revision, ? FROM cases WHERE cid = ?",
         ((at, cid) for cid, at in rows),
     )
-    ledger.run("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", (_PLACE, f"{seq} {now} {terms}"))
+    meta.put(ledger, _PLACE, f"{seq} {now} {terms}")
 
 
 def forget(ledger: Ledger, cids: Iterable[int]) -> None:

@@ -27,7 +27,7 @@ def make_ref(workspace: str, connection: str, name: str, rid: str, nth: int = 0)
 
 def is_ref(text: str) -> bool:
     """Whether the text has the form of an entity id."""
-    return len(text) == 16 and all(letter in "abcdefghijklmnopqrstuvwxyz234567" for letter in text)
+    return len(text) == 16 and all(letter in _LETTERS for letter in text)
 
 
 def add(ledger: Ledger, rows: Iterable[tuple[int, str, str, str, str, str]]) -> None:

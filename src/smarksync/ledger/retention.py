@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from . import meta
 from .db import Ledger, dumps, loads
 
 #: audit rows looked at in one call
@@ -90,7 +91,7 @@ def drop_flips(ledger: Ledger, before: str) -> None:
 
 def _old(ledger: Ledger, mark: str, before: str) -> list[tuple[int, int, bytes]]:
     """The next rows of the history that are old enough; they are stored in the order of their times."""
-    done = int(ledger.value("SELECT value FROM meta WHERE key = ?", (mark,)) or 0)
+    done = int(meta.get(ledger, mark) or 0)
     found: list[tuple[int, int, bytes]] = []
     for number, eid, at, body in ledger.rows(
         "SELECT id, eid, at, body FROM audit WHERE id > ? ORDER BY id LIMIT ?", (done, PIECE if _any(ledger, done, before) else 0)
@@ -108,4 +109,4 @@ def _any(ledger: Ledger, done: int, before: str) -> bool:
 
 def _mark(ledger: Ledger, mark: str, rows: list[tuple[int, int, bytes]]) -> None:
     if rows:
-        ledger.run("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", (mark, str(rows[-1][0])))
+        meta.put(ledger, mark, str(rows[-1][0]))

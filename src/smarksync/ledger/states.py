@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from . import meta
 from .db import Ledger, dumps
+
+_HELD = "held:"
 
 
 def changed(ledger: Ledger, rows: Iterable[tuple[int, int | None, str | None, str]]) -> None:
@@ -103,16 +106,32 @@ def clear_due(ledger: Ledger, job: str, eids: Iterable[int], up_to: int) -> None
 
 def swept(ledger: Ledger, job: str) -> str | None:
     """The day on which the job last looked at everybody because time alone may change its answer."""
-    day: str | None = ledger.value("SELECT value FROM meta WHERE key = ?", (f"swept:{job}",))
-    return day
+    return meta.get(ledger, f"swept:{job}")
 
 
 def set_swept(ledger: Ledger, job: str, day: str) -> None:
     """It looked at everybody on that day."""
-    ledger.run(
-        "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-        (f"swept:{job}", day),
-    )
+    meta.put(ledger, f"swept:{job}", day)
+
+
+def held_since(ledger: Ledger, job: str) -> str | None:
+    """When a guard stopped the job that has been stopped ever since."""
+    return meta.get(ledger, f"{_HELD}{job}")
+
+
+def held(ledger: Ledger) -> dict[str, str]:
+    """{job: since when} of all that a guard stopped."""
+    return meta.under(ledger, _HELD)
+
+
+def hold(ledger: Ledger, job: str, at: str) -> None:
+    """A guard stopped the job."""
+    meta.put(ledger, f"{_HELD}{job}", at)
+
+
+def let_go(ledger: Ledger, job: str) -> None:
+    """No guard stops the job any more."""
+    meta.forget(ledger, f"{_HELD}{job}")
 
 
 def prune(ledger: Ledger, up_to: int) -> None:

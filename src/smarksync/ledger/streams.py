@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from . import meta
 from .db import Ledger, dumps, loads
 
 
@@ -93,20 +94,20 @@ def live(ledger: Ledger, sid: int) -> int:
 
 def places(ledger: Ledger, sid: int) -> dict[str, str] | None:
     """{canonical field: vendor field} of the mapping that the stream was last read with to its end; None before."""
-    found = ledger.value("SELECT value FROM meta WHERE key = ?", (f"places:{sid}",))
+    found = meta.get(ledger, f"places:{sid}")
     return None if found is None else dict(loads(found))
 
 
 def save_places(ledger: Ledger, sid: int, fields: dict[str, str]) -> None:
     """The stream was read to its end with these fields."""
-    ledger.run("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", (f"places:{sid}", dumps(fields).decode()))
+    meta.put(ledger, f"places:{sid}", dumps(fields).decode())
 
 
 def asks(ledger: Ledger, sid: int) -> str:
     """What `where` asked of the stream's records when it was last read to its end."""
-    return str(ledger.value("SELECT value FROM meta WHERE key = ?", (f"asks:{sid}",)) or "")
+    return meta.get(ledger, f"asks:{sid}") or ""
 
 
 def save_asks(ledger: Ledger, sid: int, text: str) -> None:
     """The stream was read to its end with this `where`."""
-    ledger.run("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", (f"asks:{sid}", text))
+    meta.put(ledger, f"asks:{sid}", text)

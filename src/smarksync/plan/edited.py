@@ -18,7 +18,7 @@ from .job import LEFT, JobRules, Person
 from .reasons import reason_of
 from .reconcile import blank
 from .rows import Alone, Outcome, Row
-from .side import Side, Translation, names_by_vendor
+from .side import Side, names_by_vendor
 
 _PLAIN = {"s", "e"}
 #: guards count what is done to it: build names it
@@ -91,21 +91,17 @@ class _Way(NamedTuple):
 
 
 Edits = list[tuple[_Way, Any]]
-_WAYS: dict[tuple[int, int], tuple[JobRules, Translation, dict[str, tuple[_Way, ...]]]] = {}
 
 
 def _ways(job: JobRules, mover: Side) -> dict[str, tuple[_Way, ...]]:
     """By vendor field; made once a job and mapping."""
     mapping = mover.mapping
-    found = _WAYS.get((id(job), id(mapping)))
-    if found is not None and found[0] is job and found[1] is mapping:
-        return found[2]
-    ways: dict[str, tuple[_Way, ...]] = {}
-    for vendor, names in names_by_vendor(mapping).items():
-        ways[vendor] = tuple(_way(job, mover, name) for name in names if name in job.rules)
-    if len(_WAYS) > 256:
-        _WAYS.clear()
-    _WAYS[(id(job), id(mapping))] = (job, mapping, ways)
+    ways: dict[str, tuple[_Way, ...]] | None = job.worked_out.get(mapping)
+    if ways is None:
+        ways = {}
+        for vendor, names in names_by_vendor(mapping).items():
+            ways[vendor] = tuple(_way(job, mover, name) for name in names if name in job.rules)
+        job.worked_out[mapping] = ways
     return ways
 
 

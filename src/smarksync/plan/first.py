@@ -56,23 +56,18 @@ class _Ways(NamedTuple):
     shut: frozenset[str]  # a new record there does not get them, though it may show something in them
 
 
-_WAYS: dict[tuple[int, str], tuple[JobRules, _Ways]] = {}
-
-
 def _ways(job: JobRules, connection: str) -> _Ways:
     """Made once a job: a first load asks it for every record."""
-    found = _WAYS.get((id(job), connection))
-    if found is None or found[0] is not job:
+    found: _Ways | None = job.worked_out.get(connection)
+    if found is None:
         rules = job.rules
         barred = frozenset(n for n, rule in rules.items() if rule.source not in (None, connection))
         sent = frozenset(n for n, rule in rules.items() if rule.source != connection)
         target = job.targets.get(connection)
         fields = target.mapping.fields if target is not None else {}
         shut = frozenset(n for n, codec in fields.items() if not codec.write or (n in rules and n not in sent))
-        if len(_WAYS) > 256:
-            _WAYS.clear()
-        found = _WAYS[(id(job), connection)] = (job, _Ways(frozenset(rules) - barred, barred, sent, shut))
-    return found[1]
+        found = job.worked_out[connection] = _Ways(frozenset(rules) - barred, barred, sent, shut)
+    return found
 
 
 def _outcome(person: Person, job: JobRules, side: Side, decided: dict[str, Any]) -> Outcome | None:

@@ -57,7 +57,7 @@ def perform(hands: Any, lock: Any, request: Request) -> Answer:
             return _said(200, method(**given))
     except BadBody as problem:
         return _said(400, f"{problem}.")
-    except TypeError as problem:
+    except (TypeError, ValueError) as problem:  # a text too many or too few, or one that is no number
         return _said(400, f"{name}: {problem}.")
     except NotDone as problem:
         return _said(400, str(problem))

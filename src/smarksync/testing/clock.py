@@ -14,6 +14,7 @@ class Clock:
 
     Calling it tells the time (aware, UTC) and does not move it, so it stands in for ``Session.now``. With a
     ``step`` of zero many changes share one stamp: give such streams an ``overlap``, as their vendors need one.
+    It is a session's clock, too (:class:`smarksync.kit.clock.Clock`): whoever sleeps moves it.
     """
 
     def __init__(self, start: datetime = START, step: timedelta = timedelta(milliseconds=1)) -> None:
@@ -23,6 +24,18 @@ class Clock:
 
     def __call__(self) -> datetime:
         return self._now
+
+    def now(self) -> datetime:
+        """The time, aware UTC."""
+        return self._now
+
+    def monotonic(self) -> float:
+        """Seconds that never go back."""
+        return self._now.timestamp()
+
+    def sleep(self, seconds: float) -> None:
+        """Moves on at once."""
+        self.advance(seconds)
 
     def tick(self) -> datetime:
         """One event later (``step``); returns the new time."""

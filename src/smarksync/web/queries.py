@@ -13,7 +13,7 @@ from smarksync.engine import explain, promises, refs, status
 from smarksync.engine.offline import Desk
 from smarksync.engine.queues import label
 from smarksync.errors import UsageError
-from smarksync.ledger import activities, cases, entities, plans, reading, streams
+from smarksync.ledger import activities, cases, entities, plans, reading, states, streams
 from smarksync.ledger.db import Ledger
 from smarksync.model.moments import micros, wire
 
@@ -195,9 +195,7 @@ def held_plans(ledger: Ledger, limit: int = 200) -> dict[str, Any]:
     groups = ledger.rows(
         "SELECT job, sid, op, count(*), min(run) FROM plan WHERE status = 'held' GROUP BY job, sid, op ORDER BY 1, 2, 3"
     )
-    since = {
-        name.partition(":")[2]: at for name, at in ledger.rows("SELECT key, value FROM meta WHERE key LIKE 'held:%'")
-    }
+    since = states.held(ledger)
     rows = plans.load(ledger, "status = 'held'", limit=limit)
     people = entities.load(ledger, [row.eid for row in rows])
     return {

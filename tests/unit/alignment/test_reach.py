@@ -120,8 +120,18 @@ def test_rules_that_contradict_themselves_are_named(found: Any, when: str) -> No
     assert said.startswith("14: no lead can ever pass `mql`: ") and "contradicts itself" in said
 
 
-@pytest.mark.parametrize("when", ["lead.score >= 60 and lead.score <= 60", 'lead.country in ["DE", "AT"] and lead.country != "AT"',
-                                  'lead.country == "DE" or lead.country == "AT"'])  # fmt: skip
+@pytest.mark.parametrize(
+    "when",
+    [
+        "lead.score >= 60 and lead.score <= 60",
+        'lead.country in ["DE", "AT"] and lead.country != "AT"',
+        'lead.country == "DE" or lead.country == "AT"',
+        'lead.lifecycle == "customer" and lead.lifecycle >= "mql"',
+        'lead.country in ["Germany"] and lead.country == "DE"',
+        'lead.email == "Ada@Acme.example" and lead.email == "ada@acme.example"',
+        'domain(lead.email) == "acme.example" and domain(lead.email) in ["ACME.example"]',
+    ],
+)
 def test_rules_that_leave_something_are_none(found: Any, when: str) -> None:
     assert found(mql(when)) == []
 
@@ -133,6 +143,14 @@ def test_a_definition_that_excludes_what_it_asks_for_is_named(found: Any) -> Non
     assert "`when` asks for what `never` excludes: `lead.country in" in said
     assert found(mql('lead.country in ["DE", "AT"]', never="['lead.country == \"DE\"']")) == []
     assert found(mql('lead.country == "DE"', never="['lead.country == \"DE\" and lead.score < 5']")) == []
+    assert found(mql('lead.country == "Germany"', never='[\'lead.country not in ["DE", "AT"]\']')) == []
+    spares_the_unknown = """['lead.country == "DE" or lead.country != "DE"']"""
+    assert found(mql("lead.score >= 5", never=spares_the_unknown)) == [], "of whom no country is known passes"
+
+
+def test_a_pattern_with_a_backslash_is_no_news_to_python(found: Any, recwarn: pytest.WarningsRecorder) -> None:
+    assert found(mql(r"""'matches(lead.job_title, "\d head")'""")) == []
+    assert [str(one.message) for one in recwarn] == []
 
 
 def test_a_required_field_that_nobody_maps_is_named(found: Any) -> None:

@@ -236,7 +236,7 @@ def test_a_sync_job_without_rules_keeps_every_field_in_agreement(load_text: Load
 def test_a_hand_off_needs_a_definition_and_a_sync_job(load_text: Load) -> None:
     job = "  offer: {handoff: lead, from: marketing, to: sales}\n"
     at = BASE.index("definitions:")
-    assert load_text(BASE[:at] + job + BASE[at:]).jobs["offer"].when.text == "definitions.mql"  # type: ignore[union-attr]
+    assert load_text(BASE[:at] + job + BASE[at:]).jobs["offer"].when.text == "definitions.mql"
     assert "there is no definition `mql`" in message(load_text, BASE[:at] + job)
     third = "  third: {connector: files}\n"
     text = (BASE[:at] + job.replace("to: sales", "to: third") + BASE[at:]).replace("mappings:", third + "mappings:", 1)

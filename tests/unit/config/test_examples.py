@@ -57,7 +57,7 @@ def test_places_rules_and_defaults_of_the_files_example() -> None:
     job = config.jobs["people"]
     assert (config.where(("jobs", "people", "match")).line, config.where(("jobs", "people", "adopt")).line) == (28, 25)
     assert job.name == "people" and job.kind == "sync" and job.entity == "lead"
-    assert job.creates("sales") is not None and job.creates("sales").always  # type: ignore[union-attr]
+    assert job.creates("sales") is not None and job.creates("sales").always
     mapped = {c: set(m.objects[o].fields) for c, m in config.mappings.items() for o in m.objects}
     rules = resolve_rules(job, mapped, config.schema_)
     assert set(rules) == {"email", "first_name", "last_name", "company", "phone", "score"}

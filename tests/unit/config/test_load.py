@@ -97,7 +97,7 @@ def test_the_key_ring_says_what_is_missing(load_text: Load, monkeypatch: pytest.
     from keyring.backend import KeyringBackend
 
     class Ring(KeyringBackend):
-        priority = 1  # type: ignore[assignment]
+        priority = 1
 
         def get_password(self, service: str, username: str) -> str | None:
             return SECRET if (service, username) == ("crm", "token") else None

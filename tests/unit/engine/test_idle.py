@@ -97,7 +97,7 @@ class Office:
         ledger, self.steps = self.ledger(), 0
         ledger._con.set_progress_handler(self._step, 10)
         result = execute(
-            load(self.root / "smarksync.yaml"), Options(threads=False, **options), registry=Registry([MemoryPlugin()]),  # type: ignore[arg-type]
+            load(self.root / "smarksync.yaml"), Options(threads=False, **options), registry=Registry([MemoryPlugin()]),
             make_session=lambda name, _: OpenSession(name, root=str(self.root)), now=self.clock, ledger=ledger,
         )  # fmt: skip
         ledger.close()

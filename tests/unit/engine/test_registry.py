@@ -80,7 +80,7 @@ class Plugin:
     """A plugin of a test: the connectors that it brings, and what its last hook does."""
 
     def __init__(self, *names: str, contract: int = CONTRACT, end: Exception | None = None) -> None:
-        self.specs = tuple(ConnectorSpec(n, (), BaseModel, lambda *_: None, contract=contract) for n in names)  # type: ignore[arg-type]
+        self.specs = tuple(ConnectorSpec(n, (), BaseModel, lambda *_: None, contract=contract) for n in names)
         self.end = end
 
     @hookimpl

@@ -61,4 +61,4 @@ def test_what_is_left_is_said_in_plain_words(what: str, reason: str, count: int,
 def test_what_was_recovered_is_said(runs: list[str], records: int, fates: dict[str, int], text: list[str]) -> None:
     left = Recovered(runs, records)
     left.fates.update(fates)
-    assert sentences(SimpleNamespace(recovered=left)) == text  # type: ignore[arg-type]
+    assert sentences(SimpleNamespace(recovered=left)) == text

@@ -99,11 +99,11 @@ def test_looking_makes_no_file(tmp_path: Path) -> None:
 
 def test_what_left_the_window_is_forgotten(tmp_path: Path) -> None:
     shared = SharedBudgets(str(tmp_path / "b"))
-    bucket = shared.bucket("account", Budgets(shared=shared).get("x", "5/20ms")._bucket.rates)  # type: ignore[union-attr]
+    bucket = shared.bucket("account", Budgets(shared=shared).get("x", "5/20ms")._bucket.rates)
     budget = Budgets(shared=shared).get("account", "5/20ms")
     for _ in range(40):
         budget.take()
-    assert int(bucket.count()) <= 6  # type: ignore[call-overload]
+    assert int(bucket.count()) <= 6
     shared.close()
 
 

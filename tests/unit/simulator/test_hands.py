@@ -59,7 +59,14 @@ def test_a_visitor_of_marketo(playing: Any) -> None:
     assert do(marketo, "person", email=MARY) == (400, f"{MARY} is a lead already.")
     assert do(marketo, "visit", email="nobody@x.example", page="/") == (400, "There is no lead nobody@x.example.")
     assert do(marketo, "edit", email=MARY, shoes="42")[1].startswith("Leads have no field shoes")
+    told = len(marketo.world.activities)
     assert do(marketo, "download", email=MARY, file="x.pdf", program="Gide")[1].startswith("There is no program Gide")
+    assert len(marketo.world.activities) == told, "what cannot be done is not half done"
+    for status, said in (
+        do(marketo, "visit", email=MARY, page="/", times="often"),
+        do(marketo, "edit", email=MARY, leadScore="high"),
+    ):
+        assert (status, said.partition(":")[0]) in ((400, "visit"), (400, "edit")) and "invalid literal" in said
 
 
 def test_a_seller_in_salesforce(playing: Any) -> None:
@@ -78,6 +85,7 @@ def test_a_seller_in_salesforce(playing: Any) -> None:
     assert do(crm, "queue", name="inbound")[0] == do(crm, "campaign", name="Guide")[0] == 200
     assert do(crm, "edit", email=MARY, Shoes="42")[1].startswith("Contact has no field Shoes")
     assert do(crm, "edit", email=MARY, Email="no address")[0] == 400, "what Salesforce refuses is refused here, too"
+    assert do(crm, "deal", email=MARY, Amount="much")[0] == 400
 
 
 def test_a_visitor_of_hubspot(playing: Any) -> None:
@@ -88,6 +96,7 @@ def test_a_visitor_of_hubspot(playing: Any) -> None:
     assert do(hub, "unsubscribe", email=MARY)[0] == 200
     assert {"jobtitle: CFO", "hs_email_optout: true"} <= set(do(hub, "show", email=MARY)[1].splitlines())
     assert do(hub, "submit", email=MARY, form="Nothing")[1].startswith("There is no form Nothing")
+    assert do(hub, "edit", email=MARY, lifecyclestage="asleep")[0] == 400
 
 
 def test_what_there_is_to_do_is_told(playing: Any) -> None:

@@ -7,13 +7,15 @@ Facts: docs (rest/leads, rest/programs, rest/program-members, rest/activities).
 * Afterwards "Add to List", "Remove from List" and "Change Status in Progression" tell who joined, left or moved, with the
   time: one feed for all. Activities turn up late, so some are told twice; an older one never replaces a newer one.
 * A program that somebody deletes takes nobody out of anything, and tells nothing.
+* Lists or programs may be hidden from the API user. They are asked for again in each run, and read as at first once they
+  are shown.
 
 Lists and programs are numbered apart: a membership names its campaign ``lists:ID`` or ``programs:ID``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -40,7 +42,7 @@ _TOLD = {
 }  # fmt: skip
 #: words in the name of a status, first match, as channels come with them (docs, rest/channels)
 _WORDS = (
-    ("not in program", "removed"), ("no show", "registered"), ("attended", "attended"), ("visited", "attended"),
+    ("not in program", "removed"), ("no show", "registered"), ("not attend", "registered"), ("attended", "attended"), ("visited", "attended"),
     ("registered", "registered"), ("influenced", "influenced"), ("invited", "sent"), ("sent", "sent"),
     ("responded", "responded"), ("clicked", "responded"), ("filled", "responded"), ("engaged", "responded"),
     ("downloaded", "responded"),
@@ -60,24 +62,33 @@ def read(
     """Members of everything, then what changed since."""
     place = position(cursor, 1)
     end = until or api.now()
-    if "first" in place or "marks" not in place:
-        yield from _everybody(api, place.get("first") or {"marks": first_marks(api, end), "done": None}, fields)
-        return
+    marks, unseen, begun = place.get("marks"), place.get("unseen", []), place.get("first")
+    if begun is None and (marks is None or unseen):
+        begun = {"marks": marks or first_marks(api, end), "done": None, "of": unseen or ["lists", "programs"]}
+    if begun is not None:
+        unseen = yield from _everybody(api, begun, fields)
+        if marks is None:  # what happened since then is told by the next reading
+            yield Page([], {"v": 1, "marks": begun["marks"], "unseen": unseen}, False)
+            return
+    assert marks is not None
     ids = ",".join(str(number) for name in _TOLD if (number := types.id_of(name)) is not None)
-    marks = place["marks"]
     if not ids:
-        yield Page([], dict(place), False)
+        yield Page([], {"v": 1, "marks": marks, "unseen": unseen}, False)
         return
     token = start(marks, end, look_back)
     for page in feed(api, "/rest/v1/activities.json", {"activityTypeIds": ids}, token, end):
         now = [[_LONG_AGO, page.token]] if page.more else moved(marks, end, look_back, page.token)
-        yield Page(_told(types, page.rows, fields), {"v": 1, "marks": now}, page.more)
+        yield Page(_told(types, page.rows, fields), {"v": 1, "marks": now, "unseen": unseen}, page.more)
 
 
-def _everybody(api: Api, begun: Mapping[str, Any], fields: Sequence[str]) -> Iterator[Page]:
-    """The first reading; a run that was killed goes on behind the last list or program that was read to its end."""
+def _everybody(api: Api, begun: Mapping[str, Any], fields: Sequence[str]) -> Generator[Page, None, list[str]]:
+    """The first reading of what was not seen before; returns what is still hidden.
+
+    A run that was killed goes on behind the last list or program that was read to its end.
+    """
     done = tuple(begun["done"]) if begun["done"] else ("", 0)
-    for stream, number in sorted(_campaigns(api)):
+    shown = {stream: _numbers(api, stream) for stream in begun["of"]}
+    for stream, number in sorted((stream, number) for stream, found in shown.items() for number in found or ()):
         if (stream, number) <= done:
             continue
         if stream == "lists":
@@ -89,18 +100,21 @@ def _everybody(api: Api, begun: Mapping[str, Any], fields: Sequence[str]) -> Ite
                 done = (stream, number)
             records = [_there(f"{stream}:{number}", row, fields) for row in rows]
             yield Page(records, {"v": 1, "first": {**begun, "done": list(done) if done[0] else None}}, True)
-    yield Page([], {"v": 1, "marks": begun["marks"]}, False)
+    return [stream for stream, found in shown.items() if found is None]
 
 
-def _campaigns(api: Api) -> Iterator[tuple[str, int]]:
+def _numbers(api: Api, stream: str) -> list[int] | None:
+    """Those of all lists, or of all programs; None where they are hidden."""
     try:
-        for rows, _, _ in api.pages("/rest/v1/lists.json", {"batchSize": PAGE}):
-            yield from (("lists", int(row["id"])) for row in rows)
-        for rows, _ in api.assets("/rest/asset/v1/programs.json"):
-            yield from (("programs", int(row["id"])) for row in rows)
+        if stream == "lists":
+            return [
+                int(row["id"]) for rows, _, _ in api.pages("/rest/v1/lists.json", {"batchSize": PAGE}) for row in rows
+            ]
+        return [int(row["id"]) for rows, _ in api.assets("/rest/asset/v1/programs.json") for row in rows]
     except PermissionDenied as refused:
         # nobody had to be able to see them so far, and a hand-off does not need them
-        api.log.warning("marketo.campaigns_unseen", said=str(refused))
+        api.log.warning("marketo.campaigns_unseen", of=stream, said=str(refused))
+        return None
 
 
 def _there(campaign: str, row: Row, fields: Sequence[str]) -> Record:

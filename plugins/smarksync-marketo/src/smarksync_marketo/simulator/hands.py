@@ -36,9 +36,9 @@ class Hands:
     def download(self, email: str, file: str, program: str = "") -> str:
         """the person downloads a file; a program that offers it counts them as a member"""
         number = self._number(email)
-        self._world.act(number, "Click Link", f"https://www.vendor.example/{file}", 903)
         if program:
             self._join(number, program, "Member")
+        self._world.act(number, "Click Link", f"https://www.vendor.example/{file}", 903)
         return f"{self._name(number)} downloads {file}{f', offered by {program}' if program else ''}."
 
     def mail(self, email: str, subject: str, link: str = "/") -> str:
