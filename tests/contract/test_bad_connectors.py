@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from bad_connectors import BAD, Bad, suite_of
+from bad_connectors import Bad, suite_of
+from bad_manners import BAD
 
 from smarksync.testing.contract import CLAUSES, judge_all
 

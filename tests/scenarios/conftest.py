@@ -14,6 +14,7 @@ from smarksync.engine.registry import Registry
 from smarksync.ledger.db import Ledger
 from smarksync.testing import MemoryPlugin, registered
 
+from .office import Office
 from .world import World
 
 
@@ -45,6 +46,20 @@ def world(tmp_path: Path, empty_ledger: Path, registry: Registry) -> Iterator[Ca
             stack.enter_context(registered(*made[-1].systems.values()))
             stack.callback(made[-1].close)
             return made[-1]
+
+        yield make
+
+
+@pytest.fixture
+def office(tmp_path: Path, registry: Registry) -> Iterator[Callable[..., Office]]:
+    """Makes the two teams: ``office(section=…)``."""
+    with contextlib.ExitStack() as stack:
+
+        def make(**top: Any) -> Office:
+            one = Office(tmp_path, registry, **top)
+            stack.enter_context(registered(*one.systems.values()))
+            one.team()
+            return one
 
         yield make
 

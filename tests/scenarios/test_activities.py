@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from smarksync.engine.registry import Registry
 from smarksync.ledger import quarantine, states
 from smarksync.plugin import Can
-from smarksync.testing import registered
 
 from .office import Office
 
@@ -24,16 +20,9 @@ NO_KEYS: dict[str, Any] = {"marketing:events": {"can": frozenset(Can) - {Can.UPS
 
 
 @pytest.fixture
-def office(tmp_path: Path, registry: Registry) -> Iterator[Callable[..., Office]]:
-    with contextlib.ExitStack() as stack:
-
-        def make(**top: Any) -> Office:
-            one = Office(tmp_path, registry, jobs=JOBS, **top)
-            stack.enter_context(registered(*one.systems.values()))
-            one.team()
-            return one
-
-        yield make
+def office(office: Callable[..., Office]) -> Callable[..., Office]:
+    """The two teams, who tell each other of deeds."""
+    return lambda **top: office(jobs=JOBS, **top)
 
 
 def handed_over(o: Office) -> tuple[str, str]:

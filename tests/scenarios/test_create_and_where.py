@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,25 +15,19 @@ from .office import Office
 
 
 @pytest.fixture
-def office(tmp_path: Path, registry: Registry) -> Iterator[Callable[..., Office]]:
+def office(office: Callable[..., Office]) -> Callable[..., Office]:
     """Makes the two teams with the sync job alone: ``office(create=EXPRESSION, where=EXPRESSION, section=…)``."""
-    import contextlib
 
-    with contextlib.ExitStack() as stack:
+    def make(create: str = "always", where: str | None = None, **top: Any) -> Office:
+        people = {
+            "sync": "lead", "between": ["marketing", "sales"], "match": ["email"], "create": {"marketing": "always", "sales": create},
+            "fields": {"*": {}, "score": {"direction": "from marketing"}},
+        }  # fmt: skip
+        if where is not None:
+            people["where"] = {"marketing": where}
+        return office(jobs={"people": people, "handoff": None, "outcomes": None}, **top)
 
-        def make(create: str = "always", where: str | None = None, **top: Any) -> Office:
-            people = {
-                "sync": "lead", "between": ["marketing", "sales"], "match": ["email"], "create": {"marketing": "always", "sales": create},
-                "fields": {"*": {}, "score": {"direction": "from marketing"}},
-            }  # fmt: skip
-            if where is not None:
-                people["where"] = {"marketing": where}
-            one = Office(tmp_path, registry, jobs={"people": people, "handoff": None, "outcomes": None}, **top)
-            stack.enter_context(registered(*one.systems.values()))
-            one.team()
-            return one
-
-        yield make
+    return make
 
 
 def names(o: Office) -> list[str]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,17 +24,9 @@ JOB = {
 
 
 @pytest.fixture
-def office(tmp_path: Path, registry: Registry) -> Iterator[Callable[..., Office]]:
-    with contextlib.ExitStack() as stack:
-
-        def make(**top: Any) -> Office:
-            jobs = {"events": JOB, **top.pop("jobs", {})}
-            one = Office(tmp_path, registry, objects=OBJECTS, jobs=jobs, **top)
-            stack.enter_context(registered(*one.systems.values()))
-            one.team()
-            return one
-
-        yield make
+def office(office: Callable[..., Office]) -> Callable[..., Office]:
+    """The two teams with campaigns and members on both sides."""
+    return lambda jobs=(), **top: office(objects=OBJECTS, jobs={"events": JOB, **dict(jobs)}, **top)
 
 
 def members(o: Office, system: str) -> list[tuple[str, str, str]]:

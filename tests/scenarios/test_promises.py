@@ -6,18 +6,15 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from smarksync.config import load
 from smarksync.engine import scorecard
-from smarksync.engine.registry import Registry
 from smarksync.errors import Transient
 from smarksync.ledger import agreements, pauses
 from smarksync.model.moments import micros
-from smarksync.testing import registered
 
 from .office import Office
 
@@ -74,25 +71,11 @@ def channel() -> Iterator[Channel]:
 
 
 @pytest.fixture
-def office(tmp_path: Path, registry: Registry, channel: Channel) -> Iterator[Callable[..., Office]]:
+def office(office: Callable[..., Office], channel: Channel) -> Callable[..., Office]:
     """The two teams with the agreement, and a channel that hears of ``on``."""
-    import contextlib
-
-    with contextlib.ExitStack() as stack:
-
-        def make(*on: str, **top: Any) -> Office:
-            one = Office(
-                tmp_path,
-                registry,
-                agreement=AGREEMENT,
-                notify={"handoffs": {"url": channel.url, "on": list(on)}},
-                **top,
-            )
-            stack.enter_context(registered(*one.systems.values()))
-            one.team()
-            return one
-
-        yield make
+    return lambda *on, **top: office(
+        agreement=AGREEMENT, notify={"handoffs": {"url": channel.url, "on": list(on)}}, **top
+    )
 
 
 def speed(o: Office) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from smarksync.ledger import plans, states, streams
+from smarksync.ledger.db import LARGEST
 from smarksync.plan.guard import Load, Trip, weigh
 
 from .context import JobRun, Lane, Run
@@ -96,7 +97,7 @@ def _limit(run: Run, job: JobRun) -> None:
     limit = run.options.limit
     if limit is None:
         return
-    room = max(0, limit - run.wrote)
+    room = min(max(0, limit - run.wrote), LARGEST)
     sql = "SELECT seq, eid, sid FROM plan WHERE job = ? AND status = 'planned' AND consent = 0 ORDER BY seq LIMIT -1 OFFSET ?"
     rows = run.ledger.rows(sql, (job.name, room))
     states.set_due(

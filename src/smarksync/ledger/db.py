@@ -20,7 +20,7 @@ from typing import Any
 
 import orjson
 
-from smarksync.errors import LeaseLost, LedgerError
+from smarksync.errors import LeaseLost, LedgerError, UsageError
 
 #: the newest migration; a ledger that names a later one was written by a newer SmarkSync
 HEAD = "0002"
@@ -39,6 +39,8 @@ SETTINGS = {
 }
 
 
+#: of the numbers that it holds
+LARGEST = 2**63 - 1
 #: rows of one INSERT; with eleven columns still below the 999 parameters that any SQLite takes
 AT_ONCE = 50
 
@@ -243,6 +245,10 @@ class Ledger:
             yield
         except sqlite3.DatabaseError as error:
             raise _explain(error, self.path, verb) from error
+        except OverflowError as error:
+            if verb != "read" or "SQLite" not in str(error):
+                raise
+            raise UsageError(f"No number here is larger than {LARGEST:,}.", hint="Give a smaller one.") from error
 
 
 def _connect(path: str) -> sqlite3.Connection:

@@ -82,6 +82,13 @@ def test_without_the_link_nothing_is_seen(shared, path):
     assert answer.status_code == 401 and "acme" not in answer.text
 
 
+@pytest.mark.parametrize("token", ["%C3%BC", "%FF", "", "x" * 5_000])
+def test_whatever_is_not_the_token_opens_nothing(shared, token):
+    with shared.stranger(cookies={"smarksync": "x"}) as stranger:
+        assert stranger.get(f"/?token={token}").status_code == 401
+        assert stranger.get("/", headers={"cookie": b"smarksync=\xfc"}).status_code == 401
+
+
 def test_the_token_leaves_the_address_bar_and_becomes_a_cookie_that_scripts_cannot_read(shared):
     with shared.stranger() as stranger:
         answer = stranger.get(f"/handoffs?token={shared.site.token}&state=offered")
@@ -140,7 +147,16 @@ def test_open_hand_offs_are_counted_and_those_that_can_still_be_saved_stand_firs
 
 
 @pytest.mark.parametrize(
-    "asked", ["page=999999999", "page=-1", "page=x", "page=²", "state='; DROP TABLE cases", "owner=nobody"]
+    "asked",
+    [
+        "page=999999999",
+        "page=-1",
+        "page=x",
+        "page=²",
+        f"page={'9' * 5_000}",
+        "state='; DROP TABLE cases",
+        "owner=nobody",
+    ],
 )
 def test_odd_questions_get_a_page_and_no_error(shared, asked):
     shared.text(f"/handoffs?{asked}")
@@ -204,6 +220,13 @@ def test_forms_that_are_not_ours_or_say_nothing_change_nothing(place, form, orig
     answer = place.post(f"/conflicts/{number}", form, origin)
     assert answer.status_code == code
     assert place.ledger.value("SELECT state FROM conflicts WHERE id = ?", (number,)) == "open"
+
+
+@pytest.mark.parametrize("queue", ["conflicts", "quarantine"])
+def test_a_number_that_no_entry_can_have_is_told_so(place, queue):
+    ask(place)
+    answer = place.post(f"/{queue}/{10**20}", {"key": place.key(), "act": "same" if queue == "conflicts" else "retry"})
+    assert answer.status_code == 409 and "9,223,372,036,854,775,807" in answer.text
 
 
 def test_a_quarantined_record_is_ignored_until_something_else_is_wanted(place):

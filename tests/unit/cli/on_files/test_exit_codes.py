@@ -178,6 +178,15 @@ def test_json_is_one_object_and_nothing_else(workspace: Workspace, args: tuple[s
     assert said.json["dry_run"] is ("run" not in args[:1] or "--dry-run" in args)
 
 
+def test_a_limit_beyond_all_numbers_is_none(workspace: Workspace) -> None:
+    workspace.fill(ADA + BOB, ADA_LEAD)
+    assert workspace.run("run", "--limit", str(10**20)).code == 0
+    assert workspace.run("plan", "--format", "json").json["changes"] == []
+    for args in (("conflicts", "show"), ("quarantine", "retry"), ("runs", "--limit")):
+        said = workspace.run(*args, str(10**20))
+        assert (said.code, "No number here is larger" in said.err) == (2, True)
+
+
 def test_global_options_before_and_after_the_command(workspace: Workspace) -> None:
     assert workspace.run("run", "--no-color", "--log-format=json", "--log-level", "error").err == ""
     assert workspace.run("--version").out.startswith("smarksync ")
