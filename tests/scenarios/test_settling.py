@@ -58,7 +58,13 @@ def _history(root: Path, monkeypatch: pytest.MonkeyPatch, *, plain: bool) -> tup
         known = [row for row in hub.rows().values() if (row.properties.get("phone") or "").startswith("+")][-10:]
         for row in known:  # the CRM writes their numbers in its own way
             of = row.properties
-            crm.add("Lead", Email=of["email"], LastName=of["lastname"], Company=of["company"], Phone=of["phone"].replace(" ", "-"))
+            crm.add(
+                "Lead",
+                Email=of["email"],
+                LastName=of["lastname"],
+                Company=of["company"],
+                Phone=of["phone"].replace(" ", "-"),
+            )
         leads = crm.handle
 
         def answer(request: Any) -> Any:
