@@ -117,13 +117,17 @@ def test_an_edit(person: Person, job: JobRules) -> None:
         if left is not None:  # told at planning, so that settling need not find it out
             mover = next(side for side in person.sides if side.key in row.won)
             target = next(side for side in person.sides if (side.sid, side.rid) == (row.sid, row.rid))
-            was, before = deepcopy(target.memo), {**person.agreed, **short.local_values}
+            before = {**person.agreed, **short.local_values}
             for side in person.sides:  # what needs no write is settled first
                 taken = short.local_taken.get(side.key, {})
                 side.rebase(person.agreed, before, {*short.local_values, *taken}, taken)
+            was = deepcopy(target.memo)
             after = {**before, **row.values}
             for side in (mover, target):
                 side.rebase(before, after, row.fields, {name: after[name] for name in row.fields})
+            for codec in map(target.codec, row.fields):  # it took what it was sent
+                assert codec is not None
+                target.show(codec, row.after[codec.vendor], after)
             assert (left.memo, was) == (mover.memo, target.memo)
 
 
