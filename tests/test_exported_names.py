@@ -15,7 +15,7 @@ from smarksync.plugin import hookspecs
 
 PLUGIN = {
     "CONTRACT", "OWN_USER", "SUPPORTED_CONTRACTS",
-    "Can", "CheckReport", "Choice", "Connector", "ConnectorSpec", "Cursor", "Explains", "Fetches", "FieldInfo",
+    "Can", "CheckReport", "Choice", "Connector", "ConnectorSpec", "Cursor", "Defines", "Explains", "Fetches", "FieldInfo",
     "FieldType", "Finds", "Fixes", "Gone", "GoneKind", "GonePages", "Op", "Page", "Past", "Receipt", "Record",
     "Session", "StreamSpec", "Sweeps", "TellsGone", "TellsTime", "Tokens", "Transform", "Write", "WriteResult",
     "Writes", "hookimpl",
@@ -55,6 +55,7 @@ PROTOCOLS = {
     "Sweeps": {"count": "(self, stream)", "ids": "(self, stream)"},
     "Explains": {"whereabouts": "(self, stream, ids)"},
     "Fixes": {"create_fields": "(self, stream, names)"},
+    "Defines": {"define_fields": "(self, stream, fields)"},
 }
 
 RECORDS = {

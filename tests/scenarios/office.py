@@ -14,8 +14,9 @@ import pytest
 
 from smarksync.alignment import handoff
 from smarksync.config import load
-from smarksync.engine.changes import changes
+from smarksync.engine.changes import changes, terms
 from smarksync.engine.registry import Registry
+from smarksync.engine.reviewed import Reviewed
 from smarksync.engine.run import Options, execute
 from smarksync.kit.session import OpenSession
 from smarksync.ledger import cases
@@ -205,12 +206,12 @@ class Office:
         ledger = Mortal("sqlite:///office.db", root=str(self.root))
         ledger.faults, ledger.io = self.faults, self.faults.point
         options["allow"] = frozenset(str(options.pop("allow", "")).split())
-        after_plan = options.pop("after_plan", None)
+        after_plan, review = options.pop("after_plan", None), options.pop("review", None)
         try:
             result = execute(
                 load(self.root / "smarksync.yaml"), Options(jobs=jobs, threads=False, **options), registry=self.registry,
                 make_session=lambda name, _settings: OpenSession(name, root=str(self.root)), now=self.clock, ledger=ledger,
-                after_plan=after_plan,
+                after_plan=after_plan, review=review,
             )  # fmt: skip
         finally:
             ledger.close()
@@ -221,7 +222,17 @@ class Office:
 
     def plan(self, **options: Any) -> Ran:
         """A dry run."""
-        return self.run(dry_run=True, after_plan=lambda run: list(changes(run)), **options)
+
+        def look(run: Any) -> list[Any]:
+            self.terms = terms(run, load(self.root / "smarksync.yaml"))
+            return list(changes(run))
+
+        return self.run(dry_run=True, after_plan=look, **options)
+
+    def applied(self, planned: Ran) -> Ran:
+        """A plan that was reviewed in a file, and is applied a minute later."""
+        file = json.loads(json.dumps({"plan": self.terms, "changes": planned.changes}))
+        return self.run(wait=60, review=Reviewed(file))
 
     def killed(self, point: str = "", nth: int = 1) -> None:
         """A run whose process dies at an I/O point."""

@@ -186,6 +186,19 @@ def test_what_was_under_way_to_a_system_that_left_the_config_holds_nobody_up(wor
     assert w.query("SELECT * FROM plan") == []
 
 
+def test_what_a_guard_held_of_a_renamed_job_is_held_no_more(world: Any) -> None:
+    w = world(guards={"updates": {"count": 0, "share": 0}})
+    bob = w.person("Bob Noyce", "marketing sales")
+    w.run()
+    w.edit(bob, "marketing", company="Intel")
+    assert w.run().stopped_by == "updates"
+    _rename(w)
+    w.run(allow="updates")
+    assert w.shows(bob, "sales", company="Intel")
+    assert w.query("SELECT job FROM plan") == [], "nothing waits under the name that no job has"
+    assert w.query("SELECT key FROM meta WHERE key LIKE 'held:%'") == []
+
+
 def test_a_renamed_job_asks_once(world: Any) -> None:
     w = world(fields={"company": {"merge": "ask"}})
     bob = w.person("Bob Noyce", "marketing sales")

@@ -141,6 +141,30 @@ def test_a_clock_stands_still_while_its_expression_is_true(office: Any, channel:
     assert channel.events() == ["breached"]
 
 
+@pytest.mark.parametrize("channels", [{"breached": "handoffs"}, {"reassigned": "handoffs"}])
+def test_a_lead_that_goes_to_somebody_else_is_told_once_and_names_nobody(
+    office: Any, channel: Channel, channels: dict[str, str]
+) -> None:
+    o = office(routing=[{"when": "True", "round_robin": ["anna@acme.example", "ben@acme.example"]}])
+    speed = {**AGREEMENT["sales"][0], "reassign": {"at_most": 2}}  # type: ignore[dict-item]
+    o.config["agreement"] = {**AGREEMENT, "sales": [speed], "notify": channels}
+    o.ready()
+    o.run()
+    o.run(wait=5 * 3600 + 60)
+    assert [one["event"] for one in channel.heard] == ["breached", "reassigned"][-len(channel.heard) :] != []
+    told = channel.heard[-1]
+    (case,) = o.cases()
+    assert (
+        told["text"].startswith("1 lead reassigned\n")
+        and f"case {case.cid}" in told["text"]
+        and "rule 1" in told["text"]
+    )
+    assert "Lovelace" not in told["text"] and "@" not in told["text"]
+    channel.heard.clear()
+    o.run()
+    assert channel.events() == []
+
+
 def test_a_channel_that_is_down_loses_neither_the_run_nor_the_notice(office: Any, channel: Channel) -> None:
     o = office()
     o.ready()

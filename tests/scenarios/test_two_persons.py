@@ -212,6 +212,21 @@ def test_an_open_lead_takes_over_when_the_contact_is_deleted(world: World) -> No
     world.quiet()
 
 
+def test_a_conversion_that_is_told_again_is_noted_once(world: World) -> None:
+    lead = world.lead(firm="Acme")
+    made = world.convert(lead)
+    world.run()
+    noted = world.history(ADA)
+    assert noted == [f"sales:Lead:{lead} became sales:Contact:{made['Contact']}"]
+    for _ in range(2):  # a vendor that looks back over a window tells it with every run
+        ledger = Ledger("sqlite:///two.db", root=str(world.folder))
+        assert ledger.run("UPDATE streams SET gone_cursor = '{\"n\":0}' WHERE object = 'Lead'")
+        ledger.close()
+        assert not any(world.run().sent.values())
+    assert world.history(ADA) == noted
+    assert [(k[0], k[3]) for k in world.links(ADA)] == [("Contact", "live"), ("Lead", "moved")]
+
+
 def test_a_conversion_takes_the_link_along_and_the_lead_is_never_written_again(world: World) -> None:
     lead = world.lead()
     rows = world.convert(lead)

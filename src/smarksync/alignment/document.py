@@ -85,6 +85,15 @@ def version_of(config: Config) -> tuple[str | None, str]:
 
 def promise_in_words(promise: Promise) -> str:
     """One promise as a sentence."""
+    said = _promised(promise)
+    if promise.reassign is None:
+        return said
+    to = "whom routing gives next" if promise.reassign.to is None else str(promise.reassign.to)
+    times = "once" if promise.reassign.at_most == 1 else f"{promise.reassign.at_most} times"
+    return f"{said}; a lead whose owner lets that time run out goes to {to}, at most {times}"
+
+
+def _promised(promise: Promise) -> str:
     within = promise.within
     share = None if promise.at_least is None else f"{promise.at_least * 100:g} %"
     if promise.promise == "volume":

@@ -7,7 +7,7 @@ when the hand-off is settled. So a plan and its run choose the same owner.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from smarksync.config.agreement import Route
@@ -47,19 +47,22 @@ class Desk:
         self.load: Counter[str] = Counter(load)
         self.positions: Counter[str] = Counter(positions)
 
-    def route(self, scope: Mapping[str, Any]) -> Routed:
-        """The owner of one lead; the turn counts at once for the next lead of this desk."""
+    def route(self, scope: Mapping[str, Any], without: Collection[str] = ()) -> Routed:
+        """The owner of one lead; the turn counts at once for the next lead of this desk.
+
+        ``without``: those who had it already, by entity id; they are passed over.
+        """
         passed: list[str] = []
         for number, rule in enumerate(self.rules, 1):
             if rule.fallback is not None:
-                found = self._fallback(rule.fallback, number, passed)
+                found = self._fallback(rule.fallback, number, passed, without)
             elif rule.when is None or not rule.when.passes(scope):
                 continue
             elif rule.round_robin is not None:
-                found = self._in_turn(rule, number, passed)
+                found = self._in_turn(rule, number, passed, without)
             else:
                 assert rule.to is not None
-                found = self._to(rule.to, number, scope, passed)
+                found = self._to(rule.to, number, scope, passed, without)
             if found is not None:
                 assert found.owner is not None
                 self.load[found.owner] += 1
@@ -69,7 +72,28 @@ class Desk:
         why = "no rule gives an owner" if self.rules else "there are no routing rules"
         return Routed(None, "", why, None, tuple(passed))
 
-    def _to(self, to: Owner, number: int, scope: Mapping[str, Any], passed: list[str]) -> Routed | None:
+    def give(self, to: Owner, without: Collection[str] = ()) -> Routed:
+        """The lead goes to one owner whatever the rules say, if that is an active one who has not had it."""
+        seat = self.find(to)
+        why = (
+            f"{to} is not known there" if seat is None
+            else f"{to} is not active" if not seat.active
+            else f"{to} had it already" if seat.ref in without
+            else None
+        )  # fmt: skip
+        if seat is None or why is not None:
+            return Routed(None, "", str(why), None, (str(why),))
+        self.load[seat.ref] += 1
+        return Routed(seat.ref, seat.name, f"{to}", None, ())
+
+    def leave(self, owner: str | None) -> None:
+        """The owner has one lead less."""
+        if owner is not None:
+            self.load[owner] -= 1
+
+    def _to(
+        self, to: Owner, number: int, scope: Mapping[str, Any], passed: list[str], without: Collection[str]
+    ) -> Routed | None:
         if to.kind == "field":
             entity, _, name = to.name.partition(".")
             ref = (scope[entity] or {}).get(name)
@@ -85,9 +109,12 @@ class Desk:
                 f"rule {number}: {said} " + ("is not known there" if seat is None else f"({seat.name}) is not active")
             )
             return None
+        if seat.ref in without:
+            passed.append(f"rule {number}: {said} had it already")
+            return None
         return Routed(seat.ref, seat.name, f"rule {number}: {said}", None, tuple(passed))
 
-    def _in_turn(self, rule: Route, number: int, passed: list[str]) -> Routed | None:
+    def _in_turn(self, rule: Route, number: int, passed: list[str], without: Collection[str]) -> Routed | None:
         assert rule.round_robin is not None
         key = name_of(rule)
         turns = sequence(rule.weights or [1] * len(rule.round_robin))
@@ -100,6 +127,8 @@ class Desk:
                 why = f"rule {number}: {to} is not known there"
             elif not seat.active:
                 why = f"rule {number}: {to} is not active"
+            elif seat.ref in without:
+                why = f"rule {number}: {to} had it already"
             elif rule.capacity is not None and self.load[seat.ref] >= rule.capacity:
                 why = f"rule {number}: {to} has {self.load[seat.ref]} open cases, and room for {rule.capacity}"
             if seat is not None and why is None:
@@ -108,8 +137,11 @@ class Desk:
                 passed.append(why)
         return None
 
-    def _fallback(self, to: Owner, number: int, passed: list[str]) -> Routed | None:
+    def _fallback(self, to: Owner, number: int, passed: list[str], without: Collection[str]) -> Routed | None:
         seat = self.find(to)
+        if seat is not None and seat.ref in without:
+            passed.append(f"rule {number}: the fallback {to} had it already")
+            return None
         if seat is None or not seat.active:
             passed.append(f"rule {number}: the fallback {to} is not known there or not active")
             return None

@@ -11,6 +11,7 @@ import typer
 from smarksync.errors import UsageError
 
 from .globals import Globals
+from .options import Allow, Json, Quiet
 
 if TYPE_CHECKING:
     from smarksync.engine.reviewed import Reviewed
@@ -24,11 +25,9 @@ MOST = 50
 def apply(
     ctx: typer.Context,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A plan made by `smarksync plan --out FILE`.")],
-    allow: Annotated[
-        list[str] | None, typer.Option(metavar="GUARD", help="Let this guard pass once; repeatable.")
-    ] = None,
-    json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout, nothing else.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing unless something is wrong.")] = False,
+    allow: Allow = None,
+    json: Json = False,
+    quiet: Quiet = False,
 ) -> int:
     """Write exactly a reviewed plan: rows that no longer hold are refused, and nothing else is written."""
     settings: Globals = ctx.obj

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from .globals import Globals
+from .options import Json
 from .output import Output
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
@@ -22,7 +23,7 @@ def check(
         str | None, typer.Argument(metavar="[CONNECTION]", help="Only this connection.", show_default=False)
     ] = None,
     fix: Annotated[bool, typer.Option("--fix", help="Create the fields of ours that an account lacks.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout, nothing else.")] = False,
+    json: Json = False,
 ) -> int:
     """Check config, credentials, permissions, live schema against mapping, and quota."""
     from datetime import UTC, datetime

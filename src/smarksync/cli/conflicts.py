@@ -8,13 +8,13 @@ from typing import Annotated, Any
 import typer
 
 from .globals import Globals
+from .options import Json
 from .output import Output
 from .status import when
 
 app = typer.Typer(
     add_completion=False, rich_markup_mode=None, no_args_is_help=True, help="Questions that only a person can answer."
 )
-_Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout, nothing else.")]
 _Id = Annotated[int, typer.Argument(metavar="ID", help="The number that `conflicts list` shows.")]
 
 
@@ -22,7 +22,7 @@ _Id = Annotated[int, typer.Argument(metavar="ID", help="The number that `conflic
 def list_(
     ctx: typer.Context,
     limit: Annotated[int, typer.Option(min=1, metavar="N", help="At most N, newest first.")] = 100,
-    json: _Json = False,
+    json: Json = False,
 ) -> int:
     """List what waits for an answer, each with the command that gives it."""
     from smarksync.engine.queues import conflict_entries
@@ -49,7 +49,7 @@ def list_(
 
 
 @app.command()
-def show(ctx: typer.Context, number: _Id, json: _Json = False) -> int:
+def show(ctx: typer.Context, number: _Id, json: Json = False) -> int:
     """Show one conflict with the values, their times, and every command that answers it."""
     from smarksync.engine.queues import conflict_entry, the_conflict
 
@@ -92,7 +92,7 @@ def resolve(
     resume: Annotated[bool, typer.Option("--resume", help="A parked field takes part again.")] = False,
     join: Annotated[bool, typer.Option("--join", help="The records are one person.")] = False,
     apart: Annotated[bool, typer.Option("--apart", help="The records are two people, for ever.")] = False,
-    json: _Json = False,
+    json: Json = False,
 ) -> int:
     """Answer one conflict; the next run carries it out."""
     from smarksync.engine import answers

@@ -11,6 +11,7 @@ import typer
 from smarksync.errors import UsageError
 
 from .globals import Globals
+from .options import Json
 
 if TYPE_CHECKING:
     from smarksync.plugin import ConnectorSpec
@@ -39,7 +40,7 @@ def conformance(
         list[str] | None,
         typer.Option(metavar="OBJECT", help="Only this object; repeatable. Default: all that can be created."),
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout, nothing else.")] = False,
+    json: Json = False,
 ) -> int:
     """Test a connector against the plugin contract: its own simulator, or a sandbox that a config names."""
     from smarksync.testing.contract import conforms, judge_all, score

@@ -9,12 +9,12 @@ import typer
 from smarksync.errors import SmarkSyncError
 
 from .globals import Globals
+from .options import Json
 
 if TYPE_CHECKING:
     from smarksync.plugin import ConnectorSpec
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, no_args_is_help=True)
-Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout, nothing else.")]
 
 
 @app.callback()

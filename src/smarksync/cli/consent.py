@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from .globals import Globals
+from .options import Json
 
 app = typer.Typer(
     add_completion=False, rich_markup_mode=None, no_args_is_help=True, help="What people allowed, recorded by hand."
@@ -30,7 +31,7 @@ def grant(
     source: Annotated[str, typer.Option(metavar="TEXT", help="Where the evidence is kept.")],
     at: Annotated[str, typer.Option(metavar="TIME", help="When the person said yes: 2026-11-22T09:30:00Z.")],
     channel: Annotated[str, typer.Option(metavar="CHANNEL", help="email or phone.")] = "email",
-    json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout, nothing else.")] = False,
+    json: Json = False,
 ) -> int:
     """Record that somebody opted in; the next run carries it everywhere."""
     from smarksync.engine.grants import grant as record

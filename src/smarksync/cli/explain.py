@@ -9,6 +9,7 @@ import typer
 
 from . import conflicts, handoffs, quarantine
 from .globals import Globals
+from .options import Json
 from .output import Output
 from .status import when
 
@@ -22,7 +23,7 @@ def explain(
     ref: Annotated[
         str, typer.Argument(metavar="REF", help="An e-mail address, connection:object:id, or an entity id.")
     ],
-    json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout, nothing else.")] = False,
+    json: Json = False,
 ) -> int:
     """Explain one person across all systems: links, values, rules, what is owed, what waits, and the history."""
     from smarksync.engine.explain import explain as ask

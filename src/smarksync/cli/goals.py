@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from math import ceil
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
 from .globals import Globals
+from .options import Json
 from .output import Output
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
@@ -17,7 +18,7 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None)
 @app.command()
 def goals(
     ctx: typer.Context,
-    json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout, nothing else.")] = False,
+    json: Json = False,
 ) -> int:
     """Show what the year's revenue needs by product and month, what was reached, and where it leads."""
     from datetime import UTC, datetime
@@ -44,6 +45,7 @@ def goals(
     _year(out, found)
     for product in found["products"]:
         _months(out, product, found["rungs"])
+    _sourced(out, found)
     _ahead(out, found)
     for text in found["warnings"]:
         out.line(out.style("warn", text))
@@ -100,12 +102,31 @@ def _months(out: Output, product: Mapping[str, Any], rungs: list[str]) -> None:
     out.table(("month", "revenue", *names), rows, right=range(1, len(names) + 2), indent=2)
 
 
+def _sourced(out: Output, found: Mapping[str, Any]) -> None:
+    """Marketing's part by month: what it brought against what it is to bring."""
+    mine = found["marketing_sourced"]
+    if not mine or mine["actual"] is None:
+        return
+    names = [name for name in reversed(found["rungs"]) if name in mine["actual"]]
+    out.line()
+    share = "" if mine["actual_share"] is None else f": {_percent(mine['actual_share'])} of the revenue so far"
+    out.line(out.style("bold", f"Of it marketing's {mine['share']:.0%}, actual / plan") + share)
+    rows = [
+        (one["month"], _done(one["actual"]["revenue"], one["revenue"]), *(f"{one['actual'][name]:,}" for name in names))
+        for one in mine["months"]
+    ]
+    wanted = (_done(mine["actual"][name], mine["need"][name]["value"]) for name in names)
+    rows.append(("year", _done(mine["actual"]["revenue"], mine["revenue"]), *wanted))
+    out.table(("month", "revenue", *names), rows, right=range(1, len(names) + 2), indent=2)
+
+
 def _ahead(out: Output, found: Mapping[str, Any]) -> None:
     told = found["total"]["forecast"]
     if not told or not any(told.values()):
         return
     out.line()
     out.line(out.style("bold", "Forecast of the year, at the pace so far"))
+    told = {**told, "marketing's revenue": (found["marketing_sourced"] or {}).get("forecast")}
     rows = [
         (name, f"{one['actual']:,.0f}", f"{one['planned']:,.0f}", _percent(one["pace"]), "–" if one["value"] is None else f"{one['value']:,.0f}")
         for name, one in told.items() if one

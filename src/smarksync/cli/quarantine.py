@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from .globals import Globals
+from .options import Json
 from .output import Output
 from .status import when
 
@@ -17,7 +18,6 @@ app = typer.Typer(
     no_args_is_help=True,
     help="Records that cannot go on until somebody decides.",
 )
-_Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout, nothing else.")]
 _Id = Annotated[int, typer.Argument(metavar="ID", help="The number that `quarantine list` shows.")]
 _Ids = Annotated[list[int], typer.Argument(metavar="ID...", help="The numbers that `quarantine list` shows.")]
 
@@ -27,7 +27,7 @@ def list_(
     ctx: typer.Context,
     limit: Annotated[int, typer.Option(min=1, metavar="N", help="At most N, newest first.")] = 100,
     everything: Annotated[bool, typer.Option("--all", help="Also what is ignored.")] = False,
-    json: _Json = False,
+    json: Json = False,
 ) -> int:
     """List what is held, each with the command that releases it."""
     from smarksync.engine.queues import held_entries
@@ -58,7 +58,7 @@ def list_(
 
 
 @app.command()
-def show(ctx: typer.Context, number: _Id, json: _Json = False) -> int:
+def show(ctx: typer.Context, number: _Id, json: Json = False) -> int:
     """Show one entry: what is held and why, who could be meant, and every command that releases it."""
     from smarksync.engine.offline import Desk
     from smarksync.engine.queues import held_entry, the_held, values_of
@@ -93,7 +93,7 @@ def show(ctx: typer.Context, number: _Id, json: _Json = False) -> int:
 
 
 @app.command()
-def retry(ctx: typer.Context, numbers: _Ids, json: _Json = False) -> int:
+def retry(ctx: typer.Context, numbers: _Ids, json: Json = False) -> int:
     """Try again in the next run, even what was refused with the same values."""
     from smarksync.engine import answers
 
@@ -101,7 +101,7 @@ def retry(ctx: typer.Context, numbers: _Ids, json: _Json = False) -> int:
 
 
 @app.command()
-def ignore(ctx: typer.Context, numbers: _Ids, json: _Json = False) -> int:
+def ignore(ctx: typer.Context, numbers: _Ids, json: Json = False) -> int:
     """Stop counting entries for exit code 3, until something else is wanted of the record."""
     from smarksync.engine import answers
 
@@ -116,7 +116,7 @@ def release(
     as_new: Annotated[
         bool, typer.Option("--as-new", help="It is somebody new, and none of the candidates, for ever.")
     ] = False,
-    json: _Json = False,
+    json: Json = False,
 ) -> int:
     """Decide whose record an ambiguous or duplicate one is."""
     from smarksync.engine import answers

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from .globals import Globals
+from .options import Allow, Json, Quiet
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
@@ -28,11 +29,9 @@ def run(
     only_handoffs: Annotated[
         bool, typer.Option("--only-handoffs", help="Only hand-offs, with the sync of leads that they rest on.")
     ] = False,
-    allow: Annotated[
-        list[str] | None, typer.Option(metavar="GUARD", help="Let this guard pass once; repeatable.")
-    ] = None,
-    json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout, nothing else.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing unless something is wrong.")] = False,
+    allow: Allow = None,
+    json: Json = False,
+    quiet: Quiet = False,
 ) -> int:
     """Bring the systems into agreement: all jobs, or the named ones."""
     settings: Globals = ctx.obj

@@ -8,10 +8,10 @@ from typing import Annotated, Any
 import typer
 
 from .globals import Globals
+from .options import Json
 from .output import Output
 
 PERIOD = "2026, 2026-Q4, 2026-11 or 2026-11-01/2026-11-30, in the config's time zone."
-_Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout, nothing else.")]
 _Period = Annotated[str | None, typer.Option(metavar="PERIOD", help=PERIOD, show_default=False)]
 app = typer.Typer(add_completion=False, rich_markup_mode=None, no_args_is_help=True)
 _STYLE = {"met": "good", "on_track": "", "at_risk": "warn", "breached": "bad", "excused": "dim"}
@@ -30,7 +30,7 @@ def _group() -> None:
 def check(
     ctx: typer.Context,
     period: _Period = None,
-    json: _Json = False,
+    json: Json = False,
 ) -> int:
     """Evaluate the promises: met, on track, at risk, breached or excused, per segment and period."""
     from datetime import UTC, datetime
@@ -60,7 +60,7 @@ def check(
 def backtest(
     ctx: typer.Context,
     period: _Period = None,
-    json: _Json = False,
+    json: Json = False,
 ) -> int:
     """Replay the agreement on the ledger's history: how often would each promise have been kept?"""
     from datetime import UTC, datetime

@@ -8,16 +8,16 @@ from typing import Annotated, Any
 import typer
 
 from .globals import Globals
+from .options import Json
 from .output import Output
 
-_Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout, nothing else.")]
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 runs = typer.Typer(add_completion=False, rich_markup_mode=None)
 show = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 
 @app.command()
-def status(ctx: typer.Context, json: _Json = False) -> int:
+def status(ctx: typer.Context, json: Json = False) -> int:
     """Show what waits for what, and why."""
     from datetime import UTC, datetime
 
@@ -105,7 +105,7 @@ def _queues(out: Output, found: Mapping[str, Any]) -> None:
 def runs_(
     ctx: typer.Context,
     limit: Annotated[int, typer.Option(min=1, metavar="N", help="How many, newest first.")] = 20,
-    json: _Json = False,
+    json: Json = False,
 ) -> int:
     """List the latest runs."""
     from smarksync.engine.status import history
@@ -141,7 +141,7 @@ def show_(
     ctx: typer.Context,
     run: Annotated[str, typer.Argument(metavar="RUN", help="Its id, or the beginning of it.")],
     limit: Annotated[int, typer.Option(min=1, metavar="N", help="At most N changed records.")] = 500,
-    json: _Json = False,
+    json: Json = False,
 ) -> int:
     """Show one run in full: figures, sentences, and every record that it changed, before and after."""
     from smarksync.engine.status import one_run

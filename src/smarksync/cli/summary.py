@@ -108,6 +108,8 @@ def _handoffs(out: Output, job: Mapping[str, Any]) -> None:
     out.line(f"  {told['offered']:,} offered = {parts}")
     if told["qualified_not_offered"]:
         out.line(f"  {told['qualified_not_offered']:,} qualified, not offered yet")
+    if told["reassigned"]:
+        out.line(f"  {told['reassigned']:,} handed on, because nobody answered in time")
     for who in told["missing_leads"]:
         out.line(out.style("warn", f"  missing in sales: {who}"))
     for who, count in told["owners_left"].items():

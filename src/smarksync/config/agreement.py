@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, PlainValidator, WithJsonSchema, model_validator
+from pydantic import BeforeValidator, Field, PlainSerializer, PlainValidator, WithJsonSchema, model_validator
 
 from .expressions import Expression
 from .problems import shown, suggest
@@ -15,12 +15,14 @@ from .values import (
     AnyDuration,
     Day,
     Holidays,
+    Owner,
     OwnerName,
     OwnerOrField,
     Share,
     TimeZone,
     Version,
     Week,
+    parse_owner,
     parse_share,
     wrong,
 )
@@ -167,10 +169,30 @@ PROMISES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "volume": (("count", "of"), ()),
     "quality": (("share", "at_least"), ()),
     "complete": (("fields", "at_least"), ()),
-    "first_attempt": (("within",), ("calendar", "from")),
+    "first_attempt": (("within",), ("calendar", "from", "reassign")),
     "attempts": (("within",), ("at_least", "at_most")),
-    "decision": (("within",), ("calendar", "reason_required")),
+    "decision": (("within",), ("calendar", "reason_required", "reassign")),
 }
+
+
+def _next_or_owner(value: Any) -> Owner | None:
+    return None if value == "next" else parse_owner(value)
+
+
+def _next_as_text(owner: Owner | None) -> str:
+    return "next" if owner is None else str(owner)
+
+
+class Reassign(Section):
+    """Who gets a lead when its owner has let the time of a promise run out. ``to`` None = whom routing gives next."""
+
+    to: Annotated[
+        Owner | None,
+        PlainValidator(_next_or_owner),
+        PlainSerializer(_next_as_text, return_type=str),
+        WithJsonSchema({"type": "string"}),
+    ] = None
+    at_most: Whole = 1
 
 
 class Promise(Section):
@@ -191,6 +213,7 @@ class Promise(Section):
     calendar: str | None = None
     from_: str = Field(default="offered", alias="from")
     reason_required: bool = False
+    reassign: Reassign | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -242,6 +265,7 @@ class PromiseNotices(Section):
 
     at_risk: str | None = None
     breached: str | None = None
+    reassigned: str | None = None
 
 
 class Parties(Section):

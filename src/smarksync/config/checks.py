@@ -58,7 +58,7 @@ def check(config: Config, schema: Schema, *, whole: bool = True) -> tuple[list[P
     problems += _country(config, schema)
     problems += _goals(config)
     if config.agreement:
-        problems += _agreement(config.agreement, schema)
+        problems += _agreement(config.agreement, schema, bool(config.routing))
         warnings += _channels(config)
     warnings += _unused(config)
     return warnings, problems
@@ -273,7 +273,7 @@ def _goals(config: Config) -> Iterator[Problem]:
                 break
 
 
-def _agreement(agreement: Agreement, schema: Schema) -> Iterator[Problem]:
+def _agreement(agreement: Agreement, schema: Schema, routes: bool) -> Iterator[Problem]:
     seen: dict[str, Promise] = {}
     for promise in (*agreement.marketing, *agreement.sales):
         first = seen.setdefault(promise.id, promise)
@@ -298,6 +298,12 @@ def _agreement(agreement: Agreement, schema: Schema) -> Iterator[Problem]:
             yield promise.problem(
                 f"`of: {promise.of}` is not a lifecycle word.", suggest(promise.of, LIFECYCLE), at=("of",)
             )
+        if promise.reassign is not None and promise.reassign.to is None and not routes:
+            yield promise.problem(
+                "`reassign` gives a lead to whom routing gives next, and the config has no `routing`.",
+                "Add `routing`, or name somebody: `reassign: {to: OWNER}`.",
+                at=("reassign",),
+            )
         states = [s for s in fields["handoff_state"].values if s != "none"]
         if promise.from_ not in states:
             yield promise.problem(
@@ -308,7 +314,7 @@ def _agreement(agreement: Agreement, schema: Schema) -> Iterator[Problem]:
 def _channels(config: Config) -> Iterator[Problem]:
     assert config.agreement is not None
     notices = config.agreement.notify
-    for key in ("at_risk", "breached"):
+    for key in ("at_risk", "breached", "reassigned"):
         channel: str | None = getattr(notices, key)
         if channel is not None and channel not in config.notify:
             yield notices.problem(

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from smarksync.alignment import handoff
+from smarksync.alignment import handoff, reassign
 from smarksync.config import Job
 from smarksync.ledger import activities, audit, cases, memberships, plans, quarantine, rotations, stages, states
 from smarksync.ledger.activities import Activity
@@ -71,7 +71,8 @@ def _enter(run: Run, told: dict[str, Any], record: str, *, task: bool) -> None:
     new = [move for move in moves if not _known(have, move)]
     if new:
         case = enter(run, have, new)
-        if any(move.state == "offered" for move in new):  # what rests on the offer is planned when it stands
+        # what rests on the offer, or on another owner, is planned when it stands
+        if any(move.state == "offered" or reassign.KEY in move.body for move in new):
             states.changed(ledger, [(case.eid, None, None, run.run_id)])
         if told.get("turn"):
             rotations.advance(ledger, {told["turn"][0]: told["turn"][1]})

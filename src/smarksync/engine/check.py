@@ -201,7 +201,10 @@ class _Checker:
         self._drift(one, obj, mapping, live)
         missing = _missing(mapping, spec, live)
         if missing and self.fix:
-            live = self._create(one, opened, obj, mapping, spec, missing, live)
+            one.fixed += definitions.made(
+                opened.connector, one.name, obj, mapping, self.config.schema_[mapping.entity], missing
+            )
+            live = opened.connector.describe(obj)
             missing = _missing(mapping, spec, live)
         if missing:
             one.fixable[obj] = missing
@@ -293,20 +296,6 @@ class _Checker:
         entity = self.config.schema_[mapping.entity]
         return "Add it by hand: " + definitions.sentence(vendor, mapping, entity)
 
-    def _create(
-        self, one: Checked, opened: Opened, obj: str, mapping: ObjectMapping, spec: StreamSpec, missing: list[str],
-        live: Sequence[FieldInfo],
-    ) -> Sequence[FieldInfo]:  # fmt: skip
-        """Asks the connector for the missing fields; one that cannot gets the definitions printed."""
-        if not isinstance(opened.connector, Fixes):
-            entity = self.config.schema_[mapping.entity]
-            for vendor in missing:
-                said = definitions.sentence(vendor, mapping, entity)
-                one.fixed.append(f"{one.name}:{obj} cannot be changed by SmarkSync. Add by hand: {said}")
-            return live
-        one.fixed += [f"{one.name}:{obj}: {said}" for said in opened.connector.create_fields(obj, missing)]
-        return opened.connector.describe(obj)
-
     def _drift(self, one: Checked, obj: str, mapping: ObjectMapping, live: Sequence[FieldInfo]) -> None:
         """What changed in the live schema since the last run, as far as the mapping is concerned."""
         if self.ledger is None:
@@ -318,6 +307,16 @@ class _Checker:
         mapped = {vendor for m in mapping.fields.values() for vendor in (m.vendor, m.currency) if vendor}
         for said in definitions.changes(before, live, mapped):
             one.warn("drift", f"{one.name}:{obj} changed since the last run: {said}", "Look at its mapping.")
+
+    def _way_to(self, entity: str, field: str) -> str:
+        """How an expression comes to see a field that no connection maps."""
+        offered = sorted({
+            connection for connection, objects in self.workshop.written.items()
+            for mapping in objects.values() if mapping.entity == entity and getattr(mapping.fields.get(field), "offered", False)
+        })  # fmt: skip
+        if not offered:
+            return "Map it, or leave it out of the expression."
+        return f"Map it where a system has it, or `smarksync check --fix` makes it in {' and '.join(offered)} where it can."
 
     # -- all together ----------------------------------------------------------------------------
     def jobs(self, complete: bool) -> list[Finding]:
@@ -354,7 +353,7 @@ class _Checker:
         for one in named.unmapped(self.names, self.mappings):
             if (one.entity, one.field) not in told and not definitions.set_by_us(self.config, one.entity, one.field):
                 found.append(Finding("warning", "config", f"{one.place}: `{one.by}` reads {one.entity}.{one.field}, which no connection "
-                                     "maps: it is null there.", "Map it, or leave it out of the expression."))  # fmt: skip
+                                     "maps: it is null there.", self._way_to(one.entity, one.field)))  # fmt: skip
         never = {(n.entity, n.field) for n in named.unmapped(self.names, self.mappings)} - told
         null = frozenset(one for one in never if not definitions.set_by_us(self.config, *one))
         world = reach.Told(null, None if self.told is None else frozenset(self.told))

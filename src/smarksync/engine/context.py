@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any, Protocol, cast
 
-from smarksync.errors import ConfigError
+from smarksync.errors import ConfigError, SystemFailure
 from smarksync.ledger import lease
 from smarksync.ledger.db import Ledger
 from smarksync.ledger.streams import Stream
@@ -91,6 +91,11 @@ class Lane:
         found = cast(Finds, self.connector).find(self.stream.object, key, values, fields=self.mapping.vendor_fields)
         return map(plain, found)
 
+    def fail(self, error: SystemFailure) -> None:
+        """It is not read to its end: its jobs stop after T1, and nothing is inferred from what is missing."""
+        error.connection = self.stream.connection
+        self.failed = error
+
     @property
     def name(self) -> str:
         """``connection:object``."""
@@ -117,6 +122,11 @@ class Opened:
     failed: Exception | None = None
     reserve: int = 0  # calls of its daily budget that are kept for hand-offs
     kept: Exception | None = None  # what ordinary jobs were refused for their sake
+
+    def fail(self, error: SystemFailure) -> None:
+        """It takes no further part in this run."""
+        error.connection = self.name
+        self.failed = error
 
     def spend(self, reserve: bool) -> None:
         """From now on calls are made for a hand-off (or an opt-out), which may use the reserve, or for others."""

@@ -18,6 +18,8 @@ MARK = "observed:sales"
 CHUNK = 500
 #: the tie that says since when we know an opportunity, in microseconds
 SINCE = "since"
+#: the tie that says when it was won, as far as we saw it
+WON = "won"
 
 
 def refresh(run: Run) -> None:
@@ -48,6 +50,8 @@ def _tie(run: Run, eids: Sequence[int]) -> None:
         before = ties.of(run.ledger, eid)
         wanted = [("lead", refs[ref]) for ref in _people(values) if ref in refs]
         wanted += [one for one in before if one[0] == SINCE] or [(SINCE, changed[eid])]
+        if values.get("stage_kind") == "won":
+            wanted += [one for one in before if one[0] == WON] or [(WON, changed[eid])]
         account = refs.get(str(values.get("account")))
         if account is not None:
             wanted.append(("account", account))

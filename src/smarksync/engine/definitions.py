@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from smarksync.config import Config
 from smarksync.mapping import ObjectMapping
 from smarksync.model import Entity
-from smarksync.plugin import FieldInfo
+from smarksync.plugin import Connector, Defines, FieldInfo, Fixes
 
 #: canonical type → what administrators of vendors call it
 _CALLED = {
@@ -33,6 +33,26 @@ def sentence(vendor: str, mapping: ObjectMapping, entity: Entity) -> str:
     if words:
         parts.append(f"values {', '.join(words)}")
     return f"{'; '.join(parts)} (holds {name})."
+
+
+def made(
+    connector: Connector, connection: str, obj: str, mapping: ObjectMapping, entity: Entity, missing: Sequence[str]
+) -> list[str]:
+    """Asks the connector for the missing fields, ours and the config's own; one that cannot gets the definitions printed."""
+    if not isinstance(connector, Fixes):
+        return [
+            f"{connection}:{obj} cannot be changed by SmarkSync. Add by hand: {sentence(vendor, mapping, entity)}"
+            for vendor in missing
+        ]
+    offered = {m.vendor: entity.fields[m.name] for m in mapping.fields.values() if m.offered}
+    ours = [vendor for vendor in missing if vendor not in offered]
+    theirs = {vendor: offered[vendor] for vendor in missing if vendor in offered}
+    said = list(connector.create_fields(obj, ours)) if ours else []
+    if theirs and isinstance(connector, Defines):
+        said += connector.define_fields(obj, theirs)
+    elif theirs:
+        said += [f"Add by hand: {sentence(vendor, mapping, entity)}" for vendor in theirs]
+    return [f"{connection}:{obj}: {text}" for text in said]
 
 
 def changes(before: Iterable[FieldInfo], now: Iterable[FieldInfo], mapped: Collection[str]) -> Iterator[str]:
@@ -74,4 +94,4 @@ def set_by_us(config: Config, entity: str, name: str) -> bool:
     return name in _OURS or field.group == "handoff" or (name in _SCORES and bool(config.scoring))
 
 
-__all__ = ["changes", "sentence", "set_by_us"]
+__all__ = ["changes", "made", "sentence", "set_by_us"]

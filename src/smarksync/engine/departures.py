@@ -34,8 +34,7 @@ def notice(run: Run) -> None:
             elif Can.SWEEP in lane.spec.can and isinstance(lane.connector, Sweeps):
                 _swept(run, lane, lane.connector)
         except SystemFailure as error:
-            error.connection = lane.stream.connection
-            lane.failed = error
+            lane.fail(error)
 
 
 def _told(run: Run, lane: Lane, connector: TellsGone) -> None:
@@ -114,6 +113,9 @@ def take(run: Run, lane: Lane, gone: Gone) -> None:
         links.set_state(ledger, lane.sid, gone.id, links.GONE)
         if link.eid is not None:
             _let_doubts_rest(run, link.eid)
+    elif _followed(run, lane, gone, link):  # told again, as windows that overlap do: only what is missing is asked for
+        bring_along(run, lane, gone, entities.survivor(ledger, link.eid))
+        return
     else:
         _follow(run, lane, gone, link.eid)
         note(run, lane, gone, link.eid)
@@ -124,6 +126,19 @@ def take(run: Run, lane: Lane, gone: Gone) -> None:
         streams.add_live(ledger, lane.sid, -1)
     if link.eid is not None:
         states.changed(ledger, [(link.eid, lane.sid, gone.id, run.run_id)])
+
+
+def _followed(run: Run, lane: Lane, gone: Gone, link: links.Link) -> bool:
+    """Whether this person went to that record already."""
+    target = lane_of(run, lane, gone.into_stream)
+    if link.state != "moved" or link.eid is None or gone.into is None:
+        return False
+    if target is None:
+        return True
+    there = links.of_records(run.ledger, target.sid, [gone.into]).get(gone.into)
+    if there is None or there.eid is None:
+        return False
+    return entities.survivor(run.ledger, there.eid) == entities.survivor(run.ledger, link.eid)
 
 
 def _let_doubts_rest(run: Run, eid: int) -> None:
@@ -167,8 +182,7 @@ def fetch_wanted(run: Run) -> None:
         try:
             found = list(lane.fetch(ids))
         except SystemFailure as error:
-            error.connection = lane.stream.connection
-            lane.failed = error
+            lane.fail(error)
             continue
         with run.ledger.tx():
             arrive(run, lane, found)

@@ -66,8 +66,7 @@ def reread(run: Run, job: JobRun, lane: Lane, rows: list[PlanRow], old: set[str]
         try:
             found.update((record.id, record) for record in lane.fetch(part))
         except SystemFailure as error:
-            error.connection = lane.stream.connection
-            run.connections[lane.stream.connection].failed = error
+            run.connections[lane.stream.connection].fail(error)
             return []
     kept, stale = [], []
     for row in rows:

@@ -7,9 +7,11 @@ finds the case as qualified, the same intent under way, and nothing twice.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from smarksync.alignment import handoff, qualify
+from smarksync.alignment.reassign import counted
 from smarksync.config import Config, Job
 from smarksync.ledger import activities, cases, meta, plans, quarantine, states
 from smarksync.ledger.cases import Case, Move
@@ -19,12 +21,13 @@ from smarksync.plan.build import AS_IT_IS
 from smarksync.plan.job import Person
 from smarksync.plan.rows import Outcome, Row
 
-from . import casebook, deals, decide, offers, sweep, tasks
+from . import casebook, deals, decide, offers, reassigning, sweep, tasks
 from .context import JobRun, Lane, Run
 from .lookup import load_people
 from .offering import Offering, checked
 from .offers import Rooms
 from .passage import Passage, Passages
+from .reassigning import Reassigning
 from .scopes import Scopes, accounts
 
 
@@ -37,6 +40,7 @@ class Handoff:
         self.lifecycle = Moves.default() if table is None else Moves.from_config(table)
         self.passages = Passages(run, config, job, self.lifecycle)
         self.offering = Offering(config, job, rooms, self.lifecycle, self.passages)
+        self.reassigning = Reassigning(self.offering.terms, str(job.to))
         cuts = [segment.of for segment in config.agreement.segments.values()] if config.agreement else []
         own = [job.when, *cuts, *job.signals.values(), *job.where.values(), *(rule.when for rule in config.routing)]
         self.needs = qualify.reach(config, own) | {"activities"}
@@ -50,6 +54,7 @@ class Handoff:
             plans.discard(ledger, job.name)
             self._join(run)
             self._wake(run)
+            self.reassigning.wake(run, job.name)
         self.sells = any(lane.stream.entity == "opportunity" for lane in run.lanes.values())
         if self.sells:
             deals.refresh(run)
@@ -91,6 +96,7 @@ class Handoff:
         since = min((case.offered_at for case in current.values() if case.offered_at is not None), default=None)
         tried = activities.attempts(ledger, current, since) if since is not None else {}
         held = quarantine.of_entities(ledger, job.name, [p.eid for p in people])
+        self.reassigning.begin(run, [case.cid for case in current.values()])
         stages: list[tuple[int, str, int, str]] = []
         planned: list[tuple[int, Row]] = []
         settled: list[tuple[Person, Outcome]] = []
@@ -108,7 +114,7 @@ class Handoff:
             self.passages.listen(job, one, tried.get(person.eid, ()))
             self.passages.qualify(one)
             stages += self._stage(run, one)
-            for outcome in self._writes(run, job, one, held.get(person.eid, [])):
+            for outcome in self._writes(run, job, one, held.get(person.eid, []), tried.get(person.eid, ())):
                 planned += [(person.eid, row) for row in outcome.rows]
                 if outcome.local_fields:
                     settled.append((person, outcome))
@@ -138,7 +144,9 @@ class Handoff:
         changed = max((s.changed_at for s in one.person.sides if s.changed_at), default=None)
         return [(one.person.eid, word, micros(changed or run.now()), who)]
 
-    def _writes(self, run: Run, job: JobRun, one: Passage, held: list[Any]) -> list[Outcome]:
+    def _writes(
+        self, run: Run, job: JobRun, one: Passage, held: list[Any], tried: Sequence[tuple[int, str, str | None]]
+    ) -> list[Outcome]:
         """What both systems are to show, as outcomes in the order in which they are to be sent."""
         person, case = one.person, one.case
         scores = one.scope.get("scores")
@@ -156,13 +164,25 @@ class Handoff:
         word, legal = offers.moved(case, self.lifecycle.legal, person.agreed.get("lifecycle"))
         if word is not None and legal:
             wanted["lifecycle"] = word
-        outcome = offers.rows(
-            person, self.rooms.update, {**wanted, **offers.shown(case)}, job.name, f"case {case.state}"
-        )
+        wanted |= offers.shown(case)
+        turn = self.reassigning.turn(run, one, case, [at for at, _, _ in tried], self.offering.desk)
+        if turn is not None:
+            given = {**wanted, "owner": turn.routed.owner}
+            outcome = offers.rows(person, self.rooms.update, given, job.name, reassigning.why(turn))
+            outcome = checked(run, job, person, outcome, held)
+            if (there := self.reassigning.row_of(run, outcome)) is not None:
+                if word is not None:
+                    self._moved(one, job, outcome, word, legal)
+                self.reassigning.carry(run, one.case or case, turn, there)
+                self.offering.told(turn.routed)
+                due, now = turn.until, micros(run.now())
+                self.offering.task(one, case, outcome, turn.routed.owner, due, now, counted(case) + 1)
+                return [outcome]
+        outcome = offers.rows(person, self.rooms.update, wanted, job.name, f"case {case.state}")
         outcome = checked(run, job, person, outcome, held)
         if word is not None:
             self._moved(one, job, outcome, word, legal)
-        self.offering.task(one, case, outcome, case.owner, case.due_at, case.offered_at)
+        self.offering.task(one, case, outcome, case.owner, case.due_at, case.offered_at, counted(case))
         return [outcome]
 
     def _moved(self, one: Passage, job: JobRun, outcome: Outcome, word: str, legal: bool) -> None:
@@ -248,7 +268,8 @@ class Handoff:
         return {
             "handoffs": {
                 **casebook.conservation(run, self.job),
-                "passed_over": dict(sorted(self.offering.passed.items())),
+                "reassigned": self.reassigning.planned,
+                "passed_over": dict(sorted({**self.offering.passed, **self.reassigning.stay}.items())),
                 "owners_left": self.offering.left(run),
             }
         }

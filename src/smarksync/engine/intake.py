@@ -75,8 +75,7 @@ def _offset(run: Run, opened: Any) -> timedelta:
     try:
         return opened.connector.server_time() - run.now()
     except SystemFailure as error:
-        error.connection = opened.name
-        opened.failed = error
+        opened.fail(error)
         return timedelta(0)
 
 
@@ -154,7 +153,7 @@ def _pull_side_by_side(run: Run, work: dict[str, list[Lane]], meanwhile: Callabl
                 if item is None:
                     absorber.finish()
                 elif isinstance(item, SystemFailure):
-                    absorber.fail(item)
+                    absorber.lane.fail(item)
                 else:
                     raise item
     finally:
@@ -174,7 +173,7 @@ def _drain(run: Run, lane: Lane, pages: Iterator[Page]) -> None:
             if not absorber.take_or_fail(page):
                 return
     except SystemFailure as error:
-        absorber.fail(error)
+        lane.fail(error)
         return
     absorber.finish()
 
@@ -193,17 +192,12 @@ class _Absorber:
             )
             run.ledger.run("DELETE FROM scan WHERE sid = ?", (lane.sid,))
 
-    def fail(self, error: SystemFailure) -> None:
-        """The lane is not complete: its jobs stop after T1, and nothing is inferred from what is missing."""
-        error.connection = self.lane.stream.connection
-        self.lane.failed = error
-
     def take_or_fail(self, page: Page) -> bool:
         """Stores a page; a malformed one fails the lane and is not stored."""
         try:
             self.take(page)
         except Malformed as error:
-            self.fail(error)
+            self.lane.fail(error)
             return False
         return True
 

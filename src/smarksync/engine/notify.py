@@ -61,9 +61,13 @@ def _promised(config: Config, told: Sequence[Told]) -> Iterator[Message]:
     if config.agreement is None:
         return
     for status, mine in by_status(told):
-        channel: str | None = getattr(config.agreement.notify, status)
+        notify = config.agreement.notify
+        channel: str | None = getattr(notify, status)
+        if status == "reassigned":
+            channel = channel or notify.breached
         if channel is not None and channel in config.notify:
-            head = f"{len(mine)} {'promise' if len(mine) == 1 else 'promises'} {status.replace('_', ' ')}"
+            what = "lead" if status == "reassigned" else "promise"
+            head = f"{len(mine)} {what}{'' if len(mine) == 1 else 's'} {status.replace('_', ' ')}"
             lines = [one.text for one in mine[:LINES]]
             more = [f"… and {len(mine) - LINES} more: `smarksync sla check`"] if len(mine) > LINES else []
             yield Message(channel, status, "\n".join([head, *lines, *more]), tuple(one.notice for one in mine))

@@ -93,7 +93,7 @@ class Offering:
             rows = offers.rows(person, self.rooms.update, waiting, job.name, version)
             return [checked(run, job, person, rows, held)]
         if routed is not None:
-            self._told(job, routed)
+            self.told(routed)
         if there is None:
             self.passages.enter(one, [self._move(run, case, offered[0], target)])
             if routed and routed.turn:
@@ -112,24 +112,36 @@ class Offering:
         return Move(0, case.cid, state, at, at, actor, record, run.run_id, reason, False, {**body, "record": record})
 
     def task(
-        self, one: Passage, case: Case, outcome: Outcome, owner: str | None, due: int | None, offered_at: int | None
-    ) -> None:
-        """Adds the task of the first call, where the case has none yet and sales has a place for it."""
+        self, one: Passage, case: Case, outcome: Outcome, owner: str | None, due: int | None, at: int | None,
+        turn: int = 0,
+    ) -> None:  # fmt: skip
+        """Adds the task of the first call, where this turn has none yet and sales has a place for it.
+
+        ``turn``: how often the lead has gone on to another owner; ``at``: when they got it.
+        """
         lane = self.rooms.task
+        states = ("offered", "accepted", "working") if turn else ("qualified", "offered")
         if (
             lane is None
-            or offered_at is None
+            or at is None
             or not case.open
-            or case.body.get("task")
-            or case.state not in ("qualified", "offered")
+            or (case.body.get("task") and case.body.get("task_of", 0) >= turn)
+            or case.state not in states
         ):
             return
-        row = offers.task(one.person, case, lane, owner, due, offered_at)
+        row = offers.task(one.person, case, lane, owner, due, at, turn)
         if row is not None and self.refused.may_go(one.person.eid, row):
-            row.case = {"cid": case.cid, "moves": [["note", offered_at, "rule", "", "task", {}]], "needs": "offered"}
+            told = {"task_of": turn} if turn else {}
+            row.case = {
+                "cid": case.cid,
+                "moves": [["note", at, "rule", "", "task", told]],
+                "needs": "offered",
+                "turn_of": turn,
+            }
             outcome.rows.append(row)
 
-    def _told(self, job: JobRun, routed: route.Routed) -> None:
+    def told(self, routed: route.Routed) -> None:
+        """Remembers who was passed over, and every use of the fallback."""
         for text in routed.passed:
             self.passed[text] = self.passed.get(text, 0) + 1
         if routed.fallback or not routed.owner:

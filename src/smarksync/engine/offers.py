@@ -87,8 +87,10 @@ def create(person: Person, rules: JobRules, connection: str, wanted: Mapping[str
     return outcome
 
 
-def task(person: Person, case: Case, lane: Lane, owner: str | None, due: int | None, offered_at: int) -> Row | None:
-    """The first call as a task of its own; whom it is for is filled in when the record is there."""
+def task(
+    person: Person, case: Case, lane: Lane, owner: str | None, due: int | None, at_once: int, turn: int
+) -> Row | None:
+    """The first call as a task of its own; whom it is for is filled in when the record is there. ``turn``: of which owner."""
     lead = person.agreed
     who = " ".join(str(lead[n]) for n in ("first_name", "last_name") if lead.get(n)) or str(
         lead.get("email") or "a lead"
@@ -99,7 +101,7 @@ def task(person: Person, case: Case, lane: Lane, owner: str | None, due: int | N
         f", score {score}" if score is not None else ""
     )
     values: dict[str, Any] = {
-        "type": "task", "at": wire(due if due is not None else offered_at), "subject": f"{subject[:240]} {mark(person.ref, case)}",
+        "type": "task", "at": wire(due if due is not None else at_once), "subject": f"{subject[:240]} {mark(person.ref, case, turn)}",
         "owner": owner, "direction": "outbound", "automated": False, "result": "planned", "actor": "sales",
     }  # fmt: skip
     after: dict[str, Any] = {}
@@ -113,15 +115,19 @@ def task(person: Person, case: Case, lane: Lane, owner: str | None, due: int | N
             continue  # an owner without a user there, a word that its tasks do not have: the task is still worth having
     if not after:
         return None
-    key = f"{person.ref}:{case.product}:{case.cycle}"
+    key = _task_of(person.ref, case, turn)
     told = {"key": key, "subject": values["subject"], "at": values["at"], "result": "planned", "owner": owner}
     return Row("create", lane.sid, f"case:{key}", after, reason="the first call, as the hand-off promises", stamp=True,
                task={k: v for k, v in told.items() if v is not None})  # fmt: skip
 
 
-def mark(ref: str, case: Case) -> str:
+def _task_of(ref: str, case: Case, turn: int) -> str:
+    return f"{ref}:{case.product}:{case.cycle}" + (f":{turn}" if turn else "")
+
+
+def mark(ref: str, case: Case, turn: int = 0) -> str:
     """How a task of ours is known again after its answer was lost."""
-    seed = f"{ref}:{case.product}:{case.cycle}".encode()
+    seed = _task_of(ref, case, turn).encode()
     return f"[#{hashlib.blake2b(seed, digest_size=4).hexdigest()}]"
 
 

@@ -18,8 +18,9 @@ from smarksync.ledger.db import Ledger
 from smarksync.plugin import CheckReport, Cursor, FieldInfo, Page
 
 from .context import Lane, Opened, Options, Run, instant
-from .prepare import Workshop, chosen_jobs, open_connections, open_run, written_mappings
+from .prepare import Workshop, chosen_jobs, open_connections, open_run
 from .registry import Registry
+from .written import written_mappings
 
 Clock = Callable[[], datetime]
 #: what stands for a run's id where a person decided

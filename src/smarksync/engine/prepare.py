@@ -6,12 +6,10 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
-from functools import partial
 from typing import Any
 
 from smarksync.config import Config, Job, read_settings
 from smarksync.config.jobs import KINDS
-from smarksync.config.problems import Path
 from smarksync.errors import ConfigError, PermissionDenied, SystemFailure
 from smarksync.ledger import schemas, streams
 from smarksync.ledger.db import Ledger
@@ -21,11 +19,9 @@ from smarksync.mapping import (
     Preset,
     catalogue,
     compile_mapping,
-    load_preset,
-    object_mapping,
     with_personas,
 )
-from smarksync.plugin import ConnectorSpec, FieldInfo, StreamSpec
+from smarksync.plugin import FieldInfo, StreamSpec
 
 from . import agreements, around, named, observed, removals
 from .context import JobRun, Lane, Opened, Run
@@ -33,6 +29,7 @@ from .owners import KIND, Owners
 from .references import ConnectionReferences
 from .registry import PluginBroken, Registry
 from .rules import asks, compile_rules, rules_hash
+from .written import written_mappings
 
 #: entities in the order in which they point at each other
 PARENTS = ("campaign", "account", "lead", "opportunity")
@@ -59,40 +56,6 @@ def chosen_jobs(config: Config, names: Sequence[str], *, only_handoffs: bool = F
     return sorted(
         jobs, key=lambda job: (KINDS.index(job.kind), PARENTS.index(job.entity) if job.entity in PARENTS else 9)
     )
-
-
-def written_mappings(
-    config: Config, name: str, spec: ConnectorSpec, available: Sequence[StreamSpec]
-) -> tuple[dict[str, ObjectMapping], Preset | None]:
-    """The mappings of one connection by object, preset and own lines laid over each other."""
-    preset = load_preset(spec.preset, f"{spec.name} preset") if spec.preset else None
-    written = config.mapping_of(name)
-    if written.preset and preset is None:
-        place = config.where(("connections", name))
-        raise ConfigError(f"connection {name!r}: the connector {spec.name!r} has no preset.", file=str(place.file), line=place.line,
-                          hint=f"Write `mappings.{name}.OBJECT` with `entity` and `fields`.")  # fmt: skip
-    out: dict[str, ObjectMapping] = {}
-
-    def where(obj: str, path: Path) -> Any:
-        return config.where(("mappings", name, obj, *path))
-
-    for obj, own in written.objects.items():
-        base = preset.streams.get(obj) if preset is not None and (own.extends or written.extends) else None
-        extends = bool(own.extends or written.extends)
-        out[obj] = object_mapping(own, base, partial(where, obj), extends=extends)
-        if available and obj not in {s.name for s in available}:
-            place = where(obj, ())
-            names = ", ".join(s.name for s in available)
-            raise ConfigError(
-                f"mappings.{name}: {spec.name} has no object {obj!r}.",
-                file=str(place.file),
-                line=place.line,
-                hint=f"It has: {names}.",
-            )
-    if written.extends == "preset" and preset is not None:
-        for obj, base in preset.streams.items():
-            out.setdefault(obj, base)
-    return out, preset
 
 
 class Workshop:
@@ -169,7 +132,11 @@ class Workshop:
         """The compiled mapping of one stream. A source that shows no fields at all (an empty file) has those we name."""
         if not live:
             live = [
-                FieldInfo(vendor) for one in mapping.fields.values() for vendor in (one.vendor, one.currency) if vendor
+                FieldInfo(vendor)
+                for one in mapping.fields.values()
+                if not one.offered
+                for vendor in (one.vendor, one.currency)
+                if vendor
             ]
         entities = self.config.schema_
         mapping = self._without_owners(connection, mapping)
@@ -193,8 +160,7 @@ class Workshop:
             try:
                 live = opened.connector.describe(obj)
             except SystemFailure as error:
-                error.connection = opened.name
-                opened.failed = error
+                opened.fail(error)
             else:
                 schemas.save(self.ledger, sid, live, self.now().isoformat())
                 return live

@@ -49,8 +49,7 @@ def _look(run: Run, lane: Lane, rows: list[PlanRow]) -> None:
     try:
         found = {r.id: r for r in lane.fetch(ids)}
     except SystemFailure as error:
-        error.connection = lane.stream.connection
-        run.connections[lane.stream.connection].failed = error
+        run.connections[lane.stream.connection].fail(error)
         return
     with run.ledger.tx():
         for row in rows:

@@ -125,8 +125,7 @@ def look_up_duplicates(run: Run, job: JobRun, lane: Lane, pairs: Sequence[tuple[
     try:
         found = list(lane.fetch(ids))
     except SystemFailure as error:
-        error.connection = lane.stream.connection
-        run.connections[lane.stream.connection].failed = error
+        run.connections[lane.stream.connection].fail(error)
         return
     known = links.of_records(run.ledger, lane.sid, [r.id for r in found])
     with run.ledger.tx():
@@ -177,8 +176,7 @@ def look_again(run: Run, job: JobRun, lane: Lane, pairs: Sequence[tuple[PlanRow,
     try:
         found = list(lane.fetch(ids))
     except SystemFailure as error:
-        error.connection = lane.stream.connection
-        run.connections[lane.stream.connection].failed = error
+        run.connections[lane.stream.connection].fail(error)
         return
     with run.ledger.tx():
         observe_again(run, lane, found)
@@ -221,8 +219,7 @@ def before_creates(run: Run, job: JobRun, lane: Lane, rows: list[PlanRow]) -> li
         asked = [str(rows[0].after[key]) for rows in values.values()]
         found = list(lane.find(key, asked))
     except SystemFailure as error:
-        error.connection = lane.stream.connection
-        run.connections[lane.stream.connection].failed = error
+        run.connections[lane.stream.connection].fail(error)
         return []
     known = links.of_records(run.ledger, lane.sid, [r.id for r in found])
     strangers = [

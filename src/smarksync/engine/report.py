@@ -161,13 +161,21 @@ def sentences(run: Run) -> list[str]:
 
 
 def _later(run: Run) -> list[str]:
-    """What a plan cannot show: later jobs rest on what is settled, and a plan settles nothing."""
-    after = [job.name for job in run.jobs if job.kind != "sync"]
-    held = any(counts["held"] for job in run.jobs if job.kind == "sync" for counts in job.counts.values())
-    if not (run.options.dry_run and after and held):
+    """What a plan cannot show: what later jobs would do with records that are not made yet."""
+    if not run.options.dry_run or all(job.kind == "sync" for job in run.jobs):
         return []
-    return [f"What {', '.join(after)} would do about the changes planned here is not in this plan: it rests on what is settled. "
-            "Plan again after the run."]  # fmt: skip
+    said: list[str] = []
+    sql = "SELECT DISTINCT job FROM plan WHERE run = ? AND op = 'create' AND rid IS NULL AND status = 'held'"
+    making = {job for (job,) in run.ledger.rows(sql, (run.run_id,))}
+    first = next((n for n, job in enumerate(run.jobs) if job.name in making and not job.stopped_by), len(run.jobs))
+    if after := [job.name for job in run.jobs[first + 1 :] if job.kind != "sync"]:
+        said.append(
+            f"What {', '.join(after)} would do about records that this plan creates is not in it: plan again after the run."
+        )
+    if held := [job.name for job in run.jobs if job.kind == "sync" and job.stopped_by]:
+        rest = ", ".join(job.name for job in run.jobs if job.kind != "sync")
+        said.append(f"{rest}: planned as if {', '.join(held)} wrote nothing, because a guard stops it.")
+    return said
 
 
 def _left(run: Run) -> list[str]:

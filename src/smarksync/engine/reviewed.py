@@ -121,8 +121,7 @@ class Reviewed:
                 try:
                     _observe(run, lane, ids[start : start + 100])
                 except SystemFailure as error:
-                    error.connection = lane.stream.connection
-                    lane.failed = error
+                    lane.fail(error)
                     break
 
     def choose(self, run: Run, job: JobRun) -> bool:

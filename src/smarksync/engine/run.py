@@ -33,6 +33,7 @@ from . import (
     observed,
     parking,
     recover,
+    rehearse,
     release,
     report,
     watch,
@@ -171,6 +172,8 @@ def _job(run: Run, job: JobRun) -> None:
             if stopped:
                 job.stop_text = f"Job {job.name} waits, because {', '.join(stopped)} was stopped and the config says `handoffs: hold`."
             release.hold(run, job)
+            if not stopped:
+                rehearse.updates(run, job)
             return
         release.release(run, job, top)
         _push(run, job)

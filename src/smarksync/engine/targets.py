@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import datetime
-from itertools import groupby
 from typing import Any
 
 from smarksync.alignment.funnel import RUNGS as KNOWN
-from smarksync.alignment.funnel import filled, first_reached
+from smarksync.alignment.funnel import filled
 from smarksync.alignment.goals import FORMULA, Plan, Rate, Span, forecast, make_plan, to_measure
 from smarksync.alignment.periods import Period, Periods
 from smarksync.config import Config
 from smarksync.errors import UsageError
-from smarksync.ledger import reading, stages
+from smarksync.ledger import cases, reading
 from smarksync.ledger.db import Ledger
 from smarksync.model.moments import DAY, micros, wire
 
@@ -37,27 +37,23 @@ def measured(config: Config, ledger: Ledger, now: datetime) -> dict[tuple[str, s
     """
     steps = [step for step in to_measure(config.goals) if set(step) <= set(KNOWN)] if config.goals else []
     at = micros(now)
-    seen: dict[tuple[str, str], list[tuple[int, int | None]]] = {step: [] for step in steps}
-    for climbed in _climbs(ledger) if steps else ():
-        reached = first_reached(climbed)
-        for start, end in steps:
-            begun, went = reached[KNOWN.index(start)], reached[KNOWN.index(end)]
-            if begun is not None and at - WINDOW <= begun <= at:
-                seen[start, end].append((begun, went if went is not None and went <= at else None))
+    seen = {step: (array("q"), array("q")) for step in steps}  # when they got there, and when they went on; 0 = not yet
+    some = reading.touched(ledger, at - WINDOW, at + 1) if steps else None
+    for chunk in reading.climbs(ledger, some) if some is not None else ():
+        for told in chunk:
+            reached = filled([when or None for when in told[2:]])
+            for start, end in steps:
+                begun, went = reached[KNOWN.index(start)], reached[KNOWN.index(end)]
+                if begun is not None and at - WINDOW <= begun <= at:
+                    seen[start, end][0].append(begun)
+                    seen[start, end][1].append(went if went is not None and went <= at else 0)
     found: dict[tuple[str, str], tuple[int, int]] = {}
     for step, people in seen.items():
-        took = sorted(went - begun for begun, went in people if went is not None)
+        took = sorted(went - begun for begun, went in zip(*people, strict=True) if went)
         patience = took[(9 * len(took) - 1) // 10] if took else 0
-        ripe = [went for begun, went in people if begun <= at - patience]
-        found[step] = (sum(went is not None for went in ripe), len(ripe))
+        ripe = [went for begun, went in zip(*people, strict=True) if begun <= at - patience]
+        found[step] = (sum(map(bool, ripe)), len(ripe))
     return found
-
-
-def _climbs(ledger: Ledger) -> Iterator[list[tuple[str, int]]]:
-    """The rungs of one lead after the other."""
-    for chunk in stages.every(ledger):
-        for _, group in groupby(chunk, key=lambda one: one.eid):
-            yield [(one.stage, one.at) for one in group]
 
 
 def plan_of(config: Config, ledger: Ledger | None, now: datetime) -> Plan | None:
@@ -82,14 +78,23 @@ def _deal_size(config: Config, ledger: Ledger, now: datetime) -> float | None:
 
 
 class Actuals:
-    """What was reached in the goals' year: ``counts[product, month, rung]`` and ``revenue[product, month]``."""
+    """What was reached in the goals' year: ``counts[product, month, rung]`` and ``revenue[product, month]``.
+
+    ``sourced`` and ``sourced_revenue``, by month, are the part of it that marketing brought: people who were handed over,
+    and sales of somebody who had been when the opportunity was made (a day's slack allowed).
+    """
 
     def __init__(self, config: Config, ledger: Ledger, plan: Plan, now: datetime) -> None:
         self.counts: Counter[tuple[str, int, str]] = Counter()
         self.revenue: Counter[tuple[str, int]] = Counter()
+        self.sourced: Counter[tuple[int, str]] = Counter()
+        self.sourced_revenue: Counter[int] = Counter()
         self.plan, self.config, self.now = plan, config, now
         self.months = _months(config, plan.year)
         self._segment = config.agreement.segments.get("product") if config.agreement else None
+        named = {name for entity, name in self._segment.of.fields if entity == "lead"} if self._segment else {"product"}
+        self._profile = reading.Profile(named)
+        self._products: dict[str | None, str] = {}
         self._people(ledger)
         self._sales(ledger)
 
@@ -106,36 +111,55 @@ class Actuals:
         value = self._segment.of.evaluate(scope_of("lead", lead, self.now)) if self._segment else lead.get("product")
         return str(value) if value in self.plan.mix else "other"
 
+    def _product(self, text: str | None) -> str:
+        found = self._products.get(text)
+        if found is None:
+            if len(self._products) > MOST:
+                self._products.clear()
+            found = self._products[text] = self.product(self._profile.values(text))
+        return found
+
     def _people(self, ledger: Ledger) -> None:
         at = micros(self.now)
-        self._product_of: dict[int, str] = {}
-        named = {name for entity, name in self._segment.of.fields if entity == "lead"} if self._segment else {"product"}
-        profile = reading.Profile(named)
-        products: dict[str | None, str] = {}
-        for rows, climbed, _ in reading.leads(ledger, profile):
+        some = reading.touched(ledger, self.months[0].start, self.months[-1].end)
+        for rows, climbed, _ in reading.leads(ledger, self._profile, some):
+            handed = cases.first_offered(ledger, [row[0] for row in rows]) if self.wants_source else {}
             for eid, text, _ in rows:
                 told = climbed.get(eid)
                 if told is None:
                     continue
-                product = products.get(text)
-                if product is None:
-                    if len(products) > MOST:
-                        products.clear()
-                    product = products[text] = self.product(profile.values(text))
+                product = self._product(text)
                 reached = filled([when or None for when in told[2:]])
                 for rung, when in zip(KNOWN, reached, strict=True):
                     if when is not None and when <= at and (month := self.month(when)):
                         self.counts[product, month, rung] += 1
-                if reached[-2] is not None or reached[-1] is not None:
-                    self._product_of[eid] = product
+                        if eid in handed:
+                            self.sourced[month, rung] += 1
+
+    @property
+    def wants_source(self) -> bool:
+        """Whether the config plans what marketing is to bring."""
+        return self.config.goals is not None and self.config.goals.quota.marketing_sourced is not None
 
     def _sales(self, ledger: Ledger) -> None:
         year = parse(str(self.plan.year), self.config.time_zone, self.now)
+        won = [one for one in sales.won(self.config, ledger, year) if one.amount is not None]
         fallback = next(iter(self.plan.mix)) if len(self.plan.mix) == 1 else "other"
-        for one in sales.won(self.config, ledger, year):
-            if one.amount is not None and (month := self.month(one.at)):
-                product = next((self._product_of[eid] for eid in one.people if eid in self._product_of), fallback)
-                self.revenue[product, month] += float(one.amount)  # type: ignore[assignment]
+        people = sorted({eid for one in won for eid in one.people})
+        texts: dict[int, str | None] = {}
+        handed: dict[int, int] = {}
+        for i in range(0, len(people), 5_000):
+            part = people[i : i + 5_000]
+            texts |= reading.profiles(ledger, self._profile, part)
+            handed |= cases.first_offered(ledger, part) if self.wants_source else {}
+        for one in won:
+            assert one.amount is not None
+            month = self.month(one.at)
+            products = (self._product(texts[eid]) for eid in one.people if eid in texts)
+            product = next((name for name in products if name != "other"), fallback)
+            self.revenue[product, month] += float(one.amount)  # type: ignore[assignment]
+            if any(handed[eid] <= one.made + DAY for eid in one.people if eid in handed):
+                self.sourced_revenue[month] += float(one.amount)  # type: ignore[assignment]
 
 
 def _months(config: Config, year: int) -> list[Period]:
@@ -151,14 +175,10 @@ def goals(config: Config, ledger: Ledger | None, now: datetime) -> dict[str, Any
     if plan is None or config.goals is None:
         raise UsageError("The config has no goals.", hint="Add a section `goals:` with `year` and `revenue`.")
     actual = Actuals(config, ledger, plan, now) if ledger is not None else None
-    sourced = config.goals.quota.marketing_sourced
     return {
         "year": plan.year, "now": wire(micros(now)), "currency": config.currency, "revenue": plan.revenue,
         "formula": FORMULA, "rungs": list(plan.rungs), "conversion": [_rate(rate) for rate in plan.rates],
-        "marketing_sourced": None if sourced is None else {
-            "share": sourced, "revenue": plan.revenue * sourced,
-            "need": {rung: _span(span.times(sourced)) for rung, span in plan.total().items()},
-        },
+        "marketing_sourced": _sourced(plan, config.goals.quota.marketing_sourced, actual, now),
         "products": [_product(plan, product, actual, now) for product in plan.mix],
         "total": _total(plan, actual, now),
         "warnings": _warnings(plan, actual),
@@ -187,6 +207,40 @@ def _actual(plan: Plan, actual: Actuals | None, product: str | None, month: int 
         for rung in plan.rungs if rung in KNOWN
     }  # fmt: skip
     money = sum(n for (p, m), n in actual.revenue.items() if product in (None, p) and month in (None, m))
+    return {**counts, "revenue": round(money, 2)}
+
+
+def _sourced(plan: Plan, share: float | None, actual: Actuals | None, now: datetime) -> dict[str, Any] | None:
+    """The part that marketing is to bring, and what came of it: in the year, by month, and where it leads."""
+    if share is None:
+        return None
+    monthly = [share * sum(n.revenue for n in plan.months if n.month == month) for month in range(1, 13)]
+    told: dict[str, Any] = {
+        "share": share, "revenue": plan.revenue * share,
+        "need": {rung: _span(span.times(share)) for rung, span in plan.total().items()},
+        "months": [
+            {"month": f"{plan.year}-{month:02d}", "revenue": round(monthly[month - 1], 2),
+             "actual": None if actual is None else _brought(plan, actual, month)}
+            for month in range(1, 13)
+        ],
+    }  # fmt: skip
+    if actual is None:
+        return {**told, "actual": None, "actual_share": None, "forecast": None}
+    done, whole = _brought(plan, actual, None), sum(actual.revenue.values())
+    so_far = sum(part * one.gone(micros(now)) for part, one in zip(monthly, actual.months, strict=True))
+    return {
+        **told, "actual": done, "actual_share": round(done["revenue"] / whole, 4) if whole else None,
+        "forecast": forecast(done["revenue"], so_far, plan.revenue * share)._asdict(),
+    }  # fmt: skip
+
+
+def _brought(plan: Plan, actual: Actuals, month: int | None) -> dict[str, float]:
+    """What marketing brought. Who a lead came from is known once it is handed over: leads as such are not told apart."""
+    counts = {
+        rung: sum(n for (m, r), n in actual.sourced.items() if r == rung and month in (None, m))
+        for rung in plan.rungs if rung in KNOWN and rung != "lead"
+    }  # fmt: skip
+    money = sum(n for m, n in actual.sourced_revenue.items() if month in (None, m))
     return {**counts, "revenue": round(money, 2)}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from smarksync.alignment.reassign import counted
 from smarksync.ledger import cases, entities, plans, states
 from smarksync.ledger.db import loads
 from smarksync.ledger.plans import PlanRow
@@ -28,7 +29,9 @@ def still_wanted(run: Run, job: JobRun, lane: Lane, rows: list[PlanRow], to: str
                 _give_up(run, job, row)  # the receipt of the offer brings it back
             elif not row.body.get("task"):
                 kept.append(row)
-            elif case.body.get("task"):
+            elif counted(case) < told.get("turn_of", 0):
+                _give_up(run, job, row)  # it is for an owner who has not got the lead
+            elif case.body.get("task") and case.body.get("task_of", 0) >= told.get("turn_of", 0):
                 refusals.stale(run, job, lane, row, "the case has its task")
             elif (filled := _filled(run, lane, row)) is not None:
                 kept.append(filled)

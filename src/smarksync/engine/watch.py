@@ -11,15 +11,16 @@ from datetime import datetime
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from smarksync.alignment import qualify
+from smarksync.alignment import qualify, reassign
 from smarksync.alignment.document import version_of
-from smarksync.alignment.judge import Verdict, judge, next_look
+from smarksync.alignment.judge import Facts, Verdict, judge, next_look
 from smarksync.alignment.qualify import LeadScope
 from smarksync.alignment.sla import Line, Scorecard
-from smarksync.alignment.terms import PER_CASE, Terms
+from smarksync.alignment.terms import PER_CASE, Term, Terms
 from smarksync.config import Config, Expression
 from smarksync.ledger import cases, clocks, entities, meta, notices, pauses, states
 from smarksync.ledger.cases import NOTE, Case, Move
+from smarksync.ledger.db import Ledger
 from smarksync.ledger.notices import Notice
 from smarksync.model.moments import DAY, SECOND, micros, moment
 
@@ -31,6 +32,8 @@ from .scopes import Scopes
 
 #: what was settled longer ago than this is no news
 FRESH = 3 * DAY
+#: a lead that nobody else could take is offered to the others again after so long
+RETRY = 15 * 60 * SECOND
 _LOOKED = "promises:looked"
 #: cases looked at together
 CHUNK = 2_000
@@ -61,7 +64,14 @@ def stand_still(run: Run, config: Config, terms: Terms) -> None:
     """Notes for every open case which pauses are true now, and ends those that are not: its call is due later then."""
     ledger, now = run.ledger, micros(run.now())
     wanted = config.agreement.pause if config.agreement else {}
-    still = cases.alive(ledger) if wanted else ()
+    if not wanted:
+        pauses.end_of_closed(ledger)
+        return
+    # what its lead, its account or its case made of it; and once a day all of them, where time alone can do so
+    needs = qualify.reach(config, wanted.values())
+    daily = _day(run.now(), terms) if "now" in needs or Scopes(run, config, needs).scoring.fades else ""
+    seq = states.top(ledger)
+    still = pauses.to_look_at(ledger, f"{config.digest} {daily}")
     for i in range(0, len(still), CHUNK):
         found = cases.load(ledger, still[i : i + CHUNK])
         scopes = _scopes(run, config, found, wanted.values())
@@ -81,6 +91,7 @@ def stand_still(run: Run, config: Config, terms: Terms) -> None:
             pauses.begin(ledger, begun)
             goes_on = {cid for cid, _, _ in over}
             _due_later(run, terms, [case for case in found if case.cid in goes_on], now)
+    pauses.looked(ledger, f"{config.digest} {daily}", seq)
     pauses.end_of_closed(ledger)
 
 
@@ -127,33 +138,67 @@ def _scopes(run: Run, config: Config, found: Sequence[Case], wanted: Iterable[Ex
 def _of_cases(run: Run, config: Config, terms: Terms) -> list[Told]:
     ledger, now = run.ledger, micros(run.now())
     mine = [term for term in terms.promises if term.promise.promise in PER_CASE]
+    moving = reassign.terms_of(terms)
     said, seq = f"{version_of(config)[1]} {config.time_zone}", states.top(ledger)
-    wanted: list[tuple[Verdict, int]] = []
+    wanted: list[tuple[Notice, int, str]] = []  # with the lead and the words
     again: list[tuple[int, int | None]] = []
+    zone = ZoneInfo(terms.time_zone)
     for chunk in facts(config, ledger, terms, now, clocks.due(ledger, said, now - FRESH, now)):
+        handed = _handed_on(ledger, moving, chunk, now)
         for one in chunk:
             verdicts = [(term, judge(term, one, now, terms.agreement.at_risk)) for term in mine]
-            wanted += [(v, one.eid) for _, v in verdicts if v is not None and v.status in ("at_risk", "breached")]
+            wanted += [
+                (Notice(v.cid, v.promise, v.status, now), one.eid if v.at is None or v.at >= now - FRESH else 0, _words(v, zone))
+                for _, v in verdicts if v is not None and v.status in ("at_risk", "breached")
+            ]  # fmt: skip
             soon = [next_look(term, one, v, now, terms.agreement.at_risk) for term, v in verdicts]
-            again.append((one.cid, min((at for at in soon if at is not None), default=None)))
+            told, until = handed.get(one.cid, ((), None))
+            wanted += [(notice, one.eid, words) for notice, words in told]
+            again.append((one.cid, min((at for at in (*soon, until) if at is not None), default=None)))
     with ledger.tx():
-        fresh = notices.new(ledger, (Notice(v.cid, v.promise, v.status, now) for v, _ in wanted))
+        fresh = set(notices.new(ledger, (notice for notice, _, _ in wanted)))
         clocks.looked(ledger, said, now, seq, again)
-    told = {(n.cid, n.promise, n.status): n for n in fresh}
-    refs = entities.refs(run.ledger, {eid for verdict, eid in wanted})
-    zone = ZoneInfo(terms.time_zone)
+    refs = entities.refs(run.ledger, {eid for _, eid, _ in wanted})
     return [
-        Told(told[verdict.cid, verdict.promise, verdict.status], _words(verdict, refs.get(eid, "?"), zone))
-        for verdict, eid in wanted
-        if (verdict.cid, verdict.promise, verdict.status) in told and (verdict.at is None or verdict.at >= now - FRESH)
+        Told(notice, f"{notice.promise}: case {notice.cid}, lead {refs.get(eid, '?')}: {words}")
+        for notice, eid, words in wanted
+        if eid and notice in fresh
     ]
 
 
-def _words(verdict: Verdict, ref: str, zone: ZoneInfo) -> str:
+def _handed_on(
+    ledger: Ledger, moving: Sequence[Term], chunk: Sequence[Facts], now: int
+) -> dict[int, tuple[list[tuple[Notice, str]], int | None]]:
+    """{case: (what is to be told of its going to somebody else, when its present owner's time is up)}."""
+    if not moving:
+        return {}
+    moves = cases.moves_of(ledger, [one.cid for one in chunk])
+    known = {case.cid: case for case in cases.load(ledger, [one.cid for one in chunk])}
+    found: dict[int, tuple[list[tuple[Notice, str]], int | None]] = {}
+    for one in chunk:
+        case, mine = known[one.cid], moves.get(one.cid, [])
+        told = []
+        for move in mine:
+            for promise, number in move.body.get(reassign.KEY, {}).items():
+                if (move.reason or "").startswith(f"{promise} ") and move.entered_at >= now - FRESH:
+                    rule = str(move.body.get("route", "")).partition(":")[0]
+                    told.append(
+                        (
+                            Notice(one.cid, promise, f"reassigned {number}", now),
+                            f"nobody answered in time: given to somebody else ({rule})",
+                        )
+                    )
+        ends = (reassign.deadline(term, case, mine, one.attempts, one.pauses, now) for term in moving)
+        until = min((at + 1 if at >= now else now + RETRY for at in ends if at is not None), default=None)
+        found[one.cid] = told, until
+    return found
+
+
+def _words(verdict: Verdict, zone: ZoneInfo) -> str:
     due = "" if verdict.due is None else f", due {moment(verdict.due).astimezone(zone):%Y-%m-%d %H:%M %Z}"
     left = "" if verdict.left is None else f", {verdict.left // (60 * SECOND)} working minutes left"
     charged = f", charged to {verdict.charged}" if verdict.charged else ""
-    return f"{verdict.promise}: case {verdict.cid}, lead {ref}: {verdict.why}{due}{left}{charged}"
+    return f"{verdict.why}{due}{left}{charged}"
 
 
 def _of_periods(run: Run, config: Config, terms: Terms) -> list[Told]:
@@ -185,10 +230,10 @@ def _day(now: datetime, terms: Terms) -> str:
 
 
 def by_status(told: Iterable[Told]) -> Iterator[tuple[str, list[Told]]]:
-    """What is at risk first, then what is broken."""
+    """What is at risk first, then what is broken, then what went to somebody else."""
     found = list(told)
-    for status in ("at_risk", "breached"):
-        mine = [one for one in found if one.notice.status == status]
+    for status in ("at_risk", "breached", "reassigned"):
+        mine = [one for one in found if one.notice.status.split(" ")[0] == status]
         if mine:
             yield status, mine
 

@@ -156,8 +156,15 @@ def open_eids(ledger: Ledger, last: int, limit: int, job: str | None = None) -> 
 
 def open_by_owner(ledger: Ledger) -> dict[str, int]:
     """{owner: how many open cases they have}, for the capacity of a round robin."""
-    sql = "SELECT owner, count(*) FROM cases WHERE closed_at IS NULL AND owner IS NOT NULL GROUP BY owner"
+    sql = "SELECT owner, count(*) FROM cases INDEXED BY cases_board WHERE closed_at IS NULL AND owner IS NOT NULL GROUP BY owner"
     return dict(ledger.rows(sql))
+
+
+def first_offered(ledger: Ledger, eids: Iterable[int]) -> dict[int, int]:
+    """{lead: when it was first handed over}, of those that ever were."""
+    which, params = among("eid", eids)
+    sql = f"SELECT eid, min(offered_at) FROM cases WHERE {which} AND offered_at IS NOT NULL GROUP BY eid"
+    return dict(ledger.rows(sql, params))
 
 
 def every(

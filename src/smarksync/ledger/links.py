@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
+from smarksync.model.moments import micros
+
 from .db import Ledger, among, dumps, loads
 
 #: live: takes part · gone: deleted there · filtered: outside `where` · waiting: unlinked, in quarantine
@@ -96,6 +98,13 @@ def of_entities(ledger: Ledger, eids: Iterable[int]) -> dict[int, list[Link]]:
         if len(group) > 1:
             group.sort(key=_place)
     return found
+
+
+def changed(ledger: Ledger, eids: Iterable[int]) -> dict[int, int]:
+    """{eid: when the first of its live records changed last}, in microseconds; where no system tells, when we saw it."""
+    where, params = among("eid", eids)
+    sql = f"SELECT eid, min(COALESCE(changed_at, seen_at)) FROM links WHERE {where} AND state = 'live' GROUP BY eid"
+    return {eid: micros(at) for eid, at in ledger.rows(sql, params) if at is not None}
 
 
 def _place(link: Link) -> tuple[int, str]:

@@ -2,9 +2,43 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable
 
+from . import meta
 from .db import Ledger, dumps
+
+_PLACE = "pauses:looked"
+
+
+def to_look_at(ledger: Ledger, by: str) -> array[int]:
+    """Numbers, in order, of the open cases that are news to the pauses: the case, its lead or the lead's account changed.
+
+    ``by``: what the pauses say, and the day if that counts; when it is another one, that is every open case.
+    """
+    told = (meta.get(ledger, _PLACE) or "").split(" ", 2)
+    if len(told) < 3 or told[2] != by:
+        return array("q", (row[0] for row in ledger.rows("SELECT cid FROM cases WHERE closed_at IS NULL ORDER BY cid")))
+    seq, moves = int(told[0]), int(told[1])
+    found = ledger.rows(
+        "SELECT c.cid FROM case_moves m CROSS JOIN cases c WHERE m.mid > ? AND c.cid = m.cid AND c.closed_at IS NULL",
+        (moves,),
+    )
+    found += ledger.rows(
+        "SELECT c.cid FROM changes n CROSS JOIN cases c WHERE n.seq > ? AND c.eid = n.eid AND c.closed_at IS NULL",
+        (seq,),
+    )
+    found += ledger.rows(
+        "SELECT c.cid FROM changes n CROSS JOIN ties t CROSS JOIN cases c WHERE n.seq > ? AND t.b = n.eid "
+        "AND t.kind = 'employer' AND c.eid = t.a AND c.closed_at IS NULL", (seq,),
+    )  # fmt: skip
+    return array("q", sorted({row[0] for row in found}))
+
+
+def looked(ledger: Ledger, by: str, seq: int) -> None:
+    """All of them were looked at, with all changes up to ``seq``."""
+    moves = int(ledger.value("SELECT max(mid) FROM case_moves") or 0)
+    meta.put(ledger, _PLACE, f"{seq} {moves} {by}")
 
 
 def of(ledger: Ledger, cids: Iterable[int]) -> dict[int, list[tuple[int, int | None]]]:

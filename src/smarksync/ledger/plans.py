@@ -271,6 +271,24 @@ def remove(ledger: Ledger, seqs: Iterable[int]) -> None:
     ledger.run(f"DELETE FROM plan_marks WHERE {where}", params)
 
 
+_PARTS = ("plan", "plan_bodies", "plan_marks")
+
+
+def keep(ledger: Ledger, seqs: Iterable[int]) -> None:
+    """Lays rows aside as they are, until :func:`bring_back`."""
+    where, params = among("seq", seqs)
+    for table in _PARTS:
+        ledger.run(f"CREATE TEMP TABLE IF NOT EXISTS kept_{table} AS SELECT * FROM {table} WHERE 0")
+        ledger.run(f"INSERT INTO temp.kept_{table} SELECT * FROM main.{table} WHERE {where}", params)
+
+
+def bring_back(ledger: Ledger) -> None:
+    """What was laid aside stands where it stood."""
+    for table in _PARTS:
+        ledger.run(f"INSERT OR REPLACE INTO main.{table} SELECT * FROM temp.kept_{table}")
+        ledger.run(f"DELETE FROM temp.kept_{table}")
+
+
 def let_go(ledger: Ledger, run: str, job: str, sid: int, status: str) -> None:
     """Rows of a job that will never send them: they go, and every job looks at their entities again."""
     params = (job, sid, status)

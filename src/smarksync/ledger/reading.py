@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
 from typing import Any, NamedTuple
 
-from .db import Ledger, among, loads
+from smarksync.model.moments import micros, wire
+
+from .db import Ledger, among, dumps, loads
 
 #: what `Leads.stages` has, in order: the rungs of the funnel, an evangelist being a customer
 _RUNGS = ("'lead'", "'mql'", "'sal'", "'sql'", "'opportunity'", "'customer', 'evangelist'")
@@ -53,32 +54,94 @@ class Leads(NamedTuple):
     campaigns: dict[int, int]
 
 
-def leads(ledger: Ledger, profile: Profile, chunk: int = 5_000) -> Iterator[Leads]:
-    """All live leads; a million of them are no objects of their own, so that a report takes seconds."""
-    rungs = ", ".join(f"COALESCE(min(CASE WHEN stage IN ({words}) THEN at END), 0)" for words in _RUNGS)
+_FIRST = ", ".join(f"COALESCE(min(CASE WHEN s.stage IN ({words}) THEN s.at END), 0)" for words in _RUNGS)
+
+
+class Some(NamedTuple):
+    """A part of the leads: ``table`` has their numbers in a column ``eid``; of a large part every lead is gone through."""
+
+    table: str | None
+
+
+EVERYBODY = Some(None)
+
+
+def touched(ledger: Ledger, start: int, end: int, *, known: bool = False, also: Iterable[int] = ()) -> Some:
+    """The leads that reached a rung from ``start`` on and before ``end``; with ``known`` also those first known then.
+
+    One part at a time: the next call takes the place of the last. Work grows with the period, not with history.
+    """
+    ledger.run("CREATE TEMP TABLE IF NOT EXISTS touched (eid INTEGER PRIMARY KEY)")
+    ledger.run("DELETE FROM temp.touched")
+    ledger.run(
+        "INSERT OR IGNORE INTO temp.touched SELECT eid FROM stages WHERE at >= ? AND at < ? ORDER BY eid", (start, end)
+    )
+    if known:
+        ledger.run(
+            "INSERT OR IGNORE INTO temp.touched SELECT e.eid FROM runs r CROSS JOIN entities e "
+            "WHERE r.started_at >= ? AND r.started_at < ? AND e.created_run = r.run ORDER BY e.eid",
+            (wire(start), wire(end)),
+        )
+    ledger.many("INSERT OR IGNORE INTO temp.touched (eid) VALUES (?)", ((eid,) for eid in also))
+    count, last = ledger.one("SELECT count(*), (SELECT max(eid) FROM entities) FROM temp.touched") or (0, 0)
+    return Some(None if 2 * count > (last or 0) else "temp.touched")
+
+
+def leads(ledger: Ledger, profile: Profile, some: Some = EVERYBODY, chunk: int = 5_000) -> Iterator[Leads]:
+    """Live leads, all or some; a million of them are no objects of their own, so that a report takes seconds."""
     last = 0
+    source = f"{some.table} t CROSS JOIN entities e ON e.eid = t.eid" if some.table else "entities e"
     while True:
         found = ledger.rows(
-            f"SELECT e.eid, {profile.sql('e')}, e.created_run FROM entities e WHERE e.eid > ? AND e.kind = 'lead' "
-            "AND e.state = 'live' ORDER BY e.eid LIMIT ?", (last, chunk),
+            f"SELECT e.eid, {profile.sql('e')}, e.created_run FROM {source} WHERE {'t' if some.table else 'e'}.eid > ? "
+            "AND e.kind = 'lead' AND e.state = 'live' ORDER BY 1 LIMIT ?", (last, chunk),
         )  # fmt: skip
         if not found:
             return
         first, last = found[0][0], found[-1][0]
-        stages = ledger.rows(
-            f"SELECT eid, count(*), {rungs} FROM stages WHERE eid BETWEEN ? AND ? GROUP BY eid", (first, last)
-        )
-        # backwards, so that the first one stays
-        campaigns = ledger.rows(
-            "SELECT eid, campaign FROM memberships WHERE eid BETWEEN ? AND ? AND campaign IS NOT NULL "
-            "ORDER BY eid, at IS NULL, at, mid", (first, last),
+        stages = _climbed(ledger, some, first, last)
+        table, eid = _of(some, "memberships m")
+        campaigns = ledger.rows(  # backwards, so that the first one stays
+            f"SELECT m.eid, m.campaign FROM {table} WHERE {eid} BETWEEN ? AND ? AND m.campaign IS NOT NULL "
+            "ORDER BY m.eid, m.at IS NULL, m.at, m.mid", (first, last),
         )[::-1]  # fmt: skip
         yield Leads(found, {row[0]: row for row in stages}, dict(campaigns))
 
 
+def climbs(ledger: Ledger, some: Some, chunk: int = 5_000) -> Iterator[list[tuple[int, ...]]]:
+    """Of everybody who ever reached a rung, or of some of them: as ``Leads.stages`` has them."""
+    table, last = some.table or "stages", 0
+    while True:
+        eids = ledger.rows(f"SELECT DISTINCT eid FROM {table} WHERE eid > ? ORDER BY eid LIMIT ?", (last, chunk))
+        if not eids:
+            return
+        first, last = eids[0][0], eids[-1][0]
+        yield _climbed(ledger, some, first, last)
+
+
+def _climbed(ledger: Ledger, some: Some, first: int, last: int) -> list[tuple[int, ...]]:
+    table, eid = _of(some, "stages s")
+    sql = f"SELECT s.eid, count(*), {_FIRST} FROM {table} WHERE {eid} BETWEEN ? AND ? GROUP BY s.eid"
+    return ledger.rows(sql, (first, last))
+
+
+def _of(some: Some, table: str) -> tuple[str, str]:
+    """(where the rows of these leads come from, the column that bounds them): read lead by lead where they are few."""
+    name = table.rpartition(" ")[2]
+    if not some.table:
+        return table, f"{name}.eid"
+    return f"{some.table} t CROSS JOIN {table} ON {name}.eid = t.eid", "t.eid"
+
+
 def started(ledger: Ledger) -> dict[str, int]:
     """{run: when it started}: what it made known is known since."""
-    return {run: _micros(at) for run, at in ledger.rows("SELECT run, started_at FROM runs")}
+    return {run: micros(at) for run, at in ledger.rows("SELECT run, started_at FROM runs")}
+
+
+def profiles(ledger: Ledger, profile: Profile, eids: Iterable[int]) -> dict[int, str | None]:
+    """{eid: the values of one} of these entities."""
+    which, params = among("e.eid", eids)
+    return dict(ledger.rows(f"SELECT e.eid, {profile.sql('e')} FROM entities e WHERE {which}", params))
 
 
 class HandOffRow(NamedTuple):
@@ -150,8 +213,8 @@ def agreed_of(ledger: Ledger, kind: str, chunk: int = 5_000) -> Iterator[tuple[i
             yield eid, ref, loads(agreed)
 
 
-def opportunities(ledger: Ledger, kind: str, chunk: int = 5_000) -> Iterator[tuple[int, dict[str, Any]]]:
-    """(eid, agreed values) of every live opportunity that is ``open``, ``won`` or ``lost``."""
+def opportunities(ledger: Ledger, kind: str, chunk: int = 5_000) -> Iterator[list[tuple[int, dict[str, Any]]]]:
+    """(eid, agreed values) of every live opportunity that is ``open``, ``won`` or ``lost``, in chunks."""
     last = 0
     while True:
         found = ledger.rows(
@@ -161,8 +224,7 @@ def opportunities(ledger: Ledger, kind: str, chunk: int = 5_000) -> Iterator[tup
         if not found:
             return
         last = found[-1][0]
-        for eid, agreed in found:
-            yield eid, loads(agreed)
+        yield [(eid, loads(agreed)) for eid, agreed in found]
 
 
 def names(ledger: Ledger, kind: str) -> dict[str, str]:
@@ -172,14 +234,12 @@ def names(ledger: Ledger, kind: str) -> dict[str, str]:
 
 def people_of_accounts(ledger: Ledger, accounts: Iterable[str]) -> dict[str, list[int]]:
     """{account's entity id: its leads}: one pass over the leads, for sales that name nobody."""
-    wanted = set(accounts)
     found: dict[str, list[int]] = {}
-    if wanted:
-        for eid, _, agreed in agreed_of(ledger, "lead"):
-            if agreed.get("account") in wanted:
-                found.setdefault(agreed["account"], []).append(eid)
+    if wanted := sorted(set(accounts)):
+        sql = (
+            "SELECT json_extract(CAST(agreed AS TEXT), '$.account') AS account, eid FROM entities WHERE kind = 'lead' "
+            "AND state = 'live' AND account IN (SELECT value FROM json_each(?)) ORDER BY eid"
+        )
+        for account, eid in ledger.rows(sql, (dumps(wanted).decode(),)):
+            found.setdefault(account, []).append(eid)
     return found
-
-
-def _micros(moment: str) -> int:
-    return int(datetime.fromisoformat(moment).timestamp() * 1_000_000)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from . import meta
+from . import meta, plans
 from .db import Ledger, dumps
 
 _HELD = "held:"
@@ -142,10 +142,13 @@ def prune(ledger: Ledger, up_to: int) -> None:
 def forget_jobs(ledger: Ledger, keep: list[str]) -> None:
     """Marks and debts of jobs that are no longer in the config: they would hold the log back for ever.
 
-    What they asked of people goes, too: whoever does their work now asks for itself.
+    What they asked of people goes, too, and what a guard held of them: whoever does their work now begins with that anew.
     """
     names = (dumps(keep).decode(),)
     ledger.run("DELETE FROM conflicts WHERE job NOT IN (SELECT value FROM json_each(?))", names)
     ledger.run("DELETE FROM quarantine WHERE job <> '' AND job NOT IN (SELECT value FROM json_each(?))", names)
     ledger.run("DELETE FROM due WHERE job NOT IN (SELECT value FROM json_each(?))", names)
     ledger.run("DELETE FROM marks WHERE job NOT IN (SELECT value FROM json_each(?))", names)
+    for job in held(ledger).keys() - set(keep):
+        plans.discard(ledger, job)
+        let_go(ledger, job)

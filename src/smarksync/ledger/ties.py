@@ -1,4 +1,5 @@
-"""Which entity belongs to which: the leads that an opportunity names (``lead``), its account (``account``)."""
+"""Which entity belongs to which: the leads that an opportunity names (``lead``), its account (``account``);
+and since when we know it (``since``) and when we saw it won (``won``), in microseconds."""
 
 from __future__ import annotations
 
@@ -25,6 +26,18 @@ def to(ledger: Ledger, kind: str, entities: Iterable[int]) -> dict[int, list[int
 def of(ledger: Ledger, a: int) -> list[tuple[str, int]]:
     """(kind, entity) of one."""
     return [(kind, b) for kind, b in ledger.rows("SELECT kind, b FROM ties WHERE a = ? ORDER BY kind, b", (a,))]
+
+
+def told(ledger: Ledger, kinds: Iterable[str], entities: Iterable[int]) -> dict[int, dict[str, int]]:
+    """{a: {kind: b}} of kinds that each entity has at most once, such as when it was first seen."""
+    sql = (
+        "SELECT t.a, t.kind, t.b FROM json_each(?) j CROSS JOIN ties t WHERE t.a = j.value "
+        "AND t.kind IN (SELECT value FROM json_each(?))"
+    )
+    found: dict[int, dict[str, int]] = {}
+    for a, kind, b in ledger.rows(sql, (dumps(list(entities)).decode(), dumps(list(kinds)).decode())):
+        found.setdefault(a, {})[kind] = b
+    return found
 
 
 def give(ledger: Ledger, loser: int, survivor: int) -> None:

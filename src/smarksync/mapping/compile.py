@@ -71,6 +71,8 @@ def compile_mapping(
         if one.currency and not one.own and one.currency not in context.live:
             one = replace(one, currency=None)  # an account with one currency has no field to say which
         lacking = [vendor for vendor in (one.vendor, one.currency) if vendor and vendor not in context.live]
+        if lacking and one.offered:
+            continue  # nobody asked for it: it is there once `check --fix` was
         if lacking:
             if one.own:
                 hint = lint.nearest(lacking[0], context.live)

@@ -17,6 +17,7 @@
             keep: [Imported]                            # says nothing: the agreed value stands
     creates: {lead: Lead}
     primary: {lead: [Contact, Lead]}                    # best first
+    own: SmarkSync_{Title}__c                           # what a field of a config's own is called ({snake}, {Pascal})
 
 ``values:`` may also stand beside ``fields:``, per canonical field.
 """
@@ -74,8 +75,8 @@ def _load_preset(text: str, file: str) -> Preset:
         line = error.problem_mark.line + 1 if error.problem_mark else None
         raise ConfigError(f"not readable as YAML: {error.problem}", file=file, line=line) from None
     for key in data:
-        if key not in ("streams", "creates", "primary"):
-            problems.append(f"{_place(data, key, file)}: {key} is not known here: streams, creates, primary")
+        if key not in ("streams", "creates", "primary", "own"):
+            problems.append(f"{_place(data, key, file)}: {key} is not known here: streams, creates, primary, own")
     streams = {
         name: _object(body, Place(file, _line(data["streams"], name)), file, problems)
         for name, body in data.get("streams", {}).items()
@@ -86,7 +87,7 @@ def _load_preset(text: str, file: str) -> Preset:
         if named not in streams:
             problems.append(f"{file}: {named} is named by creates or primary and is no stream of the preset")
     _raise(problems, file)
-    return Preset(streams, creates, primary)
+    return Preset(streams, creates, primary, str(data.get("own", "")))
 
 
 def connection_mappings(

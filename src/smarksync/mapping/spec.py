@@ -40,6 +40,7 @@ class FieldMapping:
     ``vendor`` is the vendor's field; ``currency`` the second one of a money value, written ``amount + currency``.
     ``own`` is True for what a user wrote (then a missing vendor field is an error), False for a preset's.
     ``keep`` lists vendor values that say nothing: the agreed value stands. ``stated`` are the keys that were written.
+    ``offered``: nobody wrote it; it is what `check --fix` would make for a field of the config, and nothing before.
     """
 
     name: str
@@ -55,6 +56,7 @@ class FieldMapping:
     own: bool = True
     place: Place = Place()
     stated: frozenset[str] = frozenset()
+    offered: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,15 @@ class Preset:
     creates: Mapping[str, str] = field(default_factory=dict)
     #: entity → its streams, best first
     primary: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    #: how fields of a config's own are called there, such as ``smarksync_{snake}``; empty = they are not made there
+    own: str = ""
+
+    def own_name(self, name: str) -> str:
+        """What a field of the config's own would be called: ``{snake}``, ``{Pascal}`` and ``{Title}`` (Waiting_For)."""
+        words = name.split("_")
+        return self.own.format(
+            snake=name, Pascal="".join(map(str.capitalize, words)), Title="_".join(map(str.capitalize, words))
+        )
 
 
 def overlay(base: ObjectMapping, own: ObjectMapping, removed: frozenset[str] = frozenset()) -> ObjectMapping:

@@ -15,7 +15,7 @@ from smarksync.errors import (
 )
 
 from .hookspecs import hookimpl
-from .protocol import Connector, Explains, Fetches, Finds, Fixes, Sweeps, TellsGone, TellsTime, Writes
+from .protocol import Connector, Defines, Explains, Fetches, Finds, Fixes, Sweeps, TellsGone, TellsTime, Writes
 from .records import (
     OWN_USER,
     Cursor,
@@ -55,6 +55,7 @@ __all__ = [
     "Connector",
     "ConnectorSpec",
     "Cursor",
+    "Defines",
     "Explains",
     "Fetches",
     "FieldInfo",

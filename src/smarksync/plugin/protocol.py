@@ -7,9 +7,11 @@ Failures of a whole call are raised as the exceptions of :mod:`smarksync.errors`
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol, runtime_checkable
+
+from smarksync.model import Field
 
 from .records import Cursor, GonePages, Page, Receipt, Record, Write
 from .spec import CheckReport, FieldInfo
@@ -111,4 +113,13 @@ class Fixes(Protocol):
 
     def create_fields(self, stream: str, names: Sequence[str]) -> Sequence[str]:
         """Creates those of ``names`` that it knows; returns one sentence each, for people."""
+        ...
+
+
+@runtime_checkable
+class Defines(Protocol):
+    """Can create fields that only the user's config knows (``entities.<entity>.fields``)."""
+
+    def define_fields(self, stream: str, fields: Mapping[str, Field]) -> Sequence[str]:
+        """Creates ``{vendor name: canonical field}`` with a type that holds it; returns one sentence each, for people."""
         ...

@@ -29,6 +29,7 @@ from smarksync.errors import SmarkSyncError, UsageError
 from smarksync.ledger.db import Ledger
 
 from . import queries
+from .clocks import Clocks
 from .counting import Counting
 from .guard import Guard, form_key
 from .pages import SCRIPT, render, style
@@ -47,6 +48,7 @@ class Dashboard:
         self.config, self.registry, self.now = config, registry, now
         self._form = form_key(token)
         self._mine = threading.local()
+        self.clocks = Clocks(config)
         self.counting = Counting(self.open, now)
 
     def open(self) -> Ledger:
@@ -78,6 +80,7 @@ class Dashboard:
 
     def warm(self) -> None:
         """Counts what the first pages show, before anybody waits for it."""
+        self.clocks.warm(self.now())
         self.counting.wait(*self.figures(None), self.ledger)
         if self.config.agreement is not None:
             self.counting.wait(*self.promises(), self.ledger)
@@ -96,7 +99,7 @@ class Dashboard:
             "Scorecard",
             card=card,
             delay=delay,
-            over=queries.overview(self.config, self.ledger, self.now()),
+            over=queries.overview(self.ledger, self.now()),
         )
 
     def funnel(self, request: Request) -> Response:
@@ -121,7 +124,7 @@ class Dashboard:
         text = asked.get("page", "")[:7]
         page = int(text) if text.isascii() and text.isdigit() else 1
         found = queries.handoffs(
-            self.config,
+            self.clocks,
             self.ledger,
             self.now(),
             state=asked.get("state", ""),
@@ -142,7 +145,7 @@ class Dashboard:
 
     def lead(self, request: Request) -> Response:
         """One lead's timeline."""
-        found = queries.lead(self.config, self.desk, request.path_params["ref"], self.now())
+        found = queries.lead(self.clocks, self.desk, request.path_params["ref"], self.now())
         return self._page("lead.html", found["name"] or "A lead", found=found)
 
     def runs(self, _request: Request) -> Response:

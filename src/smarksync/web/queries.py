@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from smarksync.alignment.judge import judge
-from smarksync.alignment.terms import Terms
-from smarksync.config import Config
-from smarksync.engine import explain, promises, refs, status
+from smarksync.engine import explain, refs, status
 from smarksync.engine.offline import Desk
 from smarksync.engine.queues import label
 from smarksync.errors import UsageError
@@ -17,11 +15,11 @@ from smarksync.ledger import activities, cases, entities, plans, reading, states
 from smarksync.ledger.db import Ledger
 from smarksync.model.moments import micros, wire
 
+from .clocks import Clocks
+
 PAGE = 50
 #: activities and moves of one lead that a page shows; the newest
 MOST = 200
-#: worst first
-RANK = ("breached", "at_risk", "on_track", "met", "excused")
 
 
 def badges(ledger: Ledger) -> dict[str, int]:
@@ -33,7 +31,7 @@ def badges(ledger: Ledger) -> dict[str, int]:
 
 
 def handoffs(
-    config: Config, ledger: Ledger, now: datetime, *, state: str = "", owner: str = "", page: int = 1
+    clocks: Clocks, ledger: Ledger, now: datetime, *, state: str = "", owner: str = "", page: int = 1
 ) -> dict[str, Any]:
     """Open hand-offs with their clocks: first those whose first attempt can still be in time, the next to be due first."""
     where, params = ["closed_at IS NULL"], []
@@ -44,22 +42,27 @@ def handoffs(
     if owner:
         where.append("owner = ?")
         params.append(owner)
-    condition = " AND ".join(where)
-    total = int(ledger.value(f"SELECT count(*) FROM cases WHERE {condition}", params))
+    # all that is asked of every open case stands in that index: no case is read but those that the page shows
+    condition = f"FROM cases INDEXED BY cases_board WHERE {' AND '.join(where)}"
+    total = int(ledger.value(f"SELECT count(*) {condition}", params))
     page = max(1, min(page, -(-total // PAGE) or 1))
     # then what is overdue, the latest first: the oldest of it is lost, and would stand before what can be saved
     order = (
         "ORDER BY (state NOT IN ('qualified', 'offered')), due_at IS NULL, due_at < ?1, "
         f"CASE WHEN due_at < ?1 THEN -due_at ELSE due_at END, opened_at LIMIT {PAGE} OFFSET {PAGE * (page - 1)}"
     ).replace("?1", str(micros(now)))
-    ids = [row[0] for row in ledger.rows(f"SELECT cid FROM cases WHERE {condition} {order}", params)]
-    found = _clocks(config, ledger, now, ids)
-    counts = dict(ledger.rows("SELECT state, count(*) FROM cases WHERE closed_at IS NULL GROUP BY state"))
+    ids = [row[0] for row in ledger.rows(f"SELECT cid {condition} {order}", params)]
+    counts: Counter[str] = Counter()
+    whose = set()
+    for word, ref, count in ledger.rows(
+        "SELECT state, owner, count(*) FROM cases INDEXED BY cases_board WHERE closed_at IS NULL GROUP BY state, owner"
+    ):
+        counts[word] += count
+        whose.add(ref)
     return {
-        "rows": _told(ledger, _cases(ledger, ids), owners, found), "total": total, "page": page,
+        "rows": _told(ledger, _cases(ledger, ids), owners, clocks.of(ledger, now, ids)), "total": total, "page": page,
         "pages": -(-total // PAGE) or 1, "states": {name: counts[name] for name in cases.OPEN if name in counts},
-        "owners": sorted(((ref, owners.get(ref, ref)) for (ref,) in ledger.rows("SELECT DISTINCT owner FROM cases WHERE closed_at IS NULL AND owner IS NOT NULL")),
-                         key=lambda pair: pair[1]),
+        "owners": sorted(((ref, owners.get(ref, ref)) for ref in whose - {None}), key=lambda pair: pair[1]),
         "state": state, "owner": owner,
     }  # fmt: skip
 
@@ -68,22 +71,6 @@ def _cases(ledger: Ledger, ids: list[int]) -> list[cases.Case]:
     """The cases of these numbers, in this order."""
     found = {case.cid: case for case in cases.load(ledger, ids)}
     return [found[cid] for cid in ids if cid in found]
-
-
-def _clocks(config: Config, ledger: Ledger, now: datetime, ids: list[int]) -> dict[int, list[Any]]:
-    """{case: the verdicts of the promises about single cases, the worst first}."""
-    terms = Terms.of(config)
-    if terms is None or not ids or config.agreement is None:
-        return {}
-    found: dict[int, list[Any]] = {}
-    at = micros(now)
-    for chunk in promises.facts(config, ledger, terms, at, ids):
-        for facts in chunk:
-            said = [
-                judge(term, facts, at, config.agreement.at_risk) for term in terms.promises if term.timer is not None
-            ]
-            found[facts.cid] = sorted((one for one in said if one is not None), key=lambda one: RANK.index(one.status))
-    return found
 
 
 def _told(
@@ -144,18 +131,22 @@ def latest(ledger: Ledger, limit: int = 25) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-def lead(config: Config, desk: Desk, ref: str, now: datetime) -> dict[str, Any]:
+def lead(clocks: Clocks, desk: Desk, ref: str, now: datetime) -> dict[str, Any]:
     """Everything about one lead: what each system shows, its cases with their clocks, and what happened. Raises UsageError."""
     ledger = desk.ledger
     eid = refs.one(ledger, ref)
     person = next(one for one in explain.explain(desk, entities.refs(ledger, [eid])[eid])["people"])
     owners = reading.names(ledger, "owner")
     mine = cases.of_entities(ledger, [eid]).get(eid, [])
-    clocks = _clocks(config, ledger, now, [case.cid for case in mine])
     agreed = entities.load(ledger, [eid])[eid][2]
+    for field in person["fields"]:
+        if field["field"] == "owner":  # people know colleagues by name
+            field["agreed"] = owners.get(str(field["agreed"]), field["agreed"])
+            for side in field["sides"]:
+                side["shows"] = owners.get(str(side["shows"]), side["shows"])
     return {
         "person": person, "name": _name(agreed) or person["who"],
-        "cases": _told(ledger, mine[::-1], owners, clocks),
+        "cases": _told(ledger, mine[::-1], owners, clocks.of(ledger, now, [case.cid for case in mine])),
         "events": _events(ledger, eid, mine, owners, person["timeline"]),
     }  # fmt: skip
 
@@ -231,14 +222,15 @@ def mapping(desk: Desk) -> list[dict[str, Any]]:
     return found
 
 
-def overview(config: Config, ledger: Ledger, now: datetime) -> dict[str, Any]:
+def overview(ledger: Ledger, now: datetime) -> dict[str, Any]:
     """The small figures of the first page."""
     runs = status.history(ledger, 1)
     return {
         "run": runs[0] if runs else None,
-        "open": int(ledger.value("SELECT count(*) FROM cases WHERE closed_at IS NULL")),
+        "open": int(ledger.value("SELECT count(*) FROM cases INDEXED BY cases_board WHERE closed_at IS NULL")),
         "overdue": int(ledger.value(
-            "SELECT count(*) FROM cases WHERE closed_at IS NULL AND state IN ('qualified', 'offered') AND due_at < ?", (micros(now),)
+            "SELECT count(*) FROM cases INDEXED BY cases_board "
+            "WHERE closed_at IS NULL AND state IN ('qualified', 'offered') AND due_at < ?", (micros(now),)
         )),
         "leads": int(ledger.value("SELECT COALESCE(sum(live), 0) FROM streams WHERE entity = 'lead'")),
         **badges(ledger),

@@ -45,6 +45,21 @@ def test_everything_that_was_agreed_stands_in_it(config_of: Make) -> None:
         assert said in text, said
 
 
+def test_who_gets_what_nobody_answers_stands_in_it_and_makes_another_version(config_of: Make) -> None:
+    plain = config_of(more=JOBS)
+    moving = config_of(
+        ("within: 5 business hours", "within: 5 business hours\n      reassign: {at_most: 2}"), more=JOBS
+    )
+    named = config_of(
+        ("within: 5 business hours", "within: 5 business hours\n      reassign: {to: queue:inbound}"), more=JOBS
+    )
+    said = [pages.as_markdown("Working agreement", parts(one, (), 2026)) for one in (plain, moving, named)]
+    assert "time run out" not in said[0]
+    assert "a lead whose owner lets that time run out goes to whom routing gives next, at most 2 times" in said[1]
+    assert "goes to queue:inbound, at most once" in said[2]
+    assert len({version_of(one)[1] for one in (plain, moving, named)}) == 3
+
+
 class Page(HTMLParser):
     """Collects what a page loads, its headings, and whether tables are told apart."""
 

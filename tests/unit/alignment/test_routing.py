@@ -11,6 +11,7 @@ from smarksync.alignment.route import Desk, Seat, name_of, sequence
 from smarksync.config import Expression
 from smarksync.config.agreement import Route
 from smarksync.config.compiler import Scope
+from smarksync.config.values import Owner
 from smarksync.model import schema
 
 SEATS = {
@@ -84,3 +85,29 @@ def test_a_round_is_fair_and_never_far_from_its_weights(weights: list[int]) -> N
     for length in range(1, total + 1):
         for n, weight in enumerate(weights):
             assert abs(turns[:length].count(n) - weight * length / total) < 2
+
+
+def test_who_had_it_is_left_out_whatever_the_rule_and_told() -> None:
+    rules = (
+        rule(to="ben@acme.example"),
+        rule(round_robin=["anna@acme.example", "ben@acme.example"]),
+        rule(fallback="queue:inbound"),
+    )
+    assert desk(*rules).route(SCOPE, {"B"}).owner == "A"
+    last = desk(*rules).route(SCOPE, {"A", "B"})
+    assert (last.owner, last.fallback) == ("Q", True)
+    assert (
+        "rule 1: ben@acme.example had it already" in last.passed
+        and "rule 2: anna@acme.example had it already" in last.passed
+    )
+    none = desk(*rules).route(SCOPE, {"A", "B", "Q"})
+    assert none.owner is None and "rule 3: the fallback queue:inbound had it already" in none.passed
+
+
+def test_an_owner_by_name_gets_it_when_active_and_new_to_it() -> None:
+    one = desk()
+    anna, cem = (Owner("email", f"{name}@acme.example") for name in ("anna", "cem"))
+    assert one.give(anna).owner == "A" and one.load["A"] == 1
+    one.leave("A")
+    assert one.load["A"] == 0 and one.give(anna, {"A"}).owner is None
+    assert one.give(cem).passed == ("cem@acme.example is not active",)

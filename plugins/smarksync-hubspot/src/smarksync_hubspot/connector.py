@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
+from smarksync.model import Field
 from smarksync.plugin import (
     CheckReport,
     Cursor,
@@ -87,6 +88,10 @@ class HubSpot:
     def create_fields(self, stream: str, names: Sequence[str]) -> Sequence[str]:
         """Makes our properties, in a group of their own; one sentence each."""
         return self._schema.create(stream, names) if stream in KINDS else []
+
+    def define_fields(self, stream: str, fields: Mapping[str, Field]) -> Sequence[str]:
+        """Makes properties for fields of the config's own, in the same group; one sentence each."""
+        return self._schema.create(stream, tuple(fields), fields) if stream in KINDS else []
 
     # --- reading ----------------------------------------------------------------------------------------
 

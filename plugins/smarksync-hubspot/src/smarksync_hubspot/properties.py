@@ -27,6 +27,9 @@ _TYPES = {
 _FROM_PIPELINES = {("deals", "pipeline"), ("deals", "dealstage")}
 
 
+_NONE: Mapping[str, Field] = {}
+
+
 class Schema:
     """The properties of one account, asked for once per run and object. Thread safe."""
 
@@ -70,12 +73,12 @@ class Schema:
             infos.append(FieldInfo(one.name, one.type, writable=False, choices=words))
         return infos
 
-    def create(self, kind: str, names: Sequence[str]) -> list[str]:
-        """Makes those of ``names`` that are ours; one sentence each. Needs the scope to edit the object's schema."""
+    def create(self, kind: str, names: Sequence[str], own: Mapping[str, Field] = _NONE) -> list[str]:
+        """Makes those of ``names`` that are ours, or in ``own``; one sentence each. Needs the scope to edit the object's schema."""
         said, grouped = [], False
         for name in names:
             there = self.properties(kind).get(name)
-            wanted = definition(kind, name)
+            wanted = definition(kind, name, own.get(name))
             if wanted is None:
                 said.append(f"{name} is none of the properties that SmarkSync makes in HubSpot; make it by hand.")
             elif there is not None:
@@ -183,13 +186,14 @@ def ours(kind: str) -> tuple[str, ...]:
     return (OUR_ID, *(OURS + name for name in (_ON_CONTACTS if kind == "contacts" else ())))
 
 
-def definition(kind: str, name: str) -> dict[str, Any] | None:
-    """What to send to make a property of ours on an object; None for a name that is not ours."""
+def definition(kind: str, name: str, own: Field | None = None) -> dict[str, Any] | None:
+    """What to send to make a property of ours on an object; None for a name that is not ours. ``own``: what it holds, where
+    only the config knows."""
     if not name.startswith(OURS):
         return None
     if name == OUR_ID:
         return _property(name, "string", "text", "Id of this record in SmarkSync.", unique=True)
-    field = ENTITIES[BY_NAME[kind].entity].fields.get(name.removeprefix(OURS))
+    field = own or ENTITIES[BY_NAME[kind].entity].fields.get(name.removeprefix(OURS))
     if field is None:
         return None
     shape, look = _shape(field)

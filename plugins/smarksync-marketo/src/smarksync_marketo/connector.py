@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from smarksync.model import Field
 from smarksync.plugin import (
     AuthFailed,
     CheckReport,
@@ -25,7 +26,7 @@ from .activities import FIELDS as ACTIVITY_FIELDS
 from .activities import read_activities
 from .changes import Types
 from .client import PAGE, Api, Row, error, rows_of
-from .fields import create_fields, describe_leads, leads_by, record
+from .fields import create_fields, definitions, describe_leads, leads_by, record
 from .leads import Leads
 from .members import Enroller
 from .membership import FIELDS as MEMBERSHIP_FIELDS
@@ -123,6 +124,11 @@ class Marketo:
         """Makes our own fields on leads; one sentence each."""
         self._described.pop(stream, None)
         return create_fields(self._api, stream, names)
+
+    def define_fields(self, stream: str, fields: Mapping[str, Field]) -> Sequence[str]:
+        """Makes fields on leads for those of the config's own; one sentence each."""
+        self._described.pop(stream, None)
+        return create_fields(self._api, stream, tuple(fields), definitions(fields))
 
     def read(
         self, stream: str, *, cursor: Cursor | None, until: datetime | None, fields: Sequence[str]

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from smarksync.kit.counts import Kind as CallKind
+from smarksync.model import Field
 from smarksync.plugin import FieldInfo, FieldType, Invalid, PermissionDenied, Record
 
 from .client import PAGE, Api, Row, error, instant, rows_of
@@ -98,9 +99,29 @@ def describe_leads(api: Api) -> list[FieldInfo]:
     return infos
 
 
-def create_fields(api: Api, stream: str, names: Sequence[str]) -> list[str]:
-    """Makes those of ``names`` that are ours, in one call; one sentence each. They can be hidden later, never deleted."""
-    ours = [name for name in names if stream == "leads" and name in OUR_FIELDS]
+#: canonical type → dataType of a new field (docs, rest/leads, Create Lead Fields)
+_MADE_AS: Mapping[str, str] = {
+    "bool": "boolean", "int": "integer", "decimal": "float", "money": "currency", "date": "date", "instant": "datetime",
+    "email": "email", "phone": "phone", "url": "url",
+}  # fmt: skip
+
+
+def definitions(fields: Mapping[str, Field]) -> dict[str, tuple[str, str]]:
+    """Label and type of each field of a config's own. Marketo has no pick lists by API: a word is a string."""
+    return {
+        name: (
+            "SmarkSync " + one.name.replace("_", " ").title(),
+            "text" if one.type == "text" and (one.length or 0) > 255 else _MADE_AS.get(one.type, "string"),
+        )
+        for name, one in fields.items()
+    }
+
+
+def create_fields(
+    api: Api, stream: str, names: Sequence[str], known: Mapping[str, tuple[str, str]] = OUR_FIELDS
+) -> list[str]:
+    """Makes those of ``names`` that are ``known``, in one call; one sentence each. They can be hidden later, never deleted."""
+    ours = [name for name in names if stream == "leads" and name in known]
     said = [
         f"{stream}: {name} is none of the fields that SmarkSync makes in Marketo; make it in Field Management."
         for name in names
@@ -119,9 +140,9 @@ def create_fields(api: Api, stream: str, names: Sequence[str]) -> list[str]:
         json={
             "input": [
                 {
-                    "displayName": OUR_FIELDS[name][0],
+                    "displayName": known[name][0],
                     "name": name,
-                    "dataType": OUR_FIELDS[name][1],
+                    "dataType": known[name][1],
                     "description": "Written by SmarkSync.",
                 }
                 for name in missing
@@ -139,7 +160,7 @@ def create_fields(api: Api, stream: str, names: Sequence[str]) -> list[str]:
         )
     for name, row in zip(missing, rows_of(body), strict=False):
         if row.get("status") in ("created", "updated"):
-            said.append(f"{stream}: {name} was made ({OUR_FIELDS[name][1]}).")
+            said.append(f"{stream}: {name} was made ({known[name][1]}).")
         else:
             said.append(f"{stream}: {name} was not made: {reason(row)[1] or 'no reason given'}.")
     return said

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 from smarksync.alignment.intervals import lift
@@ -100,12 +101,12 @@ def pipeline(ledger: Ledger, owners: Mapping[str, str]) -> dict[str, Any]:
     states: Counter[str] = Counter()
     by_owner: dict[str, Counter[str]] = {}
     for state, owner, count in ledger.rows(
-        "SELECT state, owner, count(*) FROM cases WHERE closed_at IS NULL GROUP BY state, owner"
+        "SELECT state, owner, count(*) FROM cases INDEXED BY cases_board WHERE closed_at IS NULL GROUP BY state, owner"
     ):
         states[state] += count
         by_owner.setdefault(owners.get(owner, owner) or "(nobody)", Counter())[state] += count
     stages: dict[tuple[str, str], list[Any]] = {}
-    for _, agreed in reading.opportunities(ledger, "open"):
+    for _, agreed in chain.from_iterable(reading.opportunities(ledger, "open")):
         amount, currency = (agreed.get("amount") or ("0", None))[:2]
         entry = stages.setdefault((agreed.get("stage") or "(no stage)", currency or ""), [0, 0.0])
         entry[0] += 1

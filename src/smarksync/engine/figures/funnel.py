@@ -66,7 +66,8 @@ def funnel(
     named: dict[tuple[str | None, int | None], tuple[str | None, ...]] = {}
     became: dict[int, int] = {}
     known_since, nothing = reading.started(ledger), (0, 0)
-    for rows, stages, campaigns in reading.leads(ledger, profile):
+    some = reading.touched(ledger, period.start, period.end, known=True, also=won)
+    for rows, stages, campaigns in reading.leads(ledger, profile, some):
         for eid, text, run in rows:
             told = stages.get(eid, nothing)
             campaign = campaigns.get(eid)

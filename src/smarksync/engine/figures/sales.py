@@ -12,9 +12,10 @@ from zoneinfo import ZoneInfo
 
 from smarksync.alignment.attribution import MODELS, Sale, Touch, attribute
 from smarksync.config import Config
-from smarksync.ledger import activities, entities, memberships, reading
+from smarksync.ledger import activities, entities, links, memberships, reading, ties
 from smarksync.ledger.db import Ledger
 
+from .. import deals
 from .period import Period
 
 #: what marketing and a lead do with each other, and what it is called when no campaign and no asset is named
@@ -31,7 +32,8 @@ class Won:
     eid: int
     people: list[int]
     inferred: bool  # the people are those of the account: nobody was named
-    at: int
+    at: int  # when it was won (:func:`_won_at`)
+    made: int  # when we first knew of it, at the latest when it was won
     amount: Fraction | None
     currency: str | None
     original: Decimal | None
@@ -41,15 +43,20 @@ class Won:
 def won(config: Config, ledger: Ledger, period: Period) -> list[Won]:
     """Opportunities that were won in the period."""
     found: list[tuple[Won, list[str], str | None]] = []
-    for eid, agreed in reading.opportunities(ledger, "won"):
-        at = _closed_at(agreed, period.zone)
-        if at is None or not period.start <= at < period.end:
-            continue
-        amount, currency = (agreed.get("amount") or (None, None))[:2]
-        original = None if amount is None else Decimal(amount)
-        named = [*([agreed["primary_lead"]] if agreed.get("primary_lead") else ()), *(agreed.get("leads") or ())]
-        one = Won(eid, [], False, at, _converted(config, original, currency), currency or config.currency, original)
-        found.append((one, named, agreed.get("account")))
+    for chunk in reading.opportunities(ledger, "won"):
+        seen = ties.told(ledger, (deals.SINCE, deals.WON), [eid for eid, _ in chunk])
+        changed = links.changed(ledger, [eid for eid, _ in chunk if deals.WON not in seen.get(eid, {})])
+        for eid, agreed in chunk:
+            known = seen.get(eid, {})
+            at = _won_at(agreed, period.zone, known.get(deals.WON) or changed.get(eid))
+            if at is None or not period.start <= at < period.end:
+                continue
+            amount, currency = (agreed.get("amount") or (None, None))[:2]
+            original = None if amount is None else Decimal(amount)
+            named = [*([agreed["primary_lead"]] if agreed.get("primary_lead") else ()), *(agreed.get("leads") or ())]
+            one = Won(eid, [], False, at, min(at, known.get(deals.SINCE, at)), _converted(config, original, currency),
+                      currency or config.currency, original)  # fmt: skip
+            found.append((one, named, agreed.get("account")))
     known = entities.by_refs(ledger, list({ref for _, named, _ in found for ref in named}))
     unnamed: dict[str, list[Won]] = {}
     for one, named, account in found:
@@ -62,6 +69,16 @@ def won(config: Config, ledger: Ledger, period: Period) -> list[Won]:
     sales = [one for one, _, _ in found]
     _touch(ledger, sales)
     return sales
+
+
+def _won_at(agreed: Mapping[str, Any], zone: str, seen: int | None) -> int | None:
+    """The day that the CRM gives, but none after the one on which it was seen won: revenue that is won is won.
+
+    A close date is a forecast until somebody puts it right, and may lie in the future of a deal that is won today.
+    ``seen``: when we first saw it so, else when its record changed last; None = we know neither.
+    """
+    told = _closed_at(agreed, zone)
+    return min((at for at in (told, seen) if at is not None), default=None)
 
 
 def _closed_at(agreed: Mapping[str, Any], zone: str) -> int | None:

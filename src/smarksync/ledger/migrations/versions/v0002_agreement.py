@@ -50,6 +50,8 @@ TABLES = (
     # what was offered, and what ended, in a period: reports and promises read no more than that
     "CREATE INDEX cases_offered ON cases (offered_at) WHERE offered_at IS NOT NULL",
     "CREATE INDEX cases_closed ON cases (closed_at) WHERE closed_at IS NOT NULL",
+    # the open ones as the dashboard lists them, and as routing counts them: none of them is read for that
+    "CREATE INDEX cases_board ON cases (state, owner, due_at, opened_at) WHERE closed_at IS NULL",
     # how many cases of a job came to what (cases.fate), kept with the cases: every run accounts for all of them
     """CREATE TABLE case_counts (
         job TEXT NOT NULL, fate TEXT NOT NULL, count INTEGER NOT NULL, PRIMARY KEY (job, fate)) WITHOUT ROWID""",
@@ -78,10 +80,13 @@ TABLES = (
         cid INTEGER NOT NULL, reason TEXT NOT NULL, from_at INTEGER NOT NULL, to_at INTEGER,
         PRIMARY KEY (cid, reason, from_at)) WITHOUT ROWID""",
     "CREATE INDEX pauses_to ON pauses (to_at)",
-    # when a case's clocks are to be looked at again, by time alone; None = never. `revision`: of the case that was looked at
-    "CREATE TABLE case_clocks (cid INTEGER PRIMARY KEY, revision INTEGER NOT NULL, next_at INTEGER)",
+    # when a case's clocks are to be looked at again, by time alone; None = never
+    "CREATE TABLE case_clocks (cid INTEGER PRIMARY KEY, next_at INTEGER)",
+    "CREATE INDEX case_clocks_next ON case_clocks (next_at) WHERE next_at IS NOT NULL",
     # owners, campaigns and opportunities are few among a million leads, and reports ask for them alone
     "CREATE INDEX entities_others ON entities (kind, eid) WHERE kind <> 'lead'",
+    # a system without a lifecycle still has leads: a report asks for those that became known in its period
+    "CREATE INDEX entities_run ON entities (created_run)",
     # the agreement as it stood, per version, for the change log between versions
     "CREATE TABLE agreements (hash TEXT PRIMARY KEY, version TEXT, at INTEGER NOT NULL, body TEXT NOT NULL) WITHOUT ROWID",
 )
