@@ -79,7 +79,7 @@ class Ledger:
         self.path = ledger_path(url, root)
         self.io: Callable[[str], None] | None = None  # tests put a fault here; called at each I/O point
         self._epochs: dict[str, int] = {}
-        self._depth = 0
+        self._depth = self._undone = 0
         fresh = not os.path.exists(self.path)
         if fresh and not create:
             raise LedgerError(
@@ -134,6 +134,12 @@ class Ledger:
             if whole < len(rows):
                 self._con.executemany(sql, rows[whole:] if whole else rows)
 
+    @property
+    def written(self) -> int:
+        """Rows written, and transactions undone, since the ledger was opened: while the number stands still, what was
+        read is still true."""
+        return self._con.total_changes + self._undone
+
     # -- transactions ----------------------------------------------------------------------------
     @contextlib.contextmanager
     def tx(self) -> Iterator[None]:
@@ -156,6 +162,7 @@ class Ledger:
             with self._explained("written"):
                 self._con.execute("COMMIT")
         except BaseException:
+            self._undone += 1
             with contextlib.suppress(sqlite3.Error):
                 self._con.execute("ROLLBACK")
             raise
