@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from statistics import median
@@ -18,7 +18,6 @@ from .intervals import Share, share
 
 #: the rungs of the report, in order; schema.md's ladder without what stands before and after it
 RUNGS = ("lead", "mql", "sal", "sql", "opportunity", "customer")
-_RANK = {rung: rank for rank, rung in enumerate(RUNGS)} | {"evangelist": len(RUNGS) - 1}
 _LAST = len(RUNGS) - 1
 _ALL: tuple[str, str | None] = ("", None)
 SECOND = 1_000_000
@@ -34,21 +33,11 @@ class Journey(NamedTuple):
     won: Fraction | None = None
 
 
-def first_reached(stages: Iterable[tuple[str, int]]) -> list[int | None]:
-    """When each rung was first reached, from (stage, at) in any order.
+def filled(told: Sequence[int | None]) -> list[int | None]:
+    """When each rung was first reached, from when it was first told.
 
     A rung that was jumped over was reached with the next higher one; somebody who fell back has still been there.
     """
-    found: list[int | None] = [None] * len(RUNGS)
-    for stage, at in stages:
-        rank = _RANK.get(stage)
-        if rank is not None and (found[rank] is None or at < found[rank]):  # type: ignore[operator]
-            found[rank] = at
-    return filled(found)
-
-
-def filled(told: Sequence[int | None]) -> list[int | None]:
-    """When each rung was first reached, from when it was first told."""
     found = list(told)
     later: int | None = None
     for rank in range(_LAST, -1, -1):
@@ -189,4 +178,4 @@ class Funnel:
         return Row(value, counts, steps, share(group.customers, group.reached[0]), group.won)
 
 
-__all__ = ["RUNGS", "Funnel", "Journey", "Row", "Step", "filled", "first_reached"]
+__all__ = ["RUNGS", "Funnel", "Journey", "Row", "Step", "filled"]

@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 
 from smarksync.config import Config, Problem
 from smarksync.config.agreement import Score
-from smarksync.config.checks import build_schema
 from smarksync.config.expressions import Expression
 from smarksync.config.types import ExpressionProblem, field_type
 
@@ -83,7 +82,6 @@ def unreachable(config: Config, told: Told) -> Iterator[Problem]:
 class _Judge:
     def __init__(self, config: Config, told: Told) -> None:
         self.config, self.told = config, told
-        self._schema, _ = build_schema(config)
         self._inside: set[str] = set()
         self._scores: dict[str, tuple[int, int]] = {}
         if config.scoring:
@@ -224,9 +222,9 @@ class _Judge:
         if not isinstance(node, ast.Compare) or len(node.ops) != 1:
             return []
         kind, values = type(node.ops[0]), _values(node.comparators[0])
-        if values is None or kind not in _OPPOSITE:
-            return []
         several = isinstance(values, tuple)
+        if values is None or kind not in _OPPOSITE or several is not (kind in (ast.In, ast.NotIn)):
+            return []  # a set is equal to a list in any order, and a text may stand within another
         fixed = tuple(self._canonical(node.left, one) for one in (values if several else (values,)))
         return [(ast.unparse(node.left), kind if want else _OPPOSITE[kind], fixed if several else fixed[0])]
 
@@ -235,7 +233,8 @@ class _Judge:
         if not isinstance(value, str):
             return value
         root, name = _field(left) or ("", "")
-        one = self._schema[root].fields.get(name) if root in self._schema else None
+        schema = self.config.schema_
+        one = schema[root].fields.get(name) if root in schema else None
         if one is None:
             return value.lower() if isinstance(left, ast.Call) else value  # functions over text answer in lower case
         try:

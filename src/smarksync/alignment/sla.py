@@ -179,6 +179,8 @@ class Scorecard:
         ]
 
     def _periods(self, term: Term) -> list[Period]:
+        if self.since is not None and self.since > self.now:
+            return []  # nothing of that time has come yet
         last = self.now if self.until is None else min(self.now, self.until - 1)
         first = self.since if self.since is not None else self._oldest
         return self.periods.between(min(last, last if first is None else first), last, term.period)

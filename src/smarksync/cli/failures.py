@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 INTERRUPTED = 130
 #: what an operating system says when there is no room, or no right, to write
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-_REFUSED = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.EISDIR, errno.ENOTDIR}
+_REFUSED = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.EISDIR, errno.ENOTDIR, errno.EBUSY, errno.ENAMETOOLONG,
+            errno.ELOOP}  # fmt: skip
 
 
 def end_on_signals() -> None:

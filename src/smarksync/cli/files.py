@@ -7,20 +7,23 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
+_WORKING = ".smarksync-"
+
 
 def write_whole(path: Path, parts: Iterable[str]) -> None:
     """Writes a file, readable by its owner only: it holds people's data. Raises OSError that names ``path``."""
     try:
-        handle, name = tempfile.mkstemp(prefix=".smarksync-", dir=path.parent)
+        handle, name = tempfile.mkstemp(prefix=_WORKING, dir=path.parent)
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                file.writelines(parts)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(name, path)
+        except BaseException:
+            os.unlink(name)
+            raise
     except OSError as error:
-        error.filename = str(path)  # not the working file, which nobody asked for
-        raise
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.writelines(parts)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(name, path)
-    except BaseException:
-        os.unlink(name)
+        if error.filename is None or Path(error.filename).name.startswith(_WORKING):
+            error.filename = str(path)  # nobody asked for the working file
         raise

@@ -91,7 +91,7 @@ def show(settings: Globals, options: Any, form: str, out: Path | None, *, quiet:
             if settings.json:
                 settings.out.object({**head, "out": str(out), "count": spool.count})
                 return int(result.exit_code)
-        _for_people(settings, result, facts, spool, out)
+        _for_people(settings, result, facts, spool, out, form)
     return result.exit_code
 
 
@@ -168,7 +168,9 @@ def _forecast_facts(forecast: Mapping[str, Any]) -> list[tuple[str, str]]:
     return facts
 
 
-def _for_people(settings: Globals, result: Any, facts: Mapping[str, Any], spool: Spool, out: Path | None) -> None:
+def _for_people(
+    settings: Globals, result: Any, facts: Mapping[str, Any], spool: Spool, out: Path | None, form: str
+) -> None:
     from smarksync.plan import render as pages
 
     from .summary import summary
@@ -183,7 +185,7 @@ def _for_people(settings: Globals, result: Any, facts: Mapping[str, Any], spool:
     for name, text in _forecast_facts(facts["forecast"]):
         words.line(f"{name}: {text}.")
     if out is not None:
-        hint = f" To write exactly this within 24 hours: smarksync apply {out}" if out.suffix == ".json" else ""
+        hint = f" To write exactly this within 24 hours: smarksync apply {out}" if form == "json" else ""
         words.line(f"The plan with its {spool.count:,} changes is in {out}.{hint}")
     elif spool.count:
         words.line(

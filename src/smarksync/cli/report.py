@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
+from io import StringIO
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from .globals import Globals
+from .output import Output
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
@@ -43,7 +45,7 @@ def report(
     settings.json = chosen is Format.JSON and out is None
     found = collect(settings, period)
     if out is not None or chosen is not Format.TEXT:
-        text = render(chosen, found)
+        text = _summary(found) if chosen is Format.TEXT else render(chosen, found)
         if out is None:
             settings.out.text(text)
             return 0
@@ -52,7 +54,7 @@ def report(
         write_whole(out, [text])
         settings.out.line(f"The report of {found['period']['label']} is in {out}.")
         return 0
-    _for_people(settings, found)
+    _for_people(settings.out, found)
     return 0
 
 
@@ -73,7 +75,7 @@ def collect(settings: Globals, period: str | None) -> dict[str, Any]:
 
 
 def render(form: Format, found: Mapping[str, Any]) -> str:
-    """The report in a format."""
+    """The report in a format for machines or browsers."""
     if form is Format.JSON:
         import orjson
 
@@ -102,10 +104,18 @@ def _by_name(out: Path | None) -> Format:
     return form
 
 
-def _for_people(settings: Globals, found: Mapping[str, Any]) -> None:
+def _summary(found: Mapping[str, Any]) -> str:
+    """What the terminal shows, as a text."""
+    out, text = Output(color=False), StringIO()
+    out.stream = text
+    _for_people(out, found)
+    return text.getvalue()
+
+
+def _for_people(out: Output, found: Mapping[str, Any]) -> None:
     from smarksync.web.words import called, lasting, money, number, percent, share
 
-    out, funnel, currency = settings.out, found["funnel"], found["currency"]
+    funnel, currency = found["funnel"], found["currency"]
     out.line(out.style("bold", f"{found['workspace']}, {found['period']['label']} ({found['period']['time_zone']})"))
     steps = {step["from"]: step for step in funnel["whole"]["steps"]}
     out.line()

@@ -147,11 +147,9 @@ def conservation(run: Run, job: Job) -> dict[str, Any]:
     """Every MQL that was ever offered by this job, accounted for: and by name, those that sales no longer has."""
     ledger = run.ledger
     told = cases.fates(ledger, job.name)
-    # only what is open and undecided can have lost its record: that many links are looked for, not one a case
+    # only what is offered and undecided can have lost its record: that many links are looked for, not one a case
     sql = (
-        "SELECT c.eid FROM cases c INDEXED BY cases_one_open WHERE c.closed_at IS NULL AND c.job = ? AND c.offered_at IS NOT NULL "
-        "AND json_extract(CAST(c.body AS TEXT), '$.at.accepted') IS NULL "
-        "AND json_extract(CAST(c.body AS TEXT), '$.at.rejected') IS NULL "
+        "SELECT c.eid FROM cases c INDEXED BY cases_board WHERE c.closed_at IS NULL AND c.state = 'offered' AND c.job = ? "
         "AND NOT EXISTS (SELECT 1 FROM links l CROSS JOIN streams s WHERE l.eid = c.eid AND l.state = 'live' "
         "AND s.sid = l.sid AND s.connection = ?) ORDER BY c.offered_at"
     )

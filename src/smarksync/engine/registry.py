@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterable, Mapping
 from contextlib import redirect_stdout
@@ -16,6 +17,8 @@ from smarksync.mapping import catalogue
 from smarksync.plugin import SUPPORTED_CONTRACTS, ConnectorSpec, Transform, hookspecs
 
 GROUP = "smarksync"
+#: what the name of a package may end with
+_PACKAGE = re.compile(r"[a-z0-9]([a-z0-9_.-]*[a-z0-9])?")
 
 
 class PluginBroken(ConfigError):
@@ -54,10 +57,8 @@ class Registry:
         spec = self._specs.get(name)
         if spec is None:
             known = ", ".join(self.names()) or "none"
-            raise ConfigError(
-                f"There is no connector {name!r}.",
-                hint=f"Installed: {known}. Others come with `pip install smarksync-{name}`.",
-            )
+            others = f" Others come with `pip install smarksync-{name}`." if _PACKAGE.fullmatch(name) else ""
+            raise ConfigError(f"There is no connector {name!r}.", hint=f"Installed: {known}.{others}")
         return spec
 
     def transforms(self) -> list[Transform]:

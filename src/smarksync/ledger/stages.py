@@ -34,20 +34,6 @@ def of(ledger: Ledger, eids: Iterable[int]) -> dict[int, list[Stage]]:
     return found
 
 
-def every(ledger: Ledger, chunk: int = 5_000) -> Iterator[list[Stage]]:
-    """All of them by entity and time, in chunks that never cut an entity in two."""
-    last = 0
-    while True:
-        eids = [
-            r[0]
-            for r in ledger.rows("SELECT DISTINCT eid FROM stages WHERE eid > ? ORDER BY eid LIMIT ?", (last, chunk))
-        ]
-        if not eids:
-            return
-        last = eids[-1]
-        yield [stage for group in of(ledger, eids).values() for stage in group]
-
-
 def first(ledger: Ledger, eids: Iterable[int]) -> dict[int, int]:
     """{eid: when it reached the first of its rungs}."""
     which, params = among("eid", eids)

@@ -5,7 +5,7 @@ from fractions import Fraction
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smarksync.alignment.funnel import RUNGS, Funnel, Journey, first_reached
+from smarksync.alignment.funnel import RUNGS, Funnel, Journey, filled
 
 DAY = 86_400_000_000
 
@@ -59,29 +59,18 @@ def test_groups_are_counted_apart_and_those_without_a_value_are_not_lost():
 
 
 def test_rungs_that_were_jumped_over_were_reached_with_the_next_one():
-    assert first_reached([("lead", 1), ("sql", 9)]) == [1, 9, 9, 9, None, None]
-
-
-def test_falling_back_does_not_undo_what_was_reached_and_the_first_time_counts():
-    assert first_reached([("lead", 1), ("mql", 3), ("recycled", 5), ("mql", 8), ("sal", 9)]) == [
-        1,
-        3,
-        9,
-        None,
-        None,
-        None,
-    ]
+    assert filled([1, None, None, 9, None, None]) == [1, 9, 9, 9, None, None]
 
 
 def test_signals_out_of_order_never_give_a_negative_time():
     # entered late: the MQL move is older than the opportunity, but was told after it
-    assert first_reached([("opportunity", 5), ("mql", 7), ("lead", 6)]) == [5, 5, 5, 5, 5, None]
+    assert filled([6, 7, None, None, 5, None]) == [5, 5, 5, 5, 5, None]
 
 
-@given(st.lists(st.tuples(st.sampled_from([*RUNGS, "recycled", "lost"]), st.integers(0, 100))))
-def test_reached_times_never_go_back(stages):
-    times = [at for at in first_reached(stages) if at is not None]
+@given(st.lists(st.none() | st.integers(0, 100), min_size=len(RUNGS), max_size=len(RUNGS)))
+def test_reached_times_never_go_back(told):
+    found = filled(told)
+    times = [at for at in found if at is not None]
     assert times == sorted(times)
-    found = first_reached(stages)
     gap = found.index(None) if None in found else len(found)
     assert all(at is None for at in found[gap:])

@@ -129,6 +129,8 @@ def test_rules_that_contradict_themselves_are_named(found: Any, when: str) -> No
         'lead.lifecycle == "customer" and lead.lifecycle >= "mql"',
         'lead.country in ["Germany"] and lead.country == "DE"',
         'lead.email == "Ada@Acme.example" and lead.email == "ada@acme.example"',
+        'lead.tags == ["a", "b"] and lead.tags == ["b", "a"]',
+        'lead.country in "DE, AT" and lead.country == "DE"',
         'domain(lead.email) == "acme.example" and domain(lead.email) in ["ACME.example"]',
     ],
 )

@@ -126,6 +126,8 @@ def test_for_people(desk: Desk, type_: Any) -> None:
     code, out, _ = type_(desk, "sla", "backtest", "--period", "2026-Q3")
     assert code == 0
     assert "single cases kept" in out and "2026-06" not in out
+    code, out, _ = type_(desk, "sla", "backtest", "--period", "2200")
+    assert (code, "Nothing to judge in that time." in out) == (0, True), "what has not come is no month of today"
 
 
 def test_a_promise_that_nobody_can_keep_is_code_2(desk: Desk, type_: Any) -> None:

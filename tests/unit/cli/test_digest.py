@@ -102,6 +102,13 @@ def test_an_unknown_channel_is_said_before_anything_is_counted(place, chat, caps
     assert "meeting" in capsys.readouterr().err and chat.heard == []
 
 
+def test_a_report_as_text_goes_to_the_file_as_the_terminal_shows_it(place, capsys):
+    invoke(["report", "--period", "2026-06"])
+    shown = capsys.readouterr().out
+    assert invoke(["report", "--period", "2026-06", "--format", "text", "--out", "report.txt"]) == 0
+    assert (place / "report.txt").read_text() == shown
+
+
 def test_html_goes_to_the_file(place, capsys):
     assert invoke(["digest", "--period", "2026", "--out", "digest.html"]) == 0
     assert (place / "digest.html").read_text().startswith("<!doctype html>")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from smarksync.cli import failures
@@ -40,6 +42,18 @@ def test_a_plan_that_cannot_be_written_names_the_file_that_was_asked_for(tmp_pat
         write_whole(target, ["{}"])
     code, facts, text = failures._words(caught.value, Globals(), ["plan"])
     assert code == 2 and facts["code"] == "SMK-FILE" and str(target) in text and ".smarksync-" not in text
+
+
+@pytest.mark.parametrize("name", ["folder", ".", "x" * 300, "loop/plan.json"])
+def test_a_name_that_no_file_can_have_is_told_so_and_leaves_nothing_behind(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(OSError) as caught:
+        write_whole(Path(name), ["{}"])
+    code, facts, text = failures._words(caught.value, Globals(), ["plan"])
+    assert (code, facts["code"], text.split(" could not")[0]) == (2, "SMK-FILE", name)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["folder", "loop"]
 
 
 def test_a_record_that_could_not_be_created_says_what_it_was_to_be_made_from():

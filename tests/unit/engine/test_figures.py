@@ -129,7 +129,20 @@ def test_periods_as_people_write_them(text, label):
     assert period.parse(text, "UTC", NOW).label == label
 
 
-@pytest.mark.parametrize("text", ["last week", "2026-13", "2026-Q5", "2026-00", "2026-05-01/2026-04-01", "26", ""])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "last week",
+        "2026-13",
+        "2026-Q5",
+        "2026-00",
+        "2026-05-01/2026-04-01",
+        "26",
+        "",
+        "9999-12-31/9999-12-31",
+        "0001-01-01/2026-01-01",
+    ],
+)
 def test_what_is_no_period_is_refused_with_the_forms_that_are(text):
     with pytest.raises(UsageError):
         period.parse(text, "UTC", NOW)

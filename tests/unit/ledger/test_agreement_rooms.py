@@ -8,7 +8,18 @@ import pytest
 
 from smarksync.alignment import handoff
 from smarksync.alignment.handoff import Signal
-from smarksync.ledger import activities, cases, entities, links, memberships, rotations, stages, states, streams
+from smarksync.ledger import (
+    activities,
+    cases,
+    entities,
+    links,
+    memberships,
+    reading,
+    rotations,
+    stages,
+    states,
+    streams,
+)
 from smarksync.ledger.activities import Activity
 from smarksync.ledger.db import Ledger
 from smarksync.ledger.links import Link
@@ -107,7 +118,15 @@ def test_facts_follow_when_two_people_are_one(ledger: Ledger) -> None:
     entities.join(ledger, 2, 1)
     assert activities.of(ledger, [1])[1] and memberships.of(ledger, [1])[1]
     assert stages.of(ledger, [1, 2]) == {1: [Stage(1, "mql", 5, "rule")]}
-    assert [stage for chunk in stages.every(ledger) for stage in chunk] == [Stage(1, "mql", 5, "rule")]
+    assert [row for chunk in reading.climbs(ledger, reading.EVERYBODY) for row in chunk] == [(1, 1, 0, 5, 0, 0, 0, 0)]
+
+
+def test_falling_back_does_not_undo_what_was_reached_and_the_first_time_counts(ledger: Ledger) -> None:
+    told = [("lead", 1), ("mql", 3), ("recycled", 5), ("mql", 8), ("sal", 9)]
+    stages.put(ledger, [Stage(7, stage, at, "rule") for stage, at in told])
+    reading.touched(ledger, 8, 9)
+    for some in (reading.EVERYBODY, reading.Some("temp.touched")):
+        assert [row for chunk in reading.climbs(ledger, some) for row in chunk] == [(7, 5, 1, 3, 9, 0, 0, 0)]
 
 
 def test_memberships_find_person_and_campaign_and_remember_removals(ledger: Ledger) -> None:

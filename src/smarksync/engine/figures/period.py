@@ -9,6 +9,8 @@ from zoneinfo import ZoneInfo
 
 from smarksync.errors import UsageError
 
+#: what may be asked for; what lies beyond is a slip of the hand
+YEARS = range(1970, 2201)
 _FORM = re.compile(r"(\d{4})(?:-(?:Q([1-4])|(\d{2})))?\Z")
 
 
@@ -63,7 +65,7 @@ def parse(text: str | None, zone: str, now: datetime) -> Period:
     if not found:
         raise _unknown(text)
     year, quarter, month = (int(part) if part else 0 for part in found.groups())
-    if not 1970 <= year <= 2200 or month > 12 or (found[3] and month == 0):
+    if year not in YEARS or month > 12 or (found[3] and month == 0):
         raise _unknown(text)
     first = date(year, month or (quarter * 3 - 2 if quarter else 1), 1)
     months = 1 if month else 3 if quarter else 12
@@ -75,6 +77,8 @@ def _between(text: str, zone: str) -> Period:
         first, last = (date.fromisoformat(part.strip()) for part in text.split("/", 1))
     except ValueError:
         raise _unknown(text) from None
+    if first.year not in YEARS or last.year not in YEARS:
+        raise _unknown(text)
     if last < first:
         raise UsageError(f"The period {text!r} ends before it begins.", hint="Write the earlier day first.")
     return Period(first, last, zone)

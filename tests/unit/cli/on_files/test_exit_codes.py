@@ -76,6 +76,7 @@ def test_2_a_missing_environment_variable(workspace: Workspace) -> None:
         (("apply",), "FILE"),
         (("apply", "nothing.json"), "no file"),
         (("connectors", "show", "hubsopt"), "hubsopt"),
+        (("connectors", "show", "../x"), "no connector '../x'"),
     ],
 )
 def test_2_usage(workspace: Workspace, args: tuple[str, ...], word: str) -> None:
@@ -83,6 +84,7 @@ def test_2_usage(workspace: Workspace, args: tuple[str, ...], word: str) -> None
     assert said.code == 2
     assert word in said.err
     assert "Traceback" not in said.err
+    assert "smarksync-../" not in said.err, "no package has such a name"
 
 
 def test_2_no_job_at_all(workspace: Workspace) -> None:
