@@ -40,7 +40,7 @@ MUTANTS = (
     Mutant("the (sent, stored) pair kept after a foreign edit", (
         ("engine/observe.py", "            side.drop_pair(vendor)\n", "            pass\n"),), True),
     Mutant("inbox rows deleted whole instead of by sequence", (
-        ("ledger/inbox.py", "DELETE FROM inbox WHERE seq <= ?\", (up_to,)", "DELETE FROM inbox WHERE seq <= ? OR 1\", (up_to,)"),), True),
+        ("ledger/inbox.py", "DELETE FROM inbox WHERE seq <= ? AND {which}", "DELETE FROM inbox WHERE seq + 0 * ? < 9e15 AND {which}"),), True),
     Mutant("what a job owes cleared by entity instead of by sequence", (
         ("ledger/states.py", "WHERE job = ? AND seq <= ? AND eid IN", "WHERE job = ? AND seq <= 9e15 + ? AND eid IN"),), True),
     Mutant("planned rows re-sent by recovery after a guard stopped them", (

@@ -235,6 +235,7 @@ class Run:
     )  # jobs that cannot run, with the reason: the others do
     match: dict[str, list[Any]] = field(default_factory=dict)  # by entity
     email_sids: frozenset[int] = frozenset()
+    absent: frozenset[int] = frozenset()  # streams that the ledger knows and the config no longer names
     shared: frozenset[str] = frozenset()  # entities that several jobs of the config keep in agreement
     start_seq: int = 0  # changes after this one, up to read_seq, are what this run read
     read_seq: int = 0

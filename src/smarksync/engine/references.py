@@ -10,10 +10,13 @@ from .owners import KIND, Owners
 
 
 class ConnectionReferences:
-    """The links of one connection, asked one by one: references are few among the fields of a record."""
+    """The links of one connection. What was asked is known until the ledger is written to: many people share a company."""
 
     def __init__(self, ledger: Ledger, connection: str, owners: Owners) -> None:
         self._ledger, self._connection, self._owners = ledger, connection, owners
+        self._entities: dict[tuple[str, str], str | None] = {}
+        self._records: dict[tuple[str, str], str | None] = {}
+        self._asked_at = -1
 
     def entity_of(self, entity: str, record: str) -> str:
         """The entity id of a record. Raises ValueProblem ``SMK-PARENT`` when it is not linked yet.
@@ -22,8 +25,10 @@ class ConnectionReferences:
         """
         if entity == KIND:
             return self._owners.entity_of(self._connection, record)
-        found = links.entity_of(self._ledger, self._connection, entity, record)
-        if found is None:
+        known, asked = self._known(self._entities), (entity, record)
+        if asked not in known:
+            known[asked] = links.entity_of(self._ledger, self._connection, entity, record)
+        if (found := known[asked]) is None:
             raise ValueProblem("SMK-PARENT", f"it points at a record of {entity} that is not linked yet")
         return found
 
@@ -34,7 +39,16 @@ class ConnectionReferences:
         """
         if entity == KIND:
             return self._owners.record_of(self._connection, ref)
-        found = links.record_of(self._ledger, self._connection, entity, ref)
-        if found is None:
+        known, asked = self._known(self._records), (entity, ref)
+        if asked not in known:
+            known[asked] = links.record_of(self._ledger, self._connection, entity, ref)
+        if (found := known[asked]) is None:
             raise ValueProblem("SMK-PARENT", f"its {entity} has no record here yet")
         return found
+
+    def _known(self, answers: dict[tuple[str, str], str | None]) -> dict[tuple[str, str], str | None]:
+        if self._asked_at != (now := self._ledger.written):
+            self._asked_at = now
+            self._entities.clear()
+            self._records.clear()
+        return answers

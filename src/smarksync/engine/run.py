@@ -15,7 +15,7 @@ from typing import Any
 
 from smarksync.config import Config
 from smarksync.errors import SmarkSyncError, SystemFailure
-from smarksync.ledger import lease, runs, states
+from smarksync.ledger import inbox, lease, runs, states
 from smarksync.ledger.db import Ledger
 from smarksync.log import at
 
@@ -208,8 +208,7 @@ def _news(run: Run, job: JobRun, top: int) -> bool:
     """Whether this round taught us something that the next round can settle."""
     if any(run.connections[c].failed is not None for c in job.rules.connections):
         return False
-    inbox = run.ledger.one("SELECT 1 FROM inbox LIMIT 1")
-    return inbox is not None or states.top(run.ledger) > top
+    return inbox.holds(run.ledger, run.lanes, 1) or states.top(run.ledger) > top
 
 
 def _stop(run: Run, job: JobRun, trips: Sequence[Any]) -> None:

@@ -2,8 +2,8 @@
 
 An edit (plan/edited.py), a new person or our id on a record (plan/first.py). What :func:`.settle.settle` would store is
 known since planning, so the rows are settled where they lie, by their numbers: the values become agreed, the side that
-had them forgets that they were news, and the written record has nothing to remember but what it has not echoed. It
-holds while the links show the fingerprints that were planned on; everything that is not plain is left to settle.
+had them forgets that they were news, and the written record remembers no more than before but what it has not echoed.
+It holds while the links show the fingerprints that were planned on; everything that is not plain is left to settle.
 """
 
 from __future__ import annotations
@@ -13,11 +13,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from smarksync.ledger import audit, links, plans, quarantine, streams
+from smarksync.ledger.db import loads
 from smarksync.ledger.links import LIVE, Link
 from smarksync.ledger.plans import PlanRow, Settled
 from smarksync.plan.side import codecs_by_vendor
 from smarksync.plugin import Can, Receipt, WriteResult
 
+from .absent import known_there
 from .context import Run, instant
 from .notes import note
 from .shared import tell_other_jobs
@@ -28,6 +30,8 @@ Pair = tuple[PlanRow, Receipt]
 def settle_plain(run: Run, done: Sequence[Pair]) -> list[Pair]:
     """Settles the plain ones among the applied rows (in the caller's transaction); returns the others."""
     taken = {row.seq: (row, receipt) for row, receipt in done if row.source is not None and _as_sent(row, receipt)}
+    if taken and run.absent and (away := known_there(run, {row.eid for row, _ in taken.values()})):
+        taken = {seq: pair for seq, pair in taken.items() if pair[0].eid not in away}
     if not taken:
         return list(done)
     ledger, now = run.ledger, run.stamp()
@@ -40,8 +44,11 @@ def settle_plain(run: Run, done: Sequence[Pair]) -> list[Pair]:
         plans.settle(ledger, created, whole=True)
     if updated:
         links.written(ledger, now, [_written(run, one.target, *taken[one.seq]) for one in updated])
-        silent = [(one.target, taken[one.seq][0]) for one in updated if taken[one.seq][1].stored is None]
-        links.memorise(ledger, [(lid, links.pack(_awaited(run, row, {}))) for lid, row in silent])
+        silent = [(one, taken[one.seq][0]) for one in updated if taken[one.seq][1].stored is None]
+        links.memorise(
+            ledger,
+            [(one.target, links.pack(_awaited(run, row, loads(one.held) if one.held else {}))) for one, row in silent],
+        )
         plans.settle(ledger, updated, whole=False)
     plans.note(ledger, [*stamped, *(one.seq for one in updated)], run.run_id, now)
     over = {*stamped, *(one.seq for one in (*created, *updated))}

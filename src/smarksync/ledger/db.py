@@ -10,6 +10,7 @@ import contextlib
 import errno
 import os
 import re
+import shutil
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -78,7 +79,7 @@ class Ledger:
         self.path = ledger_path(url, root)
         self.io: Callable[[str], None] | None = None  # tests put a fault here; called at each I/O point
         self._epochs: dict[str, int] = {}
-        self._depth = 0
+        self._depth = self._undone = 0
         fresh = not os.path.exists(self.path)
         if fresh and not create:
             raise LedgerError(
@@ -133,6 +134,12 @@ class Ledger:
             if whole < len(rows):
                 self._con.executemany(sql, rows[whole:] if whole else rows)
 
+    @property
+    def written(self) -> int:
+        """Rows written, and transactions undone, since the ledger was opened: while the number stands still, what was
+        read is still true."""
+        return self._con.total_changes + self._undone
+
     # -- transactions ----------------------------------------------------------------------------
     @contextlib.contextmanager
     def tx(self) -> Iterator[None]:
@@ -155,6 +162,7 @@ class Ledger:
             with self._explained("written"):
                 self._con.execute("COMMIT")
         except BaseException:
+            self._undone += 1
             with contextlib.suppress(sqlite3.Error):
                 self._con.execute("ROLLBACK")
             raise
@@ -298,9 +306,18 @@ def private_file(path: str) -> None:
         ) from error
 
 
+def _no_room(path: str) -> bool:
+    """Whether the disk has less room than the 32 KB that SQLite shares with other processes: it reports that as an I/O
+    error, and only what it writes itself as a full disk (sqlite.org/rescode.html, SQLITE_IOERR_SHMSIZE)."""
+    try:
+        return shutil.disk_usage(Path(path).parent).free < 64 * 1024
+    except OSError:
+        return False
+
+
 def _explain(error: sqlite3.DatabaseError, path: str, verb: str) -> LedgerError:
     text = str(error)
-    if "full" in text:
+    if "full" in text or ("disk I/O" in text and _no_room(path)):
         hint = "The disk is full. Nothing is half-written: free some space and run again, it goes on where it stopped."
     elif "readonly" in text or "read-only" in text:
         hint = "The file or its folder is read-only for this user."

@@ -109,27 +109,34 @@ def load(ledger: Ledger, where: str, params: Sequence[Any] = (), limit: int = -1
 
 
 class Settled(NamedTuple):
-    """A row that is settled without being read: its place, its entity, and the links that it rests on."""
+    """A row that is settled without being read: its place, its entity, and the links that it rests on.
+
+    ``stamped``: our id was written to the source since. ``held``: what the target remembers, if anything.
+    """
 
     seq: int
     eid: int
     source: int
     target: int | None
+    stamped: int
+    held: bytes | None
 
 
 def undisturbed(ledger: Ledger, seqs: Iterable[int], run: str) -> list[Settled]:
     """Those of the rows that rest on one or two links alone, planned in this run, while both are as they were then.
 
-    That is: live, with the same fingerprints, the only ones of their entity, and nothing of it in question.
+    That is: live, with the same fingerprints, the only ones of their entity, and nothing of it in question. The source
+    of a new record may have none: it was given our id meanwhile, which moves nothing else of it.
     """
     where, params = among("p.seq", seqs)
     sql = (
-        "SELECT p.seq, p.eid, b.source, b.target FROM plan p CROSS JOIN plan_bodies b CROSS JOIN links s "
+        "SELECT p.seq, p.eid, b.source, b.target, s.fp IS NOT b.source_fp, m.memo FROM plan p CROSS JOIN plan_bodies b "
+        "CROSS JOIN links s LEFT JOIN memos m ON m.lid = b.target "
         f"WHERE {where} AND p.run = ? AND p.stamp = 0 AND b.seq = p.seq AND s.lid = b.source AND s.eid = p.eid AND s.state = 'live' "
-        "AND s.fp IS b.source_fp AND (b.target IS NULL OR EXISTS (SELECT 1 FROM links t WHERE t.lid = b.target AND "
-        "t.eid = p.eid AND t.state = 'live' AND t.fp IS b.target_fp)) AND NOT EXISTS (SELECT 1 FROM links o WHERE "
-        "o.eid = p.eid AND o.lid <> b.source AND o.lid IS NOT b.target) AND NOT EXISTS (SELECT 1 FROM conflicts c "
-        "WHERE c.eid = p.eid AND c.job = p.job) ORDER BY p.seq"
+        "AND (s.fp IS b.source_fp OR (s.fp IS NULL AND b.target IS NULL)) AND (b.target IS NULL OR EXISTS (SELECT 1 FROM links t "
+        "WHERE t.lid = b.target AND t.eid = p.eid AND t.state = 'live' AND t.fp IS b.target_fp)) AND NOT EXISTS (SELECT 1 "
+        "FROM links o WHERE o.eid = p.eid AND o.lid <> b.source AND o.lid IS NOT b.target) AND NOT EXISTS (SELECT 1 "
+        "FROM conflicts c WHERE c.eid = p.eid AND c.job = p.job) ORDER BY p.seq"
     )
     return [Settled._make(row) for row in ledger.rows(sql, (*params, run))]
 
@@ -152,12 +159,29 @@ def settle(ledger: Ledger, rows: Sequence[Settled], *, whole: bool) -> None:
         f"UPDATE entities SET agreed = (SELECT {change} FROM plan_bodies b WHERE b.seq = ?) WHERE eid = ?",
         [(row.seq, row.eid) for row in rows],
     )
+    left = _left_of_stamped(ledger, [row.seq for row in rows if row.stamped])
     where, params = among("lid", [row.source for row in rows])
     ledger.run(f"DELETE FROM memos WHERE {where}", params)
-    where, params = among("seq", [row.seq for row in rows])
+    where, params = among("seq", [row.seq for row in rows if not row.stamped])
     ledger.run(
         f"INSERT INTO memos (lid, memo) SELECT source, memo FROM plan_bodies WHERE {where} AND memo IS NOT NULL", params
     )
+    ledger.add("INSERT INTO memos (lid, memo) VALUES (?, ?)", left)
+
+
+def _left_of_stamped(ledger: Ledger, seqs: list[int]) -> list[tuple[int, bytes]]:
+    """(source, what stays remembered) where our id was written since: it lacks that no more, and may owe its echo."""
+    where, params = among("b.seq", seqs)
+    sql = f"SELECT b.source, b.memo, m.memo FROM plan_bodies b LEFT JOIN memos m ON m.lid = b.source WHERE {where}"
+    left: list[tuple[int, bytes]] = []
+    for lid, planned, now in ledger.rows(sql, params) if seqs else ():
+        memo: dict[str, Any] = loads(planned) if planned else {}
+        memo.pop("x", None)
+        if now and b'"w":' in now and (waiting := loads(now).get("w")):
+            memo["w"] = waiting
+        if memo:
+            left.append((lid, dumps(memo)))
+    return left
 
 
 def note(ledger: Ledger, seqs: Iterable[int], run: str, at: str) -> None:

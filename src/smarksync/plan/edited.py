@@ -20,7 +20,7 @@ from .reconcile import blank
 from .rows import Alone, Outcome, Row
 from .side import Side, names_by_vendor
 
-_PLAIN = {"s", "e"}
+_PLAIN = {"s", "e", "a"}
 #: guards count what is done to it: build names it
 _GUARDED = "lifecycle"
 #: types of which two values may be one although they are not the same
@@ -40,10 +40,12 @@ def edited(person: Person, job: JobRules) -> Outcome | None:
             continue
         if side.name_field is not None:
             return None  # names in one text have their own rules
+        if "a" in side.memo and not job.rules.keys().isdisjoint(side.memo["a"]):
+            return None  # something that this job decides was never settled there
         if (names := _resting(person, job, side)) is not None:
             settled.append(side)
             looked.update(names)
-        elif mover is None and _PLAIN.issuperset(side.memo):
+        elif mover is None and "s" in side.memo and _PLAIN.issuperset(side.memo):
             mover = side
         else:
             return None
@@ -59,9 +61,9 @@ def edited(person: Person, job: JobRules) -> Outcome | None:
 def _resting(person: Person, job: JobRules, side: Side) -> list[str] | None:
     """The fields where it only writes in another way what was agreed: a telephone number with spaces, a company by its
     own id. None when it says anything else."""
-    if not side.memo:
+    if not side.memo or side.memo.keys() == {"a"}:
         return []
-    if len(side.memo) > 1 or "s" not in side.memo:
+    if not side.memo.keys() <= {"s", "a"}:
         return None
     by_vendor = names_by_vendor(side.mapping)
     names = [name for vendor in side.memo["s"] for name in by_vendor.get(vendor, ()) if name in job.rules]
@@ -162,9 +164,9 @@ def _outcome(person: Person, job: JobRules, mover: Side, settled: Sequence[Side]
         row.reason = reason_of([f"{name}: {why[name]['how']} ({mover.connection})" for name in names])
         outcome.rows.append(row)
         written.update(names)
-    if len(settled) == len(outcome.rows) == 1 and len(written) == len(moved) and not settled[0].memo:
+    if len(settled) == len(outcome.rows) == 1:
         target = settled[0]
-        if mover.lid is not None and target.lid is not None:
+        if mover.lid is not None and target.lid is not None and _keeps(target, outcome.rows[0]):
             outcome.rows[0].alone = Alone(mover.lid, mover.fp, target.lid, target.fp, _left(mover, edits))
     for name, value in moved.items():
         if name not in written:
@@ -173,6 +175,13 @@ def _outcome(person: Person, job: JobRules, mover: Side, settled: Sequence[Side]
             outcome.local_taken.setdefault(mover.key, {})[name] = value
             outcome.local_why[name] = why[name]
     return outcome
+
+
+def _keeps(target: Side, row: Row) -> bool:
+    """Whether what the target only writes in its own way stays as it is: the row is not about that, nor about the
+    country by which a telephone number is read."""
+    seen = target.memo.get("s")
+    return not seen or (seen.keys().isdisjoint(row.after) and "country" not in row.fields)
 
 
 def _row(person: Person, side: Side, moved: Mapping[str, Any], outcome: Outcome) -> Row | None:
@@ -207,13 +216,12 @@ def _left(mover: Side, edits: Edits) -> dict[str, Any]:
     """What the mover still has to remember once its edits are agreed."""
     seen = mover.memo["s"]
     over = {codec.vendor for way, value in edits if (codec := way.codec).agrees(seen[codec.vendor], value)}
-    if len(over) == len(seen):
-        return {}
-    return {
-        part: left
-        for part in ("s", "e")
-        if (left := {v: x for v, x in mover.memo.get(part, {}).items() if v not in over})
-    }
+    kept: dict[str, Any] = {"a": mover.memo["a"]} if "a" in mover.memo else {}
+    if len(over) < len(seen):
+        for part in ("s", "e"):
+            if left := {v: x for v, x in mover.memo.get(part, {}).items() if v not in over}:
+                kept[part] = left
+    return kept
 
 
 def _whys(edits: Edits, mover: Side) -> dict[str, dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import replace
 from typing import Any
 
@@ -97,6 +98,8 @@ def an_edit(draw: st.DrawFn) -> Person:
         if differs := one.differences(now, agreed):
             told = {v: [None, "2026-01-01T00:00:00.000000Z", "eve"] for v in differs if now[v] != shown.get(v)}
             memo = {"s": differs, **({"e": told} if told else {})}
+        if draw(st.integers(0, 3)) == 0:  # adopted, with fields that no job has settled yet
+            memo["a"] = sorted(draw(st.sets(st.sampled_from(sorted(one.fields)), min_size=1, max_size=2)))
         sides.append(Side(sid, f"r{sid}", 7, one, memo, lid=sid))
     places = frozenset(side.connection for side in sides)
     return Person(7, "ref7", agreed, sides, places)
@@ -113,9 +116,19 @@ def test_an_edit(person: Person, job: JobRules) -> None:
     for left, row in zip(alone, short.rows, strict=True):
         if left is not None:  # told at planning, so that settling need not find it out
             mover = next(side for side in person.sides if side.key in row.won)
-            after = {**person.agreed, **row.values}
-            mover.rebase(person.agreed, after, row.fields, {name: after[name] for name in row.fields})
-            assert left.memo == mover.memo
+            target = next(side for side in person.sides if (side.sid, side.rid) == (row.sid, row.rid))
+            before = {**person.agreed, **short.local_values}
+            for side in person.sides:  # what needs no write is settled first
+                taken = short.local_taken.get(side.key, {})
+                side.rebase(person.agreed, before, {*short.local_values, *taken}, taken)
+            was = deepcopy(target.memo)
+            after = {**before, **row.values}
+            for side in (mover, target):
+                side.rebase(before, after, row.fields, {name: after[name] for name in row.fields})
+            for codec in map(target.codec, row.fields):  # it took what it was sent
+                assert codec is not None
+                target.show(codec, row.after[codec.vendor], after)
+            assert (left.memo, was) == (mover.memo, target.memo)
 
 
 def test_an_edit_is_plain() -> None:

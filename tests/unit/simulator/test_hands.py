@@ -96,6 +96,7 @@ def test_a_visitor_of_hubspot(playing: Any) -> None:
     assert do(hub, "unsubscribe", email=MARY)[0] == 200
     assert {"jobtitle: CFO", "hs_email_optout: true"} <= set(do(hub, "show", email=MARY)[1].splitlines())
     assert do(hub, "submit", email=MARY, form="Nothing")[1].startswith("There is no form Nothing")
+    assert do(hub, "edit", email=MARY, lifecyclestage="asleep")[0] == 400
 
 
 def test_what_there_is_to_do_is_told(playing: Any) -> None:
