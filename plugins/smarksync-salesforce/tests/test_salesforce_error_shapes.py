@@ -56,6 +56,15 @@ def test_a_row_is_told_by_its_code(
     assert org.sim.find("Lead").get("City") is None
 
 
+def test_a_code_is_read_under_either_name(org: Org) -> None:
+    # 1.7, TRAP: collections say statusCode, single calls errorCode
+    rid = org.lead()
+    org.connector.describe("Lead")
+    error = {"errorCode": "ENTITY_IS_DELETED", "message": "entity is deleted", "fields": []}
+    org.sim.faults.answer(200, [{"success": False, "errors": [error]}], method="PATCH")
+    assert org.update(rid, City="Bath").code == "SMK-GONE"
+
+
 def test_a_bad_reference_is_told_from_a_record_that_is_gone(org: Org) -> None:
     rid = org.lead()
     error = {"statusCode": "INVALID_CROSS_REFERENCE_KEY", "message": "invalid cross reference id", "fields": []}
