@@ -250,6 +250,17 @@ def test_owner_changes_are_guarded(world: World) -> None:
     assert {row["OwnerId"] for row in world.sales.rows("leads").values()} == {joe_there}
 
 
+def test_an_owner_where_there_was_none_is_no_change_of_owners(world: World) -> None:
+    jane, there = world.colleague("jane@acme.example")
+    world.text = CONFIG + "    guards: {owner_changes: {count: 3, share: 0.1}}\n"
+    ids = [world.lead(f"p{n}@example.com", None) for n in range(8)]
+    world.run()
+    for rid in ids:
+        world.marketing.edit("contacts", rid, owner_id=jane)
+    assert world.run().exit_code == 0
+    assert {row["OwnerId"] for row in world.sales.rows("leads").values()} == {there}
+
+
 def test_without_a_list_of_owners_on_both_sides_the_owner_stays_and_nobody_is_read(world: World) -> None:
     world.text = CONFIG.replace("    owners: {entity: owner, fields: {email: email, name: name, active: active}}\n", "")
     _, there = world.colleague("jane@acme.example", system="sales")

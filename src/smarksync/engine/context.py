@@ -43,7 +43,7 @@ class Options:
     only_handoffs: bool = False  # hand-off jobs, and the sync jobs that they rest on
     allow: frozenset[str] = frozenset()
     threads: bool = True
-    pages_ahead: int = 4  # read pages waiting for the ledger, per stream
+    rows_ahead: int = 4_000  # rows that were read and wait for the ledger; a page beyond it waits with its reader
 
 
 @dataclass(slots=True)

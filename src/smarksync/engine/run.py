@@ -20,6 +20,7 @@ from smarksync.ledger.db import Ledger
 from smarksync.log import at
 
 from . import (
+    allocator,
     apply,
     collector,
     decide,
@@ -64,6 +65,7 @@ def execute(
 ) -> Result:  # fmt: skip
     """Runs the jobs. A dry run works on a copy of the ledger and stops before the first write."""
     began, started_at = time.monotonic(), now()
+    allocator.share_one_arena()
     jobs = chosen_jobs(config, options.jobs, only_handoffs=options.only_handoffs)
     scratch: str | None = None
     ledger = ledger or Ledger(config.ledger_url, root=str(config.root))

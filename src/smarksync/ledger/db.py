@@ -31,7 +31,7 @@ SETTINGS = {
     "journal_mode": "WAL",
     "synchronous": "NORMAL",
     "foreign_keys": "OFF",
-    "cache_size": "-65536",  # KiB: 64 MiB
+    "cache_size": "-32768",  # KiB: 32 MiB; beyond it the system's own cache serves as well
     "busy_timeout": "20000",
     "temp_store": "FILE",
     "wal_autocheckpoint": "8000",  # pages, 32 MiB: a page that many rows touch is copied once, not at every 4 MiB
