@@ -162,9 +162,12 @@ def test_what_a_killed_run_read_for_another_job_is_not_lost(place: Path) -> None
     w.clock.advance(60)
     w.faults.crash_in(_points_of_a_pull(place, jobs))
     assert w.run().exit_code is None
+    insert(w, "m", email="bea@x.org")
+    w.clock.advance(60)
     w.run("left")
     go(w)
-    assert [r["s_company"] for r in w.systems["s"].rows("people").values()] == ["Acme"]
+    people = [(r["s_email"], r["s_company"]) for r in w.systems["s"].rows("people").values()]
+    assert ("ann@x.org", "Acme") in people
 
 
 def _points_of_a_pull(place: Path, jobs: tuple[JobPlan, ...]) -> int:
@@ -248,6 +251,23 @@ def test_a_changed_word_is_an_edit_of_the_system_that_uses_it(place: Path) -> No
     go(w)
     assert (row(w, "m")["job_title"], row(w, "s")["job_title"]) == ("CTO", "CEO")
     assert not go(w).writes()
+
+
+def test_where_that_is_widened_lets_in_and_narrowed_deletes_nobody(place: Path) -> None:
+    """Ann scores too high to take part. The limit is raised and she comes along; it is lowered and she stays where she is."""
+    w = world(place, Kind("m", reads=frozenset({"score"})), Kind("s"), where=(("m", "lead.score < 5"),),
+              deletes=(("s", "delete"),))  # fmt: skip
+    insert(w, "m", email="ann@x.org", score=9)
+    go(w)
+    assert not w.systems["s"].rows("people")
+    job = w.profile.jobs[0]
+    w.reconfigure(replace(w.profile, jobs=(replace(job, where=(("m", "lead.score < 10"),)),)))
+    go(w)
+    assert len(w.systems["s"].rows("people")) == 1
+    w.reconfigure(replace(w.profile, jobs=(job,)))
+    edit(w, "m", "p1", company="Acme")
+    assert not go(w).writes()
+    assert row(w, "s")["company"] is None
 
 
 def test_create_turned_on_makes_those_who_are_missing_once(place: Path) -> None:
