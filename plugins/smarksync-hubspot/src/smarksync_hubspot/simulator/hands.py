@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from smarksync.simulator import NotDone
 
+from .values import BadValue, kept
+
 if TYPE_CHECKING:
     from . import HubSpotSimulator
     from .store import Row
@@ -21,7 +23,8 @@ class Hands:
         """somebody becomes a contact"""
         if self._sim.store.holder("contacts", "email", email) is not None:
             raise NotDone(f"{email} is a contact already.")
-        return f"{email} is contact {self._sim.create(email=email, **self._known(fields))}."
+        rid = self._sim.create("contacts", **self._known({"email": email, **fields}))
+        return f"{email} is contact {rid}."
 
     def submit(self, email: str, form: str = "Demo request") -> str:
         """the person fills in a form"""
@@ -56,9 +59,13 @@ class Hands:
             raise NotDone(f"There is no contact {email}.")
         return row
 
-    def _known(self, fields: dict[str, str]) -> dict[str, str]:
+    def _known(self, fields: dict[str, str]) -> dict[str, str | None]:
+        """The values as HubSpot keeps them; its screens refuse what its API refuses."""
         known = self._sim.store.properties["contacts"]
         for name in fields:
             if name not in known:
                 raise NotDone(f"Contacts have no property {name}.")
-        return fields
+        try:
+            return {name: kept(known[name], text, self._sim.owner_ids()) for name, text in fields.items()}
+        except BadValue as problem:
+            raise NotDone(f"{problem}.") from None
