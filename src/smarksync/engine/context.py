@@ -236,6 +236,7 @@ class Run:
     match: dict[str, list[Any]] = field(default_factory=dict)  # by entity
     email_sids: frozenset[int] = frozenset()
     shared: frozenset[str] = frozenset()  # entities that several jobs of the config keep in agreement
+    handing: tuple[str, ...] = ()  # the hand-off jobs of the config
     start_seq: int = 0  # changes after this one, up to read_seq, are what this run read
     read_seq: int = 0
     freshness: float = 120.0
