@@ -9,7 +9,7 @@ EXTRAS := keyring,record,quality,web,test,dev
 EDITABLE := -e '.[$(EXTRAS)]' $(foreach p,$(PLUGINS),-e ./$(p))
 PIP := $(BIN)/python -m pip
 
-.PHONY: help install demo test lint types docs wheel bench bench-marketo browser live machine mutants clean
+.PHONY: help install demo test lint types docs wheel bench bench-marketo browser live machine mutants mutants-vendors clean
 help:
 	@echo 'make demo      install into .venv and keep two simulated systems in agreement'
 	@echo 'make test      install into .venv and run the tests'
@@ -86,6 +86,11 @@ machine: install
 # seeded bugs that the machine must kill
 mutants: install
 	$(BIN)/python scripts/mutants.py
+
+# each vendor's peculiarities without their handling: the facts tests must notice; `make mutants-vendors OF=marketo`
+OF ?=
+mutants-vendors: install
+	$(BIN)/python scripts/vendor_mutants.py $(OF)
 
 clean:
 	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -21,6 +21,7 @@ QUICK = "tests/machine/test_regressions.py"
 RANDOM = "tests/machine/test_machine.py"
 KILL = "tests/machine/test_kill.py"
 FOUND = "tests/machine/test_found.py"
+CHANGED = "tests/machine/test_config_changes.py"
 
 
 class Mutant(NamedTuple):
@@ -40,7 +41,7 @@ MUTANTS = (
     Mutant("the (sent, stored) pair kept after a foreign edit", (
         ("engine/observe.py", "            side.drop_pair(vendor)\n", "            pass\n"),), True),
     Mutant("inbox rows deleted whole instead of by sequence", (
-        ("ledger/inbox.py", "DELETE FROM inbox WHERE seq <= ?\", (up_to,)", "DELETE FROM inbox WHERE seq <= ? OR 1\", (up_to,)"),), True),
+        ("ledger/inbox.py", "DELETE FROM inbox WHERE seq <= ? AND {which}", "DELETE FROM inbox WHERE seq + 0 * ? < 9e15 AND {which}"),), True),
     Mutant("what a job owes cleared by entity instead of by sequence", (
         ("ledger/states.py", "WHERE job = ? AND seq <= ? AND eid IN", "WHERE job = ? AND seq <= 9e15 + ? AND eid IN"),), True),
     Mutant("planned rows re-sent by recovery after a guard stopped them", (
@@ -96,6 +97,16 @@ MUTANTS = (
     Mutant("an edit saves only the edited record from a delete", (
         ("engine/removals.py", "        if wanted:\n", "        if side.connection in (wanted if isinstance(wanted, list) else ()):\n"),), tests=(FOUND,)),
     Mutant("deletes reach who is outside `where`", (("engine/removals.py", " or side.sid in outcome.outside:\n            if left", ":\n            if left"),), tests=(FOUND,)),
+    Mutant("a connection that comes back believed to show what was agreed without it", (
+        ("engine/absent.py", "    if not run.absent:\n        return\n    news", "    return\n    news"),), tests=(CHANGED,)),
+    Mutant("what was read for another job thrown away", (
+        ("ledger/inbox.py", "    which = \"sid IN", "    which = \"1 OR sid IN"),), tests=(CHANGED,)),
+    Mutant("a new field of a mapping taken for edited", (
+        ("engine/intake.py", "return frozenset(name for name, vendor in _places(lane).items() if before.get(name) != vendor)", "return frozenset()"),), tests=(CHANGED, RANDOM)),
+    Mutant("changed rules look at nobody", (
+        ("engine/decide.py", "    everything = daily or states.rules_of(ledger, job.name) != job.rules_hash\n", "    everything = daily\n"),), tests=(CHANGED,)),
+    Mutant("old deletions acted on once deletes are turned on", (("engine/removals.py", "        side.memo[\"d\"] = 1\n", "        pass\n"),), tests=(CHANGED,)),
+    Mutant("a wider `where` lets nobody in", (("engine/intake.py", "    links.look_again_outside(run.ledger, lane.sid)\n", ""),), tests=(CHANGED,)),
     Mutant("two behind one desk taken for one", (("engine/refusals.py", "(desk or entities.apart(run.ledger, row.eid, eid))", "entities.apart(run.ledger, row.eid, eid)"),), tests=(FOUND,)),
 )  # fmt: skip
 
@@ -132,7 +143,7 @@ def _passes(mutant: Mutant | None) -> bool:
         for name, text, instead in mutant.patches if mutant else ():
             path = Path(place) / "src/smarksync" / name
             path.write_text(path.read_text().replace(text, instead))
-        tests = mutant.tests if mutant else (QUICK, RANDOM, KILL, FOUND)
+        tests = mutant.tests if mutant else (QUICK, RANDOM, KILL, FOUND, CHANGED)
         env = {
             **os.environ,
             "PYTHONPATH": str(Path(place) / "src"),

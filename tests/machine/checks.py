@@ -82,7 +82,9 @@ def _tells(world: World, body: dict[str, Any], name: str, system: str, value: An
     if system in (why.get("beaten") or {}) and canonical(name, why["beaten"][system]) == value:
         return True
     replaced = (body.get("vendor") or {}).get(world.profile.kind(system).vendor(name)) or {}
-    return body.get("connection") == system and "before" in replaced and canonical(name, replaced["before"]) == value
+    table = {own: title for title, own in world.profile.kind(system).words} if name == "job_title" else {}
+    before = canonical(name, replaced.get("before"))
+    return body.get("connection") == system and "before" in replaced and table.get(before, before) == value
 
 
 def _creates(world: World, oracle: Oracle, foreseen: Foreseen, seen: RunSeen, made: dict[str, list[Key]]) -> None:
@@ -146,6 +148,8 @@ def values(world: World, oracle: Oracle) -> None:
     for human in oracle.humans:
         for key, seat in human.seats.items():
             kind = world.profile.kind(key[0])
+            if key[0] not in oracle.read():
+                continue  # nobody looks
             if key not in rows or world.systems[key[0]].streams[key[1]].late:
                 continue
             for name, raw in seat.raw.items():

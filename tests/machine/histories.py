@@ -5,9 +5,7 @@ from __future__ import annotations
 import os
 import random
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import partial
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +15,9 @@ from smarksync.testing import Refused
 
 from .checks import after_repair, after_run, eids_of, figures, quiet, settled
 from .oracle import Oracle
-from .people import CONSENT, Job, Law, Wrong
-from .world import FIELDS, JobPlan, Kind, Profile, World
+from .people import CONSENT, Wrong
+from .terms import ANY, FITTING, PLAIN, Extras, Rules, Terms, draw_change
+from .world import FIELDS, Kind, World
 
 Step = tuple[Any, ...]
 
@@ -34,101 +33,23 @@ VALUES: dict[str, tuple[Any, ...]] = {
     CONSENT: (True, False),
 }
 
-#: rule name → (config words, the same as a law); {x} is one of the job's connections
-RULES: dict[str, tuple[str, dict[str, Any]]] = {
-    "newest": ("{{direction: both, merge: newest}}", {}),
-    "tie": ("{{direction: both, merge: newest, tie: {x}}}", {"tie": "x"}),
-    "owner": ("{{direction: both, owner: {x}}}", {"owner": "x"}),
-    "leave": ("{{direction: both, owner: {x}, enforce: leave}}", {"owner": "x", "leave": True}),
-    "from": ("{{direction: from {x}}}", {"source": "x"}),
-    "clear": ("{{direction: both, merge: newest, blank: clear, tie: {x}}}", {"clear": True, "tie": "x"}),
-    "ask": ("{{direction: both, merge: ask}}", {"merge": "ask"}),
-    "max": ("{{direction: both, merge: max}}", {"merge": "max"}),
-    "min": ("{{direction: both, merge: min}}", {"merge": "min"}),
-    "union": ("{{direction: both, merge: union}}", {"merge": "union"}),
-}
-FITTING = {
-    "score": ("newest", "max", "min", "owner", "tie"),
-    "tags": ("union", "newest", "tie"),
-    "email": ("newest", "tie"),
-}
-ANY = ("newest", "newest", "tie", "owner", "leave", "from", "clear", "ask")
-
-
-@dataclass(frozen=True, slots=True)
-class Extras:
-    """What the jobs have beside their rules: policies by side, who takes part (up to which score), and tight guards."""
-
-    deletes: Mapping[str, str] = field(default_factory=dict)
-    where: Mapping[str, int] = field(default_factory=dict)
-    guards: Mapping[str, int] = field(default_factory=dict)
-
-    def plan(self, between: Sequence[str]) -> dict[str, Any]:
-        """For the config."""
-        shares = {"first_run": ""}
-        limits = (f"{name}: {{count: {count}{shares.get(name, ', share: 0')}}}" for name, count in self.guards.items())
-        return {
-            "deletes": tuple((c, p) for c, p in self.deletes.items() if c in between),
-            "where": tuple(
-                (c, f"lead.score is None or lead.score < {n}") for c, n in self.where.items() if c in between
-            ),
-            "guards": "{" + ", ".join(limits) + "}" if self.guards else "",
-        }
-
-    def laws(self) -> dict[str, Any]:
-        """For the oracle."""
-        where = {c: partial(_below, limit) for c, limit in self.where.items()}
-        return {"deletes": self.deletes, "where": where, "guards": self.guards}
-
-
-def _below(limit: int, values: Mapping[str, Any]) -> bool:
-    return values.get("score") is None or values["score"] < limit
-
-
-def job_of(name: str, between: Sequence[str], chosen: dict[str, tuple[str, str]], **more: Any) -> JobPlan:
-    """A job plan from {field: (rule name, its connection)}."""
-    rules = tuple((f, RULES[rule][0].format(x=x)) for f, (rule, x) in chosen.items())
-    return JobPlan(name, tuple(between), rules, **more)
-
-
-def law_of(rule: str, x: str, prefer: str | None = None) -> Law:
-    """The same rule for the oracle."""
-    return Law(**{k: x if v == "x" else v for k, v in RULES[rule][1].items()}, prefer=prefer)
-
 
 class History:
     """A profile, rules by job, and steps. Running it raises :class:`Wrong` with what went wrong."""
 
     def __init__(
-        self, seed: int, kinds: Sequence[Kind], jobs: Sequence[tuple[str, tuple[str, ...], dict[str, tuple[str, str]]]],
-        steps: Sequence[Step], *, adopt: str = "", extras: Extras = Extras(),
+        self, seed: int, kinds: Sequence[Kind], jobs: Sequence[tuple[str, tuple[str, ...], Rules]],
+        steps: Sequence[Step], *, adopt: str = "", extras: Extras = PLAIN,
     ) -> None:  # fmt: skip
         self.extras = extras
         self.seed, self.kinds, self.jobs, self.steps, self.adopt = seed, tuple(kinds), list(jobs), list(steps), adopt
         self.counts: Counter[str] = Counter()
 
-    def profile(self) -> Profile:
-        return Profile(
-            self.kinds, tuple(job_of(n, b, r, adopt=self.adopt, **self.extras.plan(b)) for n, b, r in self.jobs)
-        )
-
-    def laws(self) -> list[Job]:
-        """The jobs for the oracle: only fields that two of a job's systems map take part."""
-        kinds = {k.name: k for k in self.kinds}
-        jobs = []
-        for name, between, rules in self.jobs:
-            laws = {
-                f: law_of(rule, x, self.adopt or None)
-                for f, (rule, x) in rules.items()
-                if sum(f not in kinds[c].lacks for c in between) >= 2
-            }
-            jobs.append(Job(name, between, laws, **self.extras.laws()))
-        return jobs
-
     def run(self, folder: Path, *, order: int = 0) -> World:
-        world = World(self.profile(), folder, order=order)
-        oracle = Oracle({k.name: k for k in self.kinds}, self.laws(), world.systems)
-        player = Player(world, oracle)
+        terms = Terms(self.kinds, self.jobs, self.adopt, self.extras)
+        world = World(terms.profile(), folder, order=order)
+        oracle = Oracle(terms.kinds, terms.laws(), world.systems)
+        player = Player(world, oracle, terms)
         try:
             for number, step in enumerate(self.steps):
                 try:
@@ -156,7 +77,7 @@ class History:
                 f"  job {name} between {', '.join(between)}: "
                 + ", ".join(f"{f} {r} {x}" for f, (r, x) in rules.items())
             )
-        if self.extras != Extras():
+        if self.extras != PLAIN:
             lines.append(f"  {self.extras}")
         if self.adopt:
             lines.append(f"  adopt: prefer {self.adopt}")
@@ -174,8 +95,8 @@ class Enough(Exception):
 class Player:
     """Plays steps on a world and asks the oracle after each run."""
 
-    def __init__(self, world: World, oracle: Oracle) -> None:
-        self.world, self.oracle = world, oracle
+    def __init__(self, world: World, oracle: Oracle, terms: Terms) -> None:
+        self.world, self.oracle, self.terms = world, oracle, terms
         self.counts: Counter[str] = Counter()
 
     def play(self, step: Step) -> None:
@@ -232,6 +153,15 @@ class Player:
 
     def do_wait(self, seconds: float) -> None:
         self.world.clock.advance(seconds)
+
+    def do_change(self, what: str, *words: Any) -> None:
+        """Somebody edits the config."""
+        if what == "connection" and any(key[0] == words[0] for key in self.oracle.doubts):
+            return  # who waits on a connection that leaves: nobody's promise
+        if self.terms.change(what, *words):
+            self.world.reconfigure(self.terms.profile())
+            self.oracle.reconfigure(self.terms.kinds, self.terms.laws(), self.terms.absent, self.terms.match)
+            self.counts[f"change {what}"] += 1
 
     def do_answer(self, place: int, choice: int) -> None:
         """A person answers an open question with one of its values."""
@@ -319,9 +249,15 @@ FAULTS: tuple[tuple[str, tuple[str, ...]], ...] = (
 
 
 def draw(
-    seed: int, kinds: Sequence[Kind], size: int = 14, faults: bool = False, extras: Extras = Extras(), people: int = 2
+    seed: int,
+    kinds: Sequence[Kind],
+    size: int = 14,
+    faults: bool = False,
+    extras: Extras = PLAIN,
+    people: int = 2,
+    changes: int = 0,
 ) -> History:
-    """A random history over these systems; with ``faults`` most of its runs meet one."""
+    """A random history over these systems; with ``faults`` most of its runs meet one, with ``changes`` the config is edited."""
     dice = random.Random(seed)
     names = [k.name for k in kinds]
     jobs = [("people", tuple(names), _rules(random.Random(seed % 12), names))]  # few sets: each config is loaded once
@@ -337,6 +273,27 @@ def draw(
         steps = [(*step, *extras.guards) if step == ("run",) and dice.random() < 0.4 else step for step in steps]
     if any(len(k.streams) > 1 for k in kinds):  # some are contacts from the beginning
         steps = [(*step, dice.choice((0, 0, 1))) if step[0] == "insert" else step for step in steps]
+    # what one job agrees reaches the systems of another a run later, so that a fault and its repair are not one run
+    several = bool(changes) and not faults and len(names) == 3 and seed % 3 == 2
+    if several:
+        jobs = [
+            (
+                "people",
+                ("m", "s"),
+                {
+                    f: ("newest", "m") if f == "email" else r
+                    for f, r in _rules(random.Random(seed % 12), names[:2]).items()
+                    if f != "company"
+                },
+            )
+        ]
+    for _ in range(changes):  # after a first run, else it is just another config
+        place = dice.randrange(len(steps) // 3, len(steps) + 1)
+        change = draw_change(dice, kinds, several)
+        if change[1] in ("connection", "map") and dice.random() < 0.7:  # what left mostly comes back
+            back = dice.randrange(place, len(steps) + 1)
+            steps[back:back] = [change]
+        steps[place:place] = [change, ("run",)][: dice.choice((1, 2))]
     adopt = names[0] if seed % 3 == 0 else ""
     return History(seed, kinds, jobs, steps, adopt=adopt, extras=extras)
 

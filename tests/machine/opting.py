@@ -18,7 +18,7 @@ class Opting(Verdicts):
         for human in everyone:
             for seat in human.seats.values():
                 if (
-                    CONSENT not in self.kinds[seat.system].lacks
+                    CONSENT not in self.kinds[seat.system].unmapped
                     and seat.raw.get(CONSENT)
                     and seat.base.get(CONSENT) is not True
                 ):
@@ -41,7 +41,7 @@ class Opting(Verdicts):
 
     def _tell(self, job: Job, human: Human, out: Foreseen, now: datetime) -> None:
         for seat in human.seats.values():
-            if CONSENT in self.kinds[seat.system].lacks:
+            if CONSENT in self.kinds[seat.system].unmapped:
                 continue
             if human.out == "out" and not seat.raw.get(CONSENT) and seat.system in job.between:
                 self._write(seat, CONSENT, True, out, now)

@@ -17,7 +17,7 @@ from datetime import datetime
 from typing import Any
 
 from .opting import Opting
-from .people import CONSENT, Foreseen, Job, Key, Wrong, canonical, key_of
+from .people import CONSENT, Foreseen, Job, Key, Wrong, canonical
 
 
 class Oracle(Opting):
@@ -26,6 +26,9 @@ class Oracle(Opting):
     def foresee(self, now: datetime, allowed: Collection[str] = ()) -> Foreseen:
         """Takes what the systems show now, and says what the run must do about it."""
         visible = self.shown()
+        if self.match != self._matched:
+            self._renew_keys()
+            self._matched = self.match
         self._relearn(visible)
         self._departures(visible)
         newcomers = [
@@ -39,8 +42,9 @@ class Oracle(Opting):
         self._match(newcomers, visible)
         for key, human in self.doubts.items():
             self._look(human, human.seats[key], *visible[key])
-        for name, system in self.systems.items():
-            for stream in system.streams:
+        for name in self.read():
+            self.mapped[name], self.worded[name] = set(self.kinds[name].fields()), self.kinds[name].words
+            for stream in self.systems[name].streams:
                 self.looked[(name, stream)] = now
         out = Foreseen()
         for job in self.jobs:
@@ -102,8 +106,10 @@ class Oracle(Opting):
                 if all(self._stored(connection, f, v) == row.get(kind.vendor(f)) for f, v in values.items()):
                     made[connection].remove(key)
                     seat.key = key
+                    if stub in foreseen.writes:  # another job had more for the new record
+                        foreseen.writes[key] = foreseen.writes.pop(stub)
                     human.seats[key] = seat
-                    value = key_of({f: canonical(f, v) for f, v in seat.raw.items()})
+                    value = self._key(connection, seat.raw)
                     if value:
                         human.keys[value] = True
                     break

@@ -37,6 +37,7 @@ class Seat:
     at: datetime | None = None  # the record's own time, as last noticed
     kept: dict[str, tuple[Any, Any]] = field(default_factory=dict)  # field: (sent, stored in its place)
     silent: dict[str, Any] = field(default_factory=dict)  # sent, and no echo came: a folding of it is no edit
+    passed: set[str] = field(default_factory=set)  # agreed anew while the config did not name its system
     primary: bool = True
 
     @property
@@ -67,6 +68,7 @@ class Job:
     deletes: Mapping[str, str] = field(default_factory=dict)
     where: Mapping[str, Callable[[Mapping[str, Any]], bool]] = field(default_factory=dict)  # by a side's own values
     guards: Mapping[str, int] = field(default_factory=dict)  # how many are let pass; shares are nought
+    never: frozenset[str] = frozenset()  # where it makes no records, whatever the system's kind says
     settled: bool = False  # a run has settled its whole plan
 
 
@@ -114,12 +116,12 @@ def folded(sent: Any, shown: Any) -> bool:
     )
 
 
-def key_of(values: Mapping[str, Any]) -> str | None:
-    """The match key: the address; a role address only together with the last name."""
+def key_of(values: Mapping[str, Any], match: str = "email") -> str | None:
+    """The match key: the address; a role address, or where the config says so any, only together with the last name."""
     email = values.get("email")
     if not email:
         return None
-    if email.split("@")[0] in ROLES:
+    if match != "email" or email.split("@")[0] in ROLES:
         last = values.get("last_name")
         return f"{email}/{last.casefold()}" if last else None
     return str(email)

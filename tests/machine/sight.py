@@ -10,14 +10,18 @@ from typing import Any
 from smarksync.plugin import OWN_USER
 from smarksync.testing import MemorySystem
 
-from .people import Human, Job, Key, Seat, canonical, folded, key_of
+from .people import CONSENT, Human, Job, Key, Seat, blank, canonical, folded, key_of
 
 
 class Sight:
     """The records of one workspace as the last reads showed them, and the people they belong to."""
 
     def __init__(self, kinds: Mapping[str, Any], jobs: Iterable[Job], systems: Mapping[str, MemorySystem]) -> None:
-        self.kinds = kinds
+        self.kinds = dict(kinds)
+        self.match = self._matched = "email"
+        self.absent: set[str] = set()  # systems that the config does not name
+        self.mapped: dict[str, set[str]] = {}  # what was read of each system when it was last looked at
+        self.worded: dict[str, tuple[tuple[str, str], ...]] = {}  # with which table of titles
         self.jobs = list(jobs)
         self.systems = systems
         self.humans: list[Human] = []
@@ -31,13 +35,52 @@ class Sight:
         self.cut = False  # something came up that this model does not tell the outcome of
         self.done: Counter[str] = Counter()
         self._number = 0
-        self._left = 0
+        self._told: set[tuple[str, str, int]] = set()
+
+    def reconfigure(self, kinds: Mapping[str, Any], jobs: Iterable[Job], absent: Iterable[str], match: str) -> None:
+        """Somebody has edited the config. What was asked by a job that goes by another name now is asked anew."""
+        known = {job.name: job for job in self.jobs}
+        self.kinds, self.jobs, self.absent = dict(kinds), list(jobs), set(absent)
+        for job in self.jobs:
+            job.settled = job.name in known and known[job.name].settled
+        ruled = {name for job in self.jobs for name in job.laws}
+        self.questions = {q for q in self.questions if q[1] in ruled}
+        if not {job.name for job in self.jobs} >= set(known):
+            self.answers = {}
+        self.match = match
+
+    def read(self) -> set[str]:
+        """The systems that a run reads."""
+        return {c for job in self.jobs for c in job.between}
+
+    def means(self, system: str, name: str, raw: Any) -> Any:
+        """A system's value in canonical terms."""
+        value = canonical(name, raw)
+        words = self.kinds[system].words if name == "job_title" else ()
+        return next((title for title, own in words if own == value), value)
+
+    def told(self, system: str, name: str, value: Any) -> Any:
+        """A canonical value in the system's own words."""
+        return dict(self.kinds[system].words).get(value, value) if name == "job_title" else value
+
+    def _key(self, system: str, raw: Mapping[str, Any]) -> str | None:
+        return key_of({f: self.means(system, f, raw[f]) for f in raw}, self.match)
+
+    def _renew_keys(self) -> None:
+        """Another `match`: everybody's keys, by what is agreed and by what each record shows. Former ones stay former."""
+        for human in [*self.humans, *self.doubts.values()]:
+            found = {self._key(s.system, s.raw) for s in human.seats.values() if s.system not in self.absent}
+            found.add(key_of(human.agreed, self.match))
+            human.keys = {k: False for k, strong in human.keys.items() if not strong} | {k: True for k in found if k}
 
     def shown(self) -> dict[Key, tuple[dict[str, Any], datetime, str | None, Any]]:
         """Every row as a read shows it now: canonical names with raw values, its time in our clock, who, history."""
         found = {}
+        read = self.read()
         for name, system in self.systems.items():
             kind = self.kinds[name]
+            if name not in read:
+                continue
             for stream, store in system.stores.items():
                 for rid, row in store.rows.items():
                     ready = [v for v in row.versions if v.ready <= system.server_time()]
@@ -62,7 +105,18 @@ class Sight:
 
     def _look(self, human: Human, seat: Seat, raw: dict[str, Any], at: datetime, by: str | None, history: Any) -> None:
         kind = self.kinds[seat.system]
-        moved = [f for f in raw if seat.raw.get(f) != raw[f]]
+        added = {f for f in raw if f not in self.mapped.get(seat.system, raw)} - {CONSENT}
+        moved = [f for f in raw if seat.raw.get(f) != raw[f] and f not in added]
+        for name in added:  # what it shows there was never settled, unless it is what is agreed anyway
+            seat.kept.pop(name, None)
+            agreed = human.agreed.get(name)
+            if (shows := self.means(seat.system, name, raw[name])) == agreed or (blank(shows) and blank(agreed)):
+                seat.base[name] = agreed
+            else:
+                seat.base.pop(name, None)
+                moved.append(name)
+        if self.worded.get(seat.system, kind.words) != kind.words and "job_title" in raw and "job_title" not in moved:
+            moved += ["job_title"] if raw["job_title"] in ("CEO", "CTO") else []  # the same word says another thing now
         after = self.looked.get((seat.system, seat.key[1]))
         for name in moved:
             if name in seat.kept and raw[name] != seat.kept[name][1]:
@@ -83,8 +137,13 @@ class Sight:
             seat.at = at  # our own write makes no record newer than another
         seat.silent.clear()
         seat.raw = dict(raw)
+        for name in seat.passed & set(raw):  # what moved on both sides of the gap is met anew
+            value = seat.kept[name][0] if name in seat.kept else self.means(seat.system, name, raw[name])
+            if name in seat.base and value != seat.base[name] and not (blank(value) and blank(seat.base[name])):
+                del seat.base[name]
+        seat.passed.clear()
         if "email" in moved or "last_name" in moved:
-            key = key_of({f: canonical(f, raw[f]) for f in raw})
+            key = self._key(seat.system, raw)
             if key:
                 human.keys[key] = True
 
@@ -94,8 +153,10 @@ class Sight:
             for name, system in self.systems.items()
             for stream, entries in system.left.items()
             for n, entry in enumerate(entries)
+            if name in self.read() and (name, stream, n) not in self._told
         )
-        for _, _, name, stream, gone in left[self._left :]:
+        self._told |= {(name, stream, n) for _, n, name, stream, _ in left}
+        for _, _, name, stream, gone in left:
             key = (name, stream, gone.id)
             doubtful = self.doubts.pop(key, None)
             found = self.seat_of(key)
@@ -109,10 +170,9 @@ class Sight:
             if gone.into is not None:
                 self._follow(human, seat, (name, gone.into_stream or stream, gone.into))
             else:
-                human.gone[name] = {f: canonical(f, v) for f, v in seat.raw.items()}
+                human.gone[name] = {f: self.means(name, f, v) for f, v in seat.raw.items()}
             if seat.primary:
                 self._promote(human, name)
-        self._left = len(left)
 
     def _promote(self, human: Human, system: str) -> None:
         """Who spoke for the person on a connection has left: the best of the others there does from now on."""
@@ -128,7 +188,7 @@ class Sight:
             doubtful.seats = {into: Seat(into)}
             self.doubts.setdefault(into, doubtful)
             return
-        address = key_of({f: canonical(f, v) for f, v in doubtful.seats[key].raw.items()})
+        address = self._key(key[0], doubtful.seats[key].raw)
         if address:
             held[0].keys.setdefault(address, False)
         if doubtful.out == "out":
@@ -143,7 +203,7 @@ class Sight:
                 human.seats[into].raw = doubtful.seats[into].raw
                 human.seats[into].at = doubtful.seats[into].at
                 human.out = doubtful.out or human.out
-                value = key_of({f: canonical(f, v) for f, v in human.seats[into].raw.items()})
+                value = self._key(into[0], human.seats[into].raw)
                 if value:
                     human.keys[value] = True
         elif held[0] is not human:
@@ -170,7 +230,7 @@ class Sight:
             survivor.seats[key] = seat
         survivor.places |= loser.places
         survivor.gone |= loser.gone
-        shown = {key_of({f: canonical(f, v) for f, v in seat.raw.items()}) for seat in loser.seats.values()}
+        shown = {self._key(seat.system, seat.raw) for seat in loser.seats.values()}
         survivor.keys.update({k: k in shown or survivor.keys.get(k, False) for k in loser.keys})
         if loser.out == "out":
             survivor.out = "out"
@@ -182,7 +242,7 @@ class Sight:
         alone: list[Key] = []
         for key in newcomers:
             raw = visible[key][0]
-            value = key_of({f: canonical(f, raw[f]) for f in raw})
+            value = self._key(key[0], raw)
             (groups.setdefault(value, []) if value else alone).append(key)
         was = dict(self.doubts)
         self.doubts = {}
@@ -227,6 +287,6 @@ class Sight:
             human.places.add(key[0])
             if key in was and was[key].out is not None:
                 human.out = was[key].out  # what a doubtful record said of consent goes with it
-            value = key_of({f: canonical(f, raw[f]) for f in raw})
+            value = self._key(key[0], raw)
             if value:
                 human.keys[value] = True

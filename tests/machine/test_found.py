@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from smarksync.plugin import WriteResult
+from smarksync.plugin import Can, WriteResult
 
 from .place import folder
 from .test_regressions import edit, go, insert, row, world
@@ -98,9 +98,11 @@ def test_a_new_record_that_meets_somebody_else_is_a_question_and_asked_once(plac
         assert not any(sides[c]["people"]["planned"] for c in "msg")
 
 
-def test_who_is_outside_where_is_not_made_a_second_time(place: Path) -> None:
+@pytest.mark.parametrize("blind", [False, True], ids=["searched", "read whole and not searched"])
+def test_who_is_outside_where_is_not_made_a_second_time(place: Path, blind: bool) -> None:
     """s keeps Ann out of the job. Marketing's Ann gets no second record there, and no run tries it for ever."""
-    w = world(place, Kind("m"), Kind("s"), where=(("s", "lead.score is None or lead.score < 5"),))
+    there = Kind("s", full_scan=True, without=frozenset({Can.FIND})) if blind else Kind("s")
+    w = world(place, Kind("m"), there, where=(("s", "lead.score is None or lead.score < 5"),))
     insert(w, "s", email="ann@x.org", score=9)
     go(w)
     insert(w, "m", email="ann@x.org", first_name="Ann")

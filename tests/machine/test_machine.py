@@ -15,8 +15,9 @@ import pytest
 
 from smarksync.plugin import Can
 
-from .histories import Extras, History, draw, prove
+from .histories import History, draw, prove
 from .place import folder
+from .terms import Extras
 from .world import Kind, World
 
 HISTORIES = int(os.environ.get("SMARKSYNC_HISTORIES", "16"))
@@ -73,6 +74,13 @@ TIGHT: dict[str, tuple[tuple[Kind, ...], Extras, int]] = {
 }  # fmt: skip
 
 
+#: worlds whose config people edit, and what they must have done to it
+EDITED = {
+    "three": ("change connection", "change second"), "four": ("change connection",), "odd": ("change where",),
+    "mixed": ("change connection",), "guarded": ("stopped",), "removing": ("change deletes",),
+}  # fmt: skip
+
+
 @pytest.fixture(scope="module")
 def place() -> Iterator[Path]:
     with folder() as path:
@@ -112,6 +120,18 @@ def test_guards_filters_policies_and_one_way_fields(name: str, place: Path) -> N
     for seed in range(FIRST, FIRST + HISTORIES):
         done += prove(draw(seed, kinds, extras=extras, people=people, faults=seed % 4 == 3), place)
     _worked(name, done, *SEEN[name])
+
+
+@pytest.mark.parametrize("name", ["two", *EDITED])
+def test_people_edit_the_config_between_runs(name: str, place: Path) -> None:
+    """Rules, mappings, tables, filters, policies, names and connections change: what was settled stays so, nothing is
+    sent for a change's own sake, and what is new is adopted."""
+    kinds, extras, people = TIGHT[name] if name in TIGHT else (WORLDS[name], Extras(), 2)
+    done: Counter[str] = Counter()
+    for seed in range(FIRST, FIRST + HISTORIES):
+        history = draw(seed, kinds, extras=extras, people=people, faults=seed % 4 == 3, changes=3)
+        done += prove(history, place)
+    _worked(name, done, *EDITED.get(name, ()), "change rule", "change map", "change read_only")
 
 
 @pytest.mark.parametrize("name", ["two", "three"])

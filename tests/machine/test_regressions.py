@@ -393,8 +393,11 @@ def test_queues_are_cleared_by_sequence(place: Path) -> None:
     w = world(place, Kind("m"), Kind("s"))
     ledger = Ledger(f"sqlite:///{w.path}")
     inbox.add(ledger, [inbox.Waiting(1, rid, b"", b"{}") for rid in ("a", "b", "a")])
-    inbox.drop(ledger, 2)
-    assert [(r.sid, r.rid) for r in inbox.take(ledger, 0, 9)] == [(1, "a")]
+    inbox.add(ledger, [inbox.Waiting(2, "another job's", b"", b"{}")])
+    inbox.drop(ledger, [1], 2)
+    assert [(r.sid, r.rid) for r in inbox.take(ledger, [1], 0, 9)] == [(1, "a")]
+    inbox.drop(ledger, [1], 9)
+    assert [(r.sid, r.rid) for r in inbox.take(ledger, [1, 2], 0, 9)] == [(2, "another job's")]
     states.set_due(ledger, "people", [(1, "old"), (2, "old")], 5, "now")
     states.set_due(ledger, "people", [(2, "put down meanwhile")], 9, "now")
     states.clear_due(ledger, "people", [1, 2], 7)

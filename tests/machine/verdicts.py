@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from .people import CONSENT, UNSETTLED, Foreseen, Human, Job, Law, Seat, blank, canonical, key_of
+from .people import CONSENT, UNSETTLED, Foreseen, Human, Job, Law, Seat, blank, canonical
 from .sight import Sight
 
 
@@ -17,7 +17,7 @@ class Verdicts(Sight):
         """The canonical value, with what the vendor keeps in place of ours read as ours."""
         if name in seat.kept and seat.raw.get(name) == seat.kept[name][1] and name in seat.base:
             return seat.base[name]
-        return canonical(name, seat.raw.get(name))
+        return self.means(seat.system, name, seat.raw.get(name))
 
     def _decide(self, job: Job, human: Human, out: Foreseen, now: datetime, held: frozenset[str] | None = None) -> None:
         """One person in one job. ``held``: a guard stopped the job, and these fields wait with their writes."""
@@ -30,7 +30,7 @@ class Verdicts(Sight):
         asked: set[str] = set()
         spoke = False
         for name, law in job.laws.items():
-            here = [s for s in seats if name not in self.kinds[s.system].lacks]
+            here = [s for s in seats if name not in self.kinds[s.system].unmapped]
             moved = {s.system for s in here if s.base.get(name, UNSETTLED) != self.observed(s, name)}
             answer = self.answers.get((human.number, name))
             found = self._verdict(law, name, human, here)
@@ -50,7 +50,7 @@ class Verdicts(Sight):
             return
         self._removals(job, human, alive, spoke or bool(asked), out)
         for connection in job.between:
-            if connection in human.places or self.kinds[connection].create != "always":
+            if connection in human.places or connection in job.never or self.kinds[connection].create != "always":
                 continue
             if self._address_taken(human, connection):
                 self.cut = True
@@ -92,6 +92,9 @@ class Verdicts(Sight):
         before = human.agreed.get(name)
         if value != before and not (blank(value) and blank(before)):
             self.done["propagated"] += 1
+            for seat in human.seats.values():
+                if seat.system in self.absent and name in seat.base:
+                    seat.passed.add(name)  # it does not hear of it
         human.agreed[name] = value
         for seat in seats:
             if seat.system in left:
@@ -110,7 +113,7 @@ class Verdicts(Sight):
 
     def _rekey(self, human: Human, before: str) -> None:
         """A former address proposes, and never links."""
-        current = {key_of({f: canonical(f, v) for f, v in s.raw.items()}) for s in human.seats.values()}
+        current = {self._key(s.system, s.raw) for s in human.seats.values()}
         for key in list(human.keys):
             if key not in current and key.split("/")[0] == before:
                 human.keys[key] = False
@@ -118,30 +121,30 @@ class Verdicts(Sight):
     def _looks_like(self, seat: Seat, name: str, value: Any) -> bool:
         """Whether the side shows what it would be sent, in its own terms."""
         raw = seat.raw.get(name)
-        return bool(raw == value or (name == CONSENT and bool(raw) == bool(value)))
+        return bool(raw == self.told(seat.system, name, value) or (name == CONSENT and bool(raw) == bool(value)))
 
     def _write(self, seat: Seat, name: str, value: Any, out: Foreseen, now: datetime) -> None:
-        out.writes.setdefault(seat.key, {})[name] = value
+        out.writes.setdefault(seat.key, {})[name] = self.told(seat.system, name, value)
         stored = self._stored(seat.system, name, value)
         seat.raw[name] = stored
         if self.kinds[seat.system].echo in ("none", "some"):
             seat.silent[name] = value
         seat.edited.pop(name, None)
         seat.kept.pop(name, None)
-        if canonical(name, stored) != value and not (blank(value) and blank(stored)):
+        if self.means(seat.system, name, stored) != value and not (blank(value) and blank(stored)):
             seat.kept[name] = (value, stored)
 
     def _stored(self, system: str, name: str, value: Any) -> Any:
         kind = self.kinds[system]
         decl = self.systems[system].streams[kind.streams[0]]
-        return decl.keep(kind.vendor(name), bool(value) if name == CONSENT else value)
+        return decl.keep(kind.vendor(name), bool(value) if name == CONSENT else self.told(system, name, value))
 
     def _create(self, job: Job, human: Human, connection: str, asked: set[str], out: Foreseen, now: datetime) -> None:
         kind = self.kinds[connection]
         values = {}
         for name, law in job.laws.items():
             if (
-                name in kind.lacks
+                name in kind.unmapped
                 or name in kind.reads
                 or name in asked
                 or law.source == connection
@@ -149,25 +152,25 @@ class Verdicts(Sight):
             ):
                 continue
             values[name] = human.agreed[name]
-        if CONSENT not in kind.lacks:
+        if CONSENT not in kind.unmapped:
             values[CONSENT] = human.out == "out"
         key = (connection, kind.streams[0], f"?{human.number}")
         seat = Seat(key)
         human.seats[key] = seat
         human.places.add(connection)
         for name in job.laws:
-            if name in kind.lacks:
+            if name in kind.unmapped:
                 continue
             if name not in asked:
                 # what it was not sent it shows nothing in, and that is nobody's edit
                 seat.base[name] = values.get(name)
             stored = self._stored(connection, name, values.get(name)) if name in values else None
             seat.raw[name] = stored
-            if name in values and canonical(name, stored) != values[name]:
+            if name in values and self.means(connection, name, stored) != values[name]:
                 seat.kept[name] = (values[name], stored)
             if name in values and kind.echo in ("none", "some"):
                 seat.silent[name] = values[name]
-        if CONSENT not in kind.lacks:
+        if CONSENT not in kind.unmapped:
             seat.raw[CONSENT] = values[CONSENT]
             seat.base[CONSENT] = True if values[CONSENT] else None
         seat.at = now
@@ -227,7 +230,7 @@ class Verdicts(Sight):
         if picked is not UNSETTLED:
             return picked
         if law.merge == "newest":
-            best = self._latest({s: seats[s].edited.get(name, (None, None)) for s in voices})
+            best = self._latest({s: seats[s].edited.get(name, (None, None)) for s in voices}, voices)
             if best is not None:
                 return voices[best]
             if law.tie in voices:
@@ -267,21 +270,21 @@ class Verdicts(Sight):
         if picked is not UNSETTLED:
             return picked, set()
         if law.merge == "newest":
-            best = self._latest({s: (seats[s].at, seats[s].at) for s in filled})
+            best = self._latest({s: (seats[s].at, seats[s].at) for s in filled}, filled)
             if best is not None:
                 return filled[best], set()
             if law.tie in filled:
                 return filled[law.tie], set()
         return None
 
-    def _latest(self, spans: Mapping[str, tuple[datetime | None, datetime | None]]) -> str | None:
-        """The system whose edit is certainly the last: it began after every other one ended, by more than the skew."""
+    def _latest(
+        self, spans: Mapping[str, tuple[datetime | None, datetime | None]], values: Mapping[str, Any]
+    ) -> str | None:
+        """The system whose edit is certainly the last: it began after those of every other value ended, by more than the
+        skew. Who says the same is no rival."""
         skew = timedelta(seconds=max([2.0, *(k.resolution for k in self.kinds.values())]))
-        if any(until is None for _, until in spans.values()):
-            return None
-        for system, (after, _) in spans.items():
-            if after is not None and all(
-                after > until + skew for other, (_, until) in spans.items() if other != system and until is not None
-            ):
+        for system, (after, until) in spans.items():
+            ends = [end for other, (_, end) in spans.items() if values[other] != values[system]]
+            if until is not None and after is not None and all(end is not None and after > end + skew for end in ends):
                 return system
         return None

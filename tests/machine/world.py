@@ -52,7 +52,7 @@ NOBODY = 2**22 + 7
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """How one system behaves. ``streams``: its objects, creates go to the first; ``lacks``: fields it does not map."""
+    """How one system behaves. ``streams``: its objects, creates go to the first; ``lacks``: fields that it has not."""
 
     name: str
     streams: tuple[str, ...] = ("people",)
@@ -76,6 +76,8 @@ class Kind:
     acts: bool = False  # maps consent_at and consent_basis, so that an opt-in can be an act of the person's own
     lacks: frozenset[str] = frozenset()
     reads: frozenset[str] = frozenset()  # fields that the mapping only reads there
+    skips: frozenset[str] = frozenset()  # fields that it has and the mapping leaves out
+    words: tuple[tuple[str, str], ...] = ()  # (title, the system's own word for it): a table in the mapping
     create: str = "always"
     explains: bool = True  # the connector tells the server's time and where a row went
 
@@ -85,7 +87,19 @@ class Kind:
 
     def fields(self) -> list[str]:
         """The canonical fields that it maps, our own id left out."""
-        return [*(f for f in FIELDS if f not in self.lacks), *(BASIS if self.acts else ())]
+        return [*(f for f in FIELDS if f not in self.unmapped), *(BASIS if self.acts else ())]
+
+    @property
+    def unmapped(self) -> frozenset[str]:
+        """The canonical fields that it does not map."""
+        return self.lacks | self.skips
+
+    def line(self, name: str) -> str:
+        """What the mapping says of one field."""
+        more = ", direction: read" if name in self.reads else ""
+        if name == "job_title" and self.words:
+            more += ", values: {" + ", ".join(f"{title}: {own}" for title, own in self.words) + "}"
+        return f"{{field: {self.vendor(name)}{more}}}" if more else self.vendor(name)
 
     def stream(self, name: str) -> MemoryStream:
         """One object of the system."""
@@ -120,6 +134,8 @@ class JobPlan:
     adopt: str = ""
     guards: str = ""
     where: tuple[tuple[str, str], ...] = ()
+    match: str = "email"
+    create: tuple[tuple[str, str], ...] = ()  # where it is not what the system's kind says
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +144,7 @@ class Profile:
 
     kinds: tuple[Kind, ...]
     jobs: tuple[JobPlan, ...]
+    absent: frozenset[str] = frozenset()  # systems that the config does not name
 
     def kind(self, name: str) -> Kind:
         """The system of that name."""
@@ -136,18 +153,18 @@ class Profile:
     def yaml(self) -> str:
         """The config file."""
         lines = ["version: 1", "workspace: machine", "ledger: sqlite:///machine.db", "connections:"]
-        lines += [f"  {k.name}: {{connector: memory, settings: {{system: {k.name}}}}}" for k in self.kinds]
+        named = [k for k in self.kinds if k.name not in self.absent]
+        lines += [f"  {k.name}: {{connector: memory, settings: {{system: {k.name}}}}}" for k in named]
         lines.append("mappings:")
-        for kind in self.kinds:
+        for kind in named:
             names = [*kind.fields(), *(["external_id"] if kind.external_id else [])]
-            one_way = {f: f"{{field: {kind.vendor(f)}, direction: read}}" for f in kind.reads}
-            fields = ", ".join(f"{f}: {one_way.get(f, kind.vendor(f))}" for f in names)
+            fields = ", ".join(f"{f}: {kind.line(f)}" for f in names)
             lines.append(f"  {kind.name}:")
             lines += [f"    {s}: {{entity: lead, fields: {{{fields}}}}}" for s in kind.streams]
         lines.append("jobs:")
         for job in self.jobs:
-            creates = ", ".join(f"{c}: {self.kind(c).create}" for c in job.between)
-            lines += [f"  {job.name}:", "    sync: lead", f"    between: [{', '.join(job.between)}]", "    match: [email]",
+            creates = ", ".join(f"{c}: {dict(job.create).get(c, self.kind(c).create)}" for c in job.between)
+            lines += [f"  {job.name}:", "    sync: lead", f"    between: [{', '.join(job.between)}]", f"    match: [{job.match}]",
                       f"    create: {{{creates}}}", "    fields:"]  # fmt: skip
             lines += [f'      "{name}": {rule}' for name, rule in job.rules]
             if job.deletes:
@@ -236,6 +253,11 @@ class World:
         shutil.copyfile(_blank_ledger(str(folder)), self.path)
         self.now: Any = None  # a test may put another clock here
         self.between_statements = False  # statements outside transactions become points of death, too
+
+    def reconfigure(self, profile: Profile) -> None:
+        """Somebody edits the config between two runs; the systems stay as they are."""
+        self.profile = profile
+        self.config = _config(profile.yaml(), str(self.folder))
 
     def run(
         self, *jobs: str, limit: int | None = None, allow: tuple[str, ...] = (), dry: bool = False, ledger: Any = None

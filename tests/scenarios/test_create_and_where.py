@@ -107,6 +107,18 @@ def test_computed_scores_stand_in_for_the_vendors(office: Any) -> None:
     assert names(o) == ["Ada"]
 
 
+def test_a_definition_that_is_changed_lets_others_in(office: Any) -> None:
+    """Bob did not pass, so his record was nobody's. Nothing about him changes; the definition does."""
+    o = office("always", where="definitions.mql")
+    o.lead("Bob Noyce", score=30)
+    o.run()
+    assert names(o) == []
+    o.config["definitions"]["mql"]["when"] = "lead.score >= 20"
+    o.run()
+    assert names(o) == ["Bob"]
+    o.quiet()
+
+
 def test_where_sees_definitions_and_deeds_too(office: Any) -> None:
     o = office("always", where='definitions.mql or count(activities, type="call") > 0')
     o.ready("Ada Lovelace")

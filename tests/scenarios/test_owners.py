@@ -245,9 +245,20 @@ def test_owner_changes_are_guarded(world: World) -> None:
         world.marketing.edit("contacts", rid, owner_id=joe)
     stopped = world.run()
     assert stopped.stopped_by == "owner_changes" and stopped.wrote == 0 and stopped.exit_code == 4
-    assert "8 owners set or changed in sales:leads" in stopped.text
+    assert "8 owners changed in sales:leads" in stopped.text
     world.run(allow=frozenset({"owner_changes"}))
     assert {row["OwnerId"] for row in world.sales.rows("leads").values()} == {joe_there}
+
+
+def test_an_owner_where_there_was_none_is_no_change_of_owners(world: World) -> None:
+    jane, there = world.colleague("jane@acme.example")
+    world.text = CONFIG + "    guards: {owner_changes: {count: 3, share: 0.1}}\n"
+    ids = [world.lead(f"p{n}@example.com", None) for n in range(8)]
+    world.run()
+    for rid in ids:
+        world.marketing.edit("contacts", rid, owner_id=jane)
+    assert world.run().exit_code == 0
+    assert {row["OwnerId"] for row in world.sales.rows("leads").values()} == {there}
 
 
 def test_without_a_list_of_owners_on_both_sides_the_owner_stays_and_nobody_is_read(world: World) -> None:

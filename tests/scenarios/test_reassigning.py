@@ -263,5 +263,16 @@ def test_what_sales_refuses_leaves_the_lead_where_it_is(office: Any) -> None:
     o.systems["sales"].redefine("leads", FieldInfo("owner", choices=(Choice(o.anna),)))
     ran = o.run(wait=2 * HOUR + 60)
     assert ran.exit_code == 3 and owner(o) == o.anna
+    assert ran.report["jobs"][1]["handoffs"]["reassigned"] == 0
     (case,) = o.cases()
     assert case.body.get("reassigned") is None and len(o.sales_rows("tasks")) == 1
+
+
+def test_without_an_owner_in_the_mapping_it_stays_and_that_is_said(office: Any) -> None:
+    o = office({})
+    del o.config["mappings"]["sales"]["leads"]["fields"]["owner"]
+    o.ready()
+    o.run()
+    told = o.run(wait=2 * HOUR + 60).report["jobs"][1]["handoffs"]
+    assert told["reassigned"] == 0 and o.cases()[0].body.get("reassigned") is None
+    assert any("stays with its owner: sales does not take another owner" in text for text in told["passed_over"]), told

@@ -300,5 +300,5 @@ def test_an_object_that_is_mapped_later_is_read_whole_beside_one_that_is_not(wor
     for n in w.names:
         w.config["mappings"][n]["others"] = others[n]
     w.systems["marketing"].insert("others", email="bob@example.com", last_name="Noyce")
-    w.run(threads=True, pages_ahead=1)
+    w.run(threads=True, rows_ahead=1)
     assert w.count("sales") == 9

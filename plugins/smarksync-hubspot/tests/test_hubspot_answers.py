@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hubspot_account import Account
 
 from smarksync.plugin import GoneKind, WriteResult
@@ -74,3 +75,14 @@ def test_a_merge_that_an_earlier_run_read_and_did_not_tell_is_asked_for(hub: Acc
     hub.read("contacts", ("email",), cursor)
     left = {one.id: one.kind for one in hub.gone("contacts", gone)[0]}
     assert left.get(two) is GoneKind.MERGED
+
+
+def test_associations_of_one_row_come_in_pages(hub: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    # 2.7: one row may have thousands
+    monkeypatch.setattr("smarksync_hubspot.simulator.relations._PART", 2)
+    deal = hub.sim.create("deals", dealname="Engines")
+    people = [hub.sim.create(email=f"p{n}@answers.example") for n in range(5)]
+    for one in people:
+        hub.sim.store.link("deals", deal, "contacts", one)
+    (record,) = hub.connector.fetch("deals", [deal], fields=("dealname", "associations.contacts"))
+    assert record.fields["associations.contacts"] == sorted(people)

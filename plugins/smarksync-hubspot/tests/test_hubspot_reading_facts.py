@@ -35,6 +35,36 @@ def test_the_last_page_is_the_one_without_paging(account: Make) -> None:
     assert [page.more for page in pages] == [True] * (len(pages) - 1) + [False]
 
 
+def test_a_row_changed_during_a_full_load_is_left_to_the_next_reading(account: Make) -> None:
+    hub = account(Quirks(index_lag=0), people=400)
+    pages = hub.connector.read("contacts", cursor=None, until=hub.clock.now(), fields=FIELDS)
+    first = {record.id for record in next(pages).records}
+    late = sorted(everybody(hub) - first)[0]
+    hub.wait(5)
+    hub.sim.edit("contacts", late, firstname="Meanwhile")
+    rest = list(pages)
+    assert late not in {record.id for page in rest for record in page.records}, "it would be older than it looks"
+    hub.wait(5)
+    records, _ = hub.read("contacts", FIELDS, rest[-1].cursor)
+    assert [record.fields["firstname"] for record in records if record.id == late] == ["Meanwhile"]
+
+
+def test_rows_by_id_come_a_hundred_a_call_and_fifty_with_their_history(account: Make) -> None:
+    hub = account(Quirks(index_lag=0), people=500)
+    everyone = sorted(everybody(hub))
+    assert len(everyone) > 250
+    before = hub.calls("batch/read")
+    assert len(ids(hub.connector.fetch("contacts", everyone, fields=FIELDS))) == len(everyone)
+    assert hub.calls("batch/read") - before == -(-len(everyone) // 100)
+    connector = hub.open(history=True)
+    cursor = changed_from_here(hub)
+    for rid in everyone[:120]:
+        hub.sim.edit("contacts", rid, firstname="Again")
+    hub.wait(5)
+    records, _ = hub.read("contacts", FIELDS, cursor, connector)
+    assert {record.id for record in records if record.history} >= set(everyone[:120])
+
+
 def test_only_the_fields_asked_for_are_shown_and_null_is_a_value(hub: Account) -> None:
     records, _ = hub.read("contacts", FIELDS)
     assert all(set(record.fields) == set(FIELDS) for record in records)

@@ -353,3 +353,28 @@ def test_archiving_is_the_bin_and_may_be_repeated(hub: Account) -> None:
     assert {r.result for r in hub.write("contacts", Op.ARCHIVE, {"id": one}, {"id": two})} == {WriteResult.UPDATED}
     assert {r.result for r in hub.write("contacts", Op.ARCHIVE, {"id": one})} == {WriteResult.UPDATED}
     assert one not in hub.sim.rows() and hub.sim.store.rows["contacts"][one].archived
+
+
+def test_new_rows_that_nothing_else_names_are_told_apart_by_their_trace(hub: Account) -> None:
+    # marketing.md 4.5: results come in another order than their inputs; a task has no address, and no id of ours
+    made = hub.create(
+        "tasks", *({"hs_task_subject": f"Call {n}", "hs_timestamp": "2026-11-22T07:00:00Z"} for n in range(9))
+    )
+    there = hub.sim.rows("tasks")
+    assert [there[str(receipt.id)].properties["hs_task_subject"] for receipt in made] == [f"Call {n}" for n in range(9)]
+
+
+def test_yes_and_no_are_sent_in_hubspots_spelling(hub: Account) -> None:
+    # crm.md 2.3: every value is text, and a checkbox knows "true" and "false" alone
+    made = {
+        "name": "likes_tea", "label": "Likes tea", "type": "bool", "fieldType": "booleancheckbox",
+        "groupName": "tea", "options": [],
+    }  # fmt: skip
+    api = hub.connector._api
+    api.call("POST", "/crm/v3/properties/contacts/groups", json={"name": "tea", "label": "Tea"}, kind="schema")
+    api.call("POST", "/crm/v3/properties/contacts", json=made, kind="schema")
+    rid = hub.sim.create("contacts", email="ada@example.com")
+    for value, shown in ((True, "true"), (False, "false")):
+        (receipt,) = hub.write("contacts", Op.UPDATE, {"id": rid, "likes_tea": value})
+        assert receipt.result is WriteResult.UPDATED
+        assert hub.sim.rows("contacts")[rid].properties["likes_tea"] == shown

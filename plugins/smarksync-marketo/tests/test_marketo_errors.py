@@ -6,7 +6,7 @@ Facts are cited by page of the vendor's documentation (``rest/…``) or as recor
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -245,3 +245,38 @@ def test_long_address_goes_as_a_form(marketo: Make) -> None:
     assert len(found) == 30
     assert [c.status for c in m.sim.calls if c.path == "/rest/v1/leads.json"] == [200]
     assert m.sim.calls[-1].method == "POST" and m.session.counts["write"] == 0
+
+
+# --- clocks -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("ahead", [timedelta(hours=-5), timedelta(hours=5)])
+def test_a_clock_that_is_wrong_is_seen_and_loses_nothing(marketo: Make, ahead: timedelta) -> None:
+    m = marketo(people=20)
+    theirs = lambda: m.clock.now() + ahead  # noqa: E731
+    m.sim.now = m.world.now = theirs  # type: ignore[method-assign]
+    m.connector.describe("leads")
+    assert abs(m.connector.server_time() - theirs()) < timedelta(seconds=2)
+    rows, cursor = m.read()
+    assert len(rows) == len(m.world.leads)
+    for step in range(3):
+        m.clock.move(1200)
+        number = sorted(m.world.leads)[step]
+        m.world.edit(number, lastName=f"Edit {step}")
+        m.again()
+        rows, cursor = m.read(cursor)
+        assert rows[str(number)].fields["lastName"] == f"Edit {step}"
+        assert rows.keys() <= {str(one) for one in sorted(m.world.leads)[: step + 1]}, (
+            "nor is everything read each time"
+        )
+
+
+def test_the_days_quota_is_renewed_at_midnight_of_their_clock(marketo: Make) -> None:
+    m = marketo(people=3)
+    m.sim.now = m.world.now = lambda: m.clock.now() + timedelta(hours=5)  # type: ignore[method-assign]
+    m.sim.faults.answer(200, says("607"), path="/rest/*", times=None)
+    with pytest.raises(Throttled) as refused:
+        m.connector.describe("leads")
+    there = m.sim.now() - timedelta(hours=6)
+    midnight = (there + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
+    assert refused.value.retry_after == pytest.approx((midnight - there).total_seconds(), abs=2)

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from smarksync_marketo.simulator.bulk_api import Job
 
-from smarksync.plugin import Malformed
+from smarksync.plugin import Malformed, Transient
 
 from .conftest import FIELDS, Instance
 
 Make = Callable[..., Instance]
+
+
+def created(m: Instance) -> list[dict[str, str]]:
+    """The windows of the jobs so far."""
+    return [job.filter["createdAt"] for job in m.sim.jobs.values()]
 
 
 # --- the first load (rest/leads: nothing lists all leads) -------------------------------------------------
@@ -113,23 +118,25 @@ def test_jobs_are_waited_for_a_minute_at_a_time_and_windows_are_31_days_at_most(
     m.again(bulk="always")
     m.read()
     assert set(m.clock.slept) == {60.0}
-    assert all(job.until - job.since <= timedelta(days=31) for job in m.sim.jobs.values())
+    spans = [(datetime.fromisoformat(one["startAt"]), datetime.fromisoformat(one["endAt"])) for one in created(m)]
+    assert all(last - first <= timedelta(days=31) for first, last in spans)
     assert m.sim.count(path="/status.json") <= 4 * len(m.sim.jobs)
 
 
 def test_full_queue_is_waited_for(marketo: Make) -> None:
     m = marketo(people=200, bulk_running=1, bulk_queue=0)
     now = m.sim.now()
-    m.sim.jobs["theirs"] = Job("theirs", ["id"], now, now, now, queued=now)  # somebody else's, first in the queue
+    span = {"startAt": now.isoformat(), "endAt": now.isoformat()}
+    # somebody else's, first in the queue
+    m.sim.jobs["theirs"] = Job("theirs", "leads", ["id"], {"createdAt": span}, now, queued=now)
     m.again(bulk="always")
     rows, _ = m.read()
     assert len(rows) == len(m.world.leads)
     assert m.sim.count(path="/cancel.json") > 0  # a job that found no place is not left behind
 
 
-@pytest.mark.parametrize("word", ["Cancelled", "Canceled"])
-def test_cancelled_jobs_end_in_the_other_way(marketo: Make, word: str) -> None:
-    m = marketo(people=200, cancelled=word)
+def test_failed_jobs_end_in_the_other_way(marketo: Make) -> None:
+    m = marketo(people=200)
     m.again(bulk="always")
     m.sim.failing_jobs = 1
     rows, _ = m.read()
@@ -137,8 +144,9 @@ def test_cancelled_jobs_end_in_the_other_way(marketo: Make, word: str) -> None:
     assert m.calls("/rest/v1/leads.json") > 3
 
 
-def test_somebody_cancels_our_job(marketo: Make) -> None:
-    m = marketo(people=200)
+@pytest.mark.parametrize("word", ["Cancelled", "Canceled"])
+def test_somebody_cancels_our_job(marketo: Make, word: str) -> None:
+    m = marketo(people=200, cancelled=word)
     m.again(bulk="always")
     pages = m.connector.read("leads", cursor=None, until=m.sim.now(), fields=FIELDS)
     seen = {record.id for record in next(pages).records}
@@ -170,7 +178,8 @@ def test_bulk_file_comes_in_parts_and_is_checked(marketo: Make, monkeypatch: pyt
     m.again(bulk="always")
     rows, _ = m.read()
     assert len(rows) == len(m.world.leads)
-    assert m.sim.count(path="/file.json") > len(m.sim.jobs)
+    files = [call.status for call in m.sim.calls if call.path.endswith("/file.json")]
+    assert len(files) > len(m.sim.jobs) and set(files) == {206}, "a part is asked for, not the whole file each time"
     m.again()
     other = {"exportId": "x", "status": "Completed", "numberOfRecords": 1, "fileChecksum": "sha256:00"}
     body = {"requestId": "1", "success": True, "result": [other]}
@@ -180,9 +189,31 @@ def test_bulk_file_comes_in_parts_and_is_checked(marketo: Make, monkeypatch: pyt
         m.read()
 
 
-def test_missing_bulk_file_is_404_in_plain_text(marketo: Make) -> None:
-    from smarksync.plugin import Transient
+def test_reading_that_goes_on_when_the_files_are_kept_no_longer_asks_anew(marketo: Make) -> None:
+    m = marketo(people=300)
+    m.again(bulk="always")
+    pages = m.connector.read("leads", cursor=None, until=m.sim.now(), fields=FIELDS)
+    first = next(page for page in pages if page.records)
+    jobs = len(m.sim.jobs)
+    m.clock.move(8 * 86_400)
+    m.again()
+    rows, _ = m.read(first.cursor)
+    assert {r.id for r in first.records} | rows.keys() == {str(n) for n in m.world.leads}
+    assert len(m.sim.jobs) > jobs, "jobs of its own"
 
+
+@pytest.mark.parametrize(("days", "there"), [(7.0, True), (0.0, False)])
+def test_a_file_that_is_kept_no_longer_is_no_empty_one(marketo: Make, days: float, there: bool) -> None:
+    m = marketo(people=100, bulk_kept_days=days)
+    m.again(bulk="always")
+    if there:
+        assert len(m.read()[0]) == len(m.world.leads)
+        return
+    with pytest.raises(Transient, match="no such bulk file"):
+        m.read()
+
+
+def test_missing_bulk_file_is_404_in_plain_text(marketo: Make) -> None:
     m = marketo(people=200)
     m.again(bulk="always")
     m.sim.faults.answer(404, "Not Found", path="*/file.json", times=None)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from salesforce_org import NAMES, Org
 
-from smarksync.plugin import OWN_USER, GoneKind, Invalid, Malformed
+from smarksync.plugin import OWN_USER, FieldType, GoneKind, Invalid, Malformed
 
 
 def test_pages_follow_the_vendors_word_and_not_the_number_of_rows(org: Org) -> None:
@@ -134,6 +134,7 @@ def test_unrestricted_pick_list_takes_any_text(org: Org) -> None:
     # 1.10, trap 8
     infos = {info.name: info for info in org.connector.describe("Lead")}
     assert infos["LeadSource"].choices is None and infos["SmarkSync_Journey__c"].choices
+    assert infos["LeadSource"].type is FieldType.TEXT and infos["SmarkSync_Journey__c"].type is FieldType.CHOICE
     assert org.create(LeadSource="ORGANIC_SEARCH").result == "created"
 
 

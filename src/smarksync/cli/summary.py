@@ -52,7 +52,7 @@ def summary(
     told: set[str] = set()
     for job in report["jobs"]:
         _job(out, job, told, planned=report["dry_run"], failed=report["exit_code"] == 5)
-        _handoffs(out, job)
+        _handoffs(out, job, planned=bool(report["dry_run"]))
     _calls(out, report)
     for sentence in sentences:
         if out.quiet or out.json:
@@ -97,7 +97,7 @@ def _job(out: Output, job: Mapping[str, Any], told: set[str], *, planned: bool, 
     )
 
 
-def _handoffs(out: Output, job: Mapping[str, Any]) -> None:
+def _handoffs(out: Output, job: Mapping[str, Any], *, planned: bool) -> None:
     """MQL conservation: what became of every lead that was offered, and the missing ones by name."""
     told = job.get("handoffs")
     if told is None:
@@ -109,7 +109,7 @@ def _handoffs(out: Output, job: Mapping[str, Any]) -> None:
     if told["qualified_not_offered"]:
         out.line(f"  {told['qualified_not_offered']:,} qualified, not offered yet")
     if told["reassigned"]:
-        out.line(f"  {told['reassigned']:,} handed on, because nobody answered in time")
+        out.line(f"  {told['reassigned']:,} {'to be ' if planned else ''}handed on, because nobody answered in time")
     for who in told["missing_leads"]:
         out.line(out.style("warn", f"  missing in sales: {who}"))
     for who, count in told["owners_left"].items():

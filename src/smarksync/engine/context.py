@@ -43,7 +43,7 @@ class Options:
     only_handoffs: bool = False  # hand-off jobs, and the sync jobs that they rest on
     allow: frozenset[str] = frozenset()
     threads: bool = True
-    pages_ahead: int = 4  # read pages waiting for the ledger, per stream
+    rows_ahead: int = 4_000  # rows that were read and wait for the ledger; a page beyond it waits with its reader
 
 
 @dataclass(slots=True)
@@ -235,6 +235,7 @@ class Run:
     )  # jobs that cannot run, with the reason: the others do
     match: dict[str, list[Any]] = field(default_factory=dict)  # by entity
     email_sids: frozenset[int] = frozenset()
+    absent: frozenset[int] = frozenset()  # streams that the ledger knows and the config no longer names
     shared: frozenset[str] = frozenset()  # entities that several jobs of the config keep in agreement
     handing: tuple[str, ...] = ()  # the hand-off jobs of the config
     start_seq: int = 0  # changes after this one, up to read_seq, are what this run read

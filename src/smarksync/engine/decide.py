@@ -18,7 +18,7 @@ from smarksync.plan.reasons import wanted_hash
 from smarksync.plan.rows import Outcome, Row
 from smarksync.plan.side import NAME_PARTS
 
-from . import consents, only, removals, short
+from . import absent, consents, only, removals, short
 from .context import JobRun, Run, instant
 from .lookup import load_people
 from .settle import rekey, settle_locally
@@ -155,6 +155,7 @@ def _decided(
                 audit.add(ledger, run.run_id, run.stamp(), [(person.eid, consents.audit_body(found))])
             if found.values or found.taken:
                 changed_agreed.append((person, found))
+                absent.estrange(run, [(person.eid, person.agreed, found.values)])
             for connection, channel, reason in found.refused:
                 job.left[(connection, f"consent {channel}", f"not taken ({reason}): put back")] += 1
         consent_rows = found.rows if found is not None else []
@@ -342,6 +343,7 @@ def settle_local(run: Run, job: JobRun, settled: list[tuple[Person, Outcome]]) -
     notes = []
     tell_other_jobs(run, job.name, ((job.rules.entity, p.eid) for p, o in settled if o.local_why))
     rekey(run, ((job.rules.entity, p.eid, p.agreed, {**p.agreed, **o.local_values}) for p, o in settled))
+    absent.estrange(run, ((p.eid, p.agreed, o.local_values) for p, o in settled))
     for person, outcome in settled:
         before = {f: person.agreed.get(f) for f in outcome.local_why}
         if outcome.local_whole:

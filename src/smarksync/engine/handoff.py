@@ -268,7 +268,7 @@ class Handoff:
         return {
             "handoffs": {
                 **casebook.conservation(run, self.job),
-                "reassigned": self.reassigning.planned,
+                "reassigned": self.reassigning.done(run),
                 "passed_over": dict(sorted({**self.offering.passed, **self.reassigning.stay}.items())),
                 "owners_left": self.offering.left(run),
             }

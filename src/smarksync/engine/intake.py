@@ -116,10 +116,8 @@ def _pages(run: Run, lane: Lane) -> Iterator[Page]:
 
 
 def _pull_side_by_side(run: Run, work: dict[str, list[Lane]], meanwhile: Callable[[], bool] | None) -> None:
-    """One reading thread a connection; one ledger writer (this thread); a few pages between them."""
-    pages: queue.Queue[tuple[Lane, Page | BaseException | None]] = queue.Queue(
-        maxsize=max(1, run.options.pages_ahead * len(work))
-    )
+    """One reading thread a connection; one ledger writer (this thread); a few thousand rows between them."""
+    pages = _Ahead(run.options.rows_ahead)
     stop = threading.Event()
 
     def read(lanes: list[Lane]) -> None:
@@ -164,6 +162,31 @@ def _pull_side_by_side(run: Run, work: dict[str, list[Lane]], meanwhile: Callabl
                 pages.get(timeout=0.05)
             except queue.Empty:
                 continue
+
+
+class _Ahead(queue.Queue[tuple[Lane, Page | BaseException | None]]):
+    """What was read and is not stored yet, bounded by rows: pages hold a hundred or ten thousand, as the vendor has it."""
+
+    def __init__(self, rows: int) -> None:
+        super().__init__(maxsize=max(1, rows))
+        self._rows = 0
+
+    def _put(self, item: tuple[Lane, Page | BaseException | None]) -> None:
+        super()._put(item)
+        self._rows += _weight(item)
+
+    def _get(self) -> tuple[Lane, Page | BaseException | None]:
+        item = super()._get()
+        self._rows -= _weight(item)
+        return item
+
+    def _qsize(self) -> int:
+        return self._rows
+
+
+def _weight(item: tuple[Lane, Page | BaseException | None]) -> int:
+    """Rows; an empty page and the end of a lane count, too."""
+    return max(1, len(item[1].records)) if isinstance(item[1], Page) else 1
 
 
 def _drain(run: Run, lane: Lane, pages: Iterator[Page]) -> None:

@@ -18,6 +18,7 @@ from smarksync.plan.match import keys_of
 from smarksync.plan.side import NAME_PARTS, Side, columns, wire_of
 from smarksync.plugin import Record
 
+from . import absent
 from .context import Lane, Run
 
 
@@ -92,8 +93,7 @@ def unite(run: Run, loser: int, survivor: int) -> None:
         mapping = run.mappings.get(link.sid)
         if mapping is not None:
             readopt(mapping, link, before, agreed, ledger)
-        else:  # a system that the config no longer names: if it comes back, the record is adopted anew
-            links.remember(ledger, [(links.pack({"n": 1}), link.sid, link.rid)])
+    absent.forget(run, loser)
     links.give(ledger, loser, survivor)
     for link in moved:
         if link.state != links.LIVE or link.rank != 0:

@@ -14,7 +14,7 @@ from smarksync.plan.match import ADDRESS, Match, Newcomer, keys_of, match, parts
 from smarksync.plan.reasons import wanted_hash
 from smarksync.plan.side import codecs_by_vendor
 
-from . import facts
+from . import facts, outside
 from .context import Lane, Run
 from .linker import Arrived, Bodies, Linker
 from .lookup import record_of, unite
@@ -25,18 +25,21 @@ CHUNK = 2000
 
 
 def match_inbox(run: Run) -> None:
-    """Links every row of the inbox, chunk by chunk, with the undecided ones of earlier runs beside the first."""
+    """Links every row of the run's streams, chunk by chunk, with the undecided ones of earlier runs beside the first.
+
+    What a killed run has read for other jobs waits for a run of theirs: its cursor is past, and nobody would read it again.
+    """
     pending = _provisional(run)
     last = 0
     while True:
-        rows = inbox.take(run.ledger, last, CHUNK)
+        rows = inbox.take(run.ledger, run.lanes, last, CHUNK)
         if not rows and not pending:
             return
         with run.ledger.tx():
             _match_chunk(run, rows, pending)
             if rows:
                 last = rows[-1].seq
-                inbox.drop(run.ledger, last)
+                inbox.drop(run.ledger, run.lanes, last)
         pending = []
         run.tell("match", "", last)
 
@@ -54,12 +57,12 @@ def ahead(run: Run) -> Callable[[], bool] | None:
 
 def _next_chunk(run: Run) -> bool:
     """Links the first rows of the inbox if there are enough of them to fill a chunk; says whether it did."""
-    if run.ledger.value("SELECT count(*) FROM (SELECT 1 FROM inbox LIMIT ?)", (CHUNK,)) < CHUNK:
+    if not inbox.holds(run.ledger, run.lanes, CHUNK):
         return False
-    rows = inbox.take(run.ledger, 0, CHUNK)
+    rows = inbox.take(run.ledger, run.lanes, 0, CHUNK)
     with run.ledger.tx():
         _match_chunk(run, rows, [])
-        inbox.drop(run.ledger, rows[-1].seq)
+        inbox.drop(run.ledger, run.lanes, rows[-1].seq)
     run.tell("match", "", rows[-1].seq)
     return True
 
@@ -84,9 +87,7 @@ def _match_chunk(run: Run, rows: list[Waiting], pending: list[tuple[Link, int]])
     needed = {sid: _key_fields(run, lane) for sid, lane in run.lanes.items()}
     filters = {sid: _where(run, lane) for sid, lane in run.lanes.items()}
     for place, row in newest.items():
-        lane = run.lanes.get(row.sid)
-        if lane is None:
-            continue
+        lane = run.lanes[row.sid]
         known = linked_meanwhile[row.sid].get(row.rid)
         if known is not None and known.eid is not None and known.state != links.FILTERED:
             _late(run, lane, row)
@@ -95,6 +96,7 @@ def _match_chunk(run: Run, rows: list[Waiting], pending: list[tuple[Link, int]])
         values = canonical(lane, fields, needed[row.sid])
         if filters[row.sid] and not any(test(values, None) is True for test in filters[row.sid]):
             _filter(run, lane, row, known)
+            outside.remember(run, lane, row.rid, values)
             continue
         bodies[place] = Arrived(row, fields, known is not None)
         by_entity.setdefault(lane.stream.entity, []).append(Newcomer(place, values, known.eid if known else None))

@@ -14,6 +14,7 @@ from smarksync.plan.match import ADDRESS, keys_of, parts_of
 from smarksync.plan.side import Side, codecs_by_vendor, names_by_vendor, same_stored, wire_of
 from smarksync.plugin import OWN_USER, Record
 
+from .absent import come_back
 from .context import Lane, Run, instant
 from .raw import fingerprint
 from .stamps import mark_stamp, stamp_lacking
@@ -74,7 +75,7 @@ def observe(
         if back:  # it was away and is back: a person restored it
             links.set_state(ledger, lane.sid, record.id, links.LIVE)
             streams.add_live(ledger, lane.sid, 1)
-        moved = back or _moved(was, side.memo)
+        moved = back or (come_back(side, values) if "q" in was else _moved(was, side.memo))
         if not moved and link.changed_at is not None:
             changed_at = link.changed_at  # a mere re-stamp is no edit
         stored.append((fp, lane.moment or link.seen_at, changed_at, link.own_at, record.version, link.lid))

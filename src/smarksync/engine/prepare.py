@@ -23,7 +23,7 @@ from smarksync.mapping import (
 )
 from smarksync.plugin import FieldInfo, StreamSpec
 
-from . import agreements, around, named, observed, removals
+from . import absent, agreements, around, named, observed, removals
 from .context import JobRun, Lane, Opened, Run
 from .owners import KIND, Owners
 from .references import ConnectionReferences
@@ -341,7 +341,7 @@ def _job(run: Run, config: Config, workshop: Workshop, job: Job) -> JobRun:
 
 def _other_streams(run: Run, config: Config, workshop: Workshop) -> None:
     """Streams of connections that this run does not open still follow what is agreed: compiled from their last schema."""
-    for stream in streams.every(run.ledger):
+    for stream in (every := streams.every(run.ledger)):
         run.connection_of[stream.sid] = stream.connection
         if stream.sid in run.mappings or stream.connection not in config.connections:
             continue
@@ -356,8 +356,7 @@ def _other_streams(run: Run, config: Config, workshop: Workshop) -> None:
                 else tuple(workshop.specs[stream.connection].values())
             )
             written, _ = written_mappings(config, stream.connection, spec, ())
-            mapping = written.get(stream.object)
-            if mapping is None:
+            if (mapping := written.get(stream.object)) is None:
                 continue
             found = next((s for s in available if s.name == stream.object), StreamSpec(stream.object, mapping.entity))
             run.mappings[stream.sid] = workshop.compile(stream.connection, found, mapping, live)
@@ -365,3 +364,4 @@ def _other_streams(run: Run, config: Config, workshop: Workshop) -> None:
                 workshop.owners.mappings[stream.sid] = run.mappings[stream.sid]
         except ConfigError as error:
             run.notes.append(f"{stream.connection}:{stream.object} is left as it is: {error.message}")
+    absent.leave(run, every)

@@ -13,7 +13,7 @@ from smarksync.alignment import reassign
 from smarksync.alignment.reassign import Overdue
 from smarksync.alignment.route import Desk, Routed
 from smarksync.alignment.terms import Terms
-from smarksync.ledger import clocks, pauses, states
+from smarksync.ledger import cases, clocks, pauses, states
 from smarksync.ledger.cases import NOTE, Case
 from smarksync.model.moments import micros
 from smarksync.plan.rows import Outcome, Row
@@ -37,14 +37,23 @@ class Reassigning:
     def __init__(self, terms: Terms | None, to: str) -> None:
         self.terms, self.to = reassign.terms_of(terms), to
         self.planned = 0
+        self._before: int | None = None  # the last move before this run
         self.stay: dict[str, int] = {}
         self._stood: dict[int, list[tuple[int, int | None]]] = {}
 
     def wake(self, run: Run, job: str) -> None:
         """Cases whose moment has come since they were last looked at."""
+        if self._before is None:
+            self._before = cases.last_move(run.ledger)
         if self.terms and run.options.only is None:
             over = clocks.over(run.ledger, job, micros(run.now()))
             states.changed(run.ledger, ((eid, None, None, run.run_id) for eid in over))
+
+    def done(self, run: Run) -> int:
+        """How many leads went to somebody else in this run; of a plan, how many would."""
+        if run.options.dry_run or self._before is None:
+            return self.planned
+        return cases.told_since(run.ledger, self._before, reassign.KEY)
 
     def begin(self, run: Run, cids: Sequence[int]) -> None:
         """What the next few cases need to be judged."""
@@ -63,17 +72,23 @@ class Reassigning:
         routed = desk.route(one.scope, over.had) if over.rule.to is None else desk.give(over.rule.to, over.had)
         if routed.owner is None:
             for text in routed.passed or (routed.how,):
-                said = f"stays with its owner: {text}"
-                self.stay[said] = self.stay.get(said, 0) + 1
+                self._stays(text)
             return None
         desk.leave(case.owner)
         term = next(term for term in self.terms if term.id == over.promise)
         return Turn(over, routed, term.timer.due(now) if term.timer is not None else None)
 
+    def _stays(self, why: str) -> None:
+        said = f"stays with its owner: {why}"
+        self.stay[said] = self.stay.get(said, 0) + 1
+
     def row_of(self, run: Run, outcome: Outcome) -> Row | None:
-        """The row that gives sales' record to its new owner; None when it was refused, and the lead stays."""
+        """The row that gives sales' record to its new owner; None when there is none, and the lead stays."""
         there = offers.carried(outcome.rows, run.connection_of, self.to)
-        return there if there is not None and "owner" in there.fields else None
+        if there is not None and "owner" in there.fields:
+            return there
+        self._stays(f"{self.to} does not take another owner for the record, or the mapping has none")
+        return None
 
     def carry(self, run: Run, case: Case, turn: Turn, there: Row) -> None:
         """Puts the move on the row that goes to sales."""

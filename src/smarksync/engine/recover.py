@@ -20,6 +20,7 @@ from .context import JobRun, Lane, Run
 from .lookup import side_of
 from .matching import shows
 from .observe import observe_again
+from .outside import lookup_keys
 from .settle import settle
 
 
@@ -152,7 +153,7 @@ def _can_tell(lane: Lane, row: PlanRow) -> bool:
     """Not there after a complete reading; or looked up by key just before it is sent again; or safe to repeat."""
     if lane.pulled_whole or Can.UPSERT_BY_KEY in lane.spec.can:
         return True
-    return any(row.after.get(key) for key in refusals.lookup_keys(lane))
+    return any(row.after.get(key) for key in lookup_keys(lane))
 
 
 def _long_enough(run: Run, lane: Lane, seqs: list[int]) -> list[int]:

@@ -14,9 +14,11 @@ from smarksync.plan.reasons import hash_of
 from smarksync.plan.side import codecs_by_vendor, columns
 from smarksync.plugin import Can, Receipt, Record, WriteResult
 
+from . import outside
 from .context import JobRun, Lane, Run
 from .intake import waiting
 from .observe import observe_again
+from .outside import lookup_keys
 from .shared import wanted_of
 
 
@@ -202,7 +204,7 @@ def before_creates(run: Run, job: JobRun, lane: Lane, rows: list[PlanRow]) -> li
     late: list[PlanRow] = []
     for row in rows:
         (late if lane.sid in linked.get(row.eid, ()) else wanted).append(row)
-    wanted = _without_doubles(run, job, lane, wanted)
+    wanted = _without_doubles(run, job, lane, _without_outsiders(run, job, lane, wanted))
     again = any(row.run != run.run_id for row in wanted)
     keys_there = lookup_keys(lane)
     key = next((k for k in keys_there if any(row.after.get(k) for row in wanted)), None)
@@ -268,6 +270,20 @@ def given_up(run: Run, job: JobRun, lane: Lane, row: PlanRow) -> None:
     job.count(lane.sid, "stale")
 
 
+def _without_outsiders(run: Run, job: JobRun, lane: Lane, rows: list[PlanRow]) -> list[PlanRow]:
+    """Rows of people who have no record there that takes no part (`where`): where nothing can be searched, it is known
+    from the reading."""
+    places = outside.places(run, job, lane, rows)
+    if not places:
+        return rows
+    with run.ledger.tx():
+        for row in rows:
+            if row.seq in places:
+                given_up(run, job, lane, row)
+                links.belongs(run.ledger, lane.sid, places[row.seq], row.eid)
+    return [row for row in rows if row.seq not in places]
+
+
 def _without_doubles(run: Run, job: JobRun, lane: Lane, rows: list[PlanRow]) -> list[PlanRow]:
     """Rows of people whose address nobody else has there. One whose address became another's is asked about, not created:
     a link never matches anew because a key changed."""
@@ -326,11 +342,3 @@ def _keep_key(run: Run, row: PlanRow) -> None:
     email = row.values.get("email")
     if email:
         keys.add(run.ledger, [("email", str(email).casefold(), row.eid)])
-
-
-def lookup_keys(lane: Lane) -> list[str]:
-    """The vendor fields by which a row of ours can be looked up: the address, then our own id."""
-    if Can.FIND not in lane.spec.can:
-        return []
-    codecs = (lane.mapping.fields.get(name) for name in ("email", "external_id"))
-    return [str(codec.vendor) for codec in codecs if codec is not None and codec.vendor in lane.spec.natural_keys]

@@ -154,6 +154,10 @@ def rules_hash(job: Job, config: Config, lanes: Sequence[Lane]) -> str:
 
 
 def asks(config: Config, entity: str, connection: str) -> str:
-    """The `where` of every sync job over one entity of a connection, as text: another one lets other records in."""
+    """The `where` of every sync job over one entity of a connection, as text, with the definitions, personas and scores
+    that it rests on: another one lets other records in."""
     jobs = [job for job in config.jobs.values() if job.kind == "sync" and job.entity == entity]
-    return "\n".join(f"{job.name}: {job.where[connection].text}" for job in jobs if connection in job.where)
+    asking = [job for job in jobs if connection in job.where]
+    return "\n".join(
+        line for job in asking for line in (f"{job.name}: {job.where[connection].text}", *around.said(config, job))
+    )

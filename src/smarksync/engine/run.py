@@ -15,11 +15,12 @@ from typing import Any
 
 from smarksync.config import Config
 from smarksync.errors import SmarkSyncError, SystemFailure
-from smarksync.ledger import lease, runs, states
+from smarksync.ledger import inbox, lease, runs, states
 from smarksync.ledger.db import Ledger
 from smarksync.log import at
 
 from . import (
+    allocator,
     apply,
     collector,
     decide,
@@ -64,6 +65,7 @@ def execute(
 ) -> Result:  # fmt: skip
     """Runs the jobs. A dry run works on a copy of the ledger and stops before the first write."""
     began, started_at = time.monotonic(), now()
+    allocator.share_one_arena()
     jobs = chosen_jobs(config, options.jobs, only_handoffs=options.only_handoffs)
     scratch: str | None = None
     ledger = ledger or Ledger(config.ledger_url, root=str(config.root))
@@ -208,8 +210,7 @@ def _news(run: Run, job: JobRun, top: int) -> bool:
     """Whether this round taught us something that the next round can settle."""
     if any(run.connections[c].failed is not None for c in job.rules.connections):
         return False
-    inbox = run.ledger.one("SELECT 1 FROM inbox LIMIT 1")
-    return inbox is not None or states.top(run.ledger) > top
+    return inbox.holds(run.ledger, run.lanes, 1) or states.top(run.ledger) > top
 
 
 def _stop(run: Run, job: JobRun, trips: Sequence[Any]) -> None:

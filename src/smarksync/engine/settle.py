@@ -15,7 +15,7 @@ from smarksync.plan.match import keys_of, parts_of
 from smarksync.plan.side import NAME_PARTS, PER_SIDE, Side, codecs_by_vendor, columns, wire_of
 from smarksync.plugin import Can, Receipt, WriteResult
 
-from . import casebook
+from . import absent, casebook
 from .context import Lane, Run, instant
 from .lookup import side_of
 from .notes import note
@@ -78,7 +78,7 @@ def settle(run: Run, done: Iterable[tuple[PlanRow, Receipt]]) -> None:
     )
     quarantine.taken(ledger, done[0][0].job, [(row.eid, row.sid) for row, _ in done if not row.consent])
     links.put(ledger, (_link(side, fresh) for side in touched.values()))
-    _strangers(run, linked, eids)
+    absent.estrange(run, ((row.eid, was, now) for row, was, now in rekeyed))
     entities.save_agreed(ledger, ((eid, found[eid][2]) for eid in eids))
     audit.add(ledger, run.run_id, run.stamp(), notes)
     states.changed(ledger, news)
@@ -293,18 +293,6 @@ def rekey(run: Run, changed: Iterable[tuple[str, int, Mapping[str, Any], Mapping
         keys.add(run.ledger, added)
     if former:
         keys.weaken(run.ledger, former)
-
-
-def _strangers(run: Run, linked: Mapping[int, list[Link]], eids: set[int]) -> None:
-    """Links on systems that the config no longer names cannot follow: if they come back, they are adopted anew."""
-    rows = [
-        (links.pack({"n": 1}), link.sid, link.rid)
-        for eid in eids
-        for link in linked.get(eid, [])
-        if link.sid not in run.mappings
-    ]
-    if rows:
-        links.remember(run.ledger, rows)
 
 
 def changed_outcome(result: WriteResult) -> bool:

@@ -19,6 +19,7 @@ from smarksync.ledger.plans import PlanRow, Settled
 from smarksync.plan.side import codecs_by_vendor
 from smarksync.plugin import Can, Receipt, WriteResult
 
+from .absent import known_there
 from .context import Run, instant
 from .notes import note
 from .shared import tell_other_jobs
@@ -29,6 +30,8 @@ Pair = tuple[PlanRow, Receipt]
 def settle_plain(run: Run, done: Sequence[Pair]) -> list[Pair]:
     """Settles the plain ones among the applied rows (in the caller's transaction); returns the others."""
     taken = {row.seq: (row, receipt) for row, receipt in done if row.source is not None and _as_sent(row, receipt)}
+    if taken and run.absent and (away := known_there(run, {row.eid for row, _ in taken.values()})):
+        taken = {seq: pair for seq, pair in taken.items() if pair[0].eid not in away}
     if not taken:
         return list(done)
     ledger, now = run.ledger, run.stamp()

@@ -231,6 +231,17 @@ def answers(ledger: Ledger, cids: Iterable[int]) -> dict[int, list[tuple[str, in
     return found
 
 
+def last_move(ledger: Ledger) -> int:
+    """The number of the newest move."""
+    return int(ledger.value("SELECT max(mid) FROM case_moves") or 0)
+
+
+def told_since(ledger: Ledger, mid: int, name: str) -> int:
+    """How many moves after that one say something by that name."""
+    sql = "SELECT count(*) FROM case_moves WHERE mid > ? AND json_type(CAST(body AS TEXT), ?) IS NOT NULL"
+    return int(ledger.value(sql, (mid, f"$.{name}")))
+
+
 def moves(ledger: Ledger, cid: int) -> list[Move]:
     """The moves of one case in the order of events."""
     return moves_of(ledger, [cid]).get(cid, [])

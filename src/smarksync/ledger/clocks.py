@@ -9,7 +9,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterable
 
-from . import meta
+from . import cases, meta
 from .db import Ledger
 
 _PLACE = "clocks:looked"
@@ -56,8 +56,7 @@ def looked(ledger: Ledger, terms: str, now: int, seq: int, rows: Iterable[tuple[
     """(case, when its verdicts may change by time alone): they were looked at, with all changes up to ``seq``."""
     ledger.run("UPDATE case_clocks SET next_at = NULL WHERE next_at <= ?", (now,))
     ledger.many("INSERT OR REPLACE INTO case_clocks (cid, next_at) VALUES (?, ?)", rows)
-    moves = int(ledger.value("SELECT max(mid) FROM case_moves") or 0)
-    meta.put(ledger, _PLACE, f"{seq} {moves} {terms}")
+    meta.put(ledger, _PLACE, f"{seq} {cases.last_move(ledger)} {terms}")
 
 
 def forget(ledger: Ledger, cids: Iterable[int]) -> None:

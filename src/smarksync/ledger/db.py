@@ -10,6 +10,7 @@ import contextlib
 import errno
 import os
 import re
+import shutil
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -30,7 +31,7 @@ SETTINGS = {
     "journal_mode": "WAL",
     "synchronous": "NORMAL",
     "foreign_keys": "OFF",
-    "cache_size": "-65536",  # KiB: 64 MiB
+    "cache_size": "-32768",  # KiB: 32 MiB; beyond it the system's own cache serves as well
     "busy_timeout": "20000",
     "temp_store": "FILE",
     "wal_autocheckpoint": "8000",  # pages, 32 MiB: a page that many rows touch is copied once, not at every 4 MiB
@@ -305,9 +306,18 @@ def private_file(path: str) -> None:
         ) from error
 
 
+def _no_room(path: str) -> bool:
+    """Whether the disk has less room than the 32 KB that SQLite shares with other processes: it reports that as an I/O
+    error, and only what it writes itself as a full disk (sqlite.org/rescode.html, SQLITE_IOERR_SHMSIZE)."""
+    try:
+        return shutil.disk_usage(Path(path).parent).free < 64 * 1024
+    except OSError:
+        return False
+
+
 def _explain(error: sqlite3.DatabaseError, path: str, verb: str) -> LedgerError:
     text = str(error)
-    if "full" in text:
+    if "full" in text or ("disk I/O" in text and _no_room(path)):
         hint = "The disk is full. Nothing is half-written: free some space and run again, it goes on where it stopped."
     elif "readonly" in text or "read-only" in text:
         hint = "The file or its folder is read-only for this user."

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from .db import Ledger, loads
+from .db import Ledger, dumps, loads
 
 
 class Waiting(NamedTuple):
@@ -35,12 +35,19 @@ def add(ledger: Ledger, rows: Iterable[Waiting]) -> None:
     )
 
 
-def take(ledger: Ledger, after: int, limit: int) -> list[Waiting]:
-    """The next rows by sequence."""
+def take(ledger: Ledger, sids: Iterable[int], after: int, limit: int) -> list[Waiting]:
+    """The next rows of these streams by sequence."""
     sql = (
-        "SELECT sid, rid, fp, body, changed_at, changed_by, version, seq FROM inbox WHERE seq > ? ORDER BY seq LIMIT ?"
+        "SELECT sid, rid, fp, body, changed_at, changed_by, version, seq FROM inbox "
+        "WHERE seq > ? AND sid IN (SELECT value FROM json_each(?)) ORDER BY seq LIMIT ?"
     )
-    return list(map(Waiting._make, ledger.rows(sql, (after, limit))))
+    return list(map(Waiting._make, ledger.rows(sql, (after, dumps(list(sids)).decode(), limit))))
+
+
+def holds(ledger: Ledger, sids: Iterable[int], count: int) -> bool:
+    """Whether so many rows of these streams are waiting."""
+    sql = "SELECT count(*) FROM (SELECT 1 FROM inbox WHERE sid IN (SELECT value FROM json_each(?)) LIMIT ?)"
+    return int(ledger.value(sql, (dumps(list(sids)).decode(), count))) >= count
 
 
 def top(ledger: Ledger) -> int:
@@ -48,6 +55,7 @@ def top(ledger: Ledger) -> int:
     return int(ledger.value("SELECT max(seq) FROM inbox") or 0)
 
 
-def drop(ledger: Ledger, up_to: int) -> None:
-    """Removes rows by sequence: what arrived later stays."""
-    ledger.run("DELETE FROM inbox WHERE seq <= ?", (up_to,))
+def drop(ledger: Ledger, sids: Iterable[int], up_to: int) -> None:
+    """Removes rows of these streams by sequence: what arrived later stays, and so does what waits for another job's run."""
+    which = "sid IN (SELECT value FROM json_each(?))"
+    ledger.run(f"DELETE FROM inbox WHERE seq <= ? AND {which}", (up_to, dumps(list(sids)).decode()))

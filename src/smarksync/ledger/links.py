@@ -296,6 +296,21 @@ def record_of(ledger: Ledger, connection: str, entity: str, ref: str) -> str | N
     return str(row[0]) if row else None
 
 
+def on_streams(ledger: Ledger, eids: Iterable[int], sids: Iterable[int]) -> list[tuple[int, int, str, bytes | None]]:
+    """(eid, sid, rid, memo) of the links that these entities have in these streams, in every state."""
+    where, params = among("l.eid", eids)
+    sql = (
+        f"SELECT l.eid, l.sid, l.rid, m.memo FROM links l LEFT JOIN memos m ON m.lid = l.lid WHERE {where} "
+        "AND l.sid IN (SELECT value FROM json_each(?))"
+    )
+    return ledger.rows(sql, (*params, dumps(sorted(sids)).decode()))
+
+
+def look_again(ledger: Ledger, sid: int, rid: str) -> None:
+    """The record is taken for changed when it is read next."""
+    ledger.run("UPDATE links SET fp = NULL WHERE sid = ? AND rid = ?", (sid, rid))
+
+
 def look_again_outside(ledger: Ledger, sid: int) -> None:
     """Records that took no part are taken for changed when they are read next."""
     ledger.run("UPDATE links SET fp = NULL WHERE sid = ? AND state = ?", (sid, FILTERED))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterable
 
-from . import meta
+from . import cases, meta
 from .db import Ledger, dumps
 
 _PLACE = "pauses:looked"
@@ -37,8 +37,7 @@ def to_look_at(ledger: Ledger, by: str) -> array[int]:
 
 def looked(ledger: Ledger, by: str, seq: int) -> None:
     """All of them were looked at, with all changes up to ``seq``."""
-    moves = int(ledger.value("SELECT max(mid) FROM case_moves") or 0)
-    meta.put(ledger, _PLACE, f"{seq} {moves} {by}")
+    meta.put(ledger, _PLACE, f"{seq} {cases.last_move(ledger)} {by}")
 
 
 def of(ledger: Ledger, cids: Iterable[int]) -> dict[int, list[tuple[int, int | None]]]:

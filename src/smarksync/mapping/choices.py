@@ -267,6 +267,6 @@ def writer(table: ValueTable | None, canonical: Field, info: FieldInfo, *, keep:
         elif not closed and (value not in taken or taken[value] == value):
             return value
         shown = f" ({value})" if value in canonical.values or isinstance(value, bool) else ""
-        raise ValueProblem(code, f"{info.name} has no value for this one of {canonical.name}{shown}")
+        raise ValueProblem(code, f"{info.name} has no value for this {canonical.name}{shown}")
 
     return one

@@ -306,7 +306,7 @@ def _update(
         row.fields.append(name)
         if blank(raw) and not blank(row.before[codec.vendor]):
             row.marks.append(("blanks", name))
-        if name == "owner":
+        if name == "owner" and not blank(row.before[codec.vendor]):  # filling in who owns it takes it from nobody
             row.marks.append(("owner_changes", name))
         if name == "lifecycle" and job.regressions(name, view.observed, verdict.value):
             row.marks.append(("lifecycle_regressions", name))

@@ -6,9 +6,9 @@ only if their intervals are apart by more than the skew of the clocks. A field h
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 
 class Evidence(NamedTuple):
@@ -28,20 +28,30 @@ class _HasEvidence(Protocol):
     @property
     def evidence(self) -> Evidence: ...
 
+    @property
+    def observed(self) -> Any: ...
+
 
 T = TypeVar("T", bound=_HasEvidence)
 
 
-def later(views: Sequence[T], skew: float) -> T | None:
-    """The view that was edited last for certain, or None. ``skew`` is in seconds."""
-    spans = []
-    for view in views:
-        evidence = view.evidence
-        if evidence.until is None:
-            return None
-        until = datetime.fromisoformat(evidence.until).timestamp()
-        after = datetime.fromisoformat(evidence.after).timestamp() if evidence.after else float("-inf")
-        spans.append((after, until, view))
-    best_after, _, best = max(spans, key=lambda span: span[0])
-    others = [until for _, until, view in spans if view is not best]
+def later(views: Sequence[T], skew: float, equal: Callable[[Any, Any], bool]) -> T | None:
+    """The view that was edited last for certain, or None. ``skew`` is in seconds.
+
+    Views of one value do not compete: which of them came last is nobody's question.
+    """
+    known = [view for view in views if view.evidence.until is not None]
+    if not known:
+        return None
+    best = max(known, key=lambda view: _seconds(view.evidence.after))
+    best_after = _seconds(best.evidence.after)
+    rivals = [view.evidence for view in views if view is not best and not equal(view.observed, best.observed)]
+    if any(rival.until is None for rival in rivals):
+        return None
+    others = [_seconds(rival.until) for rival in rivals]
     return best if all(best_after > until + skew for until in others) else None
+
+
+def _seconds(instant: str | None) -> float:
+    """Since 1970; a time that nobody knows was before every other."""
+    return datetime.fromisoformat(instant).timestamp() if instant else float("-inf")

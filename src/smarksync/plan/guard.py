@@ -81,7 +81,7 @@ def _side(load: Load, limits: Mapping[str, Limit], first_run: bool) -> list[Trip
     check("deletes", load.deletes, "records deleted or archived")
     for name, count in sorted(load.blanks.items()):
         check("blanks", count, f"values of {name} emptied")
-    check("owner_changes", load.owner_changes, "owners set or changed")
+    check("owner_changes", load.owner_changes, "owners changed")
     check("lifecycle_regressions", load.lifecycle_regressions, "lifecycle moves backwards")
     trips += _emptied(load, limits.get("emptied_side"))
     return trips

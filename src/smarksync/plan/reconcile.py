@@ -165,7 +165,7 @@ def _contest(rule: Rule, voices: list[View], equal: Equal, skew: float) -> Verdi
         return Verdict(joined, winner=voices[0].connection, how="merge: union")
     if rule.merge == "ask":
         return _ask(voices, "the rule says merge: ask")
-    best = later(voices, skew)
+    best = later(voices, skew, equal)
     if best is not None:
         return _by(best, "merge: newest")
     if rule.tie is not None:
@@ -239,7 +239,7 @@ def _prefer(rule: Rule, filled: list[View], equal: Equal, skew: float) -> Verdic
             return _by(chosen, f"adopt: prefer {rule.prefer}")
     if rule.merge == "newest":
         timed = [View(v.side, v.connection, v.observed, v.base, v.evidence.as_record_time()) for v in filled]
-        best = later(timed, skew)
+        best = later(timed, skew, equal)
         if best is not None:
             return _by(best, "adopted: newest record")
         if rule.tie is not None:

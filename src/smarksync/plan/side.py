@@ -13,6 +13,7 @@ a    [canonical] fields without a base although the link is settled (newly mappe
 x    [shown] our own id is not on the record yet, which shows this in its place
 p    {vendor field: [sent, stored]} what it keeps instead of what we sent
 w    [vendor field] written, and no echo seen yet
+q    [canonical] agreed anew while the config did not name the system (``b`` has what was agreed before)
 e    {vendor field: [after, until or None, by or None]} when the shown value was edited, by evidence
 ==== ==========================================================================================
 

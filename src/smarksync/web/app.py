@@ -32,7 +32,7 @@ from . import queries
 from .clocks import Clocks
 from .counting import Counting
 from .guard import Guard, form_key
-from .pages import SCRIPT, render, style
+from .pages import SCRIPT, prepare, render, style
 from .report import brief
 from .report import page as report_page
 from .words import called, lasting, number
@@ -80,6 +80,7 @@ class Dashboard:
 
     def warm(self) -> None:
         """Counts what the first pages show, before anybody waits for it."""
+        prepare()
         self.clocks.warm(self.now())
         self.counting.wait(*self.figures(None), self.ledger)
         if self.config.agreement is not None:

@@ -31,6 +31,12 @@ def style() -> str:
     return files("smarksync.web").joinpath("static", "page.css").read_text("utf-8")
 
 
+def prepare() -> None:
+    """Compiles every page's template, before anybody waits for one."""
+    for name in _environment().list_templates(extensions=["html"]):
+        _environment().get_template(name)
+
+
 def render(template: str, **values: Any) -> str:
     """The page that a template makes of these values; one that it misses is an error, never a blank."""
     return _environment().get_template(template).render(**values)

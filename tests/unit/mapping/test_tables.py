@@ -180,5 +180,5 @@ def test_countries_by_code_or_name(one: Callable[..., CompiledField]) -> None:
 def test_a_word_that_means_another_there_is_not_written(one: Callable[..., CompiledField]) -> None:
     field = one("enum", FieldType.CHOICE, words=STATUS, values={"new": "done"}, choices=["done", "working"])
     assert field.inward("done") == "new"
-    with pytest.raises(ValueProblem, match="X has no value for this one of x"):
+    with pytest.raises(ValueProblem, match="X has no value for this x"):
         field.outward("done")

@@ -1,4 +1,4 @@
-"""Activities: read as rows of what happened, by type; written as a custom activity of one type.
+"""Activities as rows of what happened: what each type means; read in timeline.py, written as a custom activity of one type.
 
 A type is known by its name, since ids differ by instance and above all by memory. Pseudo fields, which a mapping names
 like any other, say what it means: ``smarksync.type``, ``.actor``, ``.direction``, ``.result``, ``.automated``,
@@ -12,19 +12,15 @@ attribute is from memory.)
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from smarksync.kit.pages import position
-from smarksync.plugin import Cursor, FieldInfo, FieldType, Page, Record
+from smarksync.plugin import FieldInfo, FieldType, Record
 
 from .changes import Types
-from .client import Api, Row, instant
-from .feeds import attributes, feed, first_marks, key, moved, start
+from .client import Row, instant
+from .feeds import attributes, key
 
-#: Type ids per call (docs, rest/activities).
-TYPES_A_CALL = 10
 _CUSTOM_FROM = 100_000
 
 
@@ -85,34 +81,8 @@ FIELDS: Sequence[FieldInfo] = (
 )
 
 
-def read_activities(
-    api: Api, types: Types, cursor: Cursor | None, until: datetime | None, fields: Sequence[str], *,
-    days: int, look_back: timedelta,
-) -> Iterator[Page]:  # fmt: skip
-    """Activities of the types that mean something here, since the cursor; at first those of so many days."""
-    end = until or api.now()
-    wanted = _wanted(types)
-    groups = [sorted(wanted)[at : at + TYPES_A_CALL] for at in range(0, len(wanted), TYPES_A_CALL)]
-    place = position(cursor, 1)
-    if "marks" not in place or len(place["marks"]) != len(groups):
-        # (an instance that got another type begins anew: rows are keyed, so none counts twice)
-        first = first_marks(api, end - timedelta(days=days))
-        place = {"v": 1, "marks": [first for _ in groups]}
-    marks = list(place["marks"])
-    if not groups:
-        yield Page([], place, False)
-    for number, group in enumerate(groups):
-        params = {"activityTypeIds": ",".join(str(one) for one in group)}
-        known = marks[number]
-        token = start(known, end, look_back)
-        for page in feed(api, "/rest/v1/activities.json", params, token, end):
-            last = not page.more and number == len(groups) - 1
-            marks[number] = moved(known, end, look_back, page.token) if not page.more else [[_LONG_AGO, page.token]]
-            records = [_record(types, row, fields) for row in page.rows if _tells(types, row)]
-            yield Page(records, {"v": 1, "marks": list(marks)}, not last)
-
-
-def _wanted(types: Types) -> dict[int, Meaning]:
+def wanted(types: Types) -> dict[int, Meaning]:
+    """The types of this instance that mean something here, by id."""
     found = {}
     for name, row in types.all().items():
         number = int(row["id"])
@@ -121,12 +91,14 @@ def _wanted(types: Types) -> dict[int, Meaning]:
     return found
 
 
-def _tells(types: Types, row: Row) -> bool:
+def tells(types: Types, row: Row) -> bool:
+    """Whether the activity says anything: a click on a link does when the link leads to a document."""
     name = str(types.by_id().get(int(row["activityTypeId"]), {}).get("name", "")).strip().lower()
     return name != "click link" or _DOCUMENT.search(str(row.get("primaryAttributeValue") or "")) is not None
 
 
-def _record(types: Types, row: Row, fields: Sequence[str]) -> Record:
+def activity(types: Types, row: Row, fields: Sequence[str]) -> Record:
+    """The activity as a record."""
     at = instant(row.get("activityDate"))
     known = types.by_id().get(int(row["activityTypeId"]), {})
     name = str(known.get("name", ""))
@@ -175,6 +147,3 @@ def _subject(meaning: Meaning, name: str, asset: Any, told: Mapping[str, Any]) -
 
 def _is_url(text: Any) -> bool:
     return isinstance(text, str) and text.startswith(("http://", "https://"))
-
-
-_LONG_AGO = "1970-01-01T00:00:00+00:00"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from smarksync.model import Field
 from smarksync.plugin import (
@@ -23,7 +23,6 @@ from smarksync.plugin import (
 )
 
 from .activities import FIELDS as ACTIVITY_FIELDS
-from .activities import read_activities
 from .changes import Types
 from .client import PAGE, Api, Row, error, rows_of
 from .fields import create_fields, definitions, describe_leads, leads_by, record
@@ -41,6 +40,7 @@ from .objects import (
     read_companies,
 )
 from .settings import MarketoSettings
+from .timeline import Timeline
 from .writes import Writer
 
 _CURSOR: Cursor = {"v": 1}
@@ -137,13 +137,9 @@ class Marketo:
         if stream == "leads":
             yield from self._leads.read(cursor, until, fields)
         elif stream == "activities":
-            yield from read_activities(
-                self._api, self._types, cursor, until, fields, days=self._settings.activity_days,
-                look_back=timedelta(minutes=self._settings.look_back_minutes),
-            )  # fmt: skip
+            yield from Timeline(self._api, self._settings, self._types, cursor, until, fields).pages()
         elif stream == "memberships":
-            look_back = timedelta(minutes=self._settings.look_back_minutes)
-            yield from read_memberships(self._api, self._types, cursor, until, fields, look_back)
+            yield from read_memberships(self._api, self._settings, self._types, cursor, until, fields)
         elif stream in ASSET_FIELDS:
             yield from read_assets(self._api, stream, fields)
         elif stream == "companies" and self._objects(stream):

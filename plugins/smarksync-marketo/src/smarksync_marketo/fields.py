@@ -123,7 +123,7 @@ def create_fields(
     """Makes those of ``names`` that are ``known``, in one call; one sentence each. They can be hidden later, never deleted."""
     ours = [name for name in names if stream == "leads" and name in known]
     said = [
-        f"{stream}: {name} is none of the fields that SmarkSync makes in Marketo; make it in Field Management."
+        f"{name} is none of the fields that SmarkSync makes in Marketo; make it in Field Management."
         for name in names
         if name not in ours
     ]
@@ -131,7 +131,7 @@ def create_fields(
         return said
     there = {info.name for info in describe_leads(api)}
     missing = [name for name in ours if name not in there]
-    said += [f"{stream}: {name} is there already." for name in ours if name in there]
+    said += [f"{name} is there already." for name in ours if name in there]
     if not missing:
         return said
     body = api.call(
@@ -160,9 +160,9 @@ def create_fields(
         )
     for name, row in zip(missing, rows_of(body), strict=False):
         if row.get("status") in ("created", "updated"):
-            said.append(f"{stream}: {name} was made ({known[name][1]}).")
+            said.append(f"{name} was made ({known[name][1]}).")
         else:
-            said.append(f"{stream}: {name} was not made: {reason(row)[1] or 'no reason given'}.")
+            said.append(f"{name} was not made: {reason(row)[1] or 'no reason given'}.")
     return said
 
 

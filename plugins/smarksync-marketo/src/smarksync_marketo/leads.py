@@ -19,8 +19,6 @@ from .settings import MarketoSettings
 
 #: The version of our cursors.
 V = 1
-#: Calls that a bulk job takes at least: made, enqueued, looked at, fetched.
-_CALLS_A_JOB = 4
 
 
 class Leads:
@@ -65,7 +63,7 @@ class Leads:
         if first is None:
             return plan
         jobs = len(bulk.windows(first, end))
-        if self._settings.bulk == "always" or jobs * _CALLS_A_JOB < there.leads / 300:
+        if bulk.worth(self._settings, there.leads, jobs):
             plan["bulk"] = [first.isoformat(), end.isoformat()]
         return plan
 

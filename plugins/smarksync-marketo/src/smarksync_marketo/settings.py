@@ -24,8 +24,8 @@ class MarketoSettings(HttpSettings):
     look_back_minutes: float = Field(
         10.0, ge=0, le=1440, description="Activities that Marketo shows this late are still noticed."
     )
-    bulk: Literal["auto", "never", "always"] = Field("auto", description="Bulk extract for the first load of leads.")
-    bulk_from: int = Field(100_000, gt=0, description="Estimated number of leads from which `auto` uses bulk extract.")
+    bulk: Literal["auto", "never", "always"] = Field("auto", description="Bulk extract for first loads.")
+    bulk_from: int = Field(100_000, gt=0, description="Estimated number of rows from which `auto` uses bulk extract.")
     activity_days: int = Field(180, ge=1, le=730, description="How far back the first read of activities goes.")
     activity_type: str | None = Field(
         None, description="Name, API name or id of the custom activity type that activities are written as."

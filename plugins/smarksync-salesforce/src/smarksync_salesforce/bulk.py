@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from smarksync.kit.resolve import OK, Verdict
@@ -17,8 +18,8 @@ from smarksync.plugin import Cursor, Malformed, Transient, Unknown
 
 from .client import Api, error_code, verdict
 
-#: rows of one page of results, which the engine keeps in memory
-_PAGE = 10_000
+#: rows of one answer, and of one page that is handed on: a row is many times larger than its line
+_PAGE, _PART = 10_000, 1_000
 #: seconds between two looks at a job: at first, at most; and how long a job may take in all
 _FIRST, _LONGEST, _LIMIT = 0.5, 20.0, 3600.0
 _CSV = {"Accept": "text/csv"}
@@ -66,10 +67,22 @@ class BulkReader:
             more = self._locator not in ("null", "")
             if more and self._locator == before:
                 raise Malformed("Salesforce leads a query job in a circle: a locator came twice.")
-            until = {"until": self._until} if self._until else {}
-            yield _typed_rows(answer.text, kinds), {"job": self._job, "locator": self._locator, **until}, more
+            rows = _typed_rows(answer.text, kinds)
+            del answer
+            part = list(islice(rows, _PART))
+            while following := list(islice(rows, _PART)):
+                yield part, self._behind(before), True  # half an answer is no place to go on from
+                part = following
+            yield part, self._behind(self._locator), more
             if not more:
                 return
+
+    def _behind(self, locator: str | None) -> Cursor:
+        return {
+            "job": self._job,
+            **({"locator": locator} if locator else {}),
+            **({"until": self._until} if self._until else {}),
+        }
 
 
 def _gone(response: Response) -> Verdict | None:
@@ -78,11 +91,10 @@ def _gone(response: Response) -> Verdict | None:
     return verdict(response)
 
 
-def _typed_rows(text: str, kinds: Mapping[str, str]) -> list[Row]:
+def _typed_rows(text: str, kinds: Mapping[str, str]) -> Iterator[Row]:
     """The rows as a query would show them: numbers, booleans, nulls, and parents in objects of their own."""
     reader = csv.reader(io.StringIO(text, newline=""))
     header = next(reader, [])
-    rows: list[Row] = []
     for cells in reader:
         row: dict[str, Any] = {}
         for name, cell in zip(header, cells, strict=True):
@@ -91,8 +103,7 @@ def _typed_rows(text: str, kinds: Mapping[str, str]) -> list[Row]:
                 row[relation] = {inner: cell} if cell else row.get(relation)
             else:
                 row[name] = _typed(kinds.get(name, "string"), cell)
-        rows.append(row)
-    return rows
+        yield row
 
 
 def _typed(kind: str, cell: str) -> Any:

@@ -65,9 +65,11 @@ class Quirks:
     bulk_queue: int = 10
     bulk_bytes: int = 500 * 1024 * 1024
     bulk_seconds: float = 90.0
+    #: Days that a job's file is kept (bulk-extract); afterwards it is 404 like one that is not ready.
+    bulk_kept_days: float = 7.0
     #: A job's status is renewed this often (bulk-lead-extract).
     bulk_status_seconds: float = 60.0
     #: The word for a job that was cancelled: the documented list says Canceled, the body says Cancelled.
     cancelled: str = "Cancelled"
-    #: Window filters that this subscription has; others answer 1035 (bulk-lead-extract).
-    bulk_filters: tuple[str, ...] = ("createdAt", "staticListId", "staticListName")
+    #: Filters that this subscription has; others answer 1035 (bulk-lead-extract, bulk-program-member-extract).
+    bulk_filters: tuple[str, ...] = ("createdAt", "staticListId", "activityTypeIds", "programId", "programIds")

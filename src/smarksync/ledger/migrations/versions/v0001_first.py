@@ -36,6 +36,11 @@ TABLES = (
         kind TEXT NOT NULL, value TEXT NOT NULL, eid INTEGER NOT NULL, weak INTEGER NOT NULL DEFAULT 0,
         PRIMARY KEY (kind, value, eid)) WITHOUT ROWID""",
     "CREATE INDEX keys_eid ON keys (eid)",
+    # the same of records that `where` keeps out of streams that cannot be searched by them: they are nobody's
+    """CREATE TABLE outside (
+        sid INTEGER NOT NULL, rid TEXT NOT NULL, kind TEXT NOT NULL, value TEXT NOT NULL,
+        PRIMARY KEY (sid, rid, kind, value)) WITHOUT ROWID""",
+    "CREATE INDEX outside_key ON outside (sid, kind, value)",
     # pairs that a person has declared to be two
     "CREATE TABLE not_same (a INTEGER NOT NULL, b INTEGER NOT NULL, PRIMARY KEY (a, b)) WITHOUT ROWID",
     # the state-change log: each job keeps its own mark on it
