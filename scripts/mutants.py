@@ -90,7 +90,7 @@ MUTANTS = (
     Mutant("union keeps one side", (("plan/reconcile.py", "sorted({item for v in voices for item in (v.observed or ())})", "sorted({item for v in voices[:1] for item in (v.observed or ())})"),)),
     Mutant("nothing is looked for before a create", (("engine/refusals.py", "    keys_there = lookup_keys(lane)\n", "    keys_there = []\n"),)),
     Mutant("rejected fills settled beside a create", (("engine/settle.py", "            if losers:  # still owed", "            if False:  # still owed"),)),
-    Mutant("other jobs are not told", (("engine/shared.py", "for kind, eid in moved if kind in run.shared", "for kind, eid in moved if kind in ()"),)),
+    Mutant("other jobs are not told", (("engine/shared.py", "for kind, eid in told if kind in run.shared", "for kind, eid in told if kind in ()"),)),
     Mutant("a new record's fields that it was not sent taken for emptied", (
         ("engine/settle.py", "        _unsent(target, body.get(\"after\", {}), after)\n", "        pass\n"),), tests=(FOUND,)),
     Mutant("who shares an address told a round late", (("engine/decide.py", "    while run.heirs:\n", "    while False:\n"),), tests=(FOUND,)),

@@ -122,6 +122,62 @@ def test_hand_offs_flow_past_a_stopped_sync_job_unless_they_are_told_to_wait(off
     assert record
 
 
+def test_a_hand_off_carries_nothing_of_what_a_guard_holds(office: Any) -> None:
+    o = office(personas={"boss": {"name": "Boss", "when": 'matches(lead.job_title, "Head")'}})
+    o.config["jobs"]["people"]["guards"] = {"adoption": {"count": 0, "share": 0}}
+    people = [o.lead(f"Ada{n} Lovelace", job_title="Head of IT") for n in range(3)]
+    o.later(minutes=5)
+    for id in people:
+        row = o.person(id)
+        told = {"company": "Another", "sales_status": "working", "owner": o.anna}
+        o.systems["sales"].insert(
+            "leads", {"email": row["email"], "last_name": "Lovelace", "job_title": "Head of IT", **told}
+        )
+    for _ in range(2):  # the second time, nothing of it has slipped below the limit either
+        assert o.run().report["jobs"][0]["stopped_by"] == "adoption"
+        assert [o.person(id)["persona"] for id in people] == ["boss"] * 3, "its own finding is told"
+        assert [o.person(id)["sales_status"] for id in people] == [None] * 3, (
+            "what sales says waits with the job that carries it"
+        )
+    o.run(allow="adoption")
+    assert [o.person(id)["sales_status"] for id in people] == ["working"] * 3
+    o.quiet()
+
+
+def test_a_hand_off_does_not_answer_what_the_sync_job_asks(office: Any) -> None:
+    o = office(personas={"boss": {"name": "Boss", "when": 'matches(lead.job_title, "Head")'}})
+    o.config["jobs"]["people"]["fields"]["sales_status"] = {"merge": "ask"}
+    ada = o.lead(sales_status="new")
+    email = o.person(ada)["email"]
+    o.systems["sales"].insert("leads", {"email": email, "last_name": "Lovelace", "sales_status": "working"})
+    assert o.run().exit_code == 3
+    o.systems["marketing"].edit("people", ada, {"job_title": "Head of IT"})
+    assert o.run().exit_code == 3
+    assert o.person(ada)["persona"] == "boss"
+    assert (o.person(ada)["sales_status"], o.sales_rows()[0]["sales_status"]) == ("new", "working")
+
+
+@pytest.mark.parametrize("held_by", ["a guard", "a limit"])
+def test_who_qualifies_by_what_was_held_is_handed_over_when_it_is_let_through(office: Any, held_by: str) -> None:
+    o = office()
+    ada = o.lead(country="FR")
+    o.run()
+    record = o.systems["sales"].insert("leads", {"email": o.person(ada)["email"], "last_name": "Lovelace"})
+    o.run()
+    o.systems["marketing"].edit("people", ada, {"score": 80, "journey": "decision_early"})
+    if held_by == "a guard":
+        o.config["jobs"]["people"]["guards"] = {"updates": {"count": 0, "share": 0}, "share": {"count": 0, "share": 0}}
+        assert o.run().report["jobs"][0]["stopped_by"] is not None
+    else:
+        o.run(limit=0)
+    assert o.cases() == [], "marketing's word is not agreed yet"
+    o.run(allow="updates share")
+    assert [case.state for case in o.cases()] == ["offered"]
+    assert [row["id"] for row in o.sales_rows()] == [record]
+    o.config["jobs"]["people"].pop("guards", None)
+    o.quiet()
+
+
 def test_the_fast_lane_hands_over_and_leaves_the_rest(office: Any) -> None:
     o = office()
     ada = o.ready()

@@ -70,7 +70,7 @@ def handoff(
     task = _task_lane(facts, to, presets)
     equal = _equal(run, lanes)
     update = JobRules(name=job.name, entity="lead", connections=tuple(job.connections), rules=own, targets={}, equal=equal,
-                      skew=lambda _c: 0.0, subscribe=job.subscribe, regressions=_back, where=where)  # fmt: skip
+                      skew=lambda _c: 0.0, subscribe=job.subscribe, regressions=_back, where=where, others=frozenset(synced))  # fmt: skip
     create = JobRules(
         name=job.name, entity="lead", connections=tuple(job.connections), rules={**synced, **own}, targets=_target(lanes, to, presets),
         equal=equal, skew=lambda _c: 0.0, subscribe=job.subscribe,

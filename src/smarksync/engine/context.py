@@ -237,6 +237,7 @@ class Run:
     email_sids: frozenset[int] = frozenset()
     absent: frozenset[int] = frozenset()  # streams that the ledger knows and the config no longer names
     shared: frozenset[str] = frozenset()  # entities that several jobs of the config keep in agreement
+    handing: tuple[str, ...] = ()  # the hand-off jobs of the config
     start_seq: int = 0  # changes after this one, up to read_seq, are what this run read
     read_seq: int = 0
     freshness: float = 120.0

@@ -341,7 +341,7 @@ def _without(outcome: Outcome, sid: int, field: str, run: Run) -> None:
 
 def settle_local(run: Run, job: JobRun, settled: list[tuple[Person, Outcome]]) -> None:
     notes = []
-    tell_other_jobs(run, ((job.rules.entity, p.eid) for p, o in settled if o.local_why))
+    tell_other_jobs(run, job.name, ((job.rules.entity, p.eid) for p, o in settled if o.local_why))
     rekey(run, ((job.rules.entity, p.eid, p.agreed, {**p.agreed, **o.local_values}) for p, o in settled))
     absent.estrange(run, ((p.eid, p.agreed, o.local_values) for p, o in settled))
     for person, outcome in settled:

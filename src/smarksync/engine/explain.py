@@ -248,6 +248,10 @@ def _no_record(
     refused = quarantine.listed(run.ledger, "eid = ? AND sid = ? AND kind = 'refused'", (person.eid, target.sid))
     if refused:
         return say(f"{none}, and creating one was refused: {refused[0].message} (quarantine {refused[0].id})")
+    creates = any(row.op == "create" and row.sid == target.sid for row in outcome.rows)
+    held = [p.message for p in outcome.problems] + ([outcome.waits] if outcome.waits else [])
+    if held and not creates:
+        return say(f"{none}, and none is created while this waits: {'; '.join(held)}")
     return say(f"{none}; the next run creates one" + (" (everybody of this kind)" if policy.always else ""))
 
 

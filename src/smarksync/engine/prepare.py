@@ -208,6 +208,7 @@ def open_run(run: Run, config: Config, workshop: Workshop, jobs: Sequence[Job]) 
         raise next(iter(run.refused.values()))
     kinds = Counter(job.entity for job in config.jobs.values() if job.kind == "sync")
     run.shared = frozenset(str(kind) for kind, count in kinds.items() if count > 1)
+    run.handing = tuple(name for name, job in config.jobs.items() if job.kind == "handoff")
     _other_streams(run, config, workshop)
 
 

@@ -73,7 +73,9 @@ def settle(run: Run, done: Iterable[tuple[PlanRow, Receipt]]) -> None:
         if row.eid in asked:
             conflicts.close(ledger, row.job, row.eid, row.body.get("fields", []))
     _rekey(run, rekeyed)
-    tell_other_jobs(run, ((run.lanes[row.sid].stream.entity, row.eid) for row, was, now in rekeyed if was != now))
+    tell_other_jobs(
+        run, done[0][0].job, ((run.lanes[row.sid].stream.entity, row.eid) for row, was, now in rekeyed if was != now)
+    )
     quarantine.taken(ledger, done[0][0].job, [(row.eid, row.sid) for row, _ in done if not row.consent])
     links.put(ledger, (_link(side, fresh) for side in touched.values()))
     absent.estrange(run, ((row.eid, was, now) for row, was, now in rekeyed))

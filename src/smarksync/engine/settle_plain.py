@@ -54,7 +54,9 @@ def settle_plain(run: Run, done: Sequence[Pair]) -> list[Pair]:
     over = {*stamped, *(one.seq for one in (*created, *updated))}
     if over:
         rows = [taken[seq][0] for seq in over]
-        tell_other_jobs(run, ((run.lanes[row.sid].stream.entity, row.eid) for row in rows if not row.stamp))
+        tell_other_jobs(
+            run, rows[0].job, ((run.lanes[row.sid].stream.entity, row.eid) for row in rows if not row.stamp)
+        )
         quarantine.taken(ledger, rows[0].job, [(row.eid, row.sid) for row in rows])
         plans.remove(ledger, over)
     return [pair for pair in done if pair[0].seq not in over]

@@ -24,8 +24,17 @@ def wanted_of(mapping: CompiledMapping, after: Mapping[str, Any], *, fact: bool 
     return wanted_hash(lasting or after)
 
 
-def tell_other_jobs(run: Run, moved: Iterable[tuple[str, int]]) -> None:
-    """(kind, entity): what one job agreed may be owed to the systems of another, which has looked already."""
+def tell_other_jobs(run: Run, job: str, moved: Iterable[tuple[str, int]]) -> None:
+    """(kind, entity): what ``job`` agreed may be owed to the systems of another, or qualify a lead; both have looked already.
+
+    A hand-off looks before that where the sync job was held: by a guard, a limit, a question, a system that was down.
+    """
+    handing = [name for name in run.handing if name != job]
+    if not run.shared and not handing:
+        return
+    told = sorted(set(moved))
     if run.shared:
-        told = sorted({eid for kind, eid in moved if kind in run.shared})
-        states.changed(run.ledger, [(eid, None, None, run.run_id) for eid in told])
+        states.changed(run.ledger, [(eid, None, None, run.run_id) for kind, eid in told if kind in run.shared])
+    for name in handing:
+        leads = [eid for kind, eid in told if kind == "lead"]
+        states.owe_unseen(run.ledger, name, leads, f"{job} agreed on it later", run.stamp())

@@ -96,6 +96,30 @@ def owe_planned(ledger: Ledger, job: str, reason: str, now: str) -> None:
     )
 
 
+def owe_unseen(ledger: Ledger, job: str, eids: Iterable[int], reason: str, now: str) -> None:
+    """Another look at entities that the job has looked at since they last changed; the others it will see anyway.
+
+    What it has yet to look at is gathered from the log once a run, and grows with it: the log is in no order of entities.
+    """
+    looked = mark(ledger, job)
+    if not looked:
+        return  # it will look at everybody
+    ledger.run("CREATE TEMP TABLE IF NOT EXISTS ahead (job TEXT, eid INTEGER, PRIMARY KEY (job, eid)) WITHOUT ROWID")
+    ledger.run("CREATE TEMP TABLE IF NOT EXISTS ahead_of (job TEXT PRIMARY KEY, mark INTEGER, up_to INTEGER)")
+    since, up_to = ledger.one("SELECT mark, up_to FROM ahead_of WHERE job = ?", (job,)) or (-1, 0)
+    if since != looked:
+        ledger.run("DELETE FROM ahead WHERE job = ?", (job,))
+        up_to = looked
+    ledger.run("INSERT OR IGNORE INTO ahead SELECT ?, eid FROM changes WHERE seq > ?", (job, up_to))
+    newest = max(up_to, top(ledger))
+    ledger.run("INSERT OR REPLACE INTO ahead_of VALUES (?, ?, ?)", (job, looked, newest))
+    ledger.many(
+        "INSERT INTO due (job, eid, seq, reason, since) SELECT ?, ?, ?, ?, ? "
+        "WHERE NOT EXISTS (SELECT 1 FROM ahead WHERE job = ? AND eid = ?) ON CONFLICT (job, eid) DO NOTHING",
+        [(job, eid, newest, reason, now, job, eid) for eid in eids],
+    )
+
+
 def clear_due(ledger: Ledger, job: str, eids: Iterable[int], up_to: int) -> None:
     """The job has looked again; what was put down after sequence ``up_to`` stays."""
     ledger.run(

@@ -147,7 +147,7 @@ def _fields(person: Person, job: JobRules, sides: list[Side]) -> list[str]:
     names: set[str] = set(person.answers)
     for side in sides:
         names |= side.dirty()
-    return sorted(n for n in names if n in job.rules)
+    return sorted(n for n in names if n in job.rules and (n in person.answers or n not in job.others))
 
 
 def _views(

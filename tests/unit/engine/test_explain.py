@@ -48,6 +48,17 @@ def test_a_former_address_still_finds_the_person(world: Any) -> None:
     assert one(world, "ada@example.com")["found_by"] == "a former or secondary e-mail address"
 
 
+def test_who_is_not_made_because_their_address_is_held_is_told_so(world: Any) -> None:
+    c = world.a.insert("contacts", email="ada@@example", first="Ada")
+    world.run()
+    said = next(w["say"] for w in one(world, f"marketing:contacts:{c}")["why"] if w["connection"] == "sales")
+    assert "none is created while this waits" in said and "not an e-mail address" in said
+    world.a.edit("contacts", c, email="ada@example.com")
+    world.run()
+    said = next(w["say"] for w in one(world, "ada@example.com")["why"] if w["connection"] == "sales")
+    assert said == "sales:leads:l1 takes part"
+
+
 def test_where_and_create_say_no_clause_by_clause(world: Any) -> None:
     text = world.file.read_text().replace(
         "sales: always}", "sales: 'lead.company is not None and lead.phone is not None'}"
