@@ -18,7 +18,7 @@ from smarksync.errors import AuthFailed, ConfigError, PermissionDenied, SystemFa
 from smarksync.ledger import schemas, streams
 from smarksync.ledger.db import Ledger
 from smarksync.mapping import CompiledMapping, ObjectMapping
-from smarksync.mapping.lint import NEVER_CUT
+from smarksync.mapping.lint import NEVER_CUT, nearest
 from smarksync.model import ValueProblem
 from smarksync.plugin import FieldInfo, Fixes, StreamSpec
 
@@ -362,12 +362,12 @@ class _Checker:
 
 
 def _missing(mapping: ObjectMapping, spec: StreamSpec, live: Iterable[FieldInfo]) -> list[str]:
-    """Mapped vendor fields that the account lacks, and the one for our id."""
+    """Mapped vendor fields that the account lacks, and the one for our id. One that is merely mistyped is not to be made."""
     there = {info.name for info in live}
-    wanted = [vendor for m in mapping.fields.values() for vendor in (m.vendor, m.currency) if vendor]
+    wanted = {vendor: m.own for m in mapping.fields.values() for vendor in (m.vendor, m.currency) if vendor}
     if spec.external_id:
-        wanted.append(spec.external_id)
-    return [vendor for vendor in dict.fromkeys(wanted) if vendor not in there]
+        wanted[spec.external_id] = False
+    return [vendor for vendor, own in wanted.items() if vendor not in there and not (own and nearest(vendor, there))]
 
 
 def _shorter(one: Checked, obj: str, warnings: Sequence[str]) -> None:

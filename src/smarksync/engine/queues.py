@@ -133,9 +133,8 @@ def held_advice(one: Held) -> str:
     if one.kind == "required":
         return f"Give {one.field} a value in any connected system: the next run goes on by itself."
     if one.kind == "value" and one.facts.get("direction") == "in":
-        return (
-            f"Correct {one.field} there, or add its value to `values:` in the mapping: the next run goes on by itself."
-        )
+        table = ", or add its value to `values:` in the mapping" if one.code == "SMK-PICKLIST-UNKNOWN" else ""
+        return f"Correct {one.field} there{table}: the next run goes on by itself."
     if one.kind == "value":
         return f"Change the value at its source, or the mapping of {one.field}: the next run goes on by itself."
     return "Put right what the system complains of, then retry: the same values are not sent twice."

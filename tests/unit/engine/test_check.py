@@ -179,6 +179,15 @@ def test_a_preset_field_that_a_job_names_fails_until_it_is_made(make_world: Any)
     assert asked(world, Vendor())["exit_code"] == 0
 
 
+def test_a_mistyped_field_is_none_to_be_made(make_world: Any) -> None:
+    world = vendor(make_world)
+    world.write(world.file.read_text().replace("company: company", "company: compnay"))
+    found = asked(world, Vendor(), fix=True)
+    (said,) = (one for one in findings(found) if "compnay" in one["say"])
+    assert "did you mean company?" in f"{said['say']} {said['do']}"
+    assert found["connections"][0]["fixable"] == {} and found["connections"][0]["fixed"] == []
+
+
 def test_what_is_the_same_of_many_fields_is_said_once(make_world: Any) -> None:
     """Sixteen lines before `--fix`, and the same four of lengths for ever, buried the one that mattered."""
     world = vendor(make_world)
