@@ -69,8 +69,13 @@ EVERYBODY = Some(None)
 def touched(ledger: Ledger, start: int, end: int, *, known: bool = False, also: Iterable[int] = ()) -> Some:
     """The leads that reached a rung from ``start`` on and before ``end``; with ``known`` also those first known then.
 
-    One part at a time: the next call takes the place of the last. Work grows with the period, not with history.
+    One part at a time: the next call takes the place of the last. Work grows with the period, not with history. As many
+    rungs in it as there are entities at all are nearly everybody's, and nobody has to be listed.
     """
+    most = int(ledger.value("SELECT max(eid) FROM entities") or 0)
+    climbed = "SELECT count(*) FROM (SELECT 1 FROM stages WHERE at >= ? AND at < ? LIMIT ?)"
+    if ledger.value(climbed, (start, end, most)) == most:
+        return EVERYBODY
     ledger.run("CREATE TEMP TABLE IF NOT EXISTS touched (eid INTEGER PRIMARY KEY)")
     ledger.run("DELETE FROM temp.touched")
     ledger.run(
@@ -83,8 +88,8 @@ def touched(ledger: Ledger, start: int, end: int, *, known: bool = False, also: 
             (wire(start), wire(end)),
         )
     ledger.many("INSERT OR IGNORE INTO temp.touched (eid) VALUES (?)", ((eid,) for eid in also))
-    count, last = ledger.one("SELECT count(*), (SELECT max(eid) FROM entities) FROM temp.touched") or (0, 0)
-    return Some(None if 2 * count > (last or 0) else "temp.touched")
+    count = int(ledger.value("SELECT count(*) FROM temp.touched"))
+    return EVERYBODY if 2 * count > most else Some("temp.touched")
 
 
 def leads(ledger: Ledger, profile: Profile, some: Some = EVERYBODY, chunk: int = 5_000) -> Iterator[Leads]:
