@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -100,6 +101,7 @@ def test_a_sign_of_life_from_tomorrow_is_none(ledger: Ledger) -> None:
     take(ledger)
 
 
+@pytest.mark.skipif(shutil.which("ps") is None, reason="there is no ps on this machine (Debian: apt install procps)")
 def test_without_proc_the_same_is_asked_of_ps(
     ledger: Ledger, sleeper: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
