@@ -74,7 +74,7 @@ def touched(ledger: Ledger, start: int, end: int, *, known: bool = False, also: 
     """
     most = int(ledger.value("SELECT max(eid) FROM entities") or 0)
     climbed = "SELECT count(*) FROM (SELECT 1 FROM stages WHERE at >= ? AND at < ? LIMIT ?)"
-    if ledger.value(climbed, (start, end, most)) == most:
+    if most and ledger.value(climbed, (start, end, most)) == most:
         return EVERYBODY
     ledger.run("CREATE TEMP TABLE IF NOT EXISTS touched (eid INTEGER PRIMARY KEY)")
     ledger.run("DELETE FROM temp.touched")
