@@ -27,7 +27,7 @@ from smarksync.testing import Clock, MemoryStream, MemorySystem
 from smarksync.testing.faults import Crash
 
 from .ran import Ran, conserved
-from .world import Killable, Mortal, _dead_process
+from .world import Killable, Mortal, bury
 
 #: Monday, 12 January 2026, ten o'clock in Berlin
 MONDAY = datetime.fromisoformat("2026-01-12T09:00:00+00:00")
@@ -240,8 +240,19 @@ class Office:
             self.faults.kill_at(point, nth)
         with pytest.raises(Crash):
             self.run()
-        self.faults.revive()
-        self.reading.run("UPDATE leases SET pid = ?, started = '' WHERE holder IS NOT NULL", (_dead_process(),))
+        bury(self)
+
+    def dies(self, at: int | None) -> int:
+        """A run that dies at that I/O point, or does not (None); the points that it passed."""
+        before = self.faults.points
+        if at is None:
+            self.run()
+        else:
+            self.faults.crash_in(at)
+            with pytest.raises(Crash):
+                self.run()
+            bury(self)
+        return self.faults.points - before
 
     def quiet(self) -> None:
         """With nothing edited two runs write nothing."""

@@ -11,10 +11,8 @@ import pytest
 from smarksync.engine.registry import Registry
 from smarksync.plugin import Can
 from smarksync.testing import registered
-from smarksync.testing.faults import Crash
 
 from .office import Office
-from .world import _dead_process
 
 EVERY = int(os.environ.get("SMARKSYNC_HISTORIES", "0")) > 100
 #: our key is honoured and answers tell what was stored; or neither, so that only looking can tell
@@ -34,16 +32,7 @@ def play(root: Path, registry: Registry, kind: str, crash_at: int | None) -> int
     with registered(*office.systems.values()):
         office.team()
         people = [office.ready("Ada Lovelace"), office.ready("Bob Noyce", country="FR")]
-        before = office.faults.points
-        if crash_at is None:
-            office.run()
-        else:
-            office.faults.crash_in(crash_at)
-            with pytest.raises(Crash):
-                office.run()
-            office.faults.revive()
-            office.reading.run("UPDATE leases SET pid = ?, started = '' WHERE holder IS NOT NULL", (_dead_process(),))
-        points = office.faults.points - before
+        points = office.dies(crash_at)
         for _ in range(2):
             office.run()
         where = f"killed at point {crash_at}"

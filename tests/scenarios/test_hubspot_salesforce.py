@@ -23,7 +23,7 @@ from smarksync.kit.session import OpenSession
 from smarksync.ledger.db import Ledger
 from smarksync.testing.faults import Crash, FaultPlan
 
-from .world import Mortal, _dead_process
+from .world import Mortal, disown
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 #: Monday, 12 January 2026, ten o'clock in Berlin
@@ -200,7 +200,7 @@ def test_killed_in_the_middle_leaves_no_duplicate(pair: Pair, nth: int) -> None:
         pair.run()
     pair.faults.revive()
     ledger = Ledger("sqlite:///acme.db", root=str(pair.root))
-    ledger.run("UPDATE leases SET pid = ?, started = '' WHERE holder IS NOT NULL", (_dead_process(),))
+    disown(ledger)
     ledger.close()
     pair.run()
     pair.run()

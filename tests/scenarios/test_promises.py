@@ -146,7 +146,7 @@ def test_a_lead_that_goes_to_somebody_else_is_told_once_and_names_nobody(
     office: Any, channel: Channel, channels: dict[str, str]
 ) -> None:
     o = office(routing=[{"when": "True", "round_robin": ["anna@acme.example", "ben@acme.example"]}])
-    speed = {**AGREEMENT["sales"][0], "reassign": {"at_most": 2}}  # type: ignore[dict-item]
+    speed = {**AGREEMENT["sales"][0], "reassign": {"at_most": 2}}
     o.config["agreement"] = {**AGREEMENT, "sales": [speed], "notify": channels}
     o.ready()
     o.run()

@@ -16,10 +16,8 @@ from smarksync.engine.registry import Registry
 from smarksync.ledger import cases
 from smarksync.plugin import Choice, FieldInfo
 from smarksync.testing import registered
-from smarksync.testing.faults import Crash
 
 from .office import Office
-from .world import _dead_process
 
 EVERY = int(os.environ.get("SMARKSYNC_HISTORIES", "0")) > 100
 HOUR = 3600
@@ -228,16 +226,7 @@ def play(root: Path, registry: Registry, crash_at: int | None) -> int:
         o.ready()
         o.run()
         o.later(hours=2, minutes=1)
-        before = o.faults.points
-        if crash_at is None:
-            o.run()
-        else:
-            o.faults.crash_in(crash_at)
-            with pytest.raises(Crash):
-                o.run()
-            o.faults.revive()
-            o.reading.run("UPDATE leases SET pid = ?, started = '' WHERE holder IS NOT NULL", (_dead_process(),))
-        points = o.faults.points - before
+        points = o.dies(crash_at)
         for _ in range(2):
             o.run()
         (case,) = o.cases()

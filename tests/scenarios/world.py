@@ -326,8 +326,7 @@ class World:
             self.faults.kill_at(point, nth)
         with pytest.raises(Crash):
             self.run(**options)
-        self.faults.revive()
-        self.reading.run("UPDATE leases SET pid = ?, started = '' WHERE holder IS NOT NULL", (_dead_process(),))
+        bury(self)
 
     def quiet(self) -> None:
         """With nothing edited runs write nothing; the second asks each object for changes and departures only (I2)."""
@@ -344,6 +343,17 @@ class World:
         session = OpenSession(name, root=str(self.root))
         session.counts.budget_left = self.budgets.get(name)
         return session
+
+
+def bury(office: Any) -> None:
+    """The process whose run died is gone: its faults are over, and its leases are a dead one's."""
+    office.faults.revive()
+    disown(office.reading)
+
+
+def disown(ledger: Ledger) -> None:
+    """Whoever holds a lease has ended."""
+    ledger.run("UPDATE leases SET pid = ?, started = '' WHERE holder IS NOT NULL", (_dead_process(),))
 
 
 def _dead_process() -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_right
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -86,9 +86,9 @@ class Actuals:
 
     def __init__(self, config: Config, ledger: Ledger, plan: Plan, now: datetime) -> None:
         self.counts: Counter[tuple[str, int, str]] = Counter()
-        self.revenue: Counter[tuple[str, int]] = Counter()
+        self.revenue: defaultdict[tuple[str, int], float] = defaultdict(float)
         self.sourced: Counter[tuple[int, str]] = Counter()
-        self.sourced_revenue: Counter[int] = Counter()
+        self.sourced_revenue: defaultdict[int, float] = defaultdict(float)
         self.plan, self.config, self.now = plan, config, now
         self.months = _months(config, plan.year)
         self._segment = config.agreement.segments.get("product") if config.agreement else None
@@ -157,9 +157,9 @@ class Actuals:
             month = self.month(one.at)
             products = (self._product(texts[eid]) for eid in one.people if eid in texts)
             product = next((name for name in products if name != "other"), fallback)
-            self.revenue[product, month] += float(one.amount)  # type: ignore[assignment]
+            self.revenue[product, month] += float(one.amount)
             if any(handed[eid] <= one.made + DAY for eid in one.people if eid in handed):
-                self.sourced_revenue[month] += float(one.amount)  # type: ignore[assignment]
+                self.sourced_revenue[month] += float(one.amount)
 
 
 def _months(config: Config, year: int) -> list[Period]:

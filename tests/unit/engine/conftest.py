@@ -18,6 +18,29 @@ from smarksync.ledger.db import Ledger
 from smarksync.plugin import FieldInfo
 from smarksync.testing import Clock, MemoryPlugin, MemoryStream, MemorySystem, registered, text_fields
 
+
+@pytest.fixture
+def steps() -> Callable[[Ledger, Callable[[], Any]], int]:
+    """Tens of steps that SQLite's machine makes while something is done with a ledger."""
+
+    def counted(ledger: Ledger, act: Callable[[], Any]) -> int:
+        count = 0
+
+        def step() -> int:
+            nonlocal count
+            count += 1
+            return 0
+
+        ledger._con.set_progress_handler(step, 10)
+        try:
+            act()
+        finally:
+            ledger._con.set_progress_handler(None, 0)
+        return count
+
+    return counted
+
+
 CONFIG = """\
 version: 1
 workspace: t

@@ -44,23 +44,6 @@ connections:
 """
 
 
-def steps(ledger: Ledger, act: Callable[[], Any]) -> int:
-    """Tens of steps that SQLite's machine makes while ``act`` is done."""
-    count = 0
-
-    def step() -> int:
-        nonlocal count
-        count += 1
-        return 0
-
-    ledger._con.set_progress_handler(step, 10)
-    try:
-        act()
-    finally:
-        ledger._con.set_progress_handler(None, 0)
-    return count
-
-
 @pytest.fixture
 def place(tmp_path: Path) -> Iterator[Callable[..., tuple[Config, Ledger]]]:
     """A ledger with a year of two teams' lives; ``old`` of the leads lived it five years earlier."""
@@ -158,7 +141,7 @@ def test_conversions_are_those_that_a_look_at_everybody_gives(place: Any) -> Non
 
 
 @pytest.mark.parametrize("what", ["goals", "a month's report"])
-def test_work_grows_with_the_period_and_not_with_history(place: Any, what: str) -> None:
+def test_work_grows_with_the_period_and_not_with_history(place: Any, steps: Any, what: str) -> None:
     costs = []
     for before in (100, 1_500):
         config, ledger = place(before + 150, before)

@@ -44,23 +44,6 @@ connections:
 """
 
 
-def steps(ledger: Ledger, act: Callable[[], Any]) -> int:
-    """Tens of steps that SQLite's machine makes while ``act`` is done."""
-    count = 0
-
-    def step() -> int:
-        nonlocal count
-        count += 1
-        return 0
-
-    ledger._con.set_progress_handler(step, 10)
-    try:
-        act()
-    finally:
-        ledger._con.set_progress_handler(None, 0)
-    return count
-
-
 @pytest.fixture
 def year(tmp_path: Path) -> Callable[[int], tuple[Config, Ledger]]:
     """A ledger with so many leads of 2026 and their hand-offs."""
@@ -102,7 +85,7 @@ def test_the_scorecard_of_now_is_the_one_that_a_look_at_all_history_gives(year):
     assert old  # some periods were over and had a clock that still ran: they are the reason for looking back
 
 
-def test_the_scorecard_costs_the_same_after_a_short_and_after_a_long_history(year):
+def test_the_scorecard_costs_the_same_after_a_short_and_after_a_long_history(year, steps):
     now, costs = datetime(2027, 6, 1, 9, tzinfo=UTC), []
     for leads in (300, 1_500):
         config, ledger = year(leads)
