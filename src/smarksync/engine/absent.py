@@ -80,8 +80,3 @@ def _edited(side: Side, name: str, agreed: Mapping[str, Any]) -> bool:
         return bool(side.observed(name, agreed) != side.base(name, agreed))
     except ValueProblem:
         return True
-
-
-def known_there(run: Run, eids: Iterable[int]) -> set[int]:
-    """Those of them who have a record on such a system."""
-    return {eid for eid, *_ in links.on_streams(run.ledger, eids, run.absent)} if run.absent else set()

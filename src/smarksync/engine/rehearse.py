@@ -30,10 +30,7 @@ def updates(run: Run, job: JobRun) -> None:
         last = 0
         while rows := plans.load(ledger, _UPDATES, (run.run_id, job.name, lane.sid, last), CHUNK):
             last = rows[-1].seq
-            done = [
-                (row, Receipt(str(row.seq), WriteResult.UPDATED, row.rid, stored=dict(row.after)))
-                for row in rows
-            ]  # fmt: skip
+            done = [(row, Receipt(str(row.seq), WriteResult.UPDATED, row.rid, stored=dict(row.after))) for row in rows]
             with ledger.tx():
                 plans.keep(ledger, [row.seq for row in rows])
                 settle(run, done)

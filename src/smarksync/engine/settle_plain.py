@@ -3,7 +3,8 @@
 An edit (plan/edited.py), a new person or our id on a record (plan/first.py). What :func:`.settle.settle` would store is
 known since planning, so the rows are settled where they lie, by their numbers: the values become agreed, the side that
 had them forgets that they were news, and the written record remembers no more than before but what it has not echoed.
-It holds while the links show the fingerprints that were planned on; everything that is not plain is left to settle.
+It holds while the links show the fingerprints that were planned on and are the only ones, be it on systems that the
+config no longer names; everything that is not plain is left to settle.
 """
 
 from __future__ import annotations
@@ -19,7 +20,6 @@ from smarksync.ledger.plans import PlanRow, Settled
 from smarksync.plan.side import codecs_by_vendor
 from smarksync.plugin import Can, Receipt, WriteResult
 
-from .absent import known_there
 from .context import Run, instant
 from .notes import note
 from .shared import tell_other_jobs
@@ -30,8 +30,6 @@ Pair = tuple[PlanRow, Receipt]
 def settle_plain(run: Run, done: Sequence[Pair]) -> list[Pair]:
     """Settles the plain ones among the applied rows (in the caller's transaction); returns the others."""
     taken = {row.seq: (row, receipt) for row, receipt in done if row.source is not None and _as_sent(row, receipt)}
-    if taken and run.absent and (away := known_there(run, {row.eid for row, _ in taken.values()})):
-        taken = {seq: pair for seq, pair in taken.items() if pair[0].eid not in away}
     if not taken:
         return list(done)
     ledger, now = run.ledger, run.stamp()
