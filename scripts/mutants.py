@@ -7,16 +7,12 @@ among them.
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
 import sys
-import tempfile
 import time
-from pathlib import Path
 from typing import NamedTuple
 
-ROOT = Path(__file__).resolve().parent.parent
+from seeded import ROOT, passes, stands_once
+
 QUICK = "tests/machine/test_regressions.py"
 RANDOM = "tests/machine/test_machine.py"
 KILL = "tests/machine/test_kill.py"
@@ -133,36 +129,17 @@ def main(words: list[str]) -> int:
     return 1 if any(m.named for m in survived) or len(survived) * 10 > len(chosen) else 0
 
 
+def _patches(mutant: Mutant | None) -> list[tuple[str, str, str]]:
+    return [(f"smarksync/{name}", text, instead) for name, text, instead in (mutant.patches if mutant else ())]
+
+
 def _applies(mutant: Mutant) -> bool:
-    return all((ROOT / "src/smarksync" / name).read_text().count(text) == 1 for name, text, _ in mutant.patches)
+    return stands_once(ROOT / "src", _patches(mutant))
 
 
 def _passes(mutant: Mutant | None) -> bool:
-    with tempfile.TemporaryDirectory(prefix="smarksync-mutant-") as place:
-        shutil.copytree(ROOT / "src", Path(place) / "src", ignore=shutil.ignore_patterns("__pycache__"))
-        for name, text, instead in mutant.patches if mutant else ():
-            path = Path(place) / "src/smarksync" / name
-            path.write_text(path.read_text().replace(text, instead))
-        tests = mutant.tests if mutant else (QUICK, RANDOM, KILL, FOUND, CHANGED)
-        env = {
-            **os.environ,
-            "PYTHONPATH": str(Path(place) / "src"),
-            "SMARKSYNC_SHRINK": "0",
-            "PYTHONDONTWRITEBYTECODE": "1",
-        }
-        command = [
-            sys.executable,
-            "-m",
-            "pytest",
-            "-q",
-            "-x",
-            "--no-header",
-            "--tb=no",
-            "-p",
-            "no:cacheprovider",
-            *tests,
-        ]
-        return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, check=False).returncode == 0
+    tests = mutant.tests if mutant else (QUICK, RANDOM, KILL, FOUND, CHANGED)
+    return passes(ROOT / "src", _patches(mutant), tests, SMARKSYNC_SHRINK="0")
 
 
 if __name__ == "__main__":

@@ -8,16 +8,13 @@ whether they still apply.
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 from typing import NamedTuple
 
-ROOT = Path(__file__).resolve().parent.parent
+from seeded import ROOT, passes, stands_once
+
 #: seconds after which tests that were named with a removal are given up
 PATIENCE = 200.0
 
@@ -226,36 +223,22 @@ def _source(vendor: str) -> Path:
     return ROOT / f"plugins/smarksync-{vendor}/src"
 
 
+def _patches(vendor: str, one: Removal) -> list[tuple[str, str, str]]:
+    return [(f"smarksync_{vendor}/{one.file}", one.text, one.instead)]
+
+
+def _tests(vendor: str, one: Removal) -> list[str]:
+    return [f"plugins/smarksync-{vendor}/tests/test_{vendor}_{name}.py" for name in one.tests]
+
+
 def _applies(vendor: str, one: Removal) -> bool:
-    tests = [ROOT / f"plugins/smarksync-{vendor}/tests/test_{vendor}_{name}.py" for name in one.tests]
-    there = (_source(vendor) / f"smarksync_{vendor}" / one.file).read_text("utf-8").count(one.text)
-    return there == 1 and all(test.exists() for test in tests)
+    there = stands_once(_source(vendor), _patches(vendor, one))
+    return there and all((ROOT / test).exists() for test in _tests(vendor, one))
 
 
 def _passes(vendor: str, one: Removal) -> bool:
-    with tempfile.TemporaryDirectory(prefix="smarksync-removal-") as place:
-        shutil.copytree(_source(vendor), Path(place) / "src", ignore=shutil.ignore_patterns("__pycache__"))
-        path = Path(place) / "src" / f"smarksync_{vendor}" / one.file
-        path.write_text(path.read_text("utf-8").replace(one.text, one.instead), "utf-8")
-        env = {**os.environ, "PYTHONPATH": str(Path(place) / "src"), "PYTHONDONTWRITEBYTECODE": "1"}
-        tests = [f"plugins/smarksync-{vendor}/tests/test_{vendor}_{name}.py" for name in one.tests]
-        command = [
-            sys.executable,
-            "-m",
-            "pytest",
-            "-q",
-            "-x",
-            "--no-header",
-            "--tb=no",
-            "-p",
-            "no:cacheprovider",
-            *tests,
-        ]
-        try:
-            done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, check=False, timeout=PATIENCE)
-        except subprocess.TimeoutExpired:
-            return False  # a reading that never ends is noticed, too
-        return done.returncode == 0
+    # a reading that never ends is noticed, too
+    return passes(_source(vendor), _patches(vendor, one), _tests(vendor, one), PATIENCE)
 
 
 if __name__ == "__main__":
