@@ -15,7 +15,8 @@ import pytest
 
 from smarksync.plugin import Can
 
-from .histories import History, draw, prove
+from .drawing import draw
+from .histories import History, prove
 from .place import folder
 from .terms import Extras
 from .world import Kind, World

@@ -191,15 +191,20 @@ def test_reading_that_was_cut_off_goes_on_behind_the_last_whole_job(marketo: Mak
     assert 0 < len(m.sim.jobs) - jobs <= jobs
 
 
+def exported(m: Any, text: str) -> None:
+    """Every job is done at once, and this is its file."""
+    status = {"exportId": "x", "status": "Completed", "numberOfRecords": 1}
+    m.sim.faults.answer(200, {"requestId": "1", "success": True, "result": [status]}, path="*/status.json", times=None)
+    m.sim.faults.answer(200, text, path="*/file.json", times=None)
+
+
 @pytest.mark.parametrize("attributes", ["not JSON", "[1]"])
 def test_a_file_that_cannot_be_read_is_refused_as_a_whole(marketo: Make, attributes: str) -> None:
     m = marketo(people=5)
     m.again(bulk="always")
     header = "marketoGUID,leadId,activityDate,activityTypeId,campaignId,primaryAttributeValueId,primaryAttributeValue,attributes"
     text = f"{header}\n1,1001,2026-01-01T00:00:00Z,1,null,7,Home,{attributes}\n"
-    status = {"exportId": "x", "status": "Completed", "numberOfRecords": 1}
-    m.sim.faults.answer(200, {"requestId": "1", "success": True, "result": [status]}, path="*/status.json", times=None)
-    m.sim.faults.answer(200, text, path="*/file.json", times=None)
+    exported(m, text)
     with pytest.raises(Malformed, match="cannot be read"):
         read(m, "activities")
 
@@ -208,9 +213,7 @@ def test_a_line_with_a_column_less_is_refused(marketo: Make) -> None:
     m = marketo(people=5)
     m.again(bulk="always")
     text = "marketoGUID,leadId,activityDate,activityTypeId\n1,1001,2026-01-01T00:00:00Z\n"
-    status = {"exportId": "x", "status": "Completed", "numberOfRecords": 1}
-    m.sim.faults.answer(200, {"requestId": "1", "success": True, "result": [status]}, path="*/status.json", times=None)
-    m.sim.faults.answer(200, text, path="*/file.json", times=None)
+    exported(m, text)
     with pytest.raises(Malformed, match="number of columns"):
         read(m, "activities")
 
