@@ -14,6 +14,7 @@ from typing import NamedTuple
 from seeded import ROOT, passes, stands_once
 
 QUICK = "tests/machine/test_regressions.py"
+PEOPLE = "tests/machine/test_regressions_people.py"
 RANDOM = "tests/machine/test_machine.py"
 KILL = "tests/machine/test_kill.py"
 FOUND = "tests/machine/test_found.py"
@@ -26,7 +27,7 @@ class Mutant(NamedTuple):
     name: str
     patches: tuple[tuple[str, str, str], ...]
     named: bool = False
-    tests: tuple[str, ...] = (QUICK, RANDOM)
+    tests: tuple[str, ...] = (QUICK, PEOPLE, RANDOM)
 
 
 MUTANTS = (
@@ -138,7 +139,7 @@ def _applies(mutant: Mutant) -> bool:
 
 
 def _passes(mutant: Mutant | None) -> bool:
-    tests = mutant.tests if mutant else (QUICK, RANDOM, KILL, FOUND, CHANGED)
+    tests = mutant.tests if mutant else (QUICK, PEOPLE, RANDOM, KILL, FOUND, CHANGED)
     return passes(ROOT / "src", _patches(mutant), tests, SMARKSYNC_SHRINK="0")
 
 

@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from .place import folder
-from .test_regressions import NEWEST, edit, go, insert, row, world
+from .by_hand import NEWEST, edit, go, insert, row, world
 from .world import JobPlan, Kind, Profile, World
-
-
-@pytest.fixture
-def place() -> Iterator[Path]:
-    with folder() as path:
-        yield path
 
 
 def without(w: World, system: str) -> None:

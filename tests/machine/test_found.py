@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -10,17 +9,10 @@ import pytest
 
 from smarksync.plugin import Can, WriteResult
 
-from .place import folder
-from .test_regressions import edit, go, insert, row, world
+from .by_hand import edit, go, insert, row, world
 from .world import Kind, World
 
 CLEAR = (("*", "{direction: both, merge: newest, blank: clear}"),)
-
-
-@pytest.fixture
-def place() -> Iterator[Path]:
-    with folder() as path:
-        yield path
 
 
 def test_what_a_new_record_cannot_be_sent_is_no_emptied_field(place: Path) -> None:

@@ -1,0 +1,123 @@
+"""Named histories of people, their addresses and their consent: as test_regressions.py."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from .by_hand import edit, go, insert, row, world
+from .world import Kind
+
+
+def test_an_opt_out_reaches_doubtful_records(place: Path) -> None:
+    """Two records share an address, so neither is linked; who opted out must not be mailed from either."""
+    w = world(place, Kind("m"), Kind("s"))
+    insert(w, "s", email="ann@x.org")
+    insert(w, "s", email="ann@x.org")
+    insert(w, "m", email="ann@x.org", email_opt_out=True)
+    assert go(w).exit_code == 3
+    assert row(w, "s", "p1")["email_opt_out"] is True
+    assert row(w, "s", "p2")["email_opt_out"] is True
+
+
+def test_an_opt_out_belongs_to_a_role_address_too(place: Path) -> None:
+    w = world(place, Kind("m"), Kind("s"))
+    insert(w, "m", email="info@x.org", last_name="Ore", email_opt_out=True)
+    insert(w, "s", email="info@x.org", last_name="Pit")
+    go(w)
+    assert row(w, "s", "p1")["email_opt_out"] is True
+
+
+def test_who_gets_an_address_gets_its_opt_out(place: Path) -> None:
+    """Bea opted out, and her address becomes Ann's: mail to it must stop everywhere."""
+    w = world(place, Kind("m"), Kind("s"))
+    insert(w, "m", email="ann@x.org")
+    bea = insert(w, "m", email="bea@x.org", email_opt_out=True)
+    go(w)
+    edit(w, "m", bea, email="ann@x.org")
+    go(w)
+    assert all(r[f"{k}_email_opt_out"] for (k, _, _), r in w.true_rows().items())
+
+
+def test_a_corrected_duplicate_holds_nobody_up(place: Path) -> None:
+    """Two rows shared an address and wait; one address is corrected: both go on."""
+    w = world(place, Kind("m"), Kind("s"))
+    insert(w, "m", email="ann@x.org")
+    second = insert(w, "m", email="ann@x.org")
+    assert go(w).exit_code == 3
+    edit(w, "m", second, email="bea@x.org")
+    assert go(w).exit_code == 0
+    assert sorted(r["s_email"] for r in w.systems["s"].rows("people").values()) == ["ann@x.org", "bea@x.org"]
+
+
+def test_a_deleted_duplicate_is_no_news_for_ever(place: Path) -> None:
+    w = world(place, Kind("m"), Kind("s"))
+    insert(w, "m", email="ann@x.org")
+    second = insert(w, "m", email="ann@x.org")
+    go(w)
+    w.systems["m"].delete("people", second)
+    assert go(w).exit_code == 0
+    assert len(w.systems["s"].rows("people")) == 1
+
+
+def test_a_former_address_never_links(place: Path) -> None:
+    """Ann became Anna elsewhere; whoever has her old address next is proposed, not taken for her."""
+    w = world(place, Kind("m"), Kind("s"))
+    ann = insert(w, "m", email="ann@x.org")
+    go(w)
+    w.systems["s"].delete("people", "p1")
+    edit(w, "m", ann, email="anna@x.org")
+    go(w)
+    insert(w, "s", email="ann@x.org", first_name="Other")
+    assert go(w).exit_code == 3
+    assert row(w, "m", ann)["first_name"] is None
+
+
+def test_an_opt_out_passes_a_guard(place: Path) -> None:
+    w = world(place, Kind("m"), Kind("s"), guards="{updates: {count: 0, share: 0%}, share: {count: 1000}}")
+    ann = insert(w, "m", email="ann@x.org", first_name="Ann")
+    go(w)
+    edit(w, "m", ann, first_name="Bea", email_opt_out=True)
+    assert go(w).exit_code == 4
+    assert row(w, "s")["email_opt_out"] is True and row(w, "s")["first_name"] == "Ann"
+
+
+def test_a_one_sided_untick_is_put_back(place: Path) -> None:
+    """Somebody unticks an opt-out in one system: no act of the person's own, so nobody is mailed again."""
+    w = world(place, Kind("m"), Kind("s"))
+    ann = insert(w, "m", email="ann@x.org", email_opt_out=True)
+    go(w)
+    edit(w, "s", "p1", email_opt_out=False)
+    go(w)
+    assert row(w, "m", ann)["email_opt_out"] is True and row(w, "s")["email_opt_out"] is True
+    assert w.sql("SELECT status FROM consent") == [("opted_out",)]
+
+
+def test_two_candidates_are_nobodys_luck(place: Path) -> None:
+    """Two people have come to share an address; the next record with it waits for a person's decision."""
+    w = world(place, Kind("m"), Kind("s"), Kind("g", create="never"))
+    insert(w, "m", email="ann@x.org")
+    bea = insert(w, "m", email="bea@x.org")
+    go(w)
+    edit(w, "m", bea, email="ann@x.org")
+    go(w)
+    insert(w, "g", email="ann@x.org", first_name="Who")
+    assert go(w).exit_code == 3
+    assert [r["m_first_name"] for r in w.systems["m"].rows("people").values()] == [None, None]
+
+
+def test_an_alias_still_names_its_survivor(place: Path) -> None:
+    """Ann was merged into Bea; a record that carries Ann's id (taken back from the bin, imported) is Bea's."""
+    w = world(place, Kind("m"), Kind("s", external_id=True))
+    ann = insert(w, "m", email="ann@x.org")
+    bea = insert(w, "m", email="bea@x.org", first_name="Bea")
+    go(w)
+    refs = {r["s_email"]: (i, r["s_external_id"]) for i, r in w.systems["s"].rows("people").items()}
+    w.systems["m"].merge("people", bea, ann)
+    go(w)
+    for rid, _ in refs.values():
+        w.systems["s"].delete("people", rid)
+    go(w)
+    insert(w, "s", email="new@x.org", external_id=refs["ann@x.org"][1])
+    go(w)
+    people = [rows for rows in w.links().values() if ("m", "people", bea) in rows]
+    assert any(k[0] == "s" for k in people[0]), "the record with the alias's id is a stranger"
