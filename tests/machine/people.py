@@ -59,6 +59,10 @@ class Human:
     out: str | None = None  # standing consent: None, "in", "out"
     out_at: datetime | None = None
 
+    def former(self) -> set[str]:
+        """Keys that were the person's by way of records that were merged into theirs, and that no record shows now."""
+        return {key for key, strong in self.keys.items() if not strong}
+
 
 @dataclass(slots=True)
 class Job:

@@ -38,15 +38,14 @@ class Sight:
         self._told: set[tuple[str, str, int]] = set()
 
     def reconfigure(self, kinds: Mapping[str, Any], jobs: Iterable[Job], absent: Iterable[str], match: str) -> None:
-        """Somebody has edited the config. What was asked by a job that goes by another name now is asked anew."""
+        """Somebody has edited the config. What was asked by a job that goes by another name now is asked anew; what was
+        answered is not."""
         known = {job.name: job for job in self.jobs}
         self.kinds, self.jobs, self.absent = dict(kinds), list(jobs), set(absent)
         for job in self.jobs:
             job.settled = job.name in known and known[job.name].settled
         ruled = {name for job in self.jobs for name in job.laws}
         self.questions = {q for q in self.questions if q[1] in ruled}
-        if not {job.name for job in self.jobs} >= set(known):
-            self.answers = {}
         self.match = match
 
     def read(self) -> set[str]:
@@ -184,15 +183,18 @@ class Sight:
     def _doubt_merged(self, doubtful: Human, key: Key, into: Key) -> None:
         """A doubtful record was merged into another one: its address is a former one of that person's."""
         held = self.seat_of(into)
-        if held is None:
-            doubtful.seats = {into: Seat(into)}
-            self.doubts.setdefault(into, doubtful)
-            return
+        target = held[0] if held is not None else self.doubts.get(into)
         address = self._key(key[0], doubtful.seats[key].raw)
-        if address:
-            held[0].keys.setdefault(address, False)
+        former = {*doubtful.former(), *([address] if address else [])}
+        if target is None:
+            doubtful.seats = {into: Seat(into)}
+            doubtful.keys = dict.fromkeys(former, False)
+            self.doubts[into] = doubtful
+            return
+        for value in former:
+            target.keys.setdefault(value, False)
         if doubtful.out == "out":
-            held[0].out = "out"
+            target.out = "out"
 
     def _follow(self, human: Human, seat: Seat, into: Key) -> None:
         held = self.seat_of(into)
@@ -234,6 +236,7 @@ class Sight:
         survivor.keys.update({k: k in shown or survivor.keys.get(k, False) for k in loser.keys})
         if loser.out == "out":
             survivor.out = "out"
+        loser.seats = {}  # they are the survivor's, who has somebody to speak for it on each connection
         self.humans.remove(loser)
         self.questions = {q for q in self.questions if q[0] != loser.number}
 
@@ -248,7 +251,8 @@ class Sight:
         self.doubts = {}
         for value, rows in groups.items():
             strong = [h for h in self.humans if h.keys.get(value) is True]
-            weak = [h for h in self.humans if h.keys.get(value) is False]
+            waiting = {id(h): h for k, h in was.items() if k not in rows}.values()
+            weak = [h for h in (*self.humans, *waiting) if h.keys.get(value) is False]
             streams = [r[:2] for r in rows]
             if len(set(streams)) < len(streams) or len(strong) > 1:
                 self._doubt(rows, was)
@@ -287,6 +291,8 @@ class Sight:
             human.places.add(key[0])
             if key in was and was[key].out is not None:
                 human.out = was[key].out  # what a doubtful record said of consent goes with it
+            for value in was[key].former() if key in was else ():
+                human.keys.setdefault(value, False)
             value = self._key(key[0], raw)
             if value:
                 human.keys[value] = True

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import permutations
 from pathlib import Path
 
-from .by_hand import edit, go, insert, row, world
+import pytest
+
+from .by_hand import NEWEST, edit, go, insert, row, world
 from .world import Kind
 
 
@@ -121,3 +124,62 @@ def test_an_alias_still_names_its_survivor(place: Path) -> None:
     go(w)
     people = [rows for rows in w.links().values() if ("m", "people", bea) in rows]
     assert any(k[0] == "s" for k in people[0]), "the record with the alias's id is a stranger"
+
+
+@pytest.mark.parametrize("between", ["".join(order) for order in permutations("msg")])
+@pytest.mark.parametrize("first", ["m", "s"])
+def test_of_two_merges_in_two_systems_the_later_one_says_who_goes_on(place: Path, between: str, first: str) -> None:
+    """m merges Ann into Bea, s merges Ann into Cyd, and no run came between: the three are one. With a run in between, who
+    survived the second merge would speak for all of them; whichever system is asked first, nothing else comes of it."""
+    w = world(place, *(Kind(k) for k in between), rules=(NEWEST, ("company", "{direction: both, owner: g}")))
+    for name, company in (("ann", "Acme"), ("bea", "Bolt"), ("cyd", "Corp")):
+        insert(w, "m", email=f"{name}@x.org", company=company)
+    go(w)
+    ids = {k: {r["email"]: i for i in w.systems[k].rows("people") for r in (row(w, k, i),)} for k in "ms"}
+    into = {"m": "bea@x.org", "s": "cyd@x.org"}
+    for system in (first, "s" if first == "m" else "m"):
+        w.clock.advance(60)
+        w.systems[system].merge("people", ids[system][into[system]], ids[system]["ann@x.org"])
+    go(w)
+    last = into["s" if first == "m" else "m"]
+    people = list(w.links().values())
+    assert len(people) == 1
+    spoken = w.sql(
+        "SELECT l.rid, s.connection FROM links l JOIN streams s ON s.sid = l.sid WHERE l.state = 'live' AND l.rank = 0"
+    )
+    assert {row(w, system, rid)["email"] for rid, system in spoken if system != "g"} == {last}
+    assert not go(w).writes()
+
+
+def test_two_merges_in_a_chain_leave_an_edit_where_it_was_made(place: Path) -> None:
+    """m merges Ann into Cyd, s merges Cyd, whose company was just edited, into Bea. The three are one; Bea's records speak
+    for her, and the company reaches the other one of them."""
+    w = world(place, Kind("m"), Kind("s"))
+    for name in ("ann", "bea", "cyd"):
+        insert(w, "m", email=f"{name}@x.org")
+    go(w)
+    ids = {r["email"]: i for i in w.systems["s"].rows("people") for r in (row(w, "s", i),)}
+    w.systems["m"].merge("people", "p3", "p1")
+    edit(w, "s", ids["cyd@x.org"], company="Acme")
+    w.systems["s"].merge("people", ids["bea@x.org"], ids["cyd@x.org"])
+    go(w)
+    assert row(w, "m", "p2")["company"] == row(w, "s", ids["bea@x.org"])["company"] == "Acme"
+    assert row(w, "m", "p3")["company"] is None, "a secondary record hears of consent alone"
+    assert not go(w).writes()
+
+
+def test_a_former_address_of_a_doubtful_record_is_proposed_too(place: Path) -> None:
+    """Two pairs of duplicates wait. One of the first pair is merged into one of the second: who still shows its address
+    may be the same person, and is nobody's until somebody says so."""
+    w = world(place, Kind("m"), Kind("s"))
+    left = insert(w, "m", email="bea@x.org")
+    gone = insert(w, "m", email="bea@x.org")
+    kept = insert(w, "m", email="ann@x.org")
+    insert(w, "m", email="ann@x.org")
+    assert go(w).exit_code == 3
+    w.systems["m"].merge("people", kept, gone)
+    assert go(w).exit_code == 3
+    assert not w.systems["s"].rows("people")
+    edit(w, "m", left, email="new@x.org")
+    go(w)
+    assert [r["s_email"] for r in w.systems["s"].rows("people").values()] == ["new@x.org"]

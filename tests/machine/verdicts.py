@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from smarksync.plugin import Can
+
 from .people import CONSENT, UNSETTLED, Foreseen, Human, Job, Law, Seat, blank, canonical
 from .sight import Sight
 
@@ -168,8 +170,8 @@ class Verdicts(Sight):
             seat.raw[name] = stored
             if name in values and self.means(connection, name, stored) != values[name]:
                 seat.kept[name] = (values[name], stored)
-            if name in values and kind.echo in ("none", "some"):
-                seat.silent[name] = values[name]
+            if name in values and (kind.echo == "some" or (kind.echo == "none" and Can.FETCH in kind.without)):
+                seat.silent[name] = values[name]  # a record of which nothing was told is read back, where that can be
         if CONSENT not in kind.unmapped:
             seat.raw[CONSENT] = values[CONSENT]
             seat.base[CONSENT] = True if values[CONSENT] else None

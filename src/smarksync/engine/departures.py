@@ -1,10 +1,17 @@
-"""Rows that left: told by the vendor, found missing by a complete scan, or by a sweep when the count fell."""
+"""Rows that left: told by the vendor, found missing by a complete scan, or by a sweep when the count fell.
+
+What follows from them is done when every system was asked, in the order in which the rows left: of two merges of the
+same people in two systems the later one says who goes on, whichever system was asked first.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from smarksync.errors import SystemFailure
-from smarksync.ledger import entities, keys, links, quarantine, states, streams
-from smarksync.plugin import Can, Explains, Fetches, Gone, Sweeps, TellsGone
+from smarksync.ledger import departed, entities, keys, links, quarantine, states, streams
+from smarksync.ledger.departed import Departed
+from smarksync.plugin import Can, Explains, Fetches, Gone, GoneKind, Sweeps, TellsGone
 
 from . import facts
 from .context import Lane, Run
@@ -15,7 +22,7 @@ BATCH = 500
 
 
 def notice(run: Run) -> None:
-    """Asks every lane what left since the last run; a failure fails the lane."""
+    """Asks every lane what left since the last run (a failure fails the lane), and deals with it."""
     for lane in list(run.lanes.values()):
         if lane.failed is not None:
             continue
@@ -35,6 +42,29 @@ def notice(run: Run) -> None:
                 _swept(run, lane, lane.connector)
         except SystemFailure as error:
             lane.fail(error)
+    _deal_with(run)
+
+
+def _deal_with(run: Run) -> None:
+    """What follows from the rows that left, the earliest first. What a killed run heard of is still there."""
+    while rows := departed.earliest(run.ledger, run.lanes, BATCH):
+        with run.ledger.tx():
+            for row in rows:
+                gone = Gone(row.rid, GoneKind(row.kind), row.into, row.into_stream, also=row.also)
+                _take(run, run.lanes[row.sid], gone)
+            departed.drop(run.ledger, rows)
+
+
+def _hear(run: Run, lane: Lane, left: Iterable[Gone]) -> None:
+    """Stores what left (in T1's transaction). One without a time has left when it was heard of."""
+    departed.put(
+        run.ledger,
+        [
+            Departed(lane.sid, gone.id, lane.ours(gone.at) or lane.moment or run.stamp(), str(gone.kind), gone.into,
+                     gone.into_stream, dict(gone.also) if gone.also else None)
+            for gone in left
+        ],
+    )  # fmt: skip
 
 
 def _told(run: Run, lane: Lane, connector: TellsGone) -> None:
@@ -43,8 +73,7 @@ def _told(run: Run, lane: Lane, connector: TellsGone) -> None:
     until = datetime.fromisoformat(lane.until) if lane.until else None
     for group, cursor in connector.gone(lane.stream.object, cursor=lane.stream.gone_cursor, until=until):
         with run.ledger.tx():
-            for gone in group:
-                take(run, lane, gone)
+            _hear(run, lane, group)
             streams.save_gone_cursor(run.ledger, lane.sid, cursor)
 
 
@@ -54,7 +83,8 @@ def _missing(run: Run, lane: Lane) -> None:
         return
     sql = (
         "SELECT l.rid FROM links l WHERE l.sid = ? AND l.state IN ('live', 'filtered', 'unlinked') AND l.rid > ? "
-        "AND NOT EXISTS (SELECT 1 FROM scan s WHERE s.sid = l.sid AND s.rid = l.rid) ORDER BY l.rid LIMIT ?"
+        "AND NOT EXISTS (SELECT 1 FROM scan s WHERE s.sid = l.sid AND s.rid = l.rid) "
+        "AND NOT EXISTS (SELECT 1 FROM departed d WHERE d.sid = l.sid AND d.rid = l.rid) ORDER BY l.rid LIMIT ?"
     )
     last = ""
     while True:
@@ -90,18 +120,16 @@ def _confirm(run: Run, lane: Lane, ids: list[str]) -> None:
     if isinstance(lane.connector, Explains):
         told = [g for group, _ in lane.connector.whereabouts(lane.stream.object, ids) for g in group]
         with run.ledger.tx():
-            for gone in told:
-                take(run, lane, gone)
+            _hear(run, lane, told)
         return
     if Can.FETCH in lane.spec.can and isinstance(lane.connector, Fetches):
         there = {r.id for r in lane.fetch(ids)}
         left = [i for i in ids if i not in there]
     with run.ledger.tx():
-        for rid in left:
-            take(run, lane, Gone(rid))
+        _hear(run, lane, map(Gone, left))
 
 
-def take(run: Run, lane: Lane, gone: Gone) -> None:
+def _take(run: Run, lane: Lane, gone: Gone) -> None:
     """One row that left: deleted, merged into another, or converted into one of another stream."""
     ledger = run.ledger
     run.ledger.run("DELETE FROM inbox WHERE sid = ? AND rid = ?", (lane.sid, gone.id))
@@ -189,4 +217,4 @@ def fetch_wanted(run: Run) -> None:
     run.wanted.clear()
 
 
-__all__ = ["fetch_wanted", "notice", "take"]
+__all__ = ["fetch_wanted", "notice"]

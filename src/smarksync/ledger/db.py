@@ -24,7 +24,7 @@ import orjson
 from smarksync.errors import LeaseLost, LedgerError, UsageError
 
 #: the newest migration; a ledger that names a later one was written by a newer SmarkSync
-HEAD = "0002"
+HEAD = "0003"
 #: seconds that one process waits for another that begins the same file
 WAL_PATIENCE = 20.0
 SETTINGS = {

@@ -1,0 +1,45 @@
+"""Rows that left their systems, told of and not dealt with yet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from .db import Ledger, dumps, loads
+
+
+class Departed(NamedTuple):
+    """One row that left. ``at``: when, an instant as text in our clock; ``kind``, ``into``, ``into_stream`` and ``also`` as
+    the connector told them (plugin/records.py, Gone)."""
+
+    sid: int
+    rid: str
+    at: str
+    kind: str
+    into: str | None = None
+    into_stream: str | None = None
+    also: dict[str, str] | None = None
+    seq: int = 0  # its place in the table, from the moment it is stored
+
+
+def put(ledger: Ledger, rows: Iterable[Departed]) -> None:
+    """Stores what was told of."""
+    ledger.many(
+        "INSERT INTO departed (sid, rid, at, body) VALUES (?, ?, ?, ?)",
+        ((row.sid, row.rid, row.at, dumps(row[3:7])) for row in rows),
+    )
+
+
+def earliest(ledger: Ledger, sids: Iterable[int], limit: int) -> list[Departed]:
+    """Those of some streams that left first; of one moment by name, so that the order of the config decides nothing."""
+    sql = (
+        "SELECT d.sid, d.rid, d.at, d.body, d.seq FROM departed d JOIN streams s ON s.sid = d.sid "
+        "WHERE d.sid IN (SELECT value FROM json_each(?)) ORDER BY d.at, s.connection, s.object, d.rid, d.seq LIMIT ?"
+    )
+    found = ledger.rows(sql, (dumps(list(sids)).decode(), limit))
+    return [Departed(sid, rid, at, *loads(body))._replace(seq=seq) for sid, rid, at, body, seq in found]
+
+
+def drop(ledger: Ledger, rows: Iterable[Departed]) -> None:
+    """They have been dealt with."""
+    ledger.many("DELETE FROM departed WHERE seq = ?", ((row.seq,) for row in rows))
