@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
+
+from smarksync.engine.registry import Registry
+from smarksync.plugin import FieldType
+from smarksync.testing import registered
+
+from .office import Office
 
 #: what has no plain form, or no meaning as a number
 NO_TEXT: list[Any] = ["\ud800", b"\xff", {"a": 1}, 10**30]
@@ -86,3 +93,49 @@ def test_an_echo_that_json_cannot_hold_is_no_end_of_the_run(world: Any) -> None:
     assert w.shows(ada, "sales", phone="+442079460000")
     assert w.count("sales") == 2
     assert w.shows(bob, "marketing", company="Engines")
+
+
+PRODUCTS = {"products": {"type": "set(enum)", "values": ["looms", "mills"]}}
+CHOICES = {"products": {"type": FieldType.CHOICES}}
+
+
+def test_a_set_of_words_travels_and_a_word_that_nobody_knows_holds_it(world: Any) -> None:
+    w = world(also=("products",), entities={"lead": {"fields": PRODUCTS}}, infos={"marketing": CHOICES, "sales": CHOICES},
+              maps={"sales": {"products": {"field": "products", "values": {"looms": "L", "mills": "M"}}}})  # fmt: skip
+    ada = w.person("Ada Lovelace", "marketing", products=["mills", "looms"])
+    w.run()
+    assert w.shows(ada, "sales", products=["L", "M"])
+    w.edit(ada, "sales", products=["M"])
+    w.run()
+    assert w.shows(ada, "marketing", products=["mills"])
+    w.edit(ada, "marketing", products=["mills", "ships"], company="Engines")
+    assert w.run().exit_code == 3
+    assert w.shows(ada, "sales", products=["M"], company="Engines")
+    assert any("products" in held.message for held in w.quarantine())
+    w.edit(ada, "marketing", products=["looms"])
+    w.run()
+    assert w.shows(ada, "sales", products=["L"])
+    w.quiet()
+
+
+@pytest.mark.parametrize("odd", ["-1", "101", "140.0"])
+def test_a_chance_of_more_than_all_waits(tmp_path: Path, registry: Registry, odd: Any) -> None:
+    """A deal's probability lies from 0 to 100: one that does not goes nowhere, and the deal's other fields do."""
+    deals = ("name", "probability", "stage", "created_at")
+    objects = {"marketing": {"deals": ("opportunity", deals)}, "sales": {"deals": ("opportunity", deals)}}
+    jobs = {
+        "deals": {"sync": "opportunity", "between": ["marketing", "sales"], "match": ["name"], "fields": {"*": {}},
+                  "create": {"marketing": "always"}},
+        "people": None, "handoff": None, "outcomes": None,
+    }  # fmt: skip
+    o = Office(tmp_path, registry, objects=objects, jobs=jobs)
+    with registered(*o.systems.values()):
+        loom = o.systems["sales"].insert("deals", {"name": "Loom", "probability": "100"})
+        o.run()
+        there = o.systems["marketing"].rows("deals")
+        assert [row["probability"] for row in there.values()] == ["100"]
+        o.systems["sales"].edit("deals", loom, {"probability": odd, "stage": "Signed"})
+        assert o.run().exit_code == 3
+        assert [(row["probability"], row["stage"]) for row in o.systems["marketing"].rows("deals").values()] == [
+            ("100", "Signed")
+        ]

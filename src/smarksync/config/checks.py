@@ -210,7 +210,7 @@ def _mapped_fields(
                 )
             continue
         field = fields[canonical] if fields is not None else None
-        if field is None or field.type != "enum" or field.open:
+        if field is None or not field.closed:
             continue
         for word in target.values:
             if word not in field.values:

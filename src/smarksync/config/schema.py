@@ -115,7 +115,7 @@ class ConnectionMapping(Section):
 
 
 class CustomFieldConfig(Section):
-    """A canonical field of the user's own: a type of schema.md, and the words of an enum."""
+    """A canonical field of the user's own: a type of schema.md, and the words of an enum or of a set of them."""
 
     type: Annotated[
         str,

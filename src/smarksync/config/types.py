@@ -92,8 +92,7 @@ def field_type(one: Field, country: str | None = None) -> Type:
     if one.type in _KINDS:
         return _KINDS[one.type]
     if one.type == "set":
-        held = Field(one.name, one.of or "text") if (one.of or "text").isalpha() else Field(one.name, "text")
-        return Type("set", "a set", item=field_type(held, country))
+        return Type("set", "a set", item=field_type(one.item or Field(one.name, "text"), country))
     if one.type == "ref":
         return Type("text", "a reference")
 

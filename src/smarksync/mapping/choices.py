@@ -69,7 +69,7 @@ class Matcher:
 
 def table_for(mapping: FieldMapping, canonical: Field, info: FieldInfo) -> ValueTable | None:
     """The table of a field, or None where values pass as they are (free text, open words on a pick list)."""
-    closed = canonical.type == "enum" and not canonical.open
+    closed = canonical.closed
     matcher = Matcher(info.choices)
     if not mapping.values and not mapping.keep:
         if canonical.type == "bool" and not matcher.free:
@@ -174,7 +174,7 @@ def _gaps(
     mapping: FieldMapping, canonical: Field, info: FieldInfo, read: Mapping[Any, Any], write: Mapping[Any, Any]
 ) -> tuple[Remark, ...]:
     """Live choices that mean nothing to us, and words that the system cannot hold: for closed enums only."""
-    if canonical.type != "enum" or canonical.open:
+    if not canonical.closed:
         return ()
     remarks = []
     shown = [c.value for c in info.choices or () if c.active and c.value not in read]
@@ -214,8 +214,8 @@ def reader(table: ValueTable, mapping: FieldMapping, canonical: Field, info: Fie
     """vendor value → canonical value, or ABSENT; raises ValueProblem ``SMK-PICKLIST-UNKNOWN``."""
     read = table.read
     loose = {squash(vendor): word for vendor, word in reversed(tuple(read.items())) if isinstance(vendor, str)}
-    words = frozenset(canonical.values) if canonical.type == "enum" else frozenset()
-    passes = canonical.open or canonical.type not in ("enum", "bool")
+    words = frozenset(canonical.values)
+    passes = not canonical.closed and canonical.type != "bool"
     offered = frozenset(choice.value for choice in info.choices or ())
     keep, default = mapping.unknown == "keep", mapping.default if mapping.unknown == "default" else None
 
@@ -252,7 +252,7 @@ def writer(table: ValueTable | None, canonical: Field, info: FieldInfo, *, keep:
     write: dict[Any, Any] = dict(table.write) if table else {}
     taken = table.read if table else {}
     matcher = Matcher(info.choices)
-    closed = canonical.type in ("enum", "bool") and not canonical.open
+    closed = canonical.closed or canonical.type == "bool"
 
     def one(value: Any) -> Any:
         try:

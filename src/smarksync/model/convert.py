@@ -17,7 +17,7 @@ from typing import Any
 from .country import parse_country
 from .domains import is_free_mail, registrable_domain
 from .email import parse_email
-from .fields import Field, make_field
+from .fields import Field
 from .phone import parse_phone, same_phone
 from .scalars import (
     instant_value,
@@ -68,6 +68,8 @@ _PLAIN: dict[int, tuple[Field, Converter]] = {}
 @lru_cache(maxsize=8192)
 def converter(field: Field, country: str | None = None, currency: str | None = None) -> Converter:
     """The function that brings values of ``field`` to wire form; keep it where many values come by."""
+    if field.bounds is not None:
+        return partial(_bounded, field.bounds)
     simple = _SIMPLE.get(field.type)
     if simple is not None:
         return simple
@@ -83,9 +85,8 @@ def converter(field: Field, country: str | None = None, currency: str | None = N
         return _open_enum if field.open else _closed_enum(field)
     if field.type == "ref":
         return parse_ref
-    if field.type == "set":
-        item = converter(make_field(field.name, field.of or "text", personal=field.personal), country, currency)
-        return partial(_parse_set, item)
+    if field.item is not None:
+        return partial(_parse_set, converter(field.item, country, currency))
     raise ValueError(f"no type `{field.type}`")
 
 
@@ -140,6 +141,14 @@ def parse_text(value: Any) -> str | None:
     if isinstance(value, float):
         return parse_decimal(value)
     raise wrong_type("not text")
+
+
+def _bounded(bounds: tuple[int, int], value: Any) -> int | None:
+    """A whole number that lies where it may lie."""
+    found = parse_int(value)
+    if found is not None and not bounds[0] <= found <= bounds[1]:
+        raise wrong_type(f"not a whole number from {bounds[0]} to {bounds[1]}")
+    return found
 
 
 def parse_ref(value: Any) -> str | None:

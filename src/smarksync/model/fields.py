@@ -45,9 +45,10 @@ class CustomField(NamedTuple):
 class Field:
     """One canonical field.
 
-    ``length`` is advised and never cuts inward. ``values`` are the words of an enum; ``open`` lets other
-    text through as it is. ``of`` is what a set holds or a ref points at. ``format`` "domain" marks a text
-    that holds a registrable domain. ``personal`` values stay out of messages and are erased by ``forget``.
+    ``length`` is advised and never cuts inward. ``values`` are the words of an enum, or of a set of them; ``open``
+    lets other text through as it is. ``of`` is what a set holds or a ref points at. ``bounds`` are the least and the
+    greatest value of an int. ``format`` "domain" marks a text that holds a registrable domain. ``personal`` values stay
+    out of messages and are erased by ``forget``.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Field:
     group: str = "ordinary"
     format: str | None = None
     personal: bool = False
+    bounds: tuple[int, int] | None = None
 
     def __hash__(self) -> int:  # fields are dictionary keys on the hot path; the full hash takes a microsecond
         return hash((self.name, self.type))
@@ -75,9 +77,23 @@ class Field:
 
     @property
     def type_text(self) -> str:
-        """The type as schema.md and configs write it: ``text(80)``, ``set(email)``, ``open enum``."""
+        """The type as schema.md and configs write it: ``text(80)``, ``set(email)``, ``open enum``, ``int 0–100``."""
         inner = self.of if self.of else (str(self.length) if self.length is not None else "")
-        return ("open " if self.open else "") + self.type + (f"({inner})" if inner else "")
+        limits = " {}–{}".format(*self.bounds) if self.bounds is not None else ""
+        return ("open " if self.open else "") + self.type + (f"({inner})" if inner else "") + limits
+
+    @property
+    def item(self) -> Field | None:
+        """What a set holds, as a field of its own; None for other types."""
+        if self.type != "set":
+            return None
+        held = parse_type(self.of or "text")
+        return Field(self.name, held.type, held.length, self.values, held.of, held.open, personal=self.personal)
+
+    @property
+    def closed(self) -> bool:
+        """Whether nothing but its words is allowed: an enum, or a set of them, that is not open."""
+        return not self.open and (self.type == "enum" or self.of == "enum")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -117,9 +133,10 @@ def parse_type(text: str) -> TypeText:
     values: tuple[str, ...] = ()
     if kind == "set":
         item = parse_type(inner or "text")
-        if item.type in ("set", "money") or (item.type == "enum"):
-            raise SchemaProblem(f"`{text}`: a set holds text, email, phone, url, country, int, decimal, date or refs")
-        of = re.sub(r"\s", "", inner or "text")
+        if item.type in ("set", "money"):
+            raise SchemaProblem(f"`{text}`: a set holds values of one type, and no {item.type}")
+        of = ("open enum" if item.open else "enum") if item.type == "enum" else re.sub(r"\s", "", inner or "text")
+        values = item.values
     elif kind == "ref":
         if not inner or not inner.isidentifier():
             raise SchemaProblem(f"`{text}`: say what it points at, as in ref(account)")
@@ -142,20 +159,22 @@ def make_field(
     read_only: bool = False,
     format: str | None = None,
     personal: bool = False,
+    bounds: tuple[int, int] | None = None,
 ) -> Field:
     """A field from its type as written. Raises SchemaProblem."""
     kind = parse_type(type_text)
     words = tuple(values) or kind.values
-    if kind.type == "enum":
-        if not words and not kind.open:
-            raise SchemaProblem(f"`{name}`: an enum needs its values, as in {{type: enum, values: [a, b]}}")
+    if kind.type == "enum" or kind.of in ("enum", "open enum"):
+        if not words and not kind.open and kind.of != "open enum":
+            example = "enum" if kind.type == "enum" else "set(enum)"
+            raise SchemaProblem(f"`{name}`: an enum needs its values, as in {{type: {example}, values: [a, b]}}")
         if len(set(words)) != len(words) or "" in words:
             raise SchemaProblem(f"`{name}`: the values of an enum must differ and not be empty")
     elif words:
-        raise SchemaProblem(f"`{name}`: only an enum has values")
+        raise SchemaProblem(f"`{name}`: only an enum, or a set of them, has values")
     if group not in GROUPS:
         raise SchemaProblem(f"`{name}`: no group `{group}`")
-    return Field(name, kind.type, kind.length, words, kind.of, kind.open, read_only, group, format, personal)
+    return Field(name, kind.type, kind.length, words, kind.of, kind.open, read_only, group, format, personal, bounds)
 
 
 def fields(*some: Field) -> Mapping[str, Field]:

@@ -16,7 +16,7 @@ OPPORTUNITY = Entity(
         f("stage", "text(80)"),  # the vendor's own value; stage_kind is the one to reason about
         f("stage_kind", "enum(open, won, lost)"),
         f("amount", "money"),
-        f("probability", "int"),
+        f("probability", "int", bounds=(0, 100)),
         f("close_date", "date"),
         f("closed_at", "instant"),
         f("won_reason", "open enum"),

@@ -182,3 +182,22 @@ def test_a_word_that_means_another_there_is_not_written(one: Callable[..., Compi
     assert field.inward("done") == "new"
     with pytest.raises(ValueProblem, match="X has no value for this x"):
         field.outward("done")
+
+
+def test_a_set_of_words_goes_through_the_table_word_by_word(one: Callable[..., CompiledField]) -> None:
+    field = one("set(enum)", FieldType.CHOICES, words=STATUS, values={"new": "Neu", "done": "Fertig"},
+                choices=["Neu", "Working", "Fertig", "Odd"])  # fmt: skip
+    assert field.inward(["Fertig", "Neu"]) == ["done", "new"]
+    assert field.outward(["done", "working"]) == ["Fertig", "Working"]
+    assert field.inward([]) == []
+    with pytest.raises(ValueProblem) as caught:
+        field.inward(["Neu", "Odd"])
+    assert caught.value.code == "SMK-PICKLIST-UNKNOWN"
+    with pytest.raises(ConfigError, match="ready is no word of x"):
+        one("set(enum)", FieldType.CHOICES, words=STATUS, values={"ready": "Fertig"}, choices=["Fertig"])
+
+
+def test_an_open_set_of_words_lets_others_through(one: Callable[..., CompiledField]) -> None:
+    field = one("set(open enum)", FieldType.CHOICES, words=("new",), values={"new": "Neu"})
+    assert field.inward(["Neu", "Odd"]) == ["Odd", "new"]
+    assert field.outward(["Odd", "new"]) == ["Neu", "Odd"]

@@ -43,6 +43,9 @@ FIELDS = {
     "set": make_field("s", "set(text)"),
     "set(email)": make_field("se", "set(email)"),
     "set(ref)": make_field("sr", "set(ref(lead))"),
+    "set(enum)": make_field("sw", "set(enum)", ("gold", "silver")),
+    "set(open enum)": make_field("so", "set(open enum)", ("gold",)),
+    "int 0–100": make_field("ib", "int", bounds=(0, 100)),
     "ref": make_field("r", "ref(lead)"),
     "domain": ACCOUNT["domain"],
 }
@@ -198,6 +201,10 @@ def test_absent_is_not_a_value():
         ("set", "", []),
         ("set", ("b", None, "a", " a"), ["a", "b"]),
         ("set(email)", ["B@x.com", "a@x.com"], ["a@x.com", "b@x.com"]),
+        ("set(enum)", "silver; gold;silver", ["gold", "silver"]),
+        ("set(open enum)", ["tin", "gold"], ["gold", "tin"]),
+        ("int 0–100", "100", 100),
+        ("int 0–100", 0.0, 0),
         ("open enum", " anything ", "anything"),
         ("enum", "", None),
         ("domain", "https://www.Acme.co.uk/en", "acme.co.uk"),
@@ -218,7 +225,7 @@ def test_wire_form(kind, given, wire):
         ("money", (1, 2, 3)), ("money", (1, "EURO")), ("money", {"value": 1}), ("date", "22.11.2026"),
         ("date", "2026-02-30"), ("instant", "2026-11-22T00:07:44"), ("instant", "2026-11-22"), ("instant", 1763769600),
         ("instant", datetime(2026, 1, 1)), ("instant", "2026-13-22T00:07:44Z"), ("instant", "2026-02-30T00:07:44Z"),
-        ("set", 5), ("url", 5),
+        ("set", 5), ("url", 5), ("int 0–100", 101), ("int 0–100", "-1"), ("int 0–100", 4.5), ("int 0–100", 2**63),
         ("country", 49), ("domain", "co.uk"), ("domain", "localhost"),
     ],
 )  # fmt: skip
@@ -233,6 +240,8 @@ def test_an_unknown_word_is_never_dropped_and_names_the_known_ones():
         normalise(LEAD["lifecycle"], "MQL")
     assert caught.value.code == "SMK-VALUE-UNKNOWN"
     assert "`MQL` is not one of subscriber, lead, mql" in caught.value.message
+    with pytest.raises(ValueProblem, match="`tin` is not one of gold, silver"):
+        normalise(FIELDS["set(enum)"], ["gold", "tin"])
     with pytest.raises(ValueProblem) as caught:
         normalise(LEAD["lifecycle"], "ada@acme.com")
     assert "ada" not in caught.value.message

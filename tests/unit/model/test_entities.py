@@ -29,7 +29,7 @@ PAGE = {
         description text(32000) · external_id text(64) · created_at instant · updated_at instant""",
     "opportunity": """
         name text(120) · account ref(account) · leads set(ref(lead)) · primary_lead ref(lead) · pipeline text(80) ·
-        stage text(80) · stage_kind enum · amount money · probability int · close_date date · closed_at instant ·
+        stage text(80) · stage_kind enum · amount money · probability int 0–100 · close_date date · closed_at instant ·
         won_reason open enum · loss_reason open enum · type open enum · lead_source open enum ·
         campaign ref(campaign) · owner ref(owner) · description text(32000) · external_id text(64) ·
         created_at instant · updated_at instant""",
@@ -117,14 +117,18 @@ def test_custom_fields_come_from_config():
         ({"lead": {"a": CustomField("string")}}, "`string` is no type"),
         ({"lead": {"a": CustomField("enum")}}, "an enum needs its values"),
         ({"lead": {"a": CustomField("enum", ("x", "x"))}}, "must differ"),
-        ({"lead": {"a": CustomField("text", ("x",))}}, "only an enum has values"),
+        ({"lead": {"a": CustomField("text", ("x",))}}, "only an enum, or a set of them, has values"),
+        ({"lead": {"a": CustomField("set(text)", ("x",))}}, "only an enum, or a set of them, has values"),
+        ({"lead": {"a": CustomField("set(enum)")}}, "an enum needs its values, as in {type: set(enum)"),
+        ({"lead": {"a": CustomField("set(enum)", ("x", "x"))}}, "must differ"),
+        ({"lead": {"a": CustomField("set(set(text))")}}, "and no set"),
         ({"lead": {"a": CustomField("ref(person)")}}, "no entity `person`"),
         ({"lead": {"a": CustomField("set(ref(person))")}}, "no entity `person`"),
         ({"lead": {"a": CustomField("ref")}}, "say what it points at"),
         ({"lead": {"a b": CustomField("text")}}, "no field name"),
         ({"lead": {"a": CustomField("int(3)")}}, "only text and decimal take a length"),
         ({"lead": {"a": CustomField("open text")}}, "only an enum can be open"),
-        ({"lead": {"a": CustomField("set(money)")}}, "a set holds"),
+        ({"lead": {"a": CustomField("set(money)")}}, "a set holds values of one type, and no money"),
     ],
 )
 def test_a_custom_field_that_cannot_be_says_why(custom, says):
@@ -137,3 +141,12 @@ def test_types_are_read_as_the_page_writes_them():
     assert parse_type("set(ref(lead))").of == "ref(lead)"
     assert parse_type("open enum(a, b)").values == ("a", "b")
     assert make_field("x", "open enum").type_text == "open enum"
+    assert make_field("x", "set(enum)", ("a", "b")) == make_field("x", "set(enum(a, b))")
+    assert make_field("x", "set( open enum )").type_text == "set(open enum)"
+
+
+def test_a_set_of_words_knows_its_words():
+    closed, free = make_field("x", "set(enum)", ("a", "b")), make_field("x", "set(open enum)", ("a",))
+    assert (closed.closed, free.closed, make_field("x", "set(text)").closed) == (True, False, False)
+    assert closed.item == make_field("x", "enum", ("a", "b"))
+    assert free.item == make_field("x", "open enum", ("a",))
