@@ -30,4 +30,4 @@ def row(w: World, system: str, rid: str = "p1") -> dict[str, Any]:
 
 def go(w: World, **how: Any) -> Any:
     w.clock.advance(300)
-    return w.run(**how)
+    return w.run(*how.pop("jobs", ()), **how)

@@ -57,8 +57,7 @@ def draw(
         steps = [(*step, *extras.guards) if step == ("run",) and dice.random() < 0.4 else step for step in steps]
     if any(len(k.streams) > 1 for k in kinds):  # some are contacts from the beginning
         steps = [(*step, dice.choice((0, 0, 1))) if step[0] == "insert" else step for step in steps]
-    # what one job agrees reaches the systems of another a run later, so that a fault and its repair are not one run
-    several = bool(changes) and not faults and len(names) == 3 and seed % 3 == 2
+    several = bool(changes) and len(names) == 3 and seed % 3 == 2
     if several:
         jobs = [
             (

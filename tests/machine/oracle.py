@@ -19,6 +19,9 @@ from typing import Any
 from .opting import Opting
 from .people import CONSENT, Foreseen, Job, Key, Wrong, canonical
 
+#: after so many runs without an edit the next one has nothing to do
+ENOUGH_RUNS = 3
+
 
 class Oracle(Opting):
     """The reference model of one workspace."""
@@ -47,12 +50,25 @@ class Oracle(Opting):
             for stream in self.systems[name].streams:
                 self.looked[(name, stream)] = now
         out = Foreseen()
+        self._work(out, now, allowed)
+        return out
+
+    def next_runs(self, out: Foreseen, now: datetime, allowed: Collection[str]) -> None:
+        """What more runs do when nobody edits anything: what one job agreed reaches the systems of another, and a write
+        that took a record out of `where` ends what was in question with it."""
+        for _ in range(ENOUGH_RUNS):
+            before = deepcopy((out.writes, len(out.creates), out.removed, self.questions))
+            self._work(out, now, allowed)
+            if before == (out.writes, len(out.creates), out.removed, self.questions):
+                return
+
+    def _work(self, out: Foreseen, now: datetime, allowed: Collection[str]) -> None:
+        """Every job, by what the records show now."""
         for job in self.jobs:
             self._consents(job, out, now)
             self._job(job, out, now, allowed)
         self.questions = {q for q in self.questions if any(h.number == q[0] for h in self.humans)}
         out.asked = set(self.questions)
-        return out
 
     def _wanted(self, key: Key, raw: Mapping[str, Any]) -> bool:
         """Whether some job takes a record that nobody knows yet."""

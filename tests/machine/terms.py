@@ -146,8 +146,7 @@ class Terms:
     def _read_only(self, system: str, name: str) -> None:
         """Only read there from now on, or written as well."""
         kind = self.kinds[system]
-        if not (name == "score" and system in self.extras.where):
-            self.kinds[system] = replace(kind, reads=kind.reads ^ {name})
+        self.kinds[system] = replace(kind, reads=kind.reads ^ {name})
 
     def _create(self, system: str, policy: str) -> None:
         self.kinds[system] = replace(self.kinds[system], create=policy)
@@ -158,10 +157,8 @@ class Terms:
         self.kinds[system] = replace(self.kinds[system], words=table)
 
     def _where(self, system: str, limit: int | None) -> None:
-        kind = self.kinds[system]
-        if "score" in kind.unmapped:
+        if "score" in self.kinds[system].unmapped:
             return
-        self.kinds[system] = replace(kind, reads=kind.reads | {"score"})  # what we write lets nobody in or out
         where = {c: n for c, n in self.extras.where.items() if c != system}
         self.extras = replace(self.extras, where=where if limit is None else {**where, system: limit})
 

@@ -234,6 +234,41 @@ def test_a_renamed_job_knows_everybody(place: Path) -> None:
     assert [(name, kind) for _, name, kind, _ in w.questions()] == [("company", "field")]
 
 
+@pytest.mark.parametrize("how", ["at once", "after a run of another job", "after a run that may write nothing"])
+def test_an_answer_is_carried_out_by_the_job_that_was_renamed_meanwhile(place: Path, how: str) -> None:
+    """Somebody answered; before the next run the job got another name. The answer was thrown away, and asked for again."""
+    w = three(place)
+    other = JobPlan("others", ("s", "g"), (("job_title", "{direction: from s}"),))
+    first = replace(w.profile.jobs[0], between=("m", "s"))
+    w.reconfigure(replace(w.profile, jobs=(first, other)))
+    go(w)
+    edit(w, "m", "p1", company="Bolt")
+    edit(w, "s", "p1", company="Corp")
+    assert go(w).exit_code == 3
+    w.answer(w.questions()[0][0], "company", "Corp")
+    w.reconfigure(replace(w.profile, jobs=(replace(first, name="leads"), other)))
+    if how == "after a run of another job":
+        assert go(w, jobs=("others",)).exit_code == 0
+    elif how != "at once":
+        assert not go(w, limit=0).writes()
+    assert go(w).exit_code == 0
+    assert [row(w, k)["company"] for k in "ms"] == ["Corp"] * 2
+    assert w.sql("SELECT count(*) FROM conflicts") == [(0,)]
+
+
+def test_an_answer_that_no_job_can_carry_out_is_forgotten(place: Path) -> None:
+    """The field has left the rules together with the job that asked."""
+    w = three(place)
+    edit(w, "m", "p1", company="Bolt")
+    edit(w, "s", "p1", company="Corp")
+    go(w)
+    w.answer(w.questions()[0][0], "company", "Corp")
+    w.reconfigure(replace(w.profile, jobs=(JobPlan("names", ("m", "s"), (("first_name", "{direction: both}"),)),)))
+    go(w)
+    assert w.sql("SELECT count(*) FROM conflicts") == [(0,)]
+    assert (row(w, "m")["company"], row(w, "s")["company"]) == ("Bolt", "Corp")
+
+
 def test_a_changed_word_is_an_edit_of_the_system_that_uses_it(place: Path) -> None:
     """The table of s said that CEO is CEO; now its CEO means CTO. The records that show it say so, and the others get it."""
     w = world(place, Kind("m"), Kind("s"))

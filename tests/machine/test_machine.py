@@ -57,6 +57,8 @@ TIGHT: dict[str, tuple[tuple[Kind, ...], Extras, int]] = {
         (Kind("m", reads=frozenset({"score"})), Kind("s", reads=frozenset({"score"})), Kind("g")),
         Extras(where={"m": 9, "s": 5}), 2,
     ),
+    # the same where our own writes let records in and out
+    "crossing": ((Kind("m"), Kind("s"), Kind("g")), Extras(where={"m": 9, "s": 5}), 2),
     # each policy that a side can have
     "removing": (
         (Kind("m"), Kind("s"), Kind("g"), Kind("f", full_scan=True)),
@@ -108,7 +110,7 @@ def test_random_histories_with_faults(name: str, place: Path) -> None:
 
 #: what the histories of a world must have had
 SEEN = {
-    "guarded": ("stopped",), "partial": ("writes",), "one-way": ("writes",), "strict": ("stopped", "deletes archive"),
+    "guarded": ("stopped",), "partial": ("writes",), "crossing": ("writes",), "one-way": ("writes",), "strict": ("stopped", "deletes archive"),
     "removing": ("deletes delete", "deletes archive", "deletes unlink"),
 }  # fmt: skip
 

@@ -74,10 +74,10 @@ class Activities:
                     if row is not None and refused.may_go(one.eid, row):
                         rows.append((one.eid, row))
             with ledger.tx():
+                if run.options.only is None:
+                    states.looked_at(ledger, job.name, eids)
                 plans.add(ledger, run.run_id, job.name, rows)
                 refused.over(eids)
-                if run.options.only is None:
-                    states.clear_due(ledger, job.name, eids, top)
             for _, row in rows:
                 job.count(row.sid, "planned")
         return top

@@ -168,7 +168,7 @@ def retry(desk: Desk, ids: Sequence[int]) -> list[dict[str, Any]]:
                              "say": "Matching looks at it again in every run; only a decision releases it."})  # fmt: skip
                 continue
             quarantine.remove(ledger, [one.id])
-            states.set_due(ledger, one.job, [(one.eid, "retry by hand")], states.top(ledger), desk.stamp())
+            states.set_due(ledger, one.job, [(one.eid, "retry by hand")], desk.stamp())
             done.append({"id": one.id, "done": "retry", "next": f"smarksync run {one.job}"})
     return done
 

@@ -54,6 +54,12 @@ def said(config: Config, job: Job) -> list[str]:
     return told
 
 
+def reads(config: Config, entity: str, expression: Expression) -> frozenset[str]:
+    """The entity's own fields that an expression rests on, through definitions, personas and computed scores, too."""
+    rules = [rule.when for rule in config.scoring] if _scored(config, expression) else []
+    return frozenset(name for one in (expression, *rules) for kind, name in fields_read(config, one) if kind == entity)
+
+
 def test(run: Run, config: Config, entity: str, expression: Expression) -> Test:
     """The expression as a function of one entity's values, and of the entity where it is known already."""
     scope = scope_maker(run, config, entity, expression)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -59,6 +59,7 @@ class Lane:
     failed: Exception | None = None
     adopts: frozenset[str] = frozenset()  # fields whose place is new to us: what they show is adopted, and no edit
     asks: str = ""  # what `where` asks of its records, in every job of the config
+    asked: Mapping[str, frozenset[str]] = field(default_factory=dict)  # by field: the jobs whose `where` reads it there
     anew: bool = False  # its cursor means nothing any more
     pulled_whole: bool = False  # read from the first row in this run
     told_complete: bool = False  # the connector says itself which campaigns' members it has shown
@@ -161,6 +162,7 @@ class JobRun:
     work: Work | None = None  # how a job of the agreement plans; None = the merge of a sync job
     late: frozenset[int] = frozenset()  # streams that are written after the others: they rest on what was settled there
     waits_for: frozenset[str] = frozenset()  # jobs which, stopped by a guard, hold this one, too (`handoffs: hold`)
+    swept: str = ""  # the day whose look at everybody this planning was
     observes: tuple[Lane, ...] = ()  # lanes that are read for it, and never written
 
     def count(self, sid: int, what: str, by: int = 1) -> None:

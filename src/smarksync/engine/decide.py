@@ -33,22 +33,36 @@ def plan_job(run: Run, job: JobRun, *, consent_only: bool = False) -> int:
     ledger = run.ledger
     with ledger.tx():
         plans.discard(ledger, job.name)
+        if not job.facts and not consent_only:
+            _take_over_answers(run, job)
     top = states.top(ledger)
     doubts = plans.under_way(ledger)
     inherit = consent.anyone(ledger)
     done = 0
     for eids in candidates(run, job, top):
         with ledger.tx():
-            _plan_chunk(run, job, eids, top, inherit, consent_only, doubts)
+            _plan_chunk(run, job, eids, inherit, consent_only, doubts)
         inherit = inherit or consent.anyone(ledger)
         done += len(eids)
         run.tell("plan", job.name, done)
     while run.heirs:
-        _tell_heirs(run, job, top, consent_only, doubts)
+        _tell_heirs(run, job, consent_only, doubts)
     return top
 
 
-def _tell_heirs(run: Run, job: JobRun, top: int, consent_only: bool, doubts: bool) -> None:
+def _take_over_answers(run: Run, job: JobRun) -> None:
+    """What people answered to a job that goes by another name now: the one that merges the field there carries it out."""
+    there = frozenset[str]().union(*run.named.values())
+    mine = [
+        one.id
+        for one in conflicts.answered_of_others(run.ledger, job.rules.entity, run.named)
+        if (one.field in job.rules.rules or one.kind == "name")
+        and there.intersection(one.body.get("values", ())) <= set(job.rules.connections)
+    ]
+    conflicts.give(run.ledger, mine, job.name)
+
+
+def _tell_heirs(run: Run, job: JobRun, consent_only: bool, doubts: bool) -> None:
     """Who was planned before somebody with the same address opted out: told with the same plan, since no guard and no
     later round may hold an opt-out, and a record that is yet to be made is made with it."""
     heirs, run.heirs = sorted(run.heirs), set()
@@ -62,7 +76,7 @@ def _tell_heirs(run: Run, job: JobRun, top: int, consent_only: bool, doubts: boo
             with run.ledger.tx():
                 for sid in plans.take_back(run.ledger, job.name, part, consent_only=only_consent):
                     job.count(sid, "planned", -1)
-                _plan_chunk(run, job, part, top, True, only_consent, doubts)
+                _plan_chunk(run, job, part, True, only_consent, doubts)
 
 
 def candidates(run: Run, job: JobRun, top: int) -> Iterator[list[int]]:
@@ -89,15 +103,15 @@ def candidates(run: Run, job: JobRun, top: int) -> Iterator[list[int]]:
         last = eids[-1]
         yield eids
     if daily:
-        states.set_swept(ledger, job.name, run.stamp()[:10])
+        job.swept = run.stamp()[:10]
 
 
-def _plan_chunk(
-    run: Run, job: JobRun, eids: list[int], top: int, inherit: bool, consent_only: bool, doubts: bool
-) -> None:
+def _plan_chunk(run: Run, job: JobRun, eids: list[int], inherit: bool, consent_only: bool, doubts: bool) -> None:
     ledger = run.ledger
+    if (run.options.only is None or job.facts) and not consent_only:
+        states.looked_at(ledger, job.name, eids)
     if consent_only or job.facts:
-        rows = _decided(run, job, eids, top, inherit, consent_only, doubts)
+        rows = _decided(run, job, eids, inherit, consent_only, doubts)
     else:
         barred = {*quarantine.of_entities(ledger, job.name, eids), *conflicts.of_entities(ledger, job.name, eids)}
         if doubts:
@@ -110,18 +124,16 @@ def _plan_chunk(
             settle_local(run, job, taken.settled)
             store_memos(run, [person for person, _ in taken.settled])
         if taken.others:
-            rows += _decided(run, job, taken.others, top, inherit, False, doubts)
+            rows += _decided(run, job, taken.others, inherit, False, doubts)
             order = {eid: place for place, eid in enumerate(eids)}
             rows.sort(key=lambda one: order[one[0]])
     plans.add(ledger, run.run_id, job.name, rows)
     for sid, count in Counter(row.sid for _, row in rows).items():
         job.count(sid, "planned", count)
-    if (run.options.only is None or job.facts) and not consent_only:
-        states.clear_due(ledger, job.name, eids, top)
 
 
 def _decided(
-    run: Run, job: JobRun, eids: list[int], top: int, inherit: bool, consent_only: bool, doubts: bool
+    run: Run, job: JobRun, eids: list[int], inherit: bool, consent_only: bool, doubts: bool
 ) -> list[tuple[int, Row]]:
     """The rows of a chunk's entities, everything asked and stored that a decision may need and say."""
     ledger = run.ledger
@@ -146,7 +158,7 @@ def _decided(
         person.refused = _refused_fields(job, held.get(person.eid, []))
         if person.eid in busy:
             job.fates[person.eid] = "quarantined" if person.eid in only_consent else "deferred"
-            states.set_due(ledger, job.name, [(person.eid, "an earlier write is not settled")], top + 1, run.stamp())
+            states.set_due(ledger, job.name, [(person.eid, "an earlier write is not settled")], run.stamp())
             continue
         found = consents.consent_of(run, job, person, standing.get(person.eid, {}), others_there) if concerned else None
         if found is not None:
@@ -181,7 +193,7 @@ def _decided(
             put_problems(run, job, person, outcome, held.get(person.eid, []))
         watch_flips(run, job, person, outcome)
         if outcome.waits:
-            states.set_due(ledger, job.name, [(person.eid, outcome.waits)], top + 1, run.stamp())
+            states.set_due(ledger, job.name, [(person.eid, outcome.waits)], run.stamp())
             job.fates.setdefault(person.eid, "deferred")
         for side, name, reason in (*outcome.left, *_illegal_moves(job, outcome)):
             job.left[(run.connection_of.get(side, "?"), name, reason)] += 1

@@ -65,7 +65,7 @@ class Handoff:
         fades = "now" in self.needs or self.scopes.scoring.fades
         for eids in sweep.candidates(run, job, top, daily=fades):
             with ledger.tx():
-                self._chunk(run, job, eids, top, doubts)
+                self._chunk(run, job, eids, doubts)
         return top
 
     def still_wanted(self, run: Run, job: JobRun, lane: Lane, rows: list[Any]) -> list[Any]:
@@ -78,14 +78,16 @@ class Handoff:
             tasks.recover(run, job, self.rooms.task)
 
     # -- planning --------------------------------------------------------------------------------
-    def _chunk(self, run: Run, job: JobRun, eids: list[int], top: int, doubts: bool) -> None:
+    def _chunk(self, run: Run, job: JobRun, eids: list[int], doubts: bool) -> None:
         assert self.scopes is not None
         ledger = run.ledger
+        if run.options.only is None:
+            states.looked_at(ledger, job.name, eids)
         people = load_people(run, eids, job.name)
         busy = plans.busy(ledger, eids) if doubts else set()
         if busy:
             reason = "an earlier write is not settled"
-            states.set_due(ledger, job.name, [(p.eid, reason) for p in people if p.eid in busy], top + 1, run.stamp())
+            states.set_due(ledger, job.name, [(p.eid, reason) for p in people if p.eid in busy], run.stamp())
         people = [p for p in people if p.eid not in busy]
         known = cases.of_entities(ledger, [p.eid for p in people])
         scopes = self.scopes.of(people)
@@ -125,8 +127,6 @@ class Handoff:
         for _, row in planned:
             job.count(row.sid, "planned")
         self.offering.refused.over(person.eid for person in people)
-        if run.options.only is None:
-            states.clear_due(ledger, job.name, eids, top)
 
     def _sales(self, run: Run, people: list[Person], current: dict[int, Case]) -> dict[int, Any]:
         if not self.sells:

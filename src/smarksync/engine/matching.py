@@ -9,6 +9,7 @@ from typing import Any
 from smarksync.ledger import entities, inbox, keys, links, plans, quarantine, states
 from smarksync.ledger.inbox import Waiting
 from smarksync.ledger.links import Link
+from smarksync.ledger.plans import PlanRow
 from smarksync.model import ABSENT, ValueProblem
 from smarksync.plan.match import ADDRESS, Match, Newcomer, keys_of, match, parts_of
 from smarksync.plan.reasons import wanted_hash
@@ -86,6 +87,8 @@ def _match_chunk(run: Run, rows: list[Waiting], pending: list[tuple[Link, int]])
     }
     needed = {sid: _key_fields(run, lane) for sid, lane in run.lanes.items()}
     filters = {sid: _where(run, lane) for sid, lane in run.lanes.items()}
+    lost = plans.load(run.ledger, "op = 'create' AND status IN ('sending', 'unknown')")
+    ours = _keys_of_lost(run, [row for row in lost if filters.get(row.sid)])
     for place, row in newest.items():
         lane = run.lanes[row.sid]
         known = linked_meanwhile[row.sid].get(row.rid)
@@ -94,7 +97,8 @@ def _match_chunk(run: Run, rows: list[Waiting], pending: list[tuple[Link, int]])
             continue
         fields = row.fields
         values = canonical(lane, fields, needed[row.sid])
-        if filters[row.sid] and not any(test(values, None) is True for test in filters[row.sid]):
+        tests = filters[row.sid]
+        if tests and not any(test(values, None) is True for test in tests) and not _among(run, lane, values, ours):
             _filter(run, lane, row, known)
             outside.remember(run, lane, row.rid, values)
             continue
@@ -110,7 +114,7 @@ def _match_chunk(run: Run, rows: list[Waiting], pending: list[tuple[Link, int]])
             values["external_id"] = memo["x"][0]
         by_entity.setdefault(lane.stream.entity, []).append(Newcomer((link.sid, link.rid), values, eid))
     for entity, newcomers in by_entity.items():
-        _point(run, newcomers, bodies)
+        _point(run, newcomers, bodies, lost)
         found = match(
             newcomers, run.match.get(entity, []),
             lambda wanted: keys.holders(run.ledger, wanted),
@@ -166,7 +170,25 @@ def _filter(run: Run, lane: Lane, row: Waiting, known: Link | None) -> None:
                                 known.memo if known else None, lane.moment, lane.ours(row.changed_at), None, row.version)])  # fmt: skip
 
 
-def _point(run: Run, newcomers: list[Newcomer], bodies: Bodies) -> None:
+def _keys_of_lost(run: Run, lost: list[PlanRow]) -> set[tuple[int, str, str]]:
+    """(stream, kind, value): the match keys of creates whose answer was lost. Who shows one is our own new record, and that
+    stays linked whatever `where` says of it: its opt-outs are heard."""
+    known = entities.load(run.ledger, {row.eid for row in lost})
+    return {
+        (row.sid, kind, value)
+        for row in lost
+        for kind, value in keys_of(
+            run.match.get(run.lanes[row.sid].stream.entity, []), {**known[row.eid][2], **row.values}
+        )
+    }
+
+
+def _among(run: Run, lane: Lane, values: Mapping[str, Any], ours: set[tuple[int, str, str]]) -> bool:
+    match = run.match.get(lane.stream.entity, []) if ours else []
+    return any((lane.sid, kind, value) in ours for kind, value in keys_of(match, values))
+
+
+def _point(run: Run, newcomers: list[Newcomer], bodies: Bodies, lost: list[PlanRow]) -> None:
     """Our own id in the vendor's record, or a create of ours whose answer was lost, names the entity."""
     wanted: dict[str, list[Newcomer]] = {}
     for newcomer in newcomers:
@@ -181,8 +203,7 @@ def _point(run: Run, newcomers: list[Newcomer], bodies: Bodies) -> None:
                 own = newcomer.eid
                 if own is None or (own != eid and not entities.apart(run.ledger, own, eid)):
                     newcomer.pointer = eid
-    doubts = plans.load(run.ledger, "op = 'create' AND status IN ('sending', 'unknown')")
-    for row in doubts:
+    for row in lost:
         for newcomer in newcomers:
             if newcomer.row[0] != row.sid or newcomer.pointer is not None or newcomer.row not in bodies:
                 continue

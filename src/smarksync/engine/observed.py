@@ -134,6 +134,7 @@ def learn(run: Run) -> None:
                 run.owners.forget()
                 _wake_owned(run, since)
             states.set_mark(run.ledger, job.name, top)
+            states.clear_due(run.ledger, job.name)
             states.set_rules(run.ledger, job.name, job.rules_hash)
         _say_failures(run, job)
 

@@ -153,7 +153,7 @@ def checked(run: Run, job: JobRun, person: Person, outcome: Outcome, held: list[
     decide.put_problems(run, job, person, outcome, held)
     decide.watch_flips(run, job, person, outcome)
     if outcome.waits:
-        states.set_due(run.ledger, job.name, [(person.eid, outcome.waits)], states.top(run.ledger) + 1, run.stamp())
+        states.set_due(run.ledger, job.name, [(person.eid, outcome.waits)], run.stamp())
         job.fates.setdefault(person.eid, "deferred")
     return outcome
 

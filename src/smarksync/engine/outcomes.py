@@ -43,7 +43,7 @@ class Outcomes:
         doubts = plans.under_way(ledger)
         for eids in decide.candidates(run, job, top):
             with ledger.tx():
-                self._chunk(run, job, eids, top, doubts, refused)
+                self._chunk(run, job, eids, doubts, refused)
         return top
 
     def still_wanted(self, run: Run, job: JobRun, lane: Lane, rows: list[Any]) -> list[Any]:
@@ -58,15 +58,17 @@ class Outcomes:
         """Sales that were found through the account."""
         return {"inferred": len(self.inferred)} if self.inferred else {}
 
-    def _chunk(self, run: Run, job: JobRun, eids: list[int], top: int, doubts: bool, refused: RefusedFacts) -> None:
+    def _chunk(self, run: Run, job: JobRun, eids: list[int], doubts: bool, refused: RefusedFacts) -> None:
         ledger = run.ledger
+        if run.options.only is None:
+            states.looked_at(ledger, job.name, eids)
         known = cases.of_entities(ledger, eids)
         newest = {eid: case for eid, group in known.items() if (case := _newest(group)) is not None}
         people = load_people(run, sorted(newest), job.name)
         busy = plans.busy(ledger, newest) if doubts else set()
         if busy:
             reason = "an earlier write is not settled"
-            states.set_due(ledger, job.name, [(eid, reason) for eid in sorted(busy)], top + 1, run.stamp())
+            states.set_due(ledger, job.name, [(eid, reason) for eid in sorted(busy)], run.stamp())
         people = [person for person in people if person.eid not in busy]
         since = min((case.offered_at for case in newest.values() if case.offered_at is not None), default=0)
         tried = activities.attempts(ledger, newest, since)
@@ -96,8 +98,6 @@ class Outcomes:
         plans.add(ledger, run.run_id, job.name, rows)
         for _, row in rows:
             job.count(row.sid, "planned")
-        if run.options.only is None:
-            states.clear_due(ledger, job.name, eids, top)
 
     def _lists(
         self, run: Run, job: JobRun, eids: list[int], sales: Mapping[int, outcomes.Sale], busy: set[int]

@@ -28,7 +28,7 @@ from .context import JobRun, Lane, Opened, Run
 from .owners import KIND, Owners
 from .references import ConnectionReferences
 from .registry import PluginBroken, Registry
-from .rules import asks, compile_rules, rules_hash
+from .rules import asked, asks, compile_rules, rules_hash
 from .written import written_mappings
 
 #: entities in the order in which they point at each other
@@ -307,7 +307,7 @@ def _lanes(
                 continue
             if entity == "campaign":  # members are put into it, and nothing of itself is written
                 lane.mapping = observed.read_only(lane.mapping)
-            lane.asks = asks(config, entity, name)
+            lane.asks, lane.asked = asks(config, entity, name), asked(config, entity, name)
             run.lanes[lane.sid], run.mappings[lane.sid] = lane, lane.mapping
             lanes.append(lane)
     return lanes, failed

@@ -57,9 +57,7 @@ def _refused(run: Run, job: JobRun, lane: Lane, row: PlanRow, receipt: Receipt) 
         return
     if code == "SMK-GONE":
         job.fates[row.eid] = "deferred"
-        states.set_due(
-            run.ledger, job.name, [(row.eid, "the record is no longer there")], states.top(run.ledger) + 1, run.stamp()
-        )
+        states.set_due(run.ledger, job.name, [(row.eid, "the record is no longer there")], run.stamp())
         return
     after, why = row.after, receipt.message or "no reason given"
     where = name if codec is None else f"{name}, field {codec.vendor}"
@@ -108,7 +106,7 @@ def stale(run: Run, job: JobRun, lane: Lane, row: PlanRow, why: str) -> None:
     plans.remove(run.ledger, [row.seq])
     job.count(lane.sid, "stale")
     job.fates[row.eid] = "deferred"
-    states.set_due(run.ledger, job.name, [(row.eid, why)], states.top(run.ledger) + 1, run.stamp())
+    states.set_due(run.ledger, job.name, [(row.eid, why)], run.stamp())
 
 
 def defer(run: Run, job: JobRun, row: PlanRow, why: str) -> None:
@@ -116,7 +114,7 @@ def defer(run: Run, job: JobRun, row: PlanRow, why: str) -> None:
     plans.set_status(run.ledger, [row.seq], "held")
     job.count(row.sid, "held")
     job.fates[row.eid] = "deferred"
-    states.set_due(run.ledger, job.name, [(row.eid, why)], states.top(run.ledger) + 1, run.stamp())
+    states.set_due(run.ledger, job.name, [(row.eid, why)], run.stamp())
 
 
 def look_up_duplicates(run: Run, job: JobRun, lane: Lane, pairs: Sequence[tuple[PlanRow, Receipt]]) -> None:
@@ -204,7 +202,8 @@ def before_creates(run: Run, job: JobRun, lane: Lane, rows: list[PlanRow]) -> li
     late: list[PlanRow] = []
     for row in rows:
         (late if lane.sid in linked.get(row.eid, ()) else wanted).append(row)
-    wanted = _without_doubles(run, job, lane, _without_outsiders(run, job, lane, wanted))
+    told = _told(run, rows)
+    wanted = _without_doubles(run, job, lane, _without_outsiders(run, job, lane, wanted, told), told)
     again = any(row.run != run.run_id for row in wanted)
     keys_there = lookup_keys(lane)
     key = next((k for k in keys_there if any(row.after.get(k) for row in wanted)), None)
@@ -238,16 +237,25 @@ def before_creates(run: Run, job: JobRun, lane: Lane, rows: list[PlanRow]) -> li
         ]
         _drop(run, job, lane, late)
         for row in hits:
-            _found_there(run, job, lane, row, [known[r.id] for r in found if r.id in known and _has(r, key, row)])
+            there = [known[r.id] for r in found if r.id in known and _has(r, key, row)]
+            _found_there(run, job, lane, row, there, told[row.seq])
     gone = {row.seq for row in hits}
     return [row for row in wanted if row.seq not in gone]
+
+
+def _told(run: Run, rows: Sequence[PlanRow]) -> dict[int, Mapping[str, Any]]:
+    """{row: what is agreed of its person with it}: a row names by itself what it moves, and another one may have moved all."""
+    known = entities.load(run.ledger, {row.eid for row in rows if row.source is None})
+    return {row.seq: {**known[row.eid][2], **row.values} if row.eid in known else row.values for row in rows}
 
 
 def _has(record: Record, key: str, row: PlanRow) -> bool:
     return str(record.fields.get(key) or "").casefold() == str(row.after[key]).casefold()
 
 
-def _found_there(run: Run, job: JobRun, lane: Lane, row: PlanRow, known: Sequence[links.Link]) -> None:
+def _found_there(
+    run: Run, job: JobRun, lane: Lane, row: PlanRow, known: Sequence[links.Link], told: Mapping[str, Any]
+) -> None:
     """A record with the key of a new one: a stranger meets the person when it is matched next, somebody who is known
     is a question, and one that takes no part (`where`) has the person's place."""
     holders = {link.eid for link in known if link.eid is not None} - {row.eid}
@@ -260,7 +268,8 @@ def _found_there(run: Run, job: JobRun, lane: Lane, row: PlanRow, known: Sequenc
         links.belongs(run.ledger, lane.sid, outside[0].rid, row.eid)
     else:
         stale(run, job, lane, row, "a record with its key was found there")
-        _keep_key(run, row)
+        if email := told.get("email"):  # the found row must meet this entity when it is matched
+            keys.add(run.ledger, [("email", str(email).casefold(), row.eid)])
         states.changed(run.ledger, [(row.eid, None, None, run.run_id)])
 
 
@@ -270,10 +279,12 @@ def given_up(run: Run, job: JobRun, lane: Lane, row: PlanRow) -> None:
     job.count(lane.sid, "stale")
 
 
-def _without_outsiders(run: Run, job: JobRun, lane: Lane, rows: list[PlanRow]) -> list[PlanRow]:
+def _without_outsiders(
+    run: Run, job: JobRun, lane: Lane, rows: list[PlanRow], told: Mapping[int, Mapping[str, Any]]
+) -> list[PlanRow]:
     """Rows of people who have no record there that takes no part (`where`): where nothing can be searched, it is known
     from the reading."""
-    places = outside.places(run, job, lane, rows)
+    places = outside.places(run, job, lane, {row.seq: told[row.seq] for row in rows})
     if not places:
         return rows
     with run.ledger.tx():
@@ -284,12 +295,14 @@ def _without_outsiders(run: Run, job: JobRun, lane: Lane, rows: list[PlanRow]) -
     return [row for row in rows if row.seq not in places]
 
 
-def _without_doubles(run: Run, job: JobRun, lane: Lane, rows: list[PlanRow]) -> list[PlanRow]:
+def _without_doubles(
+    run: Run, job: JobRun, lane: Lane, rows: list[PlanRow], told: Mapping[int, Mapping[str, Any]]
+) -> list[PlanRow]:
     """Rows of people whose address nobody else has there. One whose address became another's is asked about, not created:
     a link never matches anew because a key changed."""
     if ["email"] not in [list(parts_of(key)) for key in job.match]:
         return rows
-    addresses = {row.seq: str(email).casefold() for row in rows if (email := row.values.get("email"))}
+    addresses = {row.seq: str(email).casefold() for row in rows if (email := told[row.seq].get("email"))}
     wanted = sorted({one for one in addresses.values() if not is_role_address(one)})
     found = keys.holders(run.ledger, [("email", one) for one in wanted])
     crowded = {one: {eid for eid, weak in holders if not weak} for (_, one), holders in found.items()}
@@ -335,10 +348,3 @@ def _strangers_only(run: Run, row: PlanRow, found: Sequence[Record], known: Mapp
 def _drop(run: Run, job: JobRun, lane: Lane, rows: Sequence[PlanRow]) -> None:
     for row in rows:
         stale(run, job, lane, row, "a record was linked there meanwhile")
-
-
-def _keep_key(run: Run, row: PlanRow) -> None:
-    """The found row must meet this entity when it is matched."""
-    email = row.values.get("email")
-    if email:
-        keys.add(run.ledger, [("email", str(email).casefold(), row.eid)])

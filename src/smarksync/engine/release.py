@@ -70,6 +70,9 @@ def release(run: Run, job: JobRun, top: int) -> None:
         if run.options.only is None:
             states.set_mark(ledger, job.name, top)
             states.set_rules(ledger, job.name, job.rules_hash)
+            states.clear_due(ledger, job.name)
+            if job.swept:
+                states.set_swept(ledger, job.name, job.swept)
 
 
 def release_consent(run: Run, job: JobRun) -> None:
@@ -87,7 +90,7 @@ def hold(run: Run, job: JobRun) -> None:
         "SELECT sid, count(*) FROM plan WHERE job = ? AND status = 'planned' GROUP BY sid", (job.name,)
     ):
         job.count(sid, "held", count)
-    if not run.options.dry_run:  # looking at them cleared what was owed to them
+    if not run.options.dry_run:  # whatever they were looked at for
         states.owe_planned(run.ledger, job.name, "held by a guard", run.stamp())
     run.ledger.run("UPDATE plan SET status = 'held' WHERE job = ? AND status = 'planned'", (job.name,))
 
@@ -100,9 +103,7 @@ def _limit(run: Run, job: JobRun) -> None:
     room = min(max(0, limit - run.wrote), LARGEST)
     sql = "SELECT seq, eid, sid FROM plan WHERE job = ? AND status = 'planned' AND consent = 0 ORDER BY seq LIMIT -1 OFFSET ?"
     rows = run.ledger.rows(sql, (job.name, room))
-    states.set_due(
-        run.ledger, job.name, [(eid, "--limit") for _, eid, _ in rows], states.top(run.ledger) + 1, run.stamp()
-    )
+    states.set_due(run.ledger, job.name, [(eid, "--limit") for _, eid, _ in rows], run.stamp())
     for _, eid, sid in rows:
         job.fates.setdefault(eid, "deferred")
         job.count(sid, "held")

@@ -150,9 +150,7 @@ class Reviewed:
                     if reviewed is not None:
                         self._stale(reviewed, changed or {}, "it would be written otherwise now")
                     job.fates.setdefault(row.eid, "deferred")
-                    states.set_due(
-                        run.ledger, job.name, [(row.eid, "not reviewed")], states.top(run.ledger) + 1, run.stamp()
-                    )
+                    states.set_due(run.ledger, job.name, [(row.eid, "not reviewed")], run.stamp())
                 plans.set_status(run.ledger, held, "held")
             whole = whole and not held
         for reviewed in waiting.values():

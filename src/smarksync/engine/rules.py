@@ -161,3 +161,13 @@ def asks(config: Config, entity: str, connection: str) -> str:
     return "\n".join(
         line for job in asking for line in (f"{job.name}: {job.where[connection].text}", *around.said(config, job))
     )
+
+
+def asked(config: Config, entity: str, connection: str) -> dict[str, frozenset[str]]:
+    """{field: the sync jobs whose `where` of that connection reads it}: a write of it may let a record in or out."""
+    found: dict[str, set[str]] = {}
+    for job in config.jobs.values():
+        if job.kind == "sync" and job.entity == entity and connection in job.where:
+            for name in around.reads(config, entity, job.where[connection]):
+                found.setdefault(name, set()).add(job.name)
+    return {name: frozenset(jobs) for name, jobs in found.items()}

@@ -243,7 +243,8 @@ def _forget_seen_changes(run: Run, config: Config) -> None:
         watched = [job.name for job in run.observed]
         if {job.name for job in run.jobs} < set(config.jobs):  # a job that did not run may observe more
             watched += [row[0] for row in run.ledger.rows("SELECT job FROM marks WHERE job LIKE 'observed:%'")]
-        states.forget_jobs(run.ledger, keep=[*config.jobs, *watched])
+        looked = {job.name for job in run.jobs if job.failed is None and job.stopped_by is None}
+        states.forget_jobs(run.ledger, keep=[*config.jobs, *watched], answers=looked >= set(config.jobs))
     low = run.ledger.value("SELECT min(seq) FROM marks")
     if low and not run.options.dry_run:
         known = {row[0] for row in run.ledger.rows("SELECT job FROM marks")}

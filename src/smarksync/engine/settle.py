@@ -20,7 +20,7 @@ from .context import Lane, Run, instant
 from .lookup import side_of
 from .notes import note
 from .settle_plain import settle_plain
-from .shared import tell_other_jobs
+from .shared import tell_other_jobs, tell_where
 
 #: fields whose first value on a new record is told by rules of their own
 _OWN_WAYS = frozenset({"owner", *PER_SIDE, *CONSENT_FIELDS})
@@ -38,7 +38,9 @@ def settle_locally(run: Run, person: Person, values: Mapping[str, Any], taken: M
 
 def settle(run: Run, done: Iterable[tuple[PlanRow, Receipt]]) -> None:
     """Settles rows that were applied, in one transaction (the caller's)."""
-    done = settle_plain(run, casebook.settle(run, list(done)))
+    done = list(done)
+    tell_where(run, (row for row, _ in done))
+    done = settle_plain(run, casebook.settle(run, done))
     if not done:
         return
     ledger = run.ledger

@@ -1,4 +1,4 @@
-"""What one job agreed, told to the jobs that share the entity; and what was wanted of a record, as a short hash."""
+"""What one job agreed or wrote, told to those whom it concerns; and what was wanted of a record, as a short hash."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from smarksync.ledger import states
+from smarksync.ledger.plans import PlanRow
 from smarksync.mapping import CompiledMapping
 from smarksync.plan.reasons import wanted_hash
+from smarksync.plan.side import names_by_vendor
 
 from .context import Run
 
@@ -38,3 +40,23 @@ def tell_other_jobs(run: Run, job: str, moved: Iterable[tuple[str, int]]) -> Non
     for name in handing:
         leads = [eid for kind, eid in told if kind == "lead"]
         states.owe_unseen(run.ledger, name, leads, f"{job} agreed on it later", run.stamp())
+
+
+def tell_where(run: Run, written: Iterable[PlanRow]) -> None:
+    """Our own write may let a record in or out of a job's `where`: that job looks at the person once more in its next run.
+
+    What was in question between its value and another one may be none any more, or one of others.
+    """
+    due: dict[str, set[int]] = {}
+    for row in written:
+        lane = run.lanes[row.sid]
+        if not lane.asked or row.op not in ("create", "update"):
+            continue
+        names = names_by_vendor(lane.mapping)
+        for vendor in row.after:
+            for name in names.get(vendor, ()):
+                for job in lane.asked.get(name, ()):
+                    due.setdefault(job, set()).add(row.eid)
+    for job, eids in due.items():
+        reason = "a write may have let a record in or out of `where`"
+        states.set_due(run.ledger, job, [(eid, reason) for eid in sorted(eids)], run.stamp())

@@ -25,4 +25,4 @@ def candidates(run: Run, job: JobRun, top: int, *, daily: bool) -> Iterator[list
             break
         last = eids[-1]
         yield eids
-    states.set_swept(run.ledger, job.name, today)
+    job.swept = today

@@ -72,9 +72,7 @@ def recover(run: Run, job: JobRun, lane: Lane) -> None:
             elif row.seq not in sent or run.now() - datetime.fromisoformat(sent[row.seq]) >= lane.spec.overlap:
                 plans.set_status(run.ledger, [row.seq], "released")
             else:
-                states.set_due(
-                    run.ledger, job.name, [(row.eid, "a task is in doubt")], states.top(run.ledger) + 1, run.stamp()
-                )
+                states.set_due(run.ledger, job.name, [(row.eid, "a task is in doubt")], run.stamp())
 
 
 def _found(run: Run, lane: Lane, row: PlanRow) -> str | None:

@@ -80,6 +80,20 @@ def answers(ledger: Ledger, job: str, eids: Iterable[int]) -> dict[int, dict[str
     return found
 
 
+def answered_of_others(ledger: Ledger, entity: str, jobs: Iterable[str]) -> list[Conflict]:
+    """Questions about entities of a kind that a person has answered, asked by jobs that are none of these."""
+    where = (
+        "state = 'answered' AND job NOT IN (SELECT value FROM json_each(?)) "
+        "AND eid IN (SELECT eid FROM entities WHERE kind = ?)"
+    )
+    return listed(ledger, where, (dumps(sorted(jobs)).decode(), entity), limit=-1)
+
+
+def give(ledger: Ledger, ids: Iterable[int], job: str) -> None:
+    """Another job carries out what was answered; a question of its own about the field goes."""
+    ledger.many("UPDATE OR REPLACE conflicts SET job = ? WHERE id = ?", ((job, one) for one in ids))
+
+
 def parked(ledger: Ledger, job: str, eids: Iterable[int]) -> dict[int, frozenset[tuple[str, int]]]:
     """{eid: {(field, sid)}}: fields that rest because two writers never did."""
     sql = (
@@ -93,7 +107,7 @@ def parked(ledger: Ledger, job: str, eids: Iterable[int]) -> dict[int, frozenset
 
 
 def listed(ledger: Ledger, where: str = "1", params: Sequence[Any] = (), limit: int = 500) -> list[Conflict]:
-    """Conflicts by a condition, newest first."""
+    """Conflicts by a condition, newest first; ``limit`` -1: all of them."""
     rows = ledger.rows(f"SELECT {_COLUMNS} FROM conflicts WHERE {where} ORDER BY id DESC LIMIT ?", (*params, limit))
     return [Conflict._make((*row[:5], loads(row[5]), *row[6:9], loads(row[9]) if row[9] else None)) for row in rows]
 

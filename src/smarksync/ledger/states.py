@@ -78,21 +78,21 @@ def gathered(ledger: Ledger, last_eid: int, limit: int) -> list[int]:
     return [row[0] for row in ledger.rows(sql, (last_eid, limit))]
 
 
-def set_due(ledger: Ledger, job: str, rows: Iterable[tuple[int, str]], seq: int, now: str) -> None:
+def set_due(ledger: Ledger, job: str, rows: Iterable[tuple[int, str]], now: str) -> None:
     """(eid, reason): look again in the next run."""
     ledger.many(
-        "INSERT INTO due (job, eid, seq, reason, since) VALUES (?, ?, ?, ?, ?) ON CONFLICT (job, eid) DO UPDATE SET "
-        "reason = excluded.reason, seq = excluded.seq",
-        ((job, eid, seq, reason, now) for eid, reason in rows),
+        "INSERT INTO due (job, eid, reason, since) VALUES (?, ?, ?, ?) ON CONFLICT (job, eid) DO UPDATE SET "
+        "reason = excluded.reason, looked_at = 0",
+        ((job, eid, reason, now) for eid, reason in rows),
     )
 
 
 def owe_planned(ledger: Ledger, job: str, reason: str, now: str) -> None:
     """Every entity with a planned row of the job is looked at again in the next run."""
     ledger.run(
-        "INSERT INTO due (job, eid, seq, reason, since) SELECT DISTINCT job, eid, ?, ?, ? FROM plan "
-        "WHERE job = ? AND status = 'planned' ON CONFLICT (job, eid) DO UPDATE SET reason = excluded.reason, seq = excluded.seq",
-        (top(ledger) + 1, reason, now, job),
+        "INSERT INTO due (job, eid, reason, since) SELECT DISTINCT job, eid, ?, ? FROM plan "
+        "WHERE job = ? AND status = 'planned' ON CONFLICT (job, eid) DO UPDATE SET reason = excluded.reason, looked_at = 0",
+        (reason, now, job),
     )
 
 
@@ -114,18 +114,23 @@ def owe_unseen(ledger: Ledger, job: str, eids: Iterable[int], reason: str, now: 
     newest = max(up_to, top(ledger))
     ledger.run("INSERT OR REPLACE INTO ahead_of VALUES (?, ?, ?)", (job, looked, newest))
     ledger.many(
-        "INSERT INTO due (job, eid, seq, reason, since) SELECT ?, ?, ?, ?, ? "
-        "WHERE NOT EXISTS (SELECT 1 FROM ahead WHERE job = ? AND eid = ?) ON CONFLICT (job, eid) DO NOTHING",
-        [(job, eid, newest, reason, now, job, eid) for eid in eids],
+        "INSERT INTO due (job, eid, reason, since) SELECT ?, ?, ?, ? "
+        "WHERE NOT EXISTS (SELECT 1 FROM ahead WHERE job = ? AND eid = ?) ON CONFLICT (job, eid) DO UPDATE SET looked_at = 0",
+        [(job, eid, reason, now, job, eid) for eid in eids],
     )
 
 
-def clear_due(ledger: Ledger, job: str, eids: Iterable[int], up_to: int) -> None:
-    """The job has looked again; what was put down after sequence ``up_to`` stays."""
+def looked_at(ledger: Ledger, job: str, eids: Iterable[int]) -> None:
+    """The job looks at them now. What is owed to them stays until its plan is released: a run may die before that."""
     ledger.run(
-        "DELETE FROM due WHERE job = ? AND seq <= ? AND eid IN (SELECT value FROM json_each(?))",
-        (job, up_to, dumps(list(eids)).decode()),
+        "UPDATE due SET looked_at = 1 WHERE job = ? AND eid IN (SELECT value FROM json_each(?))",
+        (job, dumps(list(eids)).decode()),
     )
+
+
+def clear_due(ledger: Ledger, job: str) -> None:
+    """The job's plan is released: it owes nothing more to whom it has looked at. What was put down since then stays."""
+    ledger.run("DELETE FROM due WHERE job = ? AND looked_at = 1", (job,))
 
 
 def swept(ledger: Ledger, job: str) -> str | None:
@@ -163,13 +168,15 @@ def prune(ledger: Ledger, up_to: int) -> None:
     ledger.run("DELETE FROM changes WHERE seq <= ?", (up_to,))
 
 
-def forget_jobs(ledger: Ledger, keep: list[str]) -> None:
+def forget_jobs(ledger: Ledger, keep: list[str], *, answers: bool) -> None:
     """Marks and debts of jobs that are no longer in the config: they would hold the log back for ever.
 
     What they asked of people goes, too, and what a guard held of them: whoever does their work now begins with that anew.
+    With ``answers`` also what people answered: every job that could have carried it out has run.
     """
     names = (dumps(keep).decode(),)
-    ledger.run("DELETE FROM conflicts WHERE job NOT IN (SELECT value FROM json_each(?))", names)
+    over = "" if answers else " AND state <> 'answered'"
+    ledger.run(f"DELETE FROM conflicts WHERE job NOT IN (SELECT value FROM json_each(?)){over}", names)
     ledger.run("DELETE FROM quarantine WHERE job <> '' AND job NOT IN (SELECT value FROM json_each(?))", names)
     ledger.run("DELETE FROM due WHERE job NOT IN (SELECT value FROM json_each(?))", names)
     ledger.run("DELETE FROM marks WHERE job NOT IN (SELECT value FROM json_each(?))", names)

@@ -47,10 +47,11 @@ TABLES = (
     """CREATE TABLE changes (
         seq INTEGER PRIMARY KEY AUTOINCREMENT, eid INTEGER NOT NULL, sid INTEGER, rid TEXT, run TEXT)""",
     "CREATE TABLE marks (job TEXT PRIMARY KEY, seq INTEGER NOT NULL, rules TEXT, settled INTEGER NOT NULL DEFAULT 0)",
-    # entities that a job must look at again although nothing changed (limit, retry, a parent that was missing)
+    # entities that a job must look at again although nothing changed (limit, retry, a parent that was missing).
+    # `looked_at`: it did, in a planning that is not released yet
     """CREATE TABLE due (
-        job TEXT NOT NULL, eid INTEGER NOT NULL, seq INTEGER NOT NULL, reason TEXT NOT NULL, since TEXT NOT NULL,
-        PRIMARY KEY (job, eid)) WITHOUT ROWID""",
+        job TEXT NOT NULL, eid INTEGER NOT NULL, reason TEXT NOT NULL, since TEXT NOT NULL,
+        looked_at INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (job, eid)) WITHOUT ROWID""",
     """CREATE TABLE consent (
         eid INTEGER NOT NULL, channel TEXT NOT NULL, status TEXT NOT NULL, at TEXT, source TEXT, basis TEXT,
         evidence INTEGER NOT NULL, PRIMARY KEY (eid, channel)) WITHOUT ROWID""",
