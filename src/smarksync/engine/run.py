@@ -67,6 +67,8 @@ def execute(
     began, started_at = time.monotonic(), now()
     allocator.share_one_arena()
     jobs = chosen_jobs(config, options.jobs, only_handoffs=options.only_handoffs)
+    config.require(connections={name for job in jobs for name in job.connections},
+                   channels=() if options.dry_run else config.notify)  # fmt: skip
     scratch: str | None = None
     ledger = ledger or Ledger(config.ledger_url, root=str(config.root))
     if options.dry_run:
