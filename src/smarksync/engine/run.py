@@ -87,7 +87,8 @@ def execute(
         changes = after_plan(run) if after_plan is not None else []
         code = report.exit_code(run)
         said = report.report(run, code, time.monotonic() - began, instant(started_at))
-        runs.end(ledger, run.run_id, run.stamp(), code, {**said, "sentences": report.sentences(run)})
+        told_later = {"sentences": report.sentences(run), **report.ending(run)}
+        runs.end(ledger, run.run_id, run.stamp(), code, {**said, **told_later})
         _forget_seen_changes(run, config)
         if not options.dry_run:
             forgetting.forget_old(run, config)
@@ -99,7 +100,7 @@ def execute(
         with suppress(SmarkSyncError):  # what is committed stands; the lease is free, and the history says how it ended
             code = 130 if isinstance(error, KeyboardInterrupt) else getattr(error, "exit_code", 1)
             if ledger.held:
-                runs.end(ledger, run.run_id, run.stamp(), code, {})
+                runs.end(ledger, run.run_id, run.stamp(), code, report.ending_by(error))
                 lease.give_back(ledger)
                 if code in notify.FAILED:
                     notify.after_run(run, config, code, (), make_session)
