@@ -39,8 +39,14 @@ MUTANTS = (
         ("engine/observe.py", "            side.drop_pair(vendor)\n", "            pass\n"),), True),
     Mutant("inbox rows deleted whole instead of by sequence", (
         ("ledger/inbox.py", "DELETE FROM inbox WHERE seq <= ? AND {which}", "DELETE FROM inbox WHERE seq + 0 * ? < 9e15 AND {which}"),), True),
-    Mutant("what a job owes cleared by entity instead of by sequence", (
-        ("ledger/states.py", "WHERE job = ? AND seq <= ? AND eid IN", "WHERE job = ? AND seq <= 9e15 + ? AND eid IN"),), True),
+    Mutant("what a job owes cleared whole, with what was put down since it looked", (
+        ("ledger/states.py", "DELETE FROM due WHERE job = ? AND looked_at = 1", "DELETE FROM due WHERE job = ?"),), True),
+    Mutant("what a job owes struck out with a planning that is not released yet", (
+        ("ledger/states.py", "UPDATE due SET looked_at = 1 WHERE job", "DELETE FROM due WHERE job"),), True, (FOUND,)),
+    Mutant("rows that left dealt with in the order in which systems were asked", (
+        ("ledger/departed.py", "ORDER BY d.at, s.connection, s.object, d.rid, d.seq", "ORDER BY d.seq"),), True),
+    Mutant("restorations counted when they are planned", (
+        ("engine/decide.py", "sid, wanted_hash({\"v\": ours}), since)\n", "sid, wanted_hash({\"v\": ours}), since)\n        flips.add(run.ledger, [(person.eid, field, sid, wanted_hash({\"v\": ours}), run.stamp())])\n"),), tests=(FOUND,)),
     Mutant("planned rows re-sent by recovery after a guard stopped them", (
         ("engine/recover.py", "\"job = ? AND sid = ? AND status = 'released'\"", "\"job = ? AND sid = ? AND status IN ('released', 'held')\""),
         ("engine/apply.py", "AND status = 'released' AND seq > ?", "AND status IN ('released', 'held') AND seq > ?")), True),
@@ -104,6 +110,14 @@ MUTANTS = (
         ("engine/decide.py", "    everything = daily or states.rules_of(ledger, job.name) != job.rules_hash\n", "    everything = daily\n"),), tests=(CHANGED,)),
     Mutant("old deletions acted on once deletes are turned on", (("engine/removals.py", "        side.memo[\"d\"] = 1\n", "        pass\n"),), tests=(CHANGED,)),
     Mutant("a wider `where` lets nobody in", (("engine/intake.py", "    links.look_again_outside(run.ledger, lane.sid)\n", ""),), tests=(CHANGED,)),
+    Mutant("a new record's address looked for in what its row moves", (
+        ("engine/refusals.py", "    known = entities.load(run.ledger, {row.eid for row in rows if row.source is None})\n", "    known: dict[int, Any] = {}\n"),), tests=(FOUND,)),
+    Mutant("our own write lets nobody out of `where`", (("engine/settle.py", "    tell_where(run, (row for row, _ in done))\n", ""),), tests=(FOUND,)),
+    Mutant("a lost answer leaves a record outside `where` to nobody", (
+        ("engine/matching.py", " and not _among(run, lane, values, ours)", ""),), tests=(FOUND,)),
+    Mutant("a new record unsettled in what was agreed before", (
+        ("plan/creates.py", "            row.fields += [n for n in job.rules", "            row.fields += [n for n in ()"),), tests=(FOUND,)),
+    Mutant("answers lost with the name of their job", (("engine/decide.py", "            _take_over_answers(run, job)\n", "            pass\n"),), tests=(CHANGED,)),
     Mutant("two behind one desk taken for one", (("engine/refusals.py", "(desk or entities.apart(run.ledger, row.eid, eid))", "entities.apart(run.ledger, row.eid, eid)"),), tests=(FOUND,)),
 )  # fmt: skip
 

@@ -180,7 +180,7 @@ class Player:
         world = self.world
         world.clock.tick()
         rows = set(world.true_rows())
-        guards, doubts = tuple(self.oracle.guards()), set(self.oracle.doubts)
+        guards, known = tuple(self.oracle.guards()), self._known()
         foreseen = self.oracle.foresee(world.clock(), guards)
         self.oracle.next_runs(foreseen, world.clock(), guards)
         limit = _arm(world, fault, number, word)
@@ -196,10 +196,16 @@ class Player:
             seen = world.run(allow=guards)
         if self.oracle.cut or (foreseen.removed and self.oracle.doubts):
             raise Enough
-        if fault == "fail" and set(self.oracle.doubts) - doubts:
-            raise Enough  # who came in alone, because the other side could not be read, is somebody and no doubt
+        doubts, addresses = self._known()
+        if fault == "fail" and (doubts - known[0] or {**addresses, **known[1]} != addresses):
+            raise Enough  # who came in alone, or after an address changed, because one side could not be read, is another
         after_repair(world, self.oracle, foreseen, seen, rows)
         self.counts["repaired"] += 1
+
+    def _known(self) -> tuple[set[Any], dict[int, Any]]:
+        """Who is in doubt, and the addresses of those who are not, as far as they had one."""
+        doubts = set(self.oracle.doubts)
+        return doubts, {h.number: h.agreed["email"] for h in self.oracle.humans if h.agreed.get("email")}
 
     def calm(self) -> None:
         """Edits have stopped: two runs later everything agrees, and the third is silent."""

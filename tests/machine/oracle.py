@@ -83,14 +83,15 @@ class Oracle(Opting):
     def _job(self, job: Job, out: Foreseen, now: datetime, allowed: Collection[str]) -> None:
         """Everybody in one job; under guards on trial first, since a plan that trips one is not carried out."""
         if job.guards:
-            before = deepcopy((self.humans, self.doubts, self.questions, self.answers, self.unlinked, self.done))
+            real = (self.humans, self.doubts, self.questions, self.answers, self.unlinked, self.done)
+            self.humans, self.doubts, self.questions, self.answers, self.unlinked, self.done = deepcopy(real)
             trial = Foreseen()
             for human in self.humans:
                 self._decide(job, human, trial, now)
             waits = {(h.number, f) for h in self.humans for k in h.seats for f in trial.writes.get(k, ())}
             waits |= {(h.number, f) for h, _, _ in trial.creates for f in job.laws}
             trips = self._trips(job, trial) - set(allowed)
-            self.humans, self.doubts, self.questions, self.answers, self.unlinked, self.done = before
+            self.humans, self.doubts, self.questions, self.answers, self.unlinked, self.done = real
             if trips:
                 out.stopped[job.name] = trips
                 self.done["stopped"] += 1

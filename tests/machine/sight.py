@@ -30,6 +30,7 @@ class Sight:
         self.doubts: dict[Key, Human] = {}
         self.looked: dict[tuple[str, str], datetime] = {}
         self.questions: set[tuple[int, str]] = set()
+        self.asked_by: dict[tuple[int, str], str] = {}  # the job that asks; another one's verdict is no answer
         self.answers: dict[tuple[int, str], tuple[Any, dict[str, Any]]] = {}  # the answer, and the values asked about
         self.unlinked: set[Key] = set()  # left alone for good, as a `deletes` policy says
         self.cut = False  # something came up that this model does not tell the outcome of
@@ -46,6 +47,7 @@ class Sight:
             job.settled = job.name in known and known[job.name].settled
         ruled = {name for job in self.jobs for name in job.laws}
         self.questions = {q for q in self.questions if q[1] in ruled}
+        self.asked_by = {q: name for q, name in self.asked_by.items() if any(job.name == name for job in self.jobs)}
         self.match = match
 
     def read(self) -> set[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -272,3 +273,48 @@ def test_what_a_limit_held_is_not_forgotten_by_a_run_that_dies(place: Path) -> N
         found = {r["s_email"]: r["s_company"] for r in w.systems["s"].rows("people").values()}
         assert found == {"ann@x.org": "Bolt", "bea@x.org": "Corp"}, f"killed at point {point}"
     assert point > 40
+
+
+def test_what_a_guard_holds_is_not_put_back_again_and_again(place: Path) -> None:
+    """m's score is g's to say, and a guard holds its restoration for days. It was counted as put back in each of these
+    runs, so that the field was parked when the guard let it pass: g's score never came back."""
+    rules = (NEWEST, ("score", "{direction: both, owner: g}"))
+    w = world(place, Kind("m"), Kind("g"), rules=rules, guards="{updates: {count: 0, share: 0}}")
+    insert(w, "g", email="ann@x.org", score=9)
+    go(w)
+    edit(w, "m", "p1", score=0)
+    for _ in range(5):
+        assert go(w).exit_code == 4
+    assert go(w, allow=("updates",)).exit_code == 0
+    assert row(w, "m")["score"] == 9
+    for _ in range(2):
+        edit(w, "m", "p1", score=0)
+        go(w, allow=("updates",))
+    edit(w, "m", "p1", score=0)
+    assert go(w, allow=("updates",)).exit_code == 3, "three times it was put back"
+    assert row(w, "m")["score"] == 0
+
+
+def test_an_edit_is_no_first_meeting_with_a_record_made_of_what_was_agreed(place: Path) -> None:
+    """Everything about Ann was agreed when g came, but for a company that one rule leaves alone. Her last name changes in s
+    while her record in g is made: g's copy of the old one was taken for somebody's word, and newer than the edit."""
+    w = world(
+        place, Kind("m"), Kind("s"), Kind("g", create="never"), rules=(NEWEST, ("company", "{direction: from m}"))
+    )
+    insert(w, "s", email="ann@x.org", last_name="Ore", company="Bolt")
+    go(w)
+    w.reconfigure(replace(w.profile, kinds=tuple(replace(k, create="always") for k in w.profile.kinds)))
+    plain, hit = w.faults.point, []
+
+    def point(name: str) -> None:
+        if name == "g.people.write" and not hit:
+            hit.append(name)
+            edit(w, "s", "p1", last_name="Pit")
+            w.clock.advance(60)
+        plain(name)
+
+    w.faults.point = point
+    go(w)
+    assert hit and row(w, "g")["last_name"] == "Ore"
+    assert go(w).exit_code == 0
+    assert [row(w, k)["last_name"] for k in "msg"] == ["Pit"] * 3

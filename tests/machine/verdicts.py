@@ -39,9 +39,12 @@ class Verdicts(Sight):
             if found is None:
                 asked.add(name)
                 self.questions.add((human.number, name))
+                self.asked_by[(human.number, name)] = job.name
                 continue
-            self.questions.discard((human.number, name))
+            if self.asked_by.get((human.number, name), job.name) == job.name:
+                self.questions.discard((human.number, name))
             value, left = found
+            left = left - {s.system for s in here if self._owed(s, name, value)}
             spoke = spoke or bool(moved - left)
             if held is not None and name in held:
                 if answer is not None:
@@ -57,6 +60,11 @@ class Verdicts(Sight):
             if self._address_taken(human, connection):
                 self.cut = True
             self._create(job, human, connection, asked, out, now)
+
+    def _owed(self, seat: Seat, name: str, value: Any) -> bool:
+        """Whether a record that a rule leaves alone misses what was agreed since it was settled, while nobody could write it."""
+        base = seat.base.get(name, value)
+        return base != value and not (blank(base) and blank(value)) and name not in self.kinds[seat.system].reads
 
     def _address_taken(self, human: Human, system: str) -> bool:
         """Whether somebody else's record there shows the address that a new one would get: a question of its own."""

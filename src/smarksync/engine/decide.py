@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
-from smarksync.ledger import audit, conflicts, consent, entities, keys, links, plans, quarantine, states
+from smarksync.ledger import audit, conflicts, consent, entities, flips, keys, links, plans, quarantine, states
 from smarksync.ledger.quarantine import Held
 from smarksync.plan.build import build
 from smarksync.plan.consent import unreadable
@@ -305,14 +305,15 @@ def _refusals_over(run: Run, job: JobRun, person: Person, outcome: Outcome, held
 
 
 def watch_flips(run: Run, job: JobRun, person: Person, outcome: Outcome) -> None:
-    """Two writers that never rest: after three identical restorations in seven days the field is parked."""
+    """Two writers that never rest: after three identical restorations in seven days the field is parked.
+
+    What was written counts (settle.py), not what was planned: a guard may hold one and the same restoration for days.
+    """
     if not outcome.put_back:
         return
     since = instant(run.now() - timedelta(days=FLIP_DAYS))
     for field, sid, ours, theirs in outcome.put_back:
-        value = wanted_hash({"v": ours})
-        sql = "SELECT count(*) FROM flips WHERE eid = ? AND field = ? AND sid = ? AND value = ? AND at > ?"
-        count = int(run.ledger.value(sql, (person.eid, field, sid, value, since)) or 0)
+        count = flips.count(run.ledger, person.eid, field, sid, wanted_hash({"v": ours}), since)
         if count >= FLIPS:
             lane = run.lanes[sid]
             body = {
@@ -331,11 +332,6 @@ def watch_flips(run: Run, job: JobRun, person: Person, outcome: Outcome) -> None
                 now=run.stamp(),
             )
             _without(outcome, sid, field, run)
-        else:
-            run.ledger.run(
-                "INSERT INTO flips (eid, field, sid, value, at, theirs) VALUES (?, ?, ?, ?, ?, ?)",
-                (person.eid, field, sid, value, run.stamp(), wanted_hash({"v": theirs})),
-            )
 
 
 def _without(outcome: Outcome, sid: int, field: str, run: Run) -> None:
@@ -348,6 +344,7 @@ def _without(outcome: Outcome, sid: int, field: str, run: Run) -> None:
             row.before.pop(codec.vendor, None)
             row.fields = [f for f in row.fields if f != field]
             row.values.pop(field, None)
+            row.marks = [mark for mark in row.marks if mark[1] != field]
     outcome.rows = [row for row in outcome.rows if row.after or row.op != "update"]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from smarksync.ledger import conflicts, links, states
+from smarksync.ledger import conflicts, flips, links, states
 from smarksync.ledger.conflicts import Conflict
 from smarksync.ledger.db import Ledger
 
@@ -28,7 +28,7 @@ def wake(run: Run) -> None:
 def end(ledger: Ledger, one: Conflict, run: str) -> None:
     """A parked field takes part again; restorations are counted from nought. Within the caller's transaction."""
     conflicts.remove(ledger, one.id)
-    ledger.run("DELETE FROM flips WHERE eid = ? AND field = ? AND sid = ?", (one.eid, one.field, int(one.body["sid"])))
+    flips.forget(ledger, one.eid, one.field, int(one.body["sid"]))
     states.changed(ledger, [(one.eid, None, None, run)])
 
 

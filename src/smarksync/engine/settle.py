@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from smarksync.ledger import audit, conflicts, entities, keys, links, plans, quarantine, states, streams
+from smarksync.ledger import audit, conflicts, entities, flips, keys, links, plans, quarantine, states, streams
 from smarksync.ledger.links import Link
 from smarksync.ledger.plans import PlanRow
 from smarksync.model import ABSENT, ValueProblem, blank
 from smarksync.plan.consent import CONSENT_FIELDS
 from smarksync.plan.job import Person
 from smarksync.plan.match import keys_of, parts_of
+from smarksync.plan.reasons import wanted_hash
 from smarksync.plan.side import NAME_PARTS, PER_SIDE, Side, codecs_by_vendor, columns, wire_of
 from smarksync.plugin import Can, Receipt, WriteResult
 
@@ -83,10 +84,22 @@ def settle(run: Run, done: Iterable[tuple[PlanRow, Receipt]]) -> None:
     absent.estrange(run, ((row.eid, was, now) for row, was, now in rekeyed))
     entities.save_agreed(ledger, ((eid, found[eid][2]) for eid in eids))
     audit.add(ledger, run.run_id, run.stamp(), notes)
+    _count_flips(run, [row.seq for row, _ in done], {eid: agreed for eid, (_, _, agreed) in found.items()})
     states.changed(ledger, news)
     for sid, by in live.items():
         streams.add_live(ledger, sid, by)
     plans.remove(ledger, [row.seq for row, _ in done])
+
+
+def _count_flips(run: Run, seqs: Iterable[int], agreed: Mapping[int, Mapping[str, Any]]) -> None:
+    """What was put back: decide.watch_flips looks how often it was."""
+    rows = flips.of_rows(run.ledger, seqs)
+    if rows:
+        now = run.stamp()
+        flips.add(
+            run.ledger,
+            [(eid, name, sid, wanted_hash({"v": agreed[eid].get(name)}), now) for eid, name, sid in rows],
+        )
 
 
 def _link(side: Side, fresh: set[tuple[int, str]]) -> Link:

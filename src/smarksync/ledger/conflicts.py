@@ -84,7 +84,7 @@ def answered_of_others(ledger: Ledger, entity: str, jobs: Iterable[str]) -> list
     """Questions about entities of a kind that a person has answered, asked by jobs that are none of these."""
     where = (
         "state = 'answered' AND job NOT IN (SELECT value FROM json_each(?)) "
-        "AND eid IN (SELECT eid FROM entities WHERE kind = ?)"
+        "AND EXISTS (SELECT 1 FROM entities e WHERE e.eid = conflicts.eid AND e.kind = ?)"
     )
     return listed(ledger, where, (dumps(sorted(jobs)).decode(), entity), limit=-1)
 

@@ -314,6 +314,7 @@ def _update(
             row.adopts = True
         if index in verdict.put_back:
             outcome.put_back.append((name, side.sid, verdict.value, view.observed))
+            row.marks.append(("put_back", name))
     if row.after:
         explain(row, decided, views, sides)
         outcome.rows.append(row)

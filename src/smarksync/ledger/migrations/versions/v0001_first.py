@@ -84,8 +84,7 @@ TABLES = (
     "CREATE UNIQUE INDEX conflicts_key ON conflicts (eid, field, job)",
     # how often a value of ours had to be put back: the breaker against two writers that never rest
     """CREATE TABLE flips (
-        eid INTEGER NOT NULL, field TEXT NOT NULL, sid INTEGER NOT NULL, value TEXT NOT NULL, at TEXT NOT NULL,
-        theirs TEXT NOT NULL)""",
+        eid INTEGER NOT NULL, field TEXT NOT NULL, sid INTEGER NOT NULL, value TEXT NOT NULL, at TEXT NOT NULL)""",
     "CREATE INDEX flips_key ON flips (eid, field, sid)",
     "CREATE TABLE audit (id INTEGER PRIMARY KEY AUTOINCREMENT, run TEXT NOT NULL, eid INTEGER NOT NULL, at TEXT NOT NULL, body BLOB NOT NULL)",
     "CREATE INDEX audit_eid ON audit (eid)",
