@@ -183,3 +183,39 @@ def test_a_former_address_of_a_doubtful_record_is_proposed_too(place: Path) -> N
     edit(w, "m", left, email="new@x.org")
     go(w)
     assert [r["s_email"] for r in w.systems["s"].rows("people").values()] == ["new@x.org"]
+
+
+def test_who_is_merged_into_somebody_opted_out_brings_the_opt_out_to_namesakes(place: Path) -> None:
+    """A doubtful record shares Cyd's address. Cyd is merged into Ann, who has opted out: mail to that address must stop
+    there, too."""
+    w = world(place, Kind("m"), Kind("s"), Kind("g", full_scan=True))
+    insert(w, "m", email="cyd@x.org")
+    insert(w, "m", email="ann@x.org", email_opt_out=True)
+    go(w)
+    double = insert(w, "g", email="cyd@x.org")
+    assert go(w).exit_code == 3
+    w.systems["m"].merge("people", "p2", "p1")
+    go(w)
+    assert row(w, "g", double)["email_opt_out"] is True
+
+
+def test_an_address_that_a_record_still_shows_is_no_former_one(place: Path) -> None:
+    """Ann's address changes, and her record in s, which takes no part, keeps the old one. Who comes in with it is Ann, and her
+    opt-out is theirs."""
+    w = world(
+        place, Kind("m"), Kind("s"), Kind("g", create="never"), where=(("s", "lead.score is None or lead.score < 5"),)
+    )
+    insert(w, "m", email="ann@x.org", score=9)
+    go(w)
+    edit(w, "m", "p1", email="anna@x.org", email_opt_out=True)
+    go(w)
+    assert row(w, "s")["email"] == "ann@x.org"
+    insert(w, "g", email="ann@x.org", first_name="Ann")
+    assert go(w).exit_code == 0
+    assert row(w, "g")["email_opt_out"] is True
+    assert row(w, "m")["first_name"] == "Ann"
+    edit(w, "s", "p1", email="anna@x.org")
+    edit(w, "g", "p1", email="anna@x.org")
+    go(w)
+    insert(w, "g", email="ann@x.org")
+    assert go(w).exit_code == 3, "now nobody shows it, and it proposes"

@@ -21,7 +21,7 @@ from smarksync.plan.side import NAME_PARTS
 from . import absent, consents, only, removals, short
 from .context import JobRun, Run, instant
 from .lookup import load_people
-from .settle import rekey, settle_locally
+from .settle import Rekeyed, rekey, settle_locally
 from .shared import tell_other_jobs, wanted_of
 
 CHUNK = 500
@@ -351,7 +351,7 @@ def _without(outcome: Outcome, sid: int, field: str, run: Run) -> None:
 def settle_local(run: Run, job: JobRun, settled: list[tuple[Person, Outcome]]) -> None:
     notes = []
     tell_other_jobs(run, job.name, ((job.rules.entity, p.eid) for p, o in settled if o.local_why))
-    rekey(run, ((job.rules.entity, p.eid, p.agreed, {**p.agreed, **o.local_values}) for p, o in settled))
+    was = [(person.agreed, {**person.agreed, **outcome.local_values}) for person, outcome in settled]
     absent.estrange(run, ((p.eid, p.agreed, o.local_values) for p, o in settled))
     for person, outcome in settled:
         before = {f: person.agreed.get(f) for f in outcome.local_why}
@@ -371,6 +371,13 @@ def settle_local(run: Run, job: JobRun, settled: list[tuple[Person, Outcome]]) -
                     f: {k: v for k, v in one.items() if k not in ("before", "after")} for f, one in fields.items()
                 }
             notes.append((person.eid, {"op": "agreed", "fields": fields}))
+    rekey(
+        run,
+        (
+            Rekeyed(job.rules.entity, person.eid, before, after, outcome.local_fields, person.sides)
+            for (person, outcome), (before, after) in zip(settled, was, strict=True)
+        ),
+    )
     if notes:
         audit.add(run.ledger, run.run_id, run.stamp(), notes)
 

@@ -82,6 +82,8 @@ def rank_of(run: Run, lane: Lane, eid: int) -> int:
 
 def unite(run: Run, loser: int, survivor: int) -> None:
     """One entity of two: links, keys, consent and log follow; values that differ are adopted anew."""
+    from .observe import wake_namesakes
+
     ledger = run.ledger
     ours = entities.load(ledger, [loser, survivor])
     _, _, agreed = ours[survivor]
@@ -107,6 +109,8 @@ def unite(run: Run, loser: int, survivor: int) -> None:
     _unite_consent(run, standing.get(loser, {}), standing.get(survivor, {}), survivor)
     _former_keys(run, loser, moved, before)
     entities.join(ledger, loser, survivor)
+    # one of the two may have opted out, and who shares an address of the other one has not heard of it
+    wake_namesakes(run, [(kind, value, survivor) for kind, value, weak in keys.of_entity(ledger, survivor) if not weak])
 
 
 def _former_keys(run: Run, eid: int, rows: Iterable[Link], agreed: Mapping[str, Any]) -> None:

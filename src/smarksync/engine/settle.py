@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from smarksync.ledger import audit, conflicts, entities, flips, keys, links, plans, quarantine, states, streams
 from smarksync.ledger.links import Link
 from smarksync.ledger.plans import PlanRow
 from smarksync.model import ABSENT, ValueProblem, blank
+from smarksync.plan.build import own_values
 from smarksync.plan.consent import CONSENT_FIELDS
 from smarksync.plan.job import Person
 from smarksync.plan.match import keys_of, parts_of
@@ -22,6 +23,18 @@ from .lookup import side_of
 from .notes import note
 from .settle_plain import settle_plain
 from .shared import tell_other_jobs, tell_where
+
+
+class Rekeyed(NamedTuple):
+    """An entity of which fields were settled, with its sides as they are since then."""
+
+    kind: str
+    eid: int
+    before: Mapping[str, Any]
+    after: Mapping[str, Any]
+    fields: Collection[str]
+    sides: Sequence[Side]
+
 
 #: fields whose first value on a new record is told by rules of their own
 _OWN_WAYS = frozenset({"owner", *PER_SIDE, *CONSENT_FIELDS})
@@ -75,7 +88,21 @@ def settle(run: Run, done: Iterable[tuple[PlanRow, Receipt]]) -> None:
         notes.append((row.eid, note(run, row, receipt)))
         if row.eid in asked:
             conflicts.close(ledger, row.job, row.eid, row.body.get("fields", []))
-    _rekey(run, rekeyed)
+    rekey(
+        run,
+        (
+            Rekeyed(
+                run.lanes[row.sid].stream.entity,
+                row.eid,
+                was,
+                {**was, **row.values},
+                row.body.get("fields", ()),
+                sides_of[row.eid],
+            )
+            for row, was, _ in rekeyed
+            if row.op != "create"  # a new person's came in with the rows that it was made of
+        ),
+    )
     tell_other_jobs(
         run, done[0][0].job, ((run.lanes[row.sid].stream.entity, row.eid) for row, was, now in rekeyed if was != now)
     )
@@ -286,28 +313,35 @@ def _settle_removal(run: Run, row: PlanRow, sides: list[Side], live: dict[int, i
             live[row.sid] = live.get(row.sid, 0) - 1
 
 
-def _rekey(run: Run, changed: list[tuple[PlanRow, Mapping[str, Any], Mapping[str, Any]]]) -> None:
-    """The keys of what was written; a new person's came in with the rows that it was made of."""
-    rekey(run, ((run.lanes[row.sid].stream.entity, row.eid, before, {**before, **row.values})
-                for row, before, _ in changed if row.op != "create"))  # fmt: skip
-
-
-def rekey(run: Run, changed: Iterable[tuple[str, int, Mapping[str, Any], Mapping[str, Any]]]) -> None:
-    """(kind, entity, agreed before, agreed after): match keys follow; the former ones propose, and never link."""
+def rekey(run: Run, changed: Iterable[Rekeyed]) -> None:
+    """Match keys follow what is agreed. One that no record shows any more is a former one: it proposes, and never links."""
     added: list[tuple[str, str, int]] = []
-    former: list[tuple[str, str, int]] = []
-    for kind, eid, before, after in changed:
-        match = run.match.get(kind, [])
-        names = {part for one in match for part in parts_of(one)} | {"email", "last_name"}
-        if all(before.get(name) == after.get(name) for name in names):
+    new: dict[int, tuple[Rekeyed, set[tuple[str, str]]]] = {}
+    for one in changed:
+        match = run.match.get(one.kind, [])
+        names = {part for key in match for part in parts_of(key)} | {"email", "last_name"}
+        same = all(one.before.get(name) == one.after.get(name) for name in names)
+        if same and names.isdisjoint(one.fields):
             continue
-        old, new = set(keys_of(match, before)), set(keys_of(match, after))
-        added += [(k, v, eid) for k, v in new - old]
-        former += [(k, v, eid) for k, v in old - new]
+        now = set(keys_of(match, one.after))
+        if not same:
+            added += [(k, v, one.eid) for k, v in now.difference(keys_of(match, one.before))]
+        new[one.eid] = one, now
     if added:
         keys.add(run.ledger, added)
+    former: list[tuple[str, str, int]] = []
+    for eid, kind, value in keys.strong(run.ledger, new) if new else ():
+        one, now = new[eid]
+        if (kind, value) not in now and (kind, value) not in _shown_keys(run, one):
+            former.append((kind, value, eid))
     if former:
         keys.weaken(run.ledger, former)
+
+
+def _shown_keys(run: Run, one: Rekeyed) -> set[tuple[str, str]]:
+    match = run.match.get(one.kind, [])
+    living = (side for side in one.sides if side.state == links.LIVE)
+    return {key for side in living for key in keys_of(match, own_values(side, one.after))}
 
 
 def changed_outcome(result: WriteResult) -> bool:
@@ -315,4 +349,4 @@ def changed_outcome(result: WriteResult) -> bool:
     return result in (WriteResult.CREATED, WriteResult.UPDATED, WriteResult.UNCHANGED)
 
 
-__all__ = ["ValueProblem", "changed_outcome", "rekey", "settle", "settle_locally"]
+__all__ = ["Rekeyed", "ValueProblem", "changed_outcome", "rekey", "settle", "settle_locally"]

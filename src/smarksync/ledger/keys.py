@@ -73,6 +73,12 @@ def of_entity(ledger: Ledger, eid: int) -> list[tuple[str, str, bool]]:
     ]
 
 
+def strong(ledger: Ledger, eids: Iterable[int]) -> list[tuple[int, str, str]]:
+    """(eid, kind, value) of every strong key of entities."""
+    where, params = among("eid", eids)
+    return ledger.rows(f"SELECT eid, kind, value FROM keys WHERE {where} AND weak = 0", params)
+
+
 def of_entities(ledger: Ledger, eids: Iterable[int], kinds: Sequence[str]) -> list[tuple[int, str]]:
     """(eid, value) of the strong keys of these kinds."""
     sql = (
