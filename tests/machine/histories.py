@@ -193,6 +193,7 @@ class Player:
         world.faults.clear()
         for _ in range(2):
             world.clock.advance(7)
+            self.oracle.look_at(world.clock())
             seen = world.run(allow=guards)
         if self.oracle.cut or (foreseen.removed and self.oracle.doubts):
             raise Enough

@@ -47,11 +47,14 @@ class Oracle(Opting):
             self._look(human, human.seats[key], *visible[key])
         for name in self.read():
             self.mapped[name], self.worded[name] = set(self.kinds[name].fields()), self.kinds[name].words
-            for stream in self.systems[name].streams:
-                self.looked[(name, stream)] = now
+        self.look_at(now)
         out = Foreseen()
         self._work(out, now, allowed)
         return out
+
+    def look_at(self, now: datetime) -> None:
+        """Every stream was read at that time: what is edited from now on is edited later."""
+        self.looked.update({(name, stream): now for name in self.read() for stream in self.systems[name].streams})
 
     def next_runs(self, out: Foreseen, now: datetime, allowed: Collection[str]) -> None:
         """What more runs do when nobody edits anything: what one job agreed reaches the systems of another, and a write
@@ -114,7 +117,8 @@ class Oracle(Opting):
 
     def take_creates(self, foreseen: Foreseen, made: Mapping[str, list[Key]]) -> None:
         """Gives the records that the run made to the people for whom they were foreseen."""
-        for human, connection, values in foreseen.creates:
+        # of two behind one desk, who has most to show first: what the other one shows may be a part of it
+        for human, connection, values in sorted(foreseen.creates, key=lambda one: -len(one[2])):
             stub = next(k for k in human.seats if k[0] == connection and k[2].startswith("?"))
             seat = human.seats.pop(stub)
             kind = self.kinds[connection]

@@ -222,7 +222,7 @@ class RunSeen:
 
 def _count_statements(ledger: Ledger, faults: FaultPlan) -> None:
     """A statement outside a transaction is a commit of its own: a process can die before each."""
-    for name in ("run", "insert", "many"):
+    for name in ("run", "insert", "many", "add"):
         plain = getattr(ledger, name)
 
         def counted(*args: Any, plain: Any = plain) -> Any:
