@@ -318,3 +318,19 @@ def test_an_edit_is_no_first_meeting_with_a_record_made_of_what_was_agreed(place
     assert hit and row(w, "g")["last_name"] == "Ore"
     assert go(w).exit_code == 0
     assert [row(w, k)["last_name"] for k in "msg"] == ["Pit"] * 3
+
+
+def test_our_own_write_decides_no_open_question(place: Path) -> None:
+    """Two last names, and no times that tell. g gets a title, keeps it in its own way, and tells neither that nor who wrote: its
+    record looked edited since, and its last name was written over the other one."""
+    silent = Kind("g", echo="none", tells_user=False, lowers=frozenset({"job_title"}))
+    w = world(place, Kind("s"), silent)
+    insert(w, "g", email="ann@x.org", last_name="Pit")
+    insert(w, "s", email="ann@x.org", last_name="Ore", job_title="CTO")
+    for _ in range(3):
+        assert go(w).exit_code == 3
+    assert [name for _, name, _, _ in w.questions()] == ["last_name"]
+    assert (row(w, "s")["last_name"], row(w, "g")["last_name"], row(w, "g")["job_title"]) == ("Ore", "Pit", "cto")
+    edit(w, "g", "p1", last_name="Pitt")
+    assert go(w).exit_code == 0
+    assert row(w, "s")["last_name"] == "Pitt"

@@ -76,8 +76,8 @@ def observe(
             links.set_state(ledger, lane.sid, record.id, links.LIVE)
             streams.add_live(ledger, lane.sid, 1)
         moved = back or (come_back(side, values) if "q" in was else _moved(was, side.memo))
-        if not moved and link.changed_at is not None:
-            changed_at = link.changed_at  # a mere re-stamp is no edit
+        if link.changed_at is not None and (not moved or _only_echo(was, side.memo)):
+            changed_at = link.changed_at  # a mere re-stamp is no edit, and our own write makes no record newer
         stored.append((fp, lane.moment or link.seen_at, changed_at, link.own_at, record.version, link.lid))
         if was != side.memo:
             memos.append((link.lid, links.pack(side.memo)))
@@ -140,6 +140,16 @@ def wake_namesakes(run: Run, held: Iterable[tuple[str, str, int]]) -> None:
 def _moved(was: dict[str, Any], now: dict[str, Any]) -> bool:
     """Whether anything but evidence and waiting marks changed."""
     return any(was.get(k) != now.get(k) for k in ("n", "s", "b", "a", "p", "x"))
+
+
+def _only_echo(was: dict[str, Any], now: dict[str, Any]) -> bool:
+    """Whether nothing moved but fields of our own write, which the system keeps in its own way and had not told us of."""
+    awaited, kept = was.get("w") or (), now.get("p") or {}
+    before, after = was.get("s") or {}, now.get("s") or {}
+    moved = {v for v in {*before, *after} if v not in before or v not in after or before[v] != after[v]}
+    return all(v in awaited and v in kept for v in moved) and all(
+        was.get(k) == now.get(k) for k in ("n", "b", "a", "x")
+    )
 
 
 def _key_parts(run: Run, lane: Lane) -> set[str]:
