@@ -78,7 +78,7 @@ MUTANTS = (
     Mutant("an empty owner empties the others", (("plan/reconcile.py", "if owner is None or blank(owner.observed):", "if owner is None:"),)),
     Mutant("overlapping times decide", (("plan/evidence.py", "best_after > until + skew for until in others", "True for until in others"),)),
     Mutant("a beaten value taken for what an overwritten side stands at", (
-        ("engine/settle.py", "for f, v in taken.get(side.key, {}).items() if side.base(f, before) != after.get(f)}", "for f, v in taken.get(side.key, {}).items()}"),)),
+        ("engine/settle.py", "for f, v in taken.get(side.key, {}).items() if _still_shows(side, f, v, before)}", "for f, v in taken.get(side.key, {}).items()}"),)),
     Mutant("a lease that was lost goes unnoticed", (("ledger/db.py", "if found.get(name) != epoch:", "if False:"),)),
     Mutant("an unknown answer taken for not applied", ((
         "engine/refusals.py", "        plans.set_status(run.ledger, [row.seq], \"unknown\")\n", "        plans.remove(run.ledger, [row.seq])\n"),)),

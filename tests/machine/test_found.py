@@ -334,3 +334,18 @@ def test_our_own_write_decides_no_open_question(place: Path) -> None:
     edit(w, "g", "p1", last_name="Pitt")
     assert go(w).exit_code == 0
     assert row(w, "s")["last_name"] == "Pitt"
+
+
+def test_half_a_union_is_no_edit_of_the_other_half(place: Path) -> None:
+    """m took one tag out and s the other one: together they keep both. s is written, m is not (its record changed under our
+    hands): what m showed has lost all the same, and must not be taken for a later edit that takes the tag out everywhere."""
+    w = world(place, Kind("m"), Kind("s"), rules=(NEWEST, ("tags", "{direction: both, merge: union}")))
+    insert(w, "m", email="ann@x.org", tags=["a", "b"])
+    go(w)
+    edit(w, "m", "p1", tags=["a"])
+    edit(w, "s", "p1", tags=["b"])
+    w.faults.answer(WriteResult.CONFLICT, applied=False, times=1)
+    go(w)
+    w.faults.clear()
+    go(w)
+    assert row(w, "m")["tags"] == row(w, "s")["tags"] == ["a", "b"]

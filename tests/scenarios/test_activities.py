@@ -103,7 +103,7 @@ def test_each_refused_activity_of_a_person_is_remembered_and_not_sent_again(offi
     o.faults.clear()
     held = quarantine.listed(o.reading)
     quarantine.remove(o.reading, [one.id for one in held])  # what `quarantine retry` of both does
-    states.set_due(o.reading, "calls", [(held[0].eid, "retry by hand")], states.top(o.reading), "2026-01-12T10:00:00Z")
+    states.set_due(o.reading, "calls", [(held[0].eid, "retry by hand")], "2026-01-12T10:00:00Z")
     assert o.run().exit_code == 0
     calls = [one["subject"] for one in o.systems["marketing"].rows("events").values() if one["type"] == "call"]
     assert sorted(calls) == ["Bad line", "Bad weather", "Good talk"]

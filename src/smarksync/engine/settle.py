@@ -151,7 +151,7 @@ def _settle_write(
         if side is target and (not whole or row.op == "create"):
             continue
         # a side that an earlier row of this decision has written stands at the new value: what it showed before is over
-        losers = {f: v for f, v in taken.get(side.key, {}).items() if side.base(f, before) != after.get(f)}
+        losers = {f: v for f, v in taken.get(side.key, {}).items() if _still_shows(side, f, v, before)}
         if whole and side.key in won:
             if losers:  # still owed a write: what it shows is said against what is agreed now
                 names = side.names()
@@ -183,6 +183,13 @@ def _settle_write(
         _own_choice(lane, target, receipt, body.get("after", {}), after)
     _echo(run, lane, target, receipt, body.get("after", {}), after, news, row)
     return after
+
+
+def _still_shows(side: Side, field: str, value: Any, agreed: Mapping[str, Any]) -> bool:
+    try:
+        return bool(side.observed(field, agreed) == value)
+    except ValueProblem:
+        return False
 
 
 def _unsent(target: Side, sent: Mapping[str, Any], after: Mapping[str, Any]) -> None:
