@@ -12,7 +12,6 @@ from smarksync.ledger.links import Link
 from smarksync.model import ABSENT, ValueProblem
 from smarksync.plan.match import ADDRESS, Match, Newcomer, keys_of, match, parts_of
 from smarksync.plan.reasons import wanted_hash
-from smarksync.plan.side import codecs_by_vendor
 
 from . import facts, outside
 from .context import Lane, Run
@@ -195,7 +194,7 @@ def _point(run: Run, newcomers: list[Newcomer], bodies: Bodies) -> None:
 
 def shows(lane: Lane, raw: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
     """Whether a row shows everything that we sent."""
-    codecs = codecs_by_vendor(lane.mapping)
+    codecs = lane.mapping.codecs_by_vendor
     for vendor, sent in after.items():
         codec = codecs.get(vendor)
         if codec is None or not codec.read or vendor not in raw:

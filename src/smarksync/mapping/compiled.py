@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import compress
 from operator import ne
@@ -140,6 +140,10 @@ class CompiledMapping:
     external_id: CompiledField | None
     derived: tuple[str, ...]
     country: str | None
+    #: by vendor field: the canonical fields that it carries; the field where that is one alone; the compiled field
+    names_by_vendor: Mapping[str, Sequence[str]]
+    sole_names: Mapping[str, str]
+    codecs_by_vendor: Mapping[str, CompiledField]
     #: prepared for the hot loops: (vendor, canonical) of fields where equality is agreement, then the others
     _direct: tuple[tuple[str, str], ...]
     _direct_vendors: tuple[str, ...]
