@@ -295,8 +295,6 @@ def _assemble(
         sole_names={vendor: of[0] for vendor, of in names.items() if len(of) == 1},
         codecs_by_vendor={field.vendor: field for field in fields.values()},
         _direct=tuple((field.vendor, field.name) for field in direct),
-        _direct_vendors=tuple(field.vendor for field in direct),
-        _direct_names=tuple(field.name for field in direct),
         _agrees={field.name: field.agrees for field in direct},
         _compared=tuple((field.vendor, field.name, field.agrees) for field in single if not field.identity),
         _pairs=tuple(field for field in shared if field.currency_vendor is not None),

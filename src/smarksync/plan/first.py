@@ -7,9 +7,7 @@ rules field by field. Anything that is not plain is left to build.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from itertools import compress
-from operator import ne
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 from smarksync.model import ValueProblem
 
@@ -149,9 +147,8 @@ def _stamp(person: Person, side: Side) -> Row | None:
 def _left(side: Side, decided: Mapping[str, Any]) -> dict[str, Any]:
     """What the source still has to remember once ``decided`` is agreed: values that look different from it."""
     seen = side.memo.get("s") or {}
-    names: Mapping[Any, str] = side.mapping.sole_names
-    codecs, of = side.mapping.codecs_by_vendor, cast("Mapping[Any, Any]", decided)
-    for vendor in compress(seen, map(ne, map(of.get, map(names.get, seen)), seen.values())):
+    name_of, of, codecs = side.mapping.sole_names.get, decided.get, side.mapping.codecs_by_vendor
+    for vendor in [vendor for vendor, raw in seen.items() if of(name_of(vendor, "")) != raw]:
         codec = codecs.get(vendor)
         if codec is None or not codec.agrees(codec.raw(seen), wire_of(codec, decided)):
             break
