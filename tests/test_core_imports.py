@@ -14,7 +14,7 @@ import pytest
 #: libraries that only some commands need
 HEAVY = {
     "sqlalchemy", "alembic", "mako", "httpx", "httpcore", "anyio", "pydantic", "pydantic_core", "tenacity",
-    "pyrate_limiter", "jwt", "cryptography", "ruamel", "phonenumbers", "email_validator", "dns", "publicsuffixlist",
+    "jwt", "cryptography", "ruamel", "phonenumbers", "email_validator", "dns", "publicsuffixlist",
     "babel", "holidays", "dateutil", "psycopg", "keyring", "vcr", "pytest", "hypothesis",
 }  # fmt: skip
 #: libraries that nothing here may ever load

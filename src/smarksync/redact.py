@@ -10,7 +10,7 @@ only the caller knows: credentials of any form, and values that we sent and a ve
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 #: What stands in the place of something taken out.
@@ -83,10 +83,11 @@ def forget_hidden() -> None:
     _known_pattern = None
 
 
-def redact(text: str, *, secrets: Iterable[str] = (), echoes: Iterable[str] = ()) -> str:
+def redact(text: str, *, secrets: Iterable[str] = (), echoes: Iterable[str] = (), typed: Sequence[str] = ()) -> str:
     """``text`` without secrets and personal data, as far as patterns and the given values tell.
 
-    ``echoes`` of fewer than three characters are left: hiding them would eat ordinary words.
+    ``echoes`` of fewer than three characters are left: hiding them would eat ordinary words. ``typed`` are the words that
+    the reader has just typed: addresses and numbers in them are shown, for they hide nothing from whoever wrote them.
     """
     if _known_pattern is not None:
         text = _known_pattern.sub(GONE, text)
@@ -95,7 +96,16 @@ def redact(text: str, *, secrets: Iterable[str] = (), echoes: Iterable[str] = ()
             text = text.replace(secret, GONE)
     for value in sorted({echo for echo in echoes if len(echo) >= 3}, key=len, reverse=True):
         text = re.sub(re.escape(value), ECHO, text, flags=re.IGNORECASE)
-    return _PATTERN.sub(_replace, text) if _SUSPECT(text) else text
+    if not _SUSPECT(text):
+        return text
+    if not typed:
+        return _PATTERN.sub(_replace, text)
+
+    def replace(match: re.Match[str]) -> str:
+        shown = match.lastgroup in ("email", "phone") and any(match[0].casefold() in word.casefold() for word in typed)
+        return match[0] if shown else _replace(match)
+
+    return _PATTERN.sub(replace, text)
 
 
 def shorten(text: str, longest: int = LONGEST) -> str:

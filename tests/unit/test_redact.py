@@ -53,6 +53,13 @@ def test_what_stays(text):
     assert redact(text) == text
 
 
+def test_what_the_reader_typed_is_shown_to_them_and_nothing_else():
+    said = "ada@acme.com, bob@acme.com; +49 30 123456; token=abcdef1"
+    typed = ("explain", "crm:leads:ada@acme.com", "--x=+49 30 123456", "token=abcdef1")
+    assert redact(said, typed=typed) == "ada@acme.com, [e-mail]; +49 30 123456; token=[redacted]"
+    assert redact(said, typed=("explain",)) == redact(said) == "[e-mail], [e-mail]; [phone]; token=[redacted]"
+
+
 def test_known_secrets_vanish_wherever_they_stand():
     hide("s3cr3t-value", "s3cr3t-value-longer", "no")
     try:

@@ -38,8 +38,9 @@ def apply(
 
     from smarksync.engine.reviewed import Reviewed
     from smarksync.engine.run import Options
+    from smarksync.engine.status import waiting
 
-    from .summary import summary, waiting
+    from .summary import summary
     from .work import perform
 
     reviewed = Reviewed(read_plan(file))

@@ -27,7 +27,7 @@ from .progress import progress
 from .summary import total
 
 ZONE = "Europe/Berlin"
-_FIGURES = ("read", "unchanged", "created", "updated", "quarantined", "conflicts")
+_FIGURES = ("read", "unchanged", "settled", "created", "updated", "quarantined", "conflicts")
 
 
 class StoryClock(ManualClock):

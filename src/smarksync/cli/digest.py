@@ -46,6 +46,8 @@ def digest(
     if send is not None and send not in config.notify:
         known = ", ".join(config.notify) or "none"
         raise UsageError(f"There is no channel {send!r} in the config.", hint=f"Its channels (`notify`): {known}.")
+    if send is not None:
+        config.require(channels=[send])
     named = period if period and "/" not in period else None  # promises are made per month, quarter or year
     ledger = settings.ledger()
     try:

@@ -52,14 +52,18 @@ def _words(error: BaseException, settings: Globals, args: Sequence[str]) -> tupl
     """(exit code, the error as an object, the text for people)."""
     secrets = settings.config.secrets if settings.config is not None else frozenset()
     if isinstance(error, SmarkSyncError):
-        text = redact(_sentence(error), secrets=secrets)
+
+        def modest(said: str) -> str:
+            return redact(said, secrets=secrets, typed=args)
+
+        text = modest(_sentence(error))
         facts: dict[str, Any] = {
             "code": error.code,
-            "message": redact(error.message, secrets=secrets),
+            "message": modest(error.message),
             "hint": error.hint,
         }
         if isinstance(error, ConfigError):
-            facts["problems"] = [redact(p, secrets=secrets) for p in error.problems]
+            facts["problems"] = [modest(p) for p in error.problems]
             if error.file:
                 facts |= {"file": error.file, "line": error.line}
         if isinstance(error, SystemFailure):

@@ -71,7 +71,7 @@ def show(settings: Globals, options: Any, form: str, out: Path | None, *, quiet:
             spool.add(change)
         facts["forecast"] = engine_changes.forecast(run)
         facts["plan"] = engine_changes.terms(run, settings.load())
-        from .summary import waiting
+        from smarksync.engine.status import waiting
 
         facts["waits"] = waiting(run.ledger, [job.name for job in run.jobs])
 

@@ -48,7 +48,9 @@ def run(
         from .plan import show
 
         return show(settings, options, "json" if json else "table", None, quiet=quiet)
-    from .summary import summary, waiting
+    from smarksync.engine.status import waiting
+
+    from .summary import summary
 
     result = perform(settings, options, quiet=quiet)
     ledger = result.run.ledger

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 import typer
@@ -11,6 +11,17 @@ from .globals import Globals
 from .options import Json
 from .output import Output
 
+#: what each exit code of a run says, as in docs/operations.md
+MEANINGS = {
+    1: "a bug in SmarkSync; please report it with the file that the run named",
+    2: "the command line, the config, the ledger or a file is wrong",
+    3: "something waits for a person",
+    4: "a guard stopped it before its first write",
+    5: "a system could not be reached or refused us",
+    6: "parts of the plan were stale",
+    75: "another run took its place",
+    130: "interrupted",
+}
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 runs = typer.Typer(add_completion=False, rich_markup_mode=None)
 show = typer.Typer(add_completion=False, rich_markup_mode=None)
@@ -35,8 +46,10 @@ def status(ctx: typer.Context, json: Json = False) -> int:
         out.object(found)
         return 0
     _running(out, found)
+    for one in found["ended"]:
+        _ended(out, one)
     for job in found["jobs"]:
-        _job(out, job)
+        _job(out, job, [one["run"] for one in found["running"] if one["alive"]])
     _queues(out, found)
     out.line()
     rows = [
@@ -60,14 +73,28 @@ def _running(out: Output, found: Mapping[str, Any]) -> None:
                 f"Running: {one['run']} (process {one['process']} on {one['host']}), at work on {held}; last heard {when(one['heard'])}."
             )
     for run in found["interrupted"]:
-        out.line(f"Interrupted: run {run} did not end; the next run goes on where it stopped.")
+        out.line(f"Interrupted: run {run} did not end; the next run goes on where it stopped: `smarksync run`")
     if not found["running"]:
         out.line("No run is under way.")
 
 
-def _job(out: Output, job: Mapping[str, Any]) -> None:
+def _ended(out: Output, one: Mapping[str, Any]) -> None:
+    """A last run that left something to do: how it ended, why, and what to do next."""
+    code = one["exit_code"]
+    how = f"ended with exit code {code}: {MEANINGS.get(code, 'failed')}"
+    out.line()
+    out.line(f"Run {one['run']} ({when(one['started_at'])}; {', '.join(one['jobs'])}) {how}")
+    for text in one["why"]:
+        for line in text.splitlines():
+            out.line(f"  {line}")
+    out.line(f"  Next: `{one['next']}`")
+
+
+def _job(out: Output, job: Mapping[str, Any], running: Sequence[str]) -> None:
     last = job["last_run"]
-    ended = "" if last is None else "it did not end" if last["exit_code"] is None else f"exit code {last['exit_code']}"
+    ended = "" if last is None else f"exit code {last['exit_code']}"
+    if last and last["exit_code"] is None:
+        ended = "under way" if last["run"] in running else "it did not end"
     said = f"last run {when(last['started_at'])}, {ended}" if last else "never ran"
     out.line()
     out.line(f"{out.style('head', job['job'])} ({job['kind']} between {', '.join(job['between'])}): {said}")
@@ -162,12 +189,14 @@ def show_(
     report = head["report"]
     code = _ENDS[head["state"]] if head["exit_code"] is None else f"exit code {head['exit_code']}"
     out.line(f"{out.style('head', head['run_id'])}: {when(head['started_at'])}, {code}, jobs {', '.join(head['jobs'])}")
-    if report:
+    if report and "jobs" in report:
         from .summary import summary
 
         summary(out, report, report.get("sentences", []))
     else:
         done = ", ".join(f"{count:,} {what}" for what, count in head["figures"].items() if count)
+        for text in (report or {}).get("why", ()):
+            out.line(text)
         out.line(f"It could not say what it did. Until then: {done or 'nothing written'}.")
     out.line()
     for one in found["changes"]:

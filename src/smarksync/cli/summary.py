@@ -7,10 +7,11 @@ from typing import Any
 
 from .output import Output
 
-#: columns in order; those that are zero everywhere are left out, but for the first two
+#: columns in order, those of what was read before those of what was done; what is zero everywhere is left out, but for the
+#: first two
 FIGURES = (
-    "read", "unchanged", "created", "updated", "archived", "deleted", "associated", "held", "rejected", "stale", "unknown",
-    "filtered", "deferred", "quarantined", "conflicts",
+    "read", "unchanged", "settled", "created", "updated", "archived", "deleted", "associated", "held", "rejected", "stale",
+    "unknown", "filtered", "deferred", "quarantined", "conflicts",
 )  # fmt: skip
 _HEADLINES = {
     2: ("bad", "Done in part: the config is wrong for a job, which was refused"),
@@ -75,12 +76,12 @@ def _job(out: Output, job: Mapping[str, Any], told: set[str], *, planned: bool, 
     """One job's table. What several jobs read is told once; a later job names it again when it did something there."""
     rows = [
         (f"{c}:{o}", counts) for c, objects in job["sides"].items() for o, counts in objects.items()
-        if f"{c}:{o}" not in told or any(counts[f] for f in FIGURES[2:])
+        if f"{c}:{o}" not in told or any(counts[f] for f in FIGURES[3:])
     ]  # fmt: skip
     told.update(name for name, _ in rows)
     if len(rows) > 4 and any(any(counts.values()) for _, counts in rows):
         rows = [(name, counts) for name, counts in rows if any(counts.values())]  # the quiet ones among many
-    figures = ("read", "unchanged", "planned", *FIGURES[2:]) if planned else FIGURES
+    figures = ("read", "unchanged", "settled", "planned", *FIGURES[3:]) if planned else FIGURES
     shown = [f for f in figures if f in ("read", "unchanged") or any(counts[f] for _, counts in rows)]
     if planned:
         shown = [f for f in shown if f != "held"]
@@ -128,16 +129,3 @@ def _calls(out: Output, report: Mapping[str, Any]) -> None:
     if parts:
         out.line()
         out.line(out.style("dim", f"Calls: {', '.join(parts)}"))
-
-
-def waiting(ledger: Any, jobs: Sequence[str]) -> list[tuple[str, str]]:
-    """What waits for a person in these jobs, each with the command that shows it."""
-    from smarksync.ledger import conflicts, quarantine
-
-    asked, held = conflicts.count_open(ledger, jobs), quarantine.count_open(ledger, jobs)
-    found = []
-    if asked:
-        found.append((f"{asked:,} conflict{'s' if asked > 1 else ''} to decide", "smarksync conflicts list"))
-    if held:
-        found.append((f"{held:,} in quarantine", "smarksync quarantine list"))
-    return found

@@ -16,7 +16,7 @@ from . import checks, invalid
 from .include import Joined
 from .problems import Path, Place, Problem, Revealed, dotted, error
 from .schema import Config
-from .secrets import Missing, has_reference, resolve, to_redact
+from .secrets import Malformed, Missing, has_reference, resolve, to_redact
 from .section import Section, bind
 from .source import Node, parse
 
@@ -31,7 +31,11 @@ _BELONGS = dict.fromkeys(_SETTINGS, "It belongs under `settings:` of the connect
 
 
 def load(path: str | os.PathLike[str], *, environ: Mapping[str, str] | None = None) -> Config:
-    """The config in a file. Raises ConfigError naming every problem by file and line, and nothing else."""
+    """The config in a file. Raises ConfigError naming every problem by file and line, and nothing else.
+
+    A secret of a connection or of a channel that is not there is no problem yet: :meth:`Config.require` tells of it to
+    those who open the connection or write to the channel.
+    """
     file = FilePath(path)
     joined = Joined(file)
     tree = Tree(environ=os.environ if environ is None else environ, root=file.parent)
@@ -51,9 +55,10 @@ def load(path: str | os.PathLike[str], *, environ: Mapping[str, str] | None = No
         warnings, wrong = checks.check(config, config._schema, whole=valid.whole)
         config._warnings = tuple(warnings)
         found += [p for p in (*said, *wrong) if not any(_related(p.path, d) for d in valid.dropped)]
-    if found:
-        raise error([_masked(p, tree.secrets) for p in found])
+    if found:  # whoever puts the rest right is told of these as well
+        raise error([_masked(p, tree.secrets) for p in (*found, *tree.unset)])
     assert config is not None
+    config._unset = tuple(tree.unset)
     return config
 
 
@@ -78,7 +83,8 @@ def read_yaml(text: str, file: str) -> tuple[Any, Mapping[Path, Place]]:
 class Tree:
     """Turns nodes into plain values, remembering places and resolving references.
 
-    ``missing`` are the paths whose reference leads nowhere, ``secrets`` what references were replaced by.
+    ``missing`` are the paths whose reference leads nowhere, ``unset`` the problems of those that wait until somebody
+    opens what they belong to, ``secrets`` what references were replaced by.
     """
 
     def __init__(self, *, environ: Mapping[str, str], root: FilePath, references: bool = True) -> None:
@@ -88,6 +94,7 @@ class Tree:
         self.places: dict[Path, Place] = {}
         self.problems: list[Problem] = []
         self.missing: list[Path] = []
+        self.unset: list[Problem] = []
         self.secrets: list[str] = []
 
     def value(self, node: Node, path: Path) -> Any:
@@ -104,15 +111,19 @@ class Tree:
         return node.value
 
     def reference(self, text: str, place: Place, path: Path) -> Any:
+        in_settings = len(path) > 3 and path[0] == "connections" and path[2] == "settings"
+        is_url = len(path) == 3 and path[0] == "notify" and path[2] == "url"
         try:
             value, found = resolve(text, environ=self.environ, root=self.root)
         except Missing as e:
-            self.problems.append(Problem(place, f"`{dotted(path)}`: {e.message}", e.hint, path))
-            self.missing.append(path)
+            problem = Problem(place, f"`{dotted(path)}`: {e.message}", e.hint, path)
+            if (in_settings or is_url) and not isinstance(e, Malformed):
+                self.unset.append(problem)
+            else:
+                self.problems.append(problem)
+                self.missing.append(path)
             value, found = "", ()
         self.secrets += found
-        in_settings = len(path) > 3 and path[0] == "connections" and path[2] == "settings"
-        is_url = len(path) == 3 and path[0] == "notify" and path[2] == "url"
         return SecretStr(value) if in_settings or is_url else Revealed(value)
 
 

@@ -6,7 +6,7 @@ must fit together across sections in :mod:`.checks`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path as FilePath
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -28,7 +28,7 @@ from .agreement import Agreement, Definition, Goals, Lifecycle, Persona, Route, 
 from .expressions import Expression
 from .guards import GuardLimit, Guards, handoffs_flow, limits
 from .jobs import KINDS, Job
-from .problems import Path, Place, Problem, shown
+from .problems import Path, Place, Problem, error, shown
 from .section import Section
 from .values import Also, Currency, Day, Duration, Identifier, Name, PlainDuration, TimeZone, wrong
 
@@ -218,6 +218,7 @@ class Config(Section):
     _files: tuple[FilePath, ...] = PrivateAttr(default=())
     _secrets: frozenset[str] = PrivateAttr(default=frozenset())
     _warnings: tuple[Problem, ...] = PrivateAttr(default=())
+    _unset: tuple[Problem, ...] = PrivateAttr(default=())
     _digest: str = PrivateAttr(default="")
     _schema: Mapping[str, Any] = PrivateAttr(default_factory=dict)
 
@@ -240,6 +241,16 @@ class Config(Section):
     def warnings(self) -> tuple[Problem, ...]:
         """What is legal and probably not meant; ``check`` prints it."""
         return self._warnings
+
+    def unset(self, *, connections: Iterable[str] = (), channels: Iterable[str] = ()) -> list[Problem]:
+        """The secrets of these connections and channels that are not there: a problem for whoever opens them."""
+        opened = {("connections", name) for name in connections} | {("notify", name) for name in channels}
+        return [problem for problem in self._unset if problem.path[:2] in opened]
+
+    def require(self, *, connections: Iterable[str] = (), channels: Iterable[str] = ()) -> None:
+        """Raises ConfigError that names every secret of theirs that is not there, with file and line."""
+        if problems := self.unset(connections=connections, channels=channels):
+            raise error(problems)
 
     @property
     def digest(self) -> str:

@@ -2,6 +2,7 @@
 
 They may stand anywhere in a text value, also several in one. ``$${`` is a literal ``${``. A reference that leads
 nowhere is a problem of its line, and the value itself is never part of a message.
+What a system or a channel is opened with may be missing until somebody opens it: most commands only read the ledger.
 """
 
 from __future__ import annotations
@@ -17,12 +18,16 @@ _MAX_SECRET = 100_000
 
 
 class Missing(Exception):
-    """A reference that leads nowhere: ``message`` and ``hint`` for people."""
+    """A reference that leads nowhere here and now: ``message`` and ``hint`` for people."""
 
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
+
+
+class Malformed(Missing):
+    """A reference that leads nowhere on any machine, as it is written."""
 
 
 def has_reference(text: str) -> bool:
@@ -38,7 +43,7 @@ def resolve(text: str, *, environ: Mapping[str, str], root: Path) -> tuple[str, 
         if match[1]:
             return "${"
         if not match[0].endswith("}"):
-            raise Missing("`${` is not closed.", "Write `${NAME}`, or `$${` for the characters themselves.")
+            raise Malformed("`${` is not closed.", "Write `${NAME}`, or `$${` for the characters themselves.")
         value = _look_up(match[2].strip(), environ, root)
         found.append(value)
         return value
@@ -54,14 +59,16 @@ def _look_up(reference: str, environ: Mapping[str, str], root: Path) -> str:
         return _from_file(rest, root)
     if kind == "keyring":
         return _from_keyring(rest)
-    raise Missing(
+    raise Malformed(
         f"`${{{reference}}}` is no known reference.", "Write `${NAME}`, `${file:PATH}` or `${keyring:SERVICE/NAME}`."
     )
 
 
 def _from_environment(name: str, environ: Mapping[str, str]) -> str:
     if not _NAME.fullmatch(name):
-        raise Missing(f"`${{{name}}}` is not the name of an environment variable.", "Letters, digits and `_` make one.")
+        raise Malformed(
+            f"`${{{name}}}` is not the name of an environment variable.", "Letters, digits and `_` make one."
+        )
     value = environ.get(name)
     if value is None:
         raise Missing(
@@ -93,7 +100,7 @@ def _from_file(name: str, root: Path) -> str:
 def _from_keyring(rest: str) -> str:
     service, _, name = rest.partition("/")
     if not service or not name:
-        raise Missing(f"`${{keyring:{rest}}}` names no entry.", "Write `${keyring:SERVICE/NAME}`.")
+        raise Malformed(f"`${{keyring:{rest}}}` names no entry.", "Write `${keyring:SERVICE/NAME}`.")
     try:
         import keyring
     except ImportError:

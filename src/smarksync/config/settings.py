@@ -14,7 +14,8 @@ Settings = TypeVar("Settings", bound=BaseModel)
 
 
 def read_settings(config: Config, connection: str, model: type[Settings]) -> Settings:
-    """The settings of a connection as the plugin's model. Raises ConfigError with every problem's file and line.
+    """The settings of a connection as the plugin's model. Raises ConfigError with every problem's file and line,
+    secrets that are not there among them.
 
     References (``${…}``) are revealed to the model only; no value is part of a message. The model's validators are
     told the config's folder as ``context["root"]``, for paths that count from it.
@@ -32,14 +33,19 @@ def read_settings(config: Config, connection: str, model: type[Settings]) -> Set
         )
         for key in unknown
     ]
+    unset = config.unset(connections=[connection])
     try:
         settings = model.model_validate(
             reveal({k: v for k, v in raw.items() if k not in unknown}), context={"root": str(config.root.resolve())}
         )
     except ValidationError as e:
-        raise error(told_once([*extra, *problems(e, model, config._places, at=at, secret=True)])) from None
-    if extra:
-        raise error(extra)
+        told = problems(e, model, config._places, at=at, secret=True)
+        if unset:  # what the secret is part of cannot be judged without it
+            gone = [one.path for one in unset]
+            told = [p for p in told if p.path != at and not any(p.path[: len(path)] == path for path in gone)]
+        raise error(told_once([*unset, *extra, *told])) from None
+    if unset or extra:
+        raise error([*unset, *extra])
     return settings
 
 

@@ -86,6 +86,8 @@ def check(
     checker = _Checker(config, registry, make_session, ledger, now, fix)
     found = [checker.connection(name) for name in config.connections if only in (None, name)]
     general = [Finding("warning", "config", str(problem)) for problem in config.warnings]
+    unset = config.unset(channels=config.notify)
+    general += [Finding("failure", "config", str(problem), "", "the config", 2) for problem in unset]
     general += checker.jobs(complete=only is None)
     everything = [*general, *(f for one in found for f in one.findings)]
     codes = {f.code for f in everything if f.level == "failure"}

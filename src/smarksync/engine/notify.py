@@ -162,7 +162,9 @@ def _send(run: Run, config: Config, message: Message, make_session: OpenSessionF
 
 
 def post(config: Config, channel: str, body: Mapping[str, str], make_session: OpenSessionFactory) -> None:
-    """One POST of JSON to a channel of the config. Raises SmarkSyncError; Unknown when it may have arrived."""
+    """One POST of JSON to a channel of the config. Raises SmarkSyncError; ConfigError when the
+    address is a secret that is not there, Unknown when it may have arrived."""
+    config.require(channels=[channel])
     url = config.notify[channel].url.get_secret_value()
     parts = urlsplit(url)
     hide(url, parts.path.strip("/"), parts.query)  # the path of a webhook is its password

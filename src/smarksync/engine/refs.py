@@ -58,7 +58,7 @@ _HINT = "A REF is an e-mail address, connection:object:id, or an entity id as `s
 
 def _unknown(ledger: Ledger, text: str) -> str:
     if "@" in text and text.count(":") < 2:
-        return "Nobody here has or had that e-mail address."
+        return f"Nobody here has or had the e-mail address {text}."
     if text.count(":") >= 2:
         connection, obj, _ = text.split(":", 2)
         known = [f"{c}:{o}" for c, o in ledger.rows("SELECT connection, object FROM streams ORDER BY 1, 2")]

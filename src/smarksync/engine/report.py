@@ -10,6 +10,7 @@ from smarksync.errors import SmarkSyncError
 from smarksync.ledger import conflicts, quarantine
 from smarksync.plan.build import AS_IT_IS
 from smarksync.plan.creates import LEFT_TO_IT
+from smarksync.redact import redact
 
 from . import recover
 from .context import JobRun, Lane, Run
@@ -143,8 +144,25 @@ def exit_code(run: Run) -> int:
     return next(code for code in ORDER if code in codes)
 
 
-def sentences(run: Run) -> list[str]:
-    """What went wrong, for people: what, where, whose, and what to do."""
+def ending(run: Run) -> dict[str, list[str]]:
+    """What the history keeps of how a run ended: why it did not do all (sentences), and the systems that failed."""
+    systems = [opened.name for opened in run.connections.values() if opened.failed is not None]
+    systems += [lane.stream.connection for lane in run.lanes.values() if lane.failed is not None]
+    return {"why": _failures(run), "failed": list(dict.fromkeys(systems))}
+
+
+def ending_by(error: BaseException) -> dict[str, list[str]]:
+    """The same of a run that an error ended; nothing of one that was interrupted."""
+    connection = getattr(error, "connection", "")
+    why = (
+        []
+        if isinstance(error, KeyboardInterrupt)
+        else [redact(_of(connection, error) if connection else _plain(error))]
+    )
+    return {"why": why, "failed": [connection] if connection else []}
+
+
+def _failures(run: Run) -> list[str]:
     said: list[str] = []
     for opened in run.connections.values():
         for failure in (opened.failed, opened.kept):
@@ -154,7 +172,12 @@ def sentences(run: Run) -> list[str]:
         if lane.failed is not None and lane.failed is not run.connections[lane.stream.connection].failed:
             said.append(_of(lane.name, lane.failed))
     said += [job.stop_text for job in run.jobs if job.stop_text]
-    said += [str(error) for error in run.refused.values()]
+    return said + [str(error) for error in run.refused.values()]
+
+
+def sentences(run: Run) -> list[str]:
+    """What went wrong, for people: what, where, whose, and what to do."""
+    said = _failures(run)
     if not run.options.dry_run:
         said += recover.sentences(run)
     return [*said, *_later(run), *_left(run), *run.notes]
@@ -202,11 +225,11 @@ def _why_left(connection: str, what: str, reason: str, count: int) -> str:
     return f"{what} of {records} made in {connection} is left to {connection}: {why}." if how == LEFT_TO_IT else ""
 
 
-def _of(name: str, error: Exception) -> str:
+def _of(name: str, error: BaseException) -> str:
     """The error with the name of what failed; connectors' own words often begin with their connection."""
     text = _plain(error)
     return text if text.startswith(f"{name.split(':')[0]}: ") else f"{name}: {text}"
 
 
-def _plain(error: Exception) -> str:
+def _plain(error: BaseException) -> str:
     return str(error) if isinstance(error, SmarkSyncError) else f"{type(error).__name__}: {error}"

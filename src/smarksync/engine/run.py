@@ -67,6 +67,8 @@ def execute(
     began, started_at = time.monotonic(), now()
     allocator.share_one_arena()
     jobs = chosen_jobs(config, options.jobs, only_handoffs=options.only_handoffs)
+    config.require(connections={name for job in jobs for name in job.connections},
+                   channels=() if options.dry_run else config.notify)  # fmt: skip
     scratch: str | None = None
     ledger = ledger or Ledger(config.ledger_url, root=str(config.root))
     if options.dry_run:
@@ -85,7 +87,8 @@ def execute(
         changes = after_plan(run) if after_plan is not None else []
         code = report.exit_code(run)
         said = report.report(run, code, time.monotonic() - began, instant(started_at))
-        runs.end(ledger, run.run_id, run.stamp(), code, {**said, "sentences": report.sentences(run)})
+        told_later = {"sentences": report.sentences(run), **report.ending(run)}
+        runs.end(ledger, run.run_id, run.stamp(), code, {**said, **told_later})
         _forget_seen_changes(run, config)
         if not options.dry_run:
             forgetting.forget_old(run, config)
@@ -97,7 +100,7 @@ def execute(
         with suppress(SmarkSyncError):  # what is committed stands; the lease is free, and the history says how it ended
             code = 130 if isinstance(error, KeyboardInterrupt) else getattr(error, "exit_code", 1)
             if ledger.held:
-                runs.end(ledger, run.run_id, run.stamp(), code, {})
+                runs.end(ledger, run.run_id, run.stamp(), code, report.ending_by(error))
                 lease.give_back(ledger)
                 if code in notify.FAILED:
                     notify.after_run(run, config, code, (), make_session)

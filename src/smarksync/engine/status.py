@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from smarksync.config import Config
 from smarksync.errors import UsageError
-from smarksync.ledger import audit, entities, lease, runs, states
+from smarksync.ledger import audit, conflicts, entities, lease, quarantine, runs, states
 from smarksync.ledger.db import Ledger, loads
 
 from .queues import label
@@ -30,7 +31,8 @@ def status(config: Config, ledger: Ledger, now: datetime) -> dict[str, Any]:
         "workspace": config.workspace,
         "running": _running(ledger, now),
         "interrupted": _interrupted(ledger, now),
-        "jobs": [_job(config, ledger, name) for name in config.jobs],
+        "jobs": (jobs := [_job(config, ledger, name) for name in config.jobs]),
+        "ended": _ended(ledger, jobs),
         "intents": _intents(ledger),
         "conflicts": _by_kind(ledger, "conflicts"),
         "quarantine": _by_kind(ledger, "quarantine"),
@@ -82,6 +84,52 @@ def _job(config: Config, ledger: Ledger, name: str) -> dict[str, Any]:
         "conflicts": int(ledger.value("SELECT count(*) FROM conflicts WHERE job = ? AND state = 'open'", (name,))),
         "quarantine": int(ledger.value("SELECT count(*) FROM quarantine WHERE job = ? AND state = 'open'", (name,))),
     }  # fmt: skip
+
+
+def _ended(ledger: Ledger, jobs: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The last run of each job, each run once, unless all was well: how it ended, why, and the next command."""
+    found = []
+    for name in dict.fromkeys(job["last_run"]["run"] for job in jobs if job["last_run"]):
+        run = runs.one(ledger, name)
+        if run is None or not run["exit_code"]:  # one without an end is at work, or told as interrupted
+            continue
+        code, told = run["exit_code"], run["report"] or {}
+        why, then = list(told.get("why", ())), "smarksync run"
+        if code == 3:
+            waits = waiting(ledger, run["jobs"]) or [("What waited then is settled.", "smarksync run")]
+            why, then = [what for what, _ in waits], waits[0][1]
+        elif code == 2:
+            then = "smarksync check"
+        elif code == 4:
+            then = (
+                f"smarksync plan {' '.join(job['job'] for job in told.get('jobs', ()) if job['stopped_by'])}".rstrip()
+            )
+        elif code == 5 and len(failed := told.get("failed", ())) == 1:
+            then = f"smarksync check {failed[0]}"
+        elif code == 5:
+            then = "smarksync check"
+        found.append(
+            {
+                "run": name,
+                "started_at": run["started_at"],
+                "exit_code": code,
+                "jobs": run["jobs"],
+                "why": why,
+                "next": then,
+            }
+        )
+    return found
+
+
+def waiting(ledger: Ledger, jobs: Sequence[str]) -> list[tuple[str, str]]:
+    """What waits for a person in these jobs, each with the command that shows it."""
+    asked, held = conflicts.count_open(ledger, jobs), quarantine.count_open(ledger, jobs)
+    found = []
+    if asked:
+        found.append((f"{asked:,} conflict{'s' if asked > 1 else ''} to decide", "smarksync conflicts list"))
+    if held:
+        found.append((f"{held:,} in quarantine", "smarksync quarantine list"))
+    return found
 
 
 def _intents(ledger: Ledger) -> list[dict[str, Any]]:
@@ -144,7 +192,7 @@ def _state(run: dict[str, Any], busy: set[str]) -> str:
 def _brief(ledger: Ledger, run: dict[str, Any], busy: set[str]) -> dict[str, Any]:
     report = run.pop("report") or {}
     run["state"] = _state(run, busy)
-    if not report:
+    if "jobs" not in report:
         return {**run, "seconds": None, "figures": _so_far(ledger, run["run_id"]), "stopped_by": {}}
     names = ("read", "written", "created", "updated", "rejected", "unknown", "held", "conflicts")
     sides = of_all_jobs(report).values()
@@ -177,7 +225,7 @@ def one_run(ledger: Ledger, run_id: str, limit: int = 500, now: datetime | None 
         raise UsageError(what, hint=f"The latest: {', '.join(latest)}." if latest else "Nothing was ever run here.")
     name = found["run_id"]
     found["state"] = _state(found, _busy(ledger, now or datetime.now(UTC)))
-    if not found["report"]:
+    if "jobs" not in (found["report"] or {}):
         found["figures"] = _so_far(ledger, name)
     rows = [_change(ledger, *row) for row in audit.of_run(ledger, name, limit)]
     total = int(ledger.value("SELECT count(*) FROM audit WHERE run = ?", (name,)))
@@ -197,4 +245,4 @@ def _change(ledger: Ledger, eid: int, at: str, body: dict[str, Any]) -> dict[str
     return {"at": at, "entity": ref, "who": label(ledger, eid, agreed), **body}
 
 
-__all__ = ["ROW_STATES", "history", "one_run", "status"]
+__all__ = ["ROW_STATES", "history", "one_run", "status", "waiting"]

@@ -1,7 +1,7 @@
-"""The rate budget of one vendor account, shared by every thread (and, with a bucket, every process) that uses it.
+"""The rate budget of one vendor account, shared by every thread (and, with something shared, every process) that uses it.
 
-pyrate-limiter decides (exactly: a sliding window); this module only waits, with a clock and a sleep
-that tests can replace, and holds everybody back when the vendor says how long to stay away. With something shared
+``slots.py`` decides (no window of the vendor's sees more than it allows); this module only waits, with a clock and a
+sleep that tests can replace, and holds everybody back when the vendor says how long to stay away. With something shared
 (ledger/budgets.py) both hold for all processes of a workspace.
 """
 
@@ -10,15 +10,15 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Protocol
-
-from pyrate_limiter import AbstractBucket, InMemoryBucket, Rate, RateItem
 
 from smarksync.errors import ConfigError, Throttled
 
 from .clock import Clock, SystemClock
+from .slots import Full, OwnSlots, Rate, Slots
 
-_UNITS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
 _NAMES = {"second": "s", "sec": "s", "minute": "m", "min": "m", "hour": "h", "day": "d"}
 _RATE = re.compile(r"\s*(\d+)\s*(?:/|per)\s*(\d*)\s*([a-z]+)\s*", re.IGNORECASE)
 
@@ -26,8 +26,8 @@ _RATE = re.compile(r"\s*(\d+)\s*(?:/|per)\s*(\d*)\s*([a-z]+)\s*", re.IGNORECASE)
 class Shared(Protocol):
     """What processes share of an account: how much was sent, and the pause that the vendor asked for."""
 
-    def bucket(self, account: str, rates: list[Rate]) -> AbstractBucket:
-        """The bucket of the account."""
+    def slots(self, account: str, rates: Sequence[Rate]) -> Slots:
+        """The slots of the account."""
         ...
 
     def pause(self, account: str, seconds: float) -> None:
@@ -49,8 +49,10 @@ class Shared(Protocol):
 
 #: seconds for which nobody tries again who was kept from a reserve
 _A_WHILE = 3600.0
-#: milliseconds that are added to a window, a tenth of it at most
-_JITTER = 100
+#: seconds in which a call has arrived, where nobody says better: until then it may count as under way
+_LASTS = 60.0
+#: seconds of the shortest wait
+_NAP = 0.001
 
 
 def parse_rates(text: str) -> list[Rate]:
@@ -65,11 +67,14 @@ def parse_rates(text: str) -> list[Rate]:
                 f"rate_limit {part.strip()!r} is not a rate.", hint='Write it as "100/10s" or "5 per second".'
             )
         rates.append(Rate(int(found[1]), int(found[2] or 1) * unit))
-    rates.sort(key=lambda r: r.interval)
-    try:
-        InMemoryBucket(rates)
-    except ValueError as wrong:
-        raise ConfigError(f"rate_limit {text!r} contradicts itself: {wrong}.") from None
+    rates.sort(key=lambda rate: rate.seconds)
+    for short, long in pairwise(rates):
+        if long.limit <= short.limit or long.limit / long.seconds >= short.limit / short.seconds:
+            raise ConfigError(
+                f"rate_limit {text!r} contradicts itself: what it allows in {long.seconds:g} s and in {short.seconds:g} s "
+                "cannot both be limits.",
+                hint="In a longer time more calls must fit, and fewer a second.",
+            )
     return rates
 
 
@@ -91,19 +96,28 @@ class Budget:
         self._whole = whole or self._account
         self._told: int | None = None
         self._shared = shared
-        self._bucket: AbstractBucket | None = None
-        # the vendor counts what arrives, and wires are not even: two calls leave further apart than they come in
-        rates = [Rate(one.limit, one.interval + min(one.interval // 10, _JITTER)) for one in rates]
-        if rates:
-            self._bucket = shared.bucket(self._account, list(rates)) if shared else InMemoryBucket(list(rates))
         self._clock = clock or SystemClock()
+        self._slots: Slots | None = None
+        if rates:
+            own = OwnSlots(rates, self._clock.monotonic)
+            self._slots = shared.slots(self._account, rates) if shared else own
         self._lock = threading.Lock()
         self._resume_at = 0.0
 
-    def take(self, patience: float = 60.0) -> None:
-        """Returns when one request may leave; raises :class:`Throttled` at once when the vendor's pause is longer."""
-        while (seconds := self._wait(patience)) > 0:
-            self._clock.sleep(seconds)
+    def take(self, patience: float = 60.0, *, lasts: float = _LASTS) -> int:
+        """A slot, when one request may leave; raises :class:`Throttled` at once when the vendor's pause is longer.
+
+        ``lasts``: seconds in which the request has arrived, if it ever does. The slot is for :meth:`answered`.
+        """
+        while isinstance(found := self._slot(patience, lasts), Full):
+            self._clock.sleep(max(found.seconds, _NAP))
+        return found
+
+    def answered(self, slot: int) -> None:
+        """The answer came, or it is known that the request will not arrive any more."""
+        if self._slots is not None:
+            with self._lock:
+                self._slots.answered(slot)
 
     def pause(self, seconds: float) -> None:
         """Nobody on this account sends anything for that long: the vendor said so."""
@@ -131,23 +145,15 @@ class Budget:
             refused.kept = True
             raise refused
 
-    def _wait(self, patience: float) -> float:
+    def _slot(self, patience: float, lasts: float) -> int | Full:
         with self._lock:
             now = self._clock.monotonic()
             pause = max(self._resume_at - now, self._shared.paused(self._account) if self._shared else 0.0)
             if pause > patience:
                 raise Throttled(f"{self._name}: its limit is used up for {pause:.0f} s more.", retry_after=pause)
             if pause > 0:
-                return pause
-            if self._bucket is None:
-                return 0.0
-            # a bucket that processes share keeps its own time; ours follows the clock we were given
-            at = int(now * 1000 if isinstance(self._bucket, InMemoryBucket) else self._bucket.now())  # type: ignore[no-untyped-call]
-            item = RateItem(self._name, at)
-            self._bucket.leak(at)
-            if self._bucket.put(item):
-                return 0.0
-            return max(int(self._bucket.waiting(item)), 1) / 1000  # type: ignore[arg-type]  # sync buckets answer int
+                return Full(pause)
+            return 0 if self._slots is None else self._slots.take(lasts)
 
 
 class Budgets:

@@ -90,6 +90,8 @@ class Wire:
         self._http: httpx.Client | None = None
         self._closed = False
         self._offset: timedelta | None = None
+        self._connect = min(timeout, 10.0)
+        self._own = threading.local()  # `slot`: that of the request which this thread has under way
 
     def exchange(self, trace: Trace) -> Response:
         """Sends the call, follows redirects that the URL rules allow; raises httpx's errors."""
@@ -106,7 +108,7 @@ class Wire:
             extensions={"smarksync": trace},
         )
         for _ in range(_REDIRECTS):
-            answer = http.send(request)
+            answer = self._send(http, request)
             trace.under_way = False
             safe = trace.method in SAFE
             if not answer.has_redirect_location or not (safe or answer.status_code in (307, 308)):
@@ -123,6 +125,22 @@ class Wire:
                 extensions={"smarksync": trace},
             )
         raise Malformed(f"{self.trust.host} sends us round in circles (redirects).", hint="Check base_url.")
+
+    def _send(self, http: httpx.Client, request: httpx.Request) -> httpx.Response:
+        try:
+            return http.send(request)
+        except httpx.HTTPError as problem:
+            if not isinstance(problem, (httpx.ReadTimeout, httpx.WriteTimeout)):
+                self._free()
+            raise
+        finally:
+            self._own.slot = None  # a request that nobody waits for any longer may still arrive: its slot says how long
+
+    def _free(self) -> None:
+        """The request that this thread had under way has an answer, or will not arrive any more."""
+        slot, self._own.slot = getattr(self._own, "slot", None), None
+        if slot is not None:
+            self._budget.answered(slot)
 
     def server_time(self) -> datetime | None:
         """The server's clock now, by the ``Date`` of its last answer; None before the first."""
@@ -146,7 +164,7 @@ class Wire:
                     headers=self._headers,
                     # a session cookie would stand beside the credentials, and some servers then want CSRF tokens
                     cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
-                    timeout=httpx.Timeout(self.timeout, connect=min(self.timeout, 10.0)),
+                    timeout=httpx.Timeout(self.timeout, connect=self._connect),
                     verify=_tls(self._ca_file),
                     proxy=self.proxy,
                     # proxies of the environment are for the world outside, and only without a setting of ours
@@ -163,7 +181,8 @@ class Wire:
         if isinstance(trace, Trace) and trace.kind in _SPENT:
             counts = self._counts
             self._budget.keep(0 if counts.may_use_reserve else counts.reserve, told=counts.budget_left)
-        self._budget.take(self._patience)
+        # what httpx waits at most for a connection, its opening, the sending and the answer
+        self._own.slot = self._budget.take(self._patience, lasts=self._connect + 3 * self.timeout)
         if isinstance(trace, Trace):
             if trace.times:
                 self._counts.retried()
@@ -174,6 +193,7 @@ class Wire:
             self._counts.call("auth")
 
     def _after(self, response: httpx.Response) -> None:
+        self._free()
         trace = response.request.extensions.get("smarksync")
         if not isinstance(trace, Trace):
             return

@@ -19,6 +19,10 @@ from .pages import style
 COOKIE = "smarksync"
 _NAMES = ("127.0.0.1", "localhost")
 _LOCKED = "This dashboard opens with the link that `smarksync dashboard` has printed. Start it again for a new one.\n"
+_ELSEWHERE = (
+    "This dashboard answers to 127.0.0.1 and localhost only: a page that calls it by another name is none of yours.\n"
+    "Open the link that `smarksync dashboard` has printed; from another machine, through ssh -L to one of these names.\n"
+)
 
 
 def new_token() -> str:
@@ -60,7 +64,7 @@ class Guard(BaseHTTPMiddleware):
     def _refused(self, request: Request) -> Response | None:
         host = request.headers.get("host", "").rsplit(":", 1)[0]
         if host not in _NAMES:  # a name of somebody else's that leads to this machine (DNS rebinding)
-            return PlainTextResponse("This dashboard answers to 127.0.0.1 and localhost only.\n", 421)
+            return PlainTextResponse(_ELSEWHERE, 421)
         known = request.cookies.get(COOKIE, "")
         told = request.query_params.get("token", "")
         # as bytes: it takes no other text than ASCII

@@ -5,6 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
+from smarksync.errors import AuthFailed, ConfigError
+from smarksync.testing import FaultPlan
+
 
 def test_a_conflict_is_listed_shown_answered_and_gone(shell: Any, conflict: Callable[[], str]) -> None:
     conflict()
@@ -90,12 +95,58 @@ def test_status_and_history_tell_what_waits(shell: Any, conflict: Callable[[], s
     assert "There is no run" not in shell("show", run[:18]).err
 
 
+def test_status_says_why_the_last_run_did_not_end_well_and_what_to_do(shell: Any, conflict: Callable[[], str]) -> None:
+    def ended() -> dict[str, Any]:
+        (one,) = shell("status", "--json").object["ended"]
+        return dict(one)
+
+    conflict()
+    assert (ended()["exit_code"], ended()["why"], ended()["next"]) == (
+        3,
+        ["1 conflict to decide"],
+        "smarksync conflicts list",
+    )
+    said = shell("status").out
+    assert (
+        "ended with exit code 3: something waits for a person\n  1 conflict to decide\n  Next: `smarksync conflicts list`"
+        in said
+    )
+    shell("conflicts", "resolve", "1", "--take", "sales")
+    assert ended()["why"] == ["What waited then is settled."] and ended()["next"] == "smarksync run"
+
+    shell.b.faults = FaultPlan()
+    shell.b.faults.fail(AuthFailed("The token was refused.", hint="Get a new one."))
+    assert shell.run().exit_code == 5
+    assert ended()["next"] == "smarksync check sales" and ended()["jobs"] == ["people"]
+    (why,) = ended()["why"]
+    assert (
+        why == "sales: The token was refused. Get a new one."
+        and why in shell("status").out
+        and "Next: `smarksync check sales`" in shell("status").out
+    )
+    assert shell.run().exit_code == 0
+    assert shell("status", "--json").object["ended"] == [], "all is well: nothing is said"
+
+
+def test_status_and_show_say_which_error_ended_a_run(shell: Any, conflict: Callable[[], str]) -> None:
+    conflict()
+    shell.file.write_text(shell.file.read_text().replace("company: Company", "company: Nowhere"))
+    with pytest.raises(ConfigError):
+        shell.run()
+    (one,) = shell("status", "--json").object["ended"]
+    assert (one["exit_code"], one["next"]) == (2, "smarksync check") and "Nowhere" in one["why"][0]
+    told = shell("show", one["run"]).out
+    assert one["why"][0] in told and "nothing written" in told
+
+
 def test_a_held_job_is_told_by_status(shell: Any) -> None:
     for number in range(120):
         shell.a.insert("contacts", email=f"p{number}@example.com")
     assert shell.run().exit_code == 4
     said = shell("status").out
     assert "stopped by a guard" in said and "120 rows planned" in said
+    assert "exit code 4: a guard stopped it before its first write\n  Job people was stopped by a guard" in said
+    assert "--allow first_run" in said and "Next: `smarksync plan people`" in said
     assert "a guard stopped the job" in shell("explain", "p7@example.com").out
 
 

@@ -155,7 +155,7 @@ def line_of(part: str) -> int:
 
 def message(load_text: Load, text: str) -> str:
     with pytest.raises(ConfigError) as caught:
-        load_text(text)
+        load_text(text).require(connections=["marketing", "sales"])
     assert caught.value.exit_code == 2 and caught.value.line
     assert str(caught.value) == "\n".join(caught.value.problems)
     return str(caught.value)

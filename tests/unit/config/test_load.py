@@ -92,6 +92,20 @@ def test_a_missing_secret_does_not_hide_other_problems(load_text: Load) -> None:
     assert len(caught.value.problems) == 2
 
 
+def test_a_missing_secret_concerns_whoever_opens_what_it_belongs_to(load_text: Load) -> None:
+    text = with_settings("token: '${TOKEN}', timeout: '${WAIT}', mode: c")
+    config = load_text(text + "notify: {ops: {url: 'https://x.example/${HOOK}'}}\n")
+    config.require(connections=["marketing"])
+    assert len(config.unset(connections=["sales"])) == 2 and len(config.unset(channels=["ops"])) == 1
+    with pytest.raises(ConfigError) as caught:
+        read_settings(config, "sales", Settings)
+    said = caught.value.problems
+    assert ["TOKEN is not set" in said[0], "WAIT is not set" in said[1], ".mode`" in said[2]] == [True] * 3, said
+    assert len(said) == 3, "what the secret would have been is not judged"
+    with pytest.raises(ConfigError, match=r"`notify\.ops\.url`: the environment variable HOOK is not set"):
+        config.require(channels=["ops"])
+
+
 def test_the_key_ring_says_what_is_missing(load_text: Load, monkeypatch: pytest.MonkeyPatch) -> None:
     import keyring
     from keyring.backend import KeyringBackend
@@ -112,7 +126,7 @@ def test_the_key_ring_says_what_is_missing(load_text: Load, monkeypatch: pytest.
         config = load_text(with_settings("token: '${keyring:crm/token}'"))
         assert reveal(config.connections["sales"].settings)["token"] == SECRET
         with pytest.raises(ConfigError, match="the key ring holds no other for crm"):
-            load_text(with_settings("token: '${keyring:crm/other}'"))
+            read_settings(load_text(with_settings("token: '${keyring:crm/other}'")), "sales", Settings)
         with pytest.raises(ConfigError, match="names no entry"):
             load_text(with_settings("token: '${keyring:crm}'"))
     finally:

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from pyrate_limiter import InMemoryBucket
 
-from smarksync.errors import AuthFailed, ConfigError, Invalid, Malformed, Throttled, Transient, Unknown
+from smarksync.errors import AuthFailed, Invalid, Malformed, Throttled, Transient, Unknown
 from smarksync.kit.batch import one_by_one, pack, pair
-from smarksync.kit.budget import Budgets, parse_rates
-from smarksync.kit.clock import ManualClock
 from smarksync.kit.pages import KeysetPages, LinkPages, OffsetPages, TokenPages, position
 from smarksync.plugin import Op, Receipt, Write, WriteResult
 
@@ -117,64 +114,3 @@ def test_when_the_system_is_out_of_reach_every_row_is_known_not_sent_and_the_fai
     assert [(r.ref, r.result.value) for r in receipts] == [("a", "updated"), ("b", "retry"), ("c", "retry")]
     with pytest.raises(type(failure)):
         next(answers)
-
-
-@pytest.mark.parametrize(
-    ("text", "rates"),
-    [
-        ("100/10s", [(100, 10_000)]),
-        ("5 per second", [(5, 1000)]),
-        ("60/minute", [(60, 60_000)]),
-        ("250000/day, 100/10s", [(100, 10_000), (250_000, 86_400_000)]),
-        ("10/2 hours", [(10, 7_200_000)]),
-        ("20/400ms", [(20, 400)]),
-        ("7/5 mins", [(7, 300_000)]),
-    ],
-)
-def test_rates(text, rates):
-    assert [(rate.limit, rate.interval) for rate in parse_rates(text)] == rates
-
-
-@pytest.mark.parametrize("text", ["fast", "10", "0/s", "10/0s", "10/fortnight", "5/s, 1/day"])
-def test_what_is_no_rate(text):
-    with pytest.raises(ConfigError, match="rate_limit"):
-        parse_rates(text)
-
-
-class Kept:
-    """What stands for the other processes."""
-
-    def __init__(self) -> None:
-        self.made: list[str] = []
-        self.pauses: dict[str, float] = {}
-
-    def bucket(self, account, rates):
-        self.made.append(account)
-        return InMemoryBucket(rates)
-
-    def pause(self, account, seconds):
-        self.pauses[account] = seconds
-
-    def paused(self, account):
-        return self.pauses.get(account, 0.0)
-
-
-def test_accounts_share_one_budget_and_processes_one_bucket():
-    kept = Kept()
-    budgets = Budgets(clock=ManualClock(), shared=kept)
-    assert budgets.get("crm", "5/s") is budgets.get("crm", "5/s")
-    assert budgets.get("crm", "5/s") is not budgets.get("audience", "5/s")
-    assert kept.made == ["crm 5/s", "audience 5/s"]
-    budgets.get("crm", "5/s").pause(90)
-    assert kept.pauses == {"crm 5/s": 90}
-    with pytest.raises(Throttled):
-        Budgets(clock=ManualClock(), shared=kept).get("crm", "5/s").take(patience=60)
-
-
-def test_calls_that_a_vendor_counts_apart_have_a_budget_of_their_own():
-    """HubSpot allows five searches a second, and a hundred calls of other kinds in ten: one must not eat the other."""
-    kept = Kept()
-    budgets = Budgets(clock=ManualClock(), shared=kept)
-    budgets.get("hub", "5/1s").pause(3600)
-    budgets.get("hub", "100/10s").take(patience=1)
-    assert kept.made == ["hub 5/1s", "hub 100/10s"]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sqlite3
 import subprocess
 import sys
 import textwrap
 import threading
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -16,24 +18,17 @@ from smarksync.kit.budget import Budgets
 from smarksync.ledger.budgets import SharedBudgets, budgets_path
 
 SENDER = textwrap.dedent("""\
-    import sys
+    import sys, time
     from smarksync.kit.budget import Budgets
     from smarksync.ledger.budgets import SharedBudgets
 
     budget = Budgets(shared=SharedBudgets(sys.argv[1])).get("account", "20/300ms")
-    put = budget._bucket.put
-
-    def told(item):
-        taken = put(item)
-        if taken:
-            print(item.timestamp / 1000, flush=True)  # when it was counted, not when we came round to saying so
-        return taken
-
-    budget._bucket.put = told
     print("ready", flush=True)
     sys.stdin.readline()
     for _ in range(40):
-        budget.take()
+        slot = budget.take()
+        print(time.monotonic(), flush=True)  # the vendor counts it here
+        budget.answered(slot)
     """)
 
 
@@ -62,11 +57,11 @@ def test_two_processes_together_keep_the_limit(tmp_path: Path) -> None:
 def test_threads_of_one_process_share_it_too(tmp_path: Path) -> None:
     shared = SharedBudgets(str(tmp_path / "b"))
     budget = Budgets(shared=shared).get("account", "10/200ms")
-    budget.take()  # opens the file
+    budget.answered(budget.take())  # opens the file
 
     def send() -> None:
         for _ in range(10):
-            budget.take()
+            budget.answered(budget.take())
 
     begin = time.monotonic()
     threads = [threading.Thread(target=send) for _ in range(4)]
@@ -98,13 +93,14 @@ def test_looking_makes_no_file(tmp_path: Path) -> None:
 
 
 def test_what_left_the_window_is_forgotten(tmp_path: Path) -> None:
-    shared = SharedBudgets(str(tmp_path / "b"))
-    bucket = shared.bucket("account", Budgets(shared=shared).get("x", "5/20ms")._bucket.rates)
+    file = tmp_path / "b"
+    shared = SharedBudgets(str(file))
     budget = Budgets(shared=shared).get("account", "5/20ms")
     for _ in range(40):
-        budget.take()
-    assert int(bucket.count()) <= 6
+        budget.answered(budget.take())
     shared.close()
+    with closing(sqlite3.connect(file)) as db:
+        assert db.execute("SELECT count(*) FROM slots").fetchone()[0] <= 6
 
 
 def test_a_file_that_is_none_is_said_in_one_sentence(tmp_path: Path) -> None:
@@ -145,11 +141,21 @@ def test_what_is_kept_for_hand_offs_is_kept_by_every_process(tmp_path: Path) -> 
     shared.close()
 
 
-def test_what_a_vendor_said_long_ago_is_no_news(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    shared = SharedBudgets(str(tmp_path / "b"))
+def test_what_a_vendor_said_long_ago_is_no_news(tmp_path: Path) -> None:
+    later = [0.0]
+    shared = SharedBudgets(str(tmp_path / "b"), uptime=lambda: 100.0 + later[0])
     shared.tell("account", 3)
     assert shared.left("account") == 3 and shared.left("other") is None
-    later = time.time() + 3600
-    monkeypatch.setattr("smarksync.ledger.budgets.time.time", lambda: later)
+    later[0] = 3600.0
     assert shared.left("account") is None, "the day may be a new one"
     shared.close()
+
+
+def test_a_file_that_cannot_be_written_is_said_where_calls_are_counted_too(tmp_path: Path) -> None:
+    shared = SharedBudgets(str(tmp_path / "b"))
+    budget = Budgets(shared=shared).get("account", "5/1s")
+    budget.answered(budget.take())
+    shared.close()
+    (tmp_path / "b").write_text("overwritten by somebody " * 400)
+    with pytest.raises(LedgerError, match="made anew"):
+        budget.take()

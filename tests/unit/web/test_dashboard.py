@@ -97,9 +97,34 @@ def test_the_token_leaves_the_address_bar_and_becomes_a_cookie_that_scripts_cann
     assert "httponly" in cookie and "samesite=strict" in cookie
 
 
-def test_another_name_for_this_machine_is_refused(shared):
-    answer = shared.client.get("/", headers={"host": "attacker.example"})
-    assert answer.status_code == 421
+NAMES = (
+    "attacker.example",
+    "attacker.example:8765",
+    "127.0.0.1.attacker.example",
+    "localhost.attacker.example",
+    "",
+    "[::1]:80",
+)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_another_name_for_this_machine_is_refused_whatever_is_asked(shared, name):
+    origin = {"host": name, "origin": f"http://{name}"}  # as a page there would ask once its name leads here
+    asked = (
+        shared.client.get("/", headers=origin),
+        shared.client.get(f"/?token={shared.site.token}", headers=origin),
+        shared.client.get("/static/style.css", headers=origin),
+        shared.client.post("/conflicts/1", data={"answer": "x"}, headers=origin),
+    )
+    for answer in asked:
+        assert answer.status_code == 421 and "set-cookie" not in answer.headers
+        assert "127.0.0.1 and localhost only" in answer.text and "`smarksync dashboard`" in answer.text
+        assert "acme" not in answer.text
+
+
+@pytest.mark.parametrize("name", ["127.0.0.1", "localhost", "localhost:9999"])
+def test_its_own_names_are_let_in_by_any_forwarded_port(shared, name):
+    assert shared.client.get("/", headers={"host": name}).status_code == 200
 
 
 def test_pages_forbid_scripts_and_frames_of_others(shared):

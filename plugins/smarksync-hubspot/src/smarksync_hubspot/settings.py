@@ -27,8 +27,7 @@ class HubSpotSettings(HttpSettings):
         "v3", pattern=r"^(v3|\d{4}-\d{2})$", description="`v3` (with v4 associations) or a dated version, as `2026-03`."
     )
     rate_limit: str | None = Field(
-        "95/10s",
-        description='Calls at most, as "180/10s": a little less than the plan allows, since calls arrive unevenly.',
+        "100/10s", description='Calls at most: what every plan allows; Professional and Enterprise: "190/10s".'
     )
     search_rate_limit: str = Field(
         "4/1s", description="Search calls at most: HubSpot allows five a second for all apps of the account."

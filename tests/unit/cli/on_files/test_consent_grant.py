@@ -55,8 +55,20 @@ def test_what_may_not_stand_changes_nothing(workspace: Workspace, words: tuple[s
     workspace.run("run")
     refused = workspace.run("consent", "grant", "bob@example.com", *words)
     assert refused.code == 2 and said in refused.err and refused.out == ""
+    assert "[e-mail]" not in refused.err
     workspace.run("run")
     assert bobs(workspace) == ("true", "yes")
+
+
+def test_a_refusal_names_whom_the_user_named_and_nobody_else(workspace: Workspace) -> None:
+    workspace.run("run")
+    early = (*SIGNED, "--at", "2026-01-01T00:00:00Z")
+    said = workspace.run("consent", "grant", "bob@example.com", *early)
+    assert said.err.startswith("bob@example.com has opted out, as of ") and "must be later than that" in said.err
+    said = workspace.run("consent", "grant", "BOB@example.com", *early, "--json")
+    assert said.json["error"]["message"].startswith("BOB@example.com has opted out")
+    said = workspace.run("consent", "grant", "Nobody@Example.com", *early)
+    assert said.code == 2 and "nobody@example.com" in said.err
 
 
 def test_an_opt_in_that_stands_is_not_weakened(workspace: Workspace) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 from .conftest import Workspace
 
@@ -71,6 +72,17 @@ def test_one_log_line_a_stage_and_one_for_the_run(workspace: Workspace) -> None:
     assert stages[:4] == ["pull", "match", "plan", "push"]
     (run,) = [line for line in lines if line["event"] == "run"]
     assert run["sides"]["sales:leads"]["created"] == 1
+
+
+def test_every_record_that_was_read_is_in_one_column_of_the_table(workspace: Workspace) -> None:
+    workspace.replace(workspace.contacts, ",41,", ",many,")
+    said = workspace.run("run").out
+    columns, *rows = (line.split() for line in said.splitlines() if re.match(r"  (side|\S+:\S+) +\S", line))
+    assert len(rows) == 2
+    for row in rows:
+        shown = dict(zip(columns[1:], map(int, row[1:]), strict=True))
+        fates = (shown.get(name, 0) for name in ("unchanged", "settled", "filtered", "deferred", "quarantined"))
+        assert shown["read"] == sum(fates) == 2, said
 
 
 def test_the_summary_names_both_sides(workspace: Workspace) -> None:
