@@ -9,7 +9,6 @@ from smarksync.ledger import states
 from smarksync.ledger.plans import PlanRow
 from smarksync.mapping import CompiledMapping
 from smarksync.plan.reasons import wanted_hash
-from smarksync.plan.side import names_by_vendor
 
 from .context import Run
 
@@ -52,7 +51,7 @@ def tell_where(run: Run, written: Iterable[PlanRow]) -> None:
         lane = run.lanes[row.sid]
         if not lane.asked or row.op not in ("create", "update"):
             continue
-        names = names_by_vendor(lane.mapping)
+        names = lane.mapping.names_by_vendor
         for vendor in row.after:
             for name in names.get(vendor, ()):
                 for job in lane.asked.get(name, ()):
