@@ -78,7 +78,7 @@ browser: install
 live: install
 	SMARKSYNC_LIVE=1 $(BIN)/python -m pytest tests/live -rs
 
-# many more random histories, and a kill at every point (an hour with HISTORIES=2000)
+# many more random histories (an hour with HISTORIES=2000)
 HISTORIES ?= 300
 machine: install
 	SMARKSYNC_HISTORIES=$(HISTORIES) $(BIN)/python -m pytest tests/machine
