@@ -15,7 +15,7 @@ from smarksync.plugin import hookspecs
 
 PLUGIN = {
     "CONTRACT", "OWN_USER", "SUPPORTED_CONTRACTS",
-    "Can", "CheckReport", "Choice", "Connector", "ConnectorSpec", "Cursor", "Defines", "Explains", "Fetches", "FieldInfo",
+    "Can", "CheckReport", "Choice", "Connector", "ConnectorSpec", "Cursor", "Defines", "DescribesMany", "Explains", "Fetches", "FieldInfo",
     "FieldType", "Finds", "Fixes", "Gone", "GoneKind", "GonePages", "Op", "Page", "Past", "Receipt", "Record",
     "Session", "StreamSpec", "Sweeps", "TellsGone", "TellsTime", "Tokens", "Transform", "Write", "WriteResult",
     "Writes", "hookimpl",
@@ -51,6 +51,7 @@ PROTOCOLS = {
     "Finds": {"find": "(self, stream, key, values, *, fields)"},
     "Fetches": {"fetch": "(self, stream, ids, *, fields)"},
     "TellsGone": {"gone": "(self, stream, *, cursor, until)"},
+    "DescribesMany": {"describe_many": "(self, streams)"},
     "TellsTime": {"server_time": "(self)"},
     "Sweeps": {"count": "(self, stream)", "ids": "(self, stream)"},
     "Explains": {"whereabouts": "(self, stream, ids)"},

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import shutil
+from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -241,3 +243,17 @@ def test_the_reserve_lets_hand_offs_through_and_nobody_else(pair: Pair) -> None:
     pair.crm.quirks.daily_requests = pair.crm.used + 10_000
     pair.run()
     assert {row["LastName"]: row["Title"] for row in pair.crm.rows("Lead")}["Lovelace"] == "CIO"
+
+
+def test_a_quiet_run_asks_salesforce_for_all_schemas_at_once_and_for_each_object_once(pair: Pair) -> None:
+    """What left comes with what changed; only deals need more, whose contact roles come and go without a trace on them."""
+    pair.run()
+    pair.run()
+    before = len(pair.crm.calls)
+    pair.run()
+    calls = pair.crm.calls[before:]
+    names = [call.path.rpartition("/")[2] for call in calls]
+    assert [name for name in names if not name.startswith("query")] == ["token", "composite"]
+    asked = Counter(re.findall(r"FROM\+(\w+)\+WHERE\+", call.query)[-1] for call in calls if "query" in call.path)
+    once = ("Lead", "Contact", "Account", "User", "Group", "Task", "Event", "CampaignMember", "OpportunityContactRole")
+    assert asked == {**dict.fromkeys(once, 1), "Opportunity": 2}

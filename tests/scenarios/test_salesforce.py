@@ -104,11 +104,11 @@ class Pair:
         }
 
     def settled(self) -> None:
-        """The next run writes nothing, and asks Salesforce for what changed and for what left: two calls an object."""
+        """The next run writes nothing, and asks Salesforce for what changed and what left in one call an object."""
         counts = self.run()
         assert all("written" not in side and "planned" not in side for side in counts.values()), counts
         assert self.sim.count(write=True) == 0
-        assert self.sim.count(path="/query") == 4, [c.query for c in self.sim.calls]
+        assert self.sim.count(path="/query") == 2, [c.query for c in self.sim.calls]
 
     # the folder
     def rows(self) -> list[dict[str, str]]:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from salesforce_org import NAMES, Org
 
-from smarksync.plugin import OWN_USER, FieldType, GoneKind, Invalid, Malformed
+from smarksync.plugin import OWN_USER, Cursor, FieldType, GoneKind, Invalid, Malformed
 
 
 def test_pages_follow_the_vendors_word_and_not_the_number_of_rows(org: Org) -> None:
@@ -146,6 +146,32 @@ def test_schema_is_asked_for_once_a_run(org: Org) -> None:
     assert org.sim.count(path="/describe") == 1
 
 
+def test_several_schemas_come_in_one_call(org: Org) -> None:
+    # 1.7: a composite of 25 requests counts as one call
+    names = ["Lead", "Contact", "User", "Group", "Account"]
+    shown = org.connector.describe_many(names)
+    assert org.asked() == ["POST /services/oauth2/token", "POST /composite"]
+    again = org.open()
+    assert shown == {name: again.describe(name) for name in names}
+    org.connector.describe_many(["Lead", "Campaign"])
+    assert org.asked("/composite") == ["POST /composite"], "what is known is not asked for again"
+
+
+def test_a_schema_that_is_refused_among_others_says_so_alone(org: Org) -> None:
+    del org.sim.store.objects["Group"]
+    shown = org.connector.describe_many(["Lead", "Group"])
+    assert set(shown) == {"Lead"}
+    with pytest.raises(Invalid, match="Group/describe"):
+        org.connector.describe("Group")
+
+
+@pytest.mark.parametrize("body", [{}, [], {"compositeResponse": None}])
+def test_an_answer_that_is_no_composite(org: Org, body: object) -> None:
+    org.sim.faults.answer(200, body, path="*/composite", times=None)
+    with pytest.raises(Malformed, match="several requests"):
+        org.connector.describe_many(["Lead", "Contact"])
+
+
 def test_times_are_aware_and_values_untouched(org: Org) -> None:
     # 1.5: offsets without a colon
     rid = org.lead(Email="Ada@Example.com", SmarkSync_Score__c=41.0)
@@ -270,6 +296,74 @@ def test_deletes_merges_and_conversions_are_told_apart(org: Org) -> None:
     )
     assert told[converted].also == {"Account": account, "Opportunity": deal}
     assert {winner} == set(org.read(cursor=org.now()))
+
+
+def changed_and_gone(org: Org, stream: str, cursor: Cursor, gone_cursor: Cursor) -> tuple[set[str], set[str]]:
+    """What a run sees: the rows that changed, then those that left, both up to one moment."""
+    until = org.clock.now()
+    pages = list(org.connector.read(stream, cursor=cursor, until=until, fields=NAMES))
+    told = list(org.connector.gone(stream, cursor=gone_cursor, until=until))
+    assert told[-1][1] == pages[-1].cursor
+    return {r.id for page in pages for r in page.records}, {g.id for group, _ in told for g in group}
+
+
+def test_what_changed_and_what_left_come_in_one_query(org: Org) -> None:
+    kept, deleted, winner, loser, converted, back = (org.lead() for _ in range(6))
+    contact = org.contact()
+    org.clock.move(60)
+    cursors = {name: (org.now(name), org.gone(name, None)[1]) for name in ("Lead", "Contact")}
+    org.clock.move(60)
+    org.sim.edit("Lead", kept, City="Leeds")
+    org.sim.delete("Lead", deleted)
+    org.sim.merge("Lead", winner, loser)
+    org.sim.convert(converted, opportunity=None)
+    org.sim.delete("Lead", back)
+    org.sim.undelete("Lead", back)
+    org.sim.delete("Contact", contact)
+    org.clock.move(60)
+    org.sim.calls.clear()
+    changed, left = changed_and_gone(org, "Lead", *cursors["Lead"])
+    assert changed == {kept, winner, back}
+    assert left == {deleted, loser, converted}
+    assert changed_and_gone(org, "Contact", *cursors["Contact"])[1] == {contact}
+    assert org.asked("/query") == ["GET /queryAll"] * 2
+
+
+def test_what_left_is_asked_for_when_no_reading_of_that_span_came_before(org: Org) -> None:
+    rids = [org.contact() for _ in range(3)]
+    org.clock.move(60)
+    cursor, gone_cursor = org.now("Contact"), org.gone("Contact", None)[1]
+    for rid in rids:
+        org.clock.move(60)
+        org.sim.delete("Contact", rid)
+    org.clock.move(60)
+    _, left = changed_and_gone(org, "Contact", {**cursor, "at": org.clock.now().isoformat()}, gone_cursor)
+    assert left == set(rids), "the reading began later than what is asked for"
+    until = org.clock.now()
+    pages = org.connector.read("Contact", cursor=cursor, until=until, fields=NAMES)
+    next(pages)  # and then the reading broke off
+    told = list(org.connector.gone("Contact", cursor=gone_cursor, until=until + timedelta(seconds=1)))
+    assert {g.id for group, _ in told for g in group} == set(rids)
+
+
+def test_a_row_that_comes_back_while_a_query_is_asked_anew_has_not_left(org: Org) -> None:
+    made = org.leads(450)
+    cursor, gone_cursor = org.now(), org.gone("Lead", None)[1]
+    org.clock.move(60)
+    for rid in made:
+        org.sim.edit("Lead", rid, City="Leeds")
+    org.sim.delete("Lead", made[0])
+    org.clock.move(60)
+    org.sim.quirks.page = 200
+    until = org.clock.now()
+    pages = org.connector.read("Lead", cursor=cursor, until=until, fields=NAMES)
+    shown = [r.id for r in next(pages).records]
+    org.sim.undelete("Lead", made[0])
+    org.sim.expire_locators()
+    shown += [r.id for page in pages for r in page.records]
+    assert set(shown) == set(made)
+    told = list(org.connector.gone("Lead", cursor=gone_cursor, until=until))
+    assert [g for group, _ in told for g in group] == []
 
 
 def test_row_out_of_the_recycle_bin_is_read_again(org: Org) -> None:

@@ -21,7 +21,7 @@ from smarksync.mapping import (
     compile_mapping,
     with_personas,
 )
-from smarksync.plugin import FieldInfo, StreamSpec
+from smarksync.plugin import DescribesMany, FieldInfo, StreamSpec
 
 from . import absent, agreements, around, named, observed, removals
 from .context import JobRun, Lane, Opened, Run
@@ -80,6 +80,8 @@ class Workshop:
         self.presets: dict[str, Preset | None] = {}
         self.written: dict[str, dict[str, ObjectMapping]] = {}
         self.specs: dict[str, dict[str, StreamSpec]] = {}
+        self.touched: dict[str, list[str]] = {}  # the objects that the jobs may touch, by connection
+        self._shown: dict[str, dict[str, Sequence[FieldInfo]]] = {}
 
     def open(self, name: str) -> Opened:
         """One connection; building a connector does no I/O."""
@@ -158,13 +160,22 @@ class Workshop:
     def _describe(self, opened: Opened, obj: str, sid: int) -> Sequence[FieldInfo] | None:
         if opened.failed is None:
             try:
-                live = opened.connector.describe(obj)
+                live = self._live(opened, obj)
             except SystemFailure as error:
                 opened.fail(error)
             else:
                 schemas.save(self.ledger, sid, live, self.now().isoformat())
                 return live
         return schemas.last(self.ledger, sid)
+
+    def _live(self, opened: Opened, obj: str) -> Sequence[FieldInfo]:
+        """The live schema; with the first come the others that this run will ask for, where that saves calls."""
+        if opened.name not in self._shown:
+            wanted = [one for one in self.touched.get(opened.name, ()) if one in self.specs[opened.name]]
+            asked = opened.connector if obj in wanted and len(wanted) > 1 else None
+            self._shown[opened.name] = dict(asked.describe_many(wanted)) if isinstance(asked, DescribesMany) else {}
+        found = self._shown[opened.name].pop(obj, None)
+        return opened.connector.describe(obj) if found is None else found
 
 
 def open_connections(run: Run, workshop: Workshop, jobs: Sequence[Job]) -> list[str]:
@@ -191,6 +202,8 @@ def open_connections(run: Run, workshop: Workshop, jobs: Sequence[Job]) -> list[
                 for name in one.connections
                 for obj in observed.objects(workshop.written[name], one.entity)
             }
+    for name, _, obj in (one.partition(":") for one in sorted(names)):
+        workshop.touched.setdefault(name, []).append(obj)
     return sorted(names)
 
 

@@ -15,7 +15,19 @@ from smarksync.errors import (
 )
 
 from .hookspecs import hookimpl
-from .protocol import Connector, Defines, Explains, Fetches, Finds, Fixes, Sweeps, TellsGone, TellsTime, Writes
+from .protocol import (
+    Connector,
+    Defines,
+    DescribesMany,
+    Explains,
+    Fetches,
+    Finds,
+    Fixes,
+    Sweeps,
+    TellsGone,
+    TellsTime,
+    Writes,
+)
 from .records import (
     OWN_USER,
     Cursor,
@@ -56,6 +68,7 @@ __all__ = [
     "ConnectorSpec",
     "Cursor",
     "Defines",
+    "DescribesMany",
     "Explains",
     "Fetches",
     "FieldInfo",

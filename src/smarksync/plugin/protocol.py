@@ -41,6 +41,15 @@ class Connector(Protocol):
 
 
 @runtime_checkable
+class DescribesMany(Protocol):
+    """Can show the live schemas of several streams in fewer calls than one each."""
+
+    def describe_many(self, streams: Sequence[str]) -> Mapping[str, Sequence[FieldInfo]]:
+        """What ``describe`` gives for each of them; one that is left out is asked for alone, and says there what is wrong."""
+        ...
+
+
+@runtime_checkable
 class TellsTime(Protocol):
     """A connector that knows the server's clock (its ``Date`` header)."""
 

@@ -198,12 +198,11 @@ class Simulator:
 
     def handle(self, request: Request) -> tuple[Answer, bool]:
         """The answer to a request, and whether it counts as a write."""
-        found = [(r, m) for r in self._routes if (m := r.pattern.fullmatch(request.raw))]
-        fitting = next(((r, m) for r, m in found if r.method == request.method), None)
+        fitting, allowed = self._fitting(request)
         write = fitting[0].write if fitting else request.method not in ("GET", "HEAD")
         with self.lock:
             try:
-                answer = self._answer(request, fitting, sorted({r.method for r, _ in found}))
+                answer = self.before(request) or self._answer(request, fitting, allowed)
             except Refused as refused:
                 answer = refused.answer
             except BadBody as problem:
@@ -213,10 +212,21 @@ class Simulator:
                 answer = self.broken(request)
             return self.after(request, answer), write
 
+    def within(self, request: Request) -> Answer:
+        """The answer to a request that came inside another one: credentials and limits were that one's."""
+        try:
+            return self._answer(request, *self._fitting(request))
+        except Refused as refused:
+            return refused.answer
+
+    def _fitting(self, request: Request) -> tuple[tuple[_Route, re.Match[str]] | None, Sequence[str]]:
+        """The route of a request, and the methods that its path takes."""
+        found = [(r, m) for r in self._routes if (m := r.pattern.fullmatch(request.raw))]
+        return next(((r, m) for r, m in found if r.method == request.method), None), sorted(
+            {r.method for r, _ in found}
+        )
+
     def _answer(self, request: Request, fitting: tuple[_Route, re.Match[str]] | None, allowed: Sequence[str]) -> Answer:
-        early = self.before(request)
-        if early is not None:
-            return early
         if fitting is None:
             return self.wrong_method(request, allowed) if allowed else self.not_found(request)
         entry, match = fitting

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
 from smarksync.plugin import (
@@ -20,7 +20,7 @@ from smarksync.plugin import (
 from .client import Api
 from .describe import Schema
 from .ids import full_id, is_id
-from .leaving import gone, whereabouts
+from .leaving import Seen, gone, whereabouts
 from .person_accounts import IS_PERSON, where
 from .reading import Reader
 from .rows import Shape
@@ -40,6 +40,7 @@ class Salesforce:
         self._schema = Schema(self._api, loss_reason=settings.loss_reason_field)
         self._settings = settings
         self._now = session.now
+        self._seen: dict[str, Seen] = {}  # what left, by stream, as the last reading came across it
         self._writer = Writer(
             self._api,
             self._schema,
@@ -82,18 +83,23 @@ class Salesforce:
         """The live schema of a stream as our user sees it, and the fields worked out of its rows."""
         return self._schema.fields(stream)
 
+    def describe_many(self, streams: Sequence[str]) -> Mapping[str, Sequence[FieldInfo]]:
+        """What :meth:`describe` gives for each of them, in one call."""
+        return self._schema.together(streams)
+
     def read(
         self, stream: str, *, cursor: Cursor | None, until: datetime | None, fields: Sequence[str]
     ) -> Iterator[Page]:
         """Rows changed since the cursor, in the order of their stamps; a large first reading by bulk job."""
         shape = self._shape(stream, fields)
-        reader = Reader(self._api, shape, self.server_time(), until, self._settings.bulk_read_above)
+        self._seen.pop(stream, None)
+        reader = Reader(self._api, shape, self.server_time(), until, self._settings.bulk_read_above, self._seen)
         return reader.pages(cursor)
 
     def gone(self, stream: str, *, cursor: Cursor | None, until: datetime | None) -> GonePages:
         """Deleted, merged and converted rows since the cursor."""
-        now = self.server_time()
-        return gone(self._api, self._schema, stream, cursor, min(until, now) if until else now)
+        seen = self._seen.pop(stream, None)
+        return gone(self._api, self._schema, stream, cursor, self.server_time(), until, seen)
 
     def whereabouts(self, stream: str, ids: Sequence[str]) -> GonePages:
         """What became of rows that a reading no longer shows."""

@@ -1,10 +1,14 @@
-"""Rows that left: deleted, merged into another, or leads that became contacts (vendors/crm.md 1.6, 1.10)."""
+"""Rows that left: deleted, merged into another, or leads that became contacts (vendors/crm.md 1.6, 1.10).
+
+They are asked for together with the rows that changed, and kept until the engine asks for them; a query of their own
+is left for when no reading of the same span came before.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from smarksync.kit.pages import position
 from smarksync.plugin import Cursor, Gone, GoneKind, GonePages
@@ -21,19 +25,34 @@ _VERSION = 1
 _CONVERTED = ("IsConverted", "ConvertedContactId", "ConvertedAccountId", "ConvertedOpportunityId")
 
 
-def gone(api: Api, schema: Schema, name: str, cursor: Cursor | None, until: datetime) -> GonePages:
+class Seen(NamedTuple):
+    """Rows that left with a stamp from ``since`` to ``until``, as a reading came across them that was to end at ``asked``."""
+
+    since: datetime
+    until: datetime
+    asked: datetime | None
+    rows: list[Row]
+
+
+def gone(
+    api: Api, schema: Schema, name: str, cursor: Cursor | None, now: datetime, asked: datetime | None, seen: Seen | None
+) -> GonePages:
     """What left since the cursor. Without one nothing is told: nobody knows yet what was there."""
     start = position(cursor, _VERSION)
-    told: Cursor = {"v": _VERSION, "at": until.isoformat()}
+    until = min(asked, now) if asked is not None else now
     if "at" not in start:
-        yield (), told
+        yield (), {"v": _VERSION, "at": until.isoformat()}
         return
     since = datetime.fromisoformat(start["at"]) - LOOK_BACK
-    left = "IsDeleted = true OR IsConverted = true" if name == "Lead" else "IsDeleted = true"
-    span = f"SystemModstamp >= {moment(since)} AND SystemModstamp <= {moment(until)}"
-    soql = select(_columns(schema, name), name, [left, span])
-    rows = _without_persons(api, schema, list(api.rows(soql, everything=True, kind="read")))
-    yield tuple(_gone(name, row) for row in rows), told
+    if asked is not None and seen is not None and seen.asked == asked and seen.since <= since:
+        rows, until = seen.rows, seen.until
+    else:
+        left = "IsDeleted = true OR IsConverted = true" if name == "Lead" else "IsDeleted = true"
+        span = f"SystemModstamp >= {moment(since)} AND SystemModstamp <= {moment(until)}"
+        soql = select(columns(schema, name), name, [left, span])
+        rows = list(api.rows(soql, everything=True, kind="read"))
+    rows = _without_persons(api, schema, rows)
+    yield tuple(_gone(name, row) for row in rows), {"v": _VERSION, "at": until.isoformat()}
 
 
 def whereabouts(api: Api, schema: Schema, name: str, ids: Sequence[str]) -> GonePages:
@@ -41,16 +60,22 @@ def whereabouts(api: Api, schema: Schema, name: str, ids: Sequence[str]) -> Gone
     wanted = {full_id(one): one for one in ids}
     seen: set[str] = set()
     for condition in one_of("Id", list(wanted)):
-        rows = list(api.rows(select(_columns(schema, name), name, [condition]), everything=True))
+        rows = list(api.rows(select(columns(schema, name), name, [condition]), everything=True))
         seen |= {str(row["Id"]) for row in rows}
-        left = [row for row in rows if row.get("IsDeleted") or row.get("IsConverted")]
+        left = [row for row in rows if has_left(row)]
         left = _without_persons(api, schema, left)
         yield tuple(_gone(name, row)._replace(id=wanted[str(row["Id"])]) for row in left), {"v": _VERSION}
     # out of the recycle bin, too: no query shows them any more
     yield tuple(Gone(wanted[one]) for one in wanted if one not in seen), {"v": _VERSION}
 
 
-def _columns(schema: Schema, name: str) -> Iterator[str]:
+def has_left(row: Row) -> bool:
+    """Whether the row is no longer what it was; it was asked for with :func:`columns`."""
+    return bool(row.get("IsDeleted") or row.get("IsConverted"))
+
+
+def columns(schema: Schema, name: str) -> Iterator[str]:
+    """What tells where a row went."""
     yield from ("Id", "IsDeleted", "SystemModstamp")
     if schema.has(name, "MasterRecordId"):
         yield "MasterRecordId"

@@ -14,14 +14,15 @@ from datetime import UTC, datetime
 from typing import Any
 
 from smarksync.kit.pages import position
-from smarksync.plugin import Cursor, Malformed, Page, Record
+from smarksync.plugin import Can, Cursor, Malformed, Page, Record
 
 from .bulk import BulkReader, JobGone
-from .client import Api, LocatorGone
+from .client import Api, LocatorGone, Row
+from .leaving import Seen, columns, has_left
 from .person_accounts import where
 from .rows import Shape
 from .soql import Place, behind, moment, one_of, select
-from .streams import LOOK_BACK, NOT_IN_BULK
+from .streams import BY_NAME, LOOK_BACK, NOT_IN_BULK
 
 _VERSION = 1
 #: how often a reading begins again because its locator was forgotten
@@ -35,13 +36,18 @@ class _WorthAJob(Exception):
 class Reader:
     """One reading of one stream."""
 
-    def __init__(self, api: Api, shape: Shape, now: datetime, until: datetime | None, bulk_above: int) -> None:
-        self._api, self._shape = api, shape
+    def __init__(
+        self, api: Api, shape: Shape, now: datetime, until: datetime | None, bulk_above: int, seen: dict[str, Seen]
+    ) -> None:
+        self._api, self._shape, self._seen = api, shape, seen
         # rows that are edited while we read get a later stamp and are left to the next reading
         self._until = min(until, now) if until is not None else now
+        self._asked = until
         self._bulk_above = bulk_above
         #: from when on changes are shown that leave no stamp on the row; None: all rows are read, as they are now
         self._since: datetime | None = None
+        #: rows that left, by id, when they are asked for, too
+        self._left: dict[str, Row] | None = None
 
     def pages(self, cursor: Cursor | None) -> Iterator[Page]:
         """Every page from the cursor on."""
@@ -63,13 +69,17 @@ class Reader:
         place = _place(start)
         self._since = _since(start)
         reached = place.at if place is not None else None
+        stream, asked = self._shape.stream, list(self._shape.columns)
+        if place is not None and "id" not in start and self._tells_what_left():
+            self._left, begin = {}, place.at
+            asked = list(dict.fromkeys([*asked, *columns(self._shape.schema, stream)]))
         for _ in range(_PATIENCE):
-            soql = select(self._shape.columns, self._shape.stream, self._where(place), order=True)
+            soql = select(asked, stream, self._where(place), order=True)
             try:
                 for rows, more, total in self._api.query(soql, everything=self._with_deleted()):
                     if place is None and total > self._bulk_above and self._fits_a_job():
                         raise _WorthAJob
-                    records = [self._shape.record(row, self._until) for row in rows]
+                    records = [self._shape.record(row, self._until) for row in self._still_there(rows)]
                     place, reached = self._behind(records, place, reached)
                     if not more:
                         break
@@ -80,11 +90,13 @@ class Reader:
                 if extra:
                     yield Page(records, self._resume_at(place), True)
                     records = extra
+                if self._left is not None:
+                    self._seen[stream] = Seen(begin, self._until, self._asked, list(self._left.values()))
                 yield Page(records, {"v": _VERSION, "at": self._until.isoformat()}, False)
                 return
             except LocatorGone:
                 place = _place(self._resume_at(place))
-        raise _circle(self._shape.stream)
+        raise _circle(stream)
 
     def _behind(
         self, records: Sequence[Record], place: Place | None, reached: datetime | None
@@ -105,7 +117,9 @@ class Reader:
         return {"v": _VERSION, "at": place.at.isoformat(), "id": place.id or "0", "since": since.isoformat()}
 
     def _where(self, place: Place | None) -> list[str | None]:
-        found: list[str | None] = [where(self._shape.schema, self._shape.stream)]
+        found: list[str | None] = []
+        if self._left is None or self._shape.stream != "Lead":  # converted leads are among those that left
+            found.append(where(self._shape.schema, self._shape.stream))
         if place is not None:
             later = behind(place)
             if self._shape.stream == "Event" and self._since is not None:
@@ -117,7 +131,21 @@ class Reader:
 
     def _with_deleted(self) -> bool:
         """Members taken out of a campaign are shown as removed; in a first reading they are no news."""
-        return self._shape.stream == "CampaignMember" and self._since is not None
+        return self._left is not None or (self._shape.stream == "CampaignMember" and self._since is not None)
+
+    def _tells_what_left(self) -> bool:
+        """Where departures are told at all; a query for everything would show contact roles that were taken away, too."""
+        return Can.GONE in BY_NAME[self._shape.stream].can and not self._shape.has_roles
+
+    def _still_there(self, rows: Sequence[Row]) -> Iterator[Row]:
+        """The rows that take part; those that left are kept for :func:`leaving.gone`."""
+        for row in rows:
+            if self._left is not None and has_left(row):
+                self._left[str(row["Id"])] = row
+            else:
+                if self._left is not None:
+                    self._left.pop(str(row["Id"]), None)  # it came back while a query was asked anew
+                yield row
 
     def _with_changed_roles(self) -> list[Record]:
         """Opportunities whose contact roles came or went: that does not touch the opportunity's own stamp."""

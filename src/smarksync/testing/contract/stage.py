@@ -25,6 +25,7 @@ from smarksync.plugin import (
     Can,
     Connector,
     ConnectorSpec,
+    DescribesMany,
     FieldInfo,
     Op,
     StreamSpec,
@@ -290,6 +291,9 @@ class Stage(Asking):
         """The live schema, asked once."""
         if stream not in self._schema:
             self._schema[stream] = tuple(self.connector.describe(stream))
+            many = self.connector.describe_many([stream]) if isinstance(self.connector, DescribesMany) else {}
+            if tuple(many.get(stream, self._schema[stream])) != self._schema[stream]:
+                raise Failed(f"describe_many shows {stream} otherwise than describe does.")
         return self._schema[stream]
 
     def texts(self, stream: str) -> Sequence[str]:

@@ -12,6 +12,7 @@ from smarksync.simulator import Answer, Request, Window, route
 from . import access, seed
 from .base import error
 from .bulk import Bulk
+from .composite import Composite
 from .hands import Hands
 from .ids import full
 from .quirks import Quirks
@@ -22,7 +23,7 @@ from .store import Row, RowError, Store
 _MONEY = ("Opportunity", "Account", "Campaign", "Lead")
 
 
-class SalesforceSimulator(Bulk):
+class SalesforceSimulator(Composite, Bulk):
     """A Salesforce org with leads, contacts, accounts, opportunities, campaigns, tasks, users and queues."""
 
     vendor = "salesforce"
