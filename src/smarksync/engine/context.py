@@ -43,6 +43,7 @@ class Options:
     only_handoffs: bool = False  # hand-off jobs, and the sync jobs that they rest on
     allow: frozenset[str] = frozenset()
     threads: bool = True
+    match_at_once: int = 500  # new rows of a page that are matched as they come in, in a first load
     rows_ahead: int = 4_000  # rows that were read and wait for the ledger; a page beyond it waits with its reader
 
 

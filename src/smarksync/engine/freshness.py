@@ -10,7 +10,6 @@ from smarksync.errors import SystemFailure
 from smarksync.ledger import links
 from smarksync.ledger.plans import PlanRow
 from smarksync.model import ValueProblem, blank
-from smarksync.plan.side import codecs_by_vendor
 from smarksync.plugin import Can, Op, Record
 
 from . import facts, refusals
@@ -90,7 +89,7 @@ def same_raw(lane: Lane, vendor: str, shown: Any, before: Any) -> bool:
     """Whether two vendor values of one field are one: the same, both empty, or the same in canonical terms."""
     if shown == before or (blank(shown) and blank(before)):
         return True
-    codec = codecs_by_vendor(lane.mapping).get(vendor)
+    codec = lane.mapping.codecs_by_vendor.get(vendor)
     try:
         return codec is not None and bool(codec.inward(shown) == codec.inward(before))
     except ValueProblem:

@@ -9,9 +9,9 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 
 from smarksync.errors import Malformed, SystemFailure
 from smarksync.ledger import inbox, links, streams
@@ -37,14 +37,22 @@ def waiting(lane: Lane, record: Record) -> Waiting:
 
 def _waiting(sid: int, record: Record, fp: bytes, body: bytes) -> Waiting:
     at = record.changed_at
-    return Waiting(sid, record.id, fp, body, instant(at) if at is not None else None, record.changed_by, record.version)
+    changed_at = instant(at) if at is not None else None
+    return Waiting(sid, record.id, fp, body, changed_at, record.changed_by, record.version, 0, record.fields)
 
 
-def pull(run: Run, meanwhile: Callable[[], bool] | None = None) -> None:
-    """Reads every lane up to one common moment, told in each server's own clock; readers run side by side.
+class Early(Protocol):
+    """What may be done with new rows before everything is read (:class:`.matching.Ahead`)."""
 
-    ``meanwhile`` is done while they wait for their systems, as long as it says that there was something to do.
-    """
+    def page(self, rows: list[Waiting]) -> None:
+        """With the new rows of a page, within its transaction."""
+
+    def chunk(self) -> bool:
+        """With rows that wait, while the readers wait for their systems; whether there was something to do."""
+
+
+def pull(run: Run, early: Early | None = None) -> None:
+    """Reads every lane up to one common moment, told in each server's own clock; readers run side by side."""
     offsets = {name: _offset(run, opened) for name, opened in run.connections.items()}
     until = run.now()
     work: dict[str, list[Lane]] = {}
@@ -63,9 +71,9 @@ def pull(run: Run, meanwhile: Callable[[], bool] | None = None) -> None:
     if not run.options.threads:
         for lanes in work.values():
             for lane in lanes:
-                _drain(run, lane, _pages(run, lane))
+                _drain(_Absorber(run, lane, early), _pages(run, lane))
         return
-    _pull_side_by_side(run, work, meanwhile)
+    _pull_side_by_side(run, work, early)
 
 
 def _offset(run: Run, opened: Any) -> timedelta:
@@ -115,7 +123,7 @@ def _pages(run: Run, lane: Lane) -> Iterator[Page]:
     )
 
 
-def _pull_side_by_side(run: Run, work: dict[str, list[Lane]], meanwhile: Callable[[], bool] | None) -> None:
+def _pull_side_by_side(run: Run, work: dict[str, list[Lane]], early: Early | None) -> None:
     """One reading thread a connection; one ledger writer (this thread); a few thousand rows between them."""
     pages = _Ahead(run.options.rows_ahead)
     stop = threading.Event()
@@ -134,10 +142,10 @@ def _pull_side_by_side(run: Run, work: dict[str, list[Lane]], meanwhile: Callabl
     threads = [threading.Thread(target=read, args=(lanes,), daemon=True) for lanes in work.values()]
     for thread in threads:
         thread.start()
-    open_lanes = {id(lane): _Absorber(run, lane) for lanes in work.values() for lane in lanes}
+    open_lanes = {id(lane): _Absorber(run, lane, early) for lanes in work.values() for lane in lanes}
     try:
         while open_lanes:
-            if meanwhile is not None and pages.empty() and meanwhile():
+            if early is not None and pages.empty() and early.chunk():
                 continue
             lane, item = pages.get()
             absorber = open_lanes.get(id(lane))
@@ -189,14 +197,13 @@ def _weight(item: tuple[Lane, Page | BaseException | None]) -> int:
     return max(1, len(item[1].records)) if isinstance(item[1], Page) else 1
 
 
-def _drain(run: Run, lane: Lane, pages: Iterator[Page]) -> None:
-    absorber = _Absorber(run, lane)
+def _drain(absorber: _Absorber, pages: Iterator[Page]) -> None:
     try:
         for page in pages:
             if not absorber.take_or_fail(page):
                 return
     except SystemFailure as error:
-        lane.fail(error)
+        absorber.lane.fail(error)
         return
     absorber.finish()
 
@@ -204,10 +211,11 @@ def _drain(run: Run, lane: Lane, pages: Iterator[Page]) -> None:
 class _Absorber:
     """Takes the pages of one lane into the ledger."""
 
-    def __init__(self, run: Run, lane: Lane) -> None:
+    def __init__(self, run: Run, lane: Lane, early: Early | None) -> None:
         self.run, self.lane = run, lane
         self.key = lane.key
         self.facts = facts.are(lane)
+        self.early = None if self.facts or inbox.holds(run.ledger, [lane.sid], 1) else early
         self.seen = 0
         if lane.pulled_whole or lane.spec.full_scan or lane.stream.entity == "membership":
             run.ledger.run(
@@ -294,8 +302,11 @@ class _Absorber:
         lane.unchanged += len(records) - len(fresh) - len(changed)
         if changed:
             fresh += [waiting(lane, record) for record, _ in observe(self.run, lane, changed)]
-        if fresh:
+        if self.early is not None and not changed and len(fresh) >= self.run.options.match_at_once:
+            self.early.page(fresh)
+        elif fresh:
             inbox.add(ledger, fresh)
+            self.early = None  # what comes after them waits behind them
 
 
 _NEW = object()

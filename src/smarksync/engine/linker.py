@@ -23,7 +23,7 @@ class Arrived(NamedTuple):
     """A row with its fields; ``linked``: the ledger has a link of it already."""
 
     row: Waiting
-    fields: dict[str, Any]
+    fields: Mapping[str, Any]
     linked: bool
 
 
@@ -166,7 +166,9 @@ def _told(group: list[Newcomer]) -> str | None:
     return shown.pop() if len(shown) == 1 and entities.is_ref(next(iter(shown))) else None
 
 
-def _memo(mapping: CompiledMapping, row: Waiting, fields: dict[str, Any], agreed: Mapping[str, Any], ref: str) -> bytes:
+def _memo(
+    mapping: CompiledMapping, row: Waiting, fields: Mapping[str, Any], agreed: Mapping[str, Any], ref: str
+) -> bytes:
     """What a new link remembers; a row of which everything is news stays the very bytes that came in."""
     memo: dict[str, Any] = {"n": 1}
     shown = mapping.told(fields) if len(agreed) == 1 else mapping.differences(fields, agreed)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -12,7 +12,6 @@ from smarksync.ledger.links import Link
 from smarksync.model import ABSENT, ValueProblem
 from smarksync.plan.match import ADDRESS, Match, Newcomer, keys_of, match, parts_of
 from smarksync.plan.reasons import wanted_hash
-from smarksync.plan.side import codecs_by_vendor
 
 from . import facts, outside
 from .context import Lane, Run
@@ -44,27 +43,42 @@ def match_inbox(run: Run) -> None:
         run.tell("match", "", last)
 
 
-def ahead(run: Run) -> Callable[[], bool] | None:
-    """What may be done of it while the readers of a first load wait for their systems: a full chunk, if there is one.
+def ahead(run: Run) -> Ahead | None:
+    """What may be done of it while a first load is read; None in later runs.
 
-    Later runs wait for the whole pull: what left, and what was merged, is said only after it, and comes before matching.
+    They wait for the whole pull: what left, and what was merged, is said only after it, and comes before matching.
     """
     lanes = [lane for lane in run.lanes.values() if not facts.are(lane)]
     if run.review is not None or any(lane.stream.observed_at is not None for lane in lanes):
         return None
-    return lambda: _next_chunk(run)
+    return Ahead(run)
 
 
-def _next_chunk(run: Run) -> bool:
-    """Links the first rows of the inbox if there are enough of them to fill a chunk; says whether it did."""
-    if not inbox.holds(run.ledger, run.lanes, CHUNK):
-        return False
-    rows = inbox.take(run.ledger, run.lanes, 0, CHUNK)
-    with run.ledger.tx():
-        _match_chunk(run, rows, [])
-        inbox.drop(run.ledger, run.lanes, rows[-1].seq)
-    run.tell("match", "", rows[-1].seq)
-    return True
+class Ahead:
+    """Matching beside the reading of a first load."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+
+    def page(self, rows: list[Waiting]) -> None:
+        """Links new rows just as they come in, in the transaction that has their cursor: the inbox never sees them.
+
+        None of their stream may be waiting there, because an older look at a record must not come after a newer one.
+        """
+        for start in range(0, len(rows), CHUNK):
+            _match_chunk(self._run, rows[start : start + CHUNK], [])
+
+    def chunk(self) -> bool:
+        """Links the first rows of the inbox if there are enough of them to fill a chunk; says whether it did."""
+        run = self._run
+        if not inbox.holds(run.ledger, run.lanes, CHUNK):
+            return False
+        rows = inbox.take(run.ledger, run.lanes, 0, CHUNK)
+        with run.ledger.tx():
+            _match_chunk(run, rows, [])
+            inbox.drop(run.ledger, run.lanes, rows[-1].seq)
+        run.tell("match", "", rows[-1].seq)
+        return True
 
 
 def _provisional(run: Run) -> list[tuple[Link, int]]:
@@ -195,7 +209,7 @@ def _point(run: Run, newcomers: list[Newcomer], bodies: Bodies) -> None:
 
 def shows(lane: Lane, raw: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
     """Whether a row shows everything that we sent."""
-    codecs = codecs_by_vendor(lane.mapping)
+    codecs = lane.mapping.codecs_by_vendor
     for vendor, sent in after.items():
         codec = codecs.get(vendor)
         if codec is None or not codec.read or vendor not in raw:

@@ -11,7 +11,7 @@ from smarksync.ledger.links import LIVE
 from smarksync.model import ABSENT, ValueProblem
 from smarksync.plan.job import LEFT
 from smarksync.plan.match import ADDRESS, keys_of, parts_of
-from smarksync.plan.side import Side, codecs_by_vendor, names_by_vendor, same_stored, wire_of
+from smarksync.plan.side import Side, same_stored, wire_of
 from smarksync.plugin import OWN_USER, Record
 
 from .absent import come_back
@@ -181,7 +181,7 @@ def look(side: Side, record: Record, agreed: Mapping[str, Any], lane: Lane, afte
     _resolve_echo(side, record, agreed, seen)
     pairs = memo.get("p")
     if pairs:
-        codecs = codecs_by_vendor(mapping)
+        codecs = mapping.codecs_by_vendor
         for vendor in [v for v in pairs if v in record.fields and v in codecs]:
             if not same_stored(pairs[vendor][1], codecs[vendor].raw(record.fields)):
                 side.drop_pair(vendor)
@@ -201,7 +201,7 @@ def look(side: Side, record: Record, agreed: Mapping[str, Any], lane: Lane, afte
 
 def _adopt(side: Side, lane: Lane, differs: Iterable[str]) -> None:
     """Fields that the mapping has just begun to read there have no base on this side."""
-    by_vendor = names_by_vendor(lane.mapping)
+    by_vendor = lane.mapping.names_by_vendor
     names = {name for vendor in differs for name in by_vendor.get(vendor, ()) if name in lane.adopts} - {"external_id"}
     if names and not side.memo.get("n"):
         side._put("b", {name: value for name, value in (side.memo.get("b") or {}).items() if name not in names})
@@ -240,7 +240,7 @@ def _resolve_echo(side: Side, record: Record, agreed: Mapping[str, Any], seen: d
     waiting = [v for v in side.memo.get("w") or () if v in record.fields]
     if not waiting:
         return
-    codecs = codecs_by_vendor(side.mapping)
+    codecs = side.mapping.codecs_by_vendor
     for vendor in waiting:
         if vendor not in seen or vendor not in codecs:
             continue

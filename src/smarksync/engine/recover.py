@@ -12,7 +12,6 @@ from smarksync.errors import SystemFailure
 from smarksync.ledger import entities, links, plans, runs, states
 from smarksync.ledger.plans import PlanRow
 from smarksync.model import ABSENT
-from smarksync.plan.side import codecs_by_vendor
 from smarksync.plugin import Can, Receipt, Record, WriteResult
 
 from . import apply, facts, freshness, refusals
@@ -70,7 +69,7 @@ def _look(run: Run, lane: Lane, rows: list[PlanRow]) -> None:
 
 def _judge(run: Run, lane: Lane, row: PlanRow, record: Record) -> None:
     """Shown as we sent it: settled. Shown as before: never arrived, sent again. Anything else: decided anew."""
-    codecs = codecs_by_vendor(lane.mapping)
+    codecs = lane.mapping.codecs_by_vendor
     after, before = row.after, row.body.get("before", {})
 
     def shows(values: dict[str, object]) -> bool:

@@ -12,7 +12,7 @@ from smarksync.ledger.plans import PlanRow
 from smarksync.model.roles import is_role_address
 from smarksync.plan.match import parts_of
 from smarksync.plan.reasons import hash_of
-from smarksync.plan.side import codecs_by_vendor, columns
+from smarksync.plan.side import columns
 from smarksync.plugin import Can, Receipt, Record, WriteResult
 
 from . import outside
@@ -103,7 +103,7 @@ def _at_fault(run: Run, job: JobRun, lane: Lane, row: PlanRow, receipt: Receipt,
 
     A new record does not go without what it is known by: nobody would find it again.
     """
-    codecs, after = codecs_by_vendor(lane.mapping), row.after
+    codecs, after = lane.mapping.codecs_by_vendor, row.after
     codec = codecs.get(receipt.field or "")
     if codec is None and receipt.field is None and code == "SMK-DUPLICATE" and row.op == "update":
         codec = lane.mapping.fields.get("email")  # what vendors mean by a duplicate unless they say else

@@ -206,13 +206,12 @@ def _now(run: Run, lane: Lane | None, reviewed: Change) -> dict[str, Any]:
     if link is None or link.eid is None:
         return {}
     from smarksync.ledger import entities
-    from smarksync.plan.side import codecs_by_vendor
 
     from .lookup import side_of
 
     side = side_of(run, link)
     agreed = entities.load(run.ledger, [link.eid])[link.eid][2]
-    codecs = codecs_by_vendor(lane.mapping)
+    codecs = lane.mapping.codecs_by_vendor
     out = {}
     for vendor, field in reviewed["fields"].items():
         shown = side.shown(codecs[vendor], agreed) if vendor in codecs else None

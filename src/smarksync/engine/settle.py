@@ -12,7 +12,7 @@ from smarksync.model import ABSENT, ValueProblem, blank
 from smarksync.plan.consent import CONSENT_FIELDS
 from smarksync.plan.job import Person
 from smarksync.plan.match import keys_of, parts_of
-from smarksync.plan.side import NAME_PARTS, PER_SIDE, Side, codecs_by_vendor, columns, wire_of
+from smarksync.plan.side import NAME_PARTS, PER_SIDE, Side, columns, wire_of
 from smarksync.plugin import Can, Receipt, WriteResult
 
 from . import absent, casebook
@@ -196,7 +196,7 @@ def _echo(
     news: list[Any], row: PlanRow,
 ) -> None:  # fmt: skip
     """What the side now holds: by its own word where it gave one, else by what we sent until we see it."""
-    codecs = codecs_by_vendor(lane.mapping)
+    codecs = lane.mapping.codecs_by_vendor
     stored = receipt.stored
     silent = []
     seen, pairs = target.memo.get("s") or {}, target.memo.get("p") or {}

@@ -17,7 +17,6 @@ from smarksync.ledger import audit, links, plans, quarantine, streams
 from smarksync.ledger.db import loads
 from smarksync.ledger.links import LIVE, Link
 from smarksync.ledger.plans import PlanRow, Settled
-from smarksync.plan.side import codecs_by_vendor
 from smarksync.plugin import Can, Receipt, WriteResult
 
 from .context import Run, instant
@@ -68,7 +67,7 @@ def _as_sent(row: PlanRow, receipt: Receipt) -> bool:
 
 def _awaited(run: Run, row: PlanRow, memo: dict[str, Any]) -> dict[str, Any]:
     """What is remembered of a written record besides: the fields of which no echo is known yet."""
-    codecs = codecs_by_vendor(run.lanes[row.sid].mapping)
+    codecs = run.lanes[row.sid].mapping.codecs_by_vendor
     return {**memo, "w": sorted({*memo.get("w", ()), *(vendor for vendor in row.after if vendor in codecs)})}
 
 

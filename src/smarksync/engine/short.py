@@ -60,7 +60,7 @@ def take(run: Run, job: JobRun, eids: Sequence[int], barred: Container[int], *, 
         if person is not None and consents_too:
             claims = {channel: as_claim(row) for channel, row in standing[eid].items()} if eid in standing else {}
             person = person if at_rest(person.sides, person.agreed, claims) else None
-        outcome = None if person is None else edited(person, job.rules) or first(person, job.rules)
+        outcome = None if person is None else first(person, job.rules) or edited(person, job.rules)
         if person is None or outcome is None:
             taken.others.append(eid)
             continue

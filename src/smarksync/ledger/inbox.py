@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from .db import Ledger, dumps, loads
@@ -19,10 +19,13 @@ class Waiting(NamedTuple):
     changed_by: str | None = None
     version: str | None = None
     seq: int = 0  # its place in the inbox, from the moment it is stored
+    row: Mapping[str, Any] | None = None  # the fields themselves, while they are at hand
 
     @property
-    def fields(self) -> dict[str, Any]:
-        """The raw mapped fields; parsed at every asking."""
+    def fields(self) -> Mapping[str, Any]:
+        """The raw mapped fields; parsed at every asking once they were stored."""
+        if self.row is not None:
+            return self.row
         fields: dict[str, Any] = loads(self.body)
         return fields
 
@@ -38,7 +41,7 @@ def add(ledger: Ledger, rows: Iterable[Waiting]) -> None:
 def take(ledger: Ledger, sids: Iterable[int], after: int, limit: int) -> list[Waiting]:
     """The next rows of these streams by sequence."""
     sql = (
-        "SELECT sid, rid, fp, body, changed_at, changed_by, version, seq FROM inbox "
+        "SELECT sid, rid, fp, body, changed_at, changed_by, version, seq, NULL FROM inbox "
         "WHERE seq > ? AND sid IN (SELECT value FROM json_each(?)) ORDER BY seq LIMIT ?"
     )
     return list(map(Waiting._make, ledger.rows(sql, (after, dumps(list(sids)).decode(), limit))))

@@ -275,6 +275,10 @@ def _assemble(
     one_by_one = [field for field in fields.values() if field.currency_vendor is None]
     phones = tuple(field for field in single if field.read and field.inward_in is not None)
     direct = [field for field in single if field.identity]
+    names: dict[str, list[str]] = {}
+    for name, field in fields.items():
+        for vendor in field.vendors:
+            names.setdefault(vendor, []).append(name)
     return CompiledMapping(
         connection=connection,
         stream=context.stream.name,
@@ -287,9 +291,10 @@ def _assemble(
         external_id=fields.get("external_id"),
         derived=tuple(name for name, field in fields.items() if field.field.group == "derived"),
         country=context.country,
+        names_by_vendor=names,
+        sole_names={vendor: of[0] for vendor, of in names.items() if len(of) == 1},
+        codecs_by_vendor={field.vendor: field for field in fields.values()},
         _direct=tuple((field.vendor, field.name) for field in direct),
-        _direct_vendors=tuple(field.vendor for field in direct),
-        _direct_names=tuple(field.name for field in direct),
         _agrees={field.name: field.agrees for field in direct},
         _compared=tuple((field.vendor, field.name, field.agrees) for field in single if not field.identity),
         _pairs=tuple(field for field in shared if field.currency_vendor is not None),

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import compress
-from operator import ne
 from typing import Any, NamedTuple
 
 from smarksync.model import ABSENT, Field, ValueProblem, equal
@@ -140,10 +138,12 @@ class CompiledMapping:
     external_id: CompiledField | None
     derived: tuple[str, ...]
     country: str | None
+    #: by vendor field: the canonical fields that it carries; the field where that is one alone; the compiled field
+    names_by_vendor: Mapping[str, Sequence[str]]
+    sole_names: Mapping[str, str]
+    codecs_by_vendor: Mapping[str, CompiledField]
     #: prepared for the hot loops: (vendor, canonical) of fields where equality is agreement, then the others
     _direct: tuple[tuple[str, str], ...]
-    _direct_vendors: tuple[str, ...]
-    _direct_names: tuple[str, ...]
     _compared: tuple[tuple[str, str, Agrees], ...]
     _agrees: Mapping[str, Agrees]
     _pairs: tuple[CompiledField, ...]
@@ -171,10 +171,8 @@ class CompiledMapping:
         is compared with the agreed names joined. Money in two fields shows both when either differs.
         """
         get, want = raw.get, agreed.get
-        vendors, names = self._direct_vendors, self._direct_names
-        unequal = compress(self._direct, map(ne, map(get, vendors), map(want, names)))
         found: dict[str, Any] = {}
-        for vendor, name in unequal:
+        for vendor, name in [(vendor, name) for vendor, name in self._direct if get(vendor) != want(name)]:
             value = get(vendor, _MISSING)
             if value is not _MISSING and not self._agrees[name](value, want(name)):
                 found[vendor] = value

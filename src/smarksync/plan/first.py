@@ -16,7 +16,7 @@ from .creates import CLAIMS, outgoing_consent
 from .job import JobRules, Person, Target
 from .reconcile import blank
 from .rows import Alone, Outcome, Row, stamp_row
-from .side import Codec, Side, Translation, codecs_by_vendor, columns, names_by_vendor, wire_of
+from .side import Codec, Side, columns, wire_of
 
 _PLAIN = {"n", "s", "e", "x"}
 _CONSENT = frozenset(CONSENT_FIELDS)
@@ -54,6 +54,8 @@ class _Ways(NamedTuple):
     barred: frozenset[str]  # another connection's word counts there
     sent: frozenset[str]
     shut: frozenset[str]  # a new record there does not get them, though it may show something in them
+    consent: frozenset[str]  # of those that may be written to it
+    claims: tuple[tuple[str, Codec], ...]  # of consent that a new record there has a place for
 
 
 def _ways(job: JobRules, connection: str) -> _Ways:
@@ -66,7 +68,9 @@ def _ways(job: JobRules, connection: str) -> _Ways:
         target = job.targets.get(connection)
         fields = target.mapping.fields if target is not None else {}
         shut = frozenset(n for n, codec in fields.items() if not codec.write or (n in rules and n not in sent))
-        found = job.worked_out[connection] = _Ways(frozenset(rules) - barred, barred, sent, shut)
+        claims = tuple((name, fields[name]) for name in CONSENT_FIELDS if name in fields and fields[name].write)
+        found = _Ways(frozenset(rules) - barred, barred, sent, shut, sent & _CONSENT, claims)
+        job.worked_out[connection] = found
     return found
 
 
@@ -78,7 +82,7 @@ def _outcome(person: Person, job: JobRules, side: Side, decided: dict[str, Any])
     for connection, target in job.targets.items():
         if connection in person.taken_places or target.policy is None or target.policy(merged, person) is not True:
             continue
-        after = _create(person, job, target, merged)
+        after = _create(person, job, target, decided, merged)
         if after is None:
             return None
         row = Row("create", target.sid, None, after, values=decided, reason=f"new from {side.connection}", whole=True)
@@ -99,13 +103,15 @@ def _outcome(person: Person, job: JobRules, side: Side, decided: dict[str, Any])
     return outcome
 
 
-def _create(person: Person, job: JobRules, target: Target, merged: Mapping[str, Any]) -> dict[str, Any] | None:
+def _create(
+    person: Person, job: JobRules, target: Target, decided: Mapping[str, Any], merged: Mapping[str, Any]
+) -> dict[str, Any] | None:
     mapping = target.mapping
-    sent = _ways(job, target.connection).sent
-    names = [n for n in merged if n in sent]
-    if mapping.fields.get("full_name") is not None or not _CONSENT.isdisjoint(names):
+    ways = _ways(job, target.connection)
+    if mapping.fields.get("full_name") is not None or not ways.consent.isdisjoint(merged):
         return None
-    after, problems = mapping.outward_row(merged, names)
+    names = decided if ways.sent >= decided.keys() else [n for n in decided if n in ways.sent]
+    after, problems = mapping.outward_row(decided, names)
     if problems or not _add_consent(job, target, merged, after) or mapping.missing(after):
         return None
     codec = mapping.fields.get("external_id")
@@ -116,7 +122,7 @@ def _create(person: Person, job: JobRules, target: Target, merged: Mapping[str, 
 
 def _add_consent(job: JobRules, target: Target, merged: Mapping[str, Any], after: dict[str, Any]) -> bool:
     """Consent goes onto a new record by its own rule; False: build has to say why it cannot."""
-    for name, codec in _consent_codecs(target.mapping):
+    for name, codec in _ways(job, target.connection).claims:
         value = outgoing_consent(name, target, job, merged)
         if value is None and name not in CLAIMS:
             continue
@@ -125,11 +131,6 @@ def _add_consent(job: JobRules, target: Target, merged: Mapping[str, Any], after
         except ValueProblem:
             return False
     return True
-
-
-def _consent_codecs(mapping: Translation) -> list[tuple[str, Codec]]:
-    fields = mapping.fields
-    return [(name, codec) for name in CONSENT_FIELDS if (codec := fields.get(name)) is not None and codec.write]
 
 
 def _stamp(person: Person, side: Side) -> Row | None:
@@ -146,11 +147,8 @@ def _stamp(person: Person, side: Side) -> Row | None:
 def _left(side: Side, decided: Mapping[str, Any]) -> dict[str, Any]:
     """What the source still has to remember once ``decided`` is agreed: values that look different from it."""
     seen = side.memo.get("s") or {}
-    names, codecs = names_by_vendor(side.mapping), codecs_by_vendor(side.mapping)
-    of = decided.get
-    for vendor, raw in seen.items():
-        if of(names[vendor][0]) == raw and len(names[vendor]) == 1:
-            continue
+    name_of, of, codecs = side.mapping.sole_names.get, decided.get, side.mapping.codecs_by_vendor
+    for vendor in [vendor for vendor, raw in seen.items() if of(name_of(vendor, "")) != raw]:
         codec = codecs.get(vendor)
         if codec is None or not codec.agrees(codec.raw(seen), wire_of(codec, decided)):
             break

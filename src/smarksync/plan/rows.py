@@ -95,26 +95,39 @@ class Question:
     values: dict[str, Any]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, init=False)
 class Outcome:
-    """Everything decided about one entity in one job."""
+    """Everything decided about one entity in one job.
 
-    rows: list[Row] = part(default_factory=list)
-    problems: list[Problem] = part(default_factory=list)
-    questions: list[Question] = part(default_factory=list)
-    left: list[tuple[int, str, str]] = part(default_factory=list)  # side, field, reason
-    #: settled without a write: the fields, their new values, the bases that move
-    local_fields: list[str] = part(default_factory=list)
-    local_values: dict[str, Any] = part(default_factory=dict)
-    local_whole: bool = False  # every field of the entity is settled so
-    local_taken: dict[str, dict[str, Any]] = part(default_factory=dict)
-    local_why: dict[str, dict[str, Any]] = part(default_factory=dict)
-    put_back: list[tuple[str, int, Any, Any]] = part(default_factory=list)  # field, sid, ours, theirs
-    held: set[str] = part(default_factory=set)  # fields with a write that a problem stopped
-    filtered: bool = False
-    outside: set[int] = part(default_factory=set)  # streams whose record left `where`
-    refused: set[tuple[int, str]] = part(
-        default_factory=set
-    )  # streams and vendor fields with a value still not taken there
-    waits: str = ""  # for a parent that is not there yet
-    examined: list[str] = part(default_factory=list)  # fields looked at: their open questions may close
+    ``left``: side, field, reason. What is settled without a write: ``local_fields``, their new values, the bases that move
+    (``local_taken``), and whether every field of the entity is settled so. ``put_back``: field, sid, ours, theirs. ``held``:
+    fields with a write that a problem stopped. ``outside``: streams whose record left `where`. ``refused``: streams and
+    vendor fields with a value still not taken there. ``waits``: for a parent that is not there yet. ``examined``: fields
+    looked at, whose open questions may close.
+    """
+
+    rows: list[Row]
+    problems: list[Problem]
+    questions: list[Question]
+    left: list[tuple[int, str, str]]
+    local_fields: list[str]
+    local_values: dict[str, Any]
+    local_whole: bool
+    local_taken: dict[str, dict[str, Any]]
+    local_why: dict[str, dict[str, Any]]
+    put_back: list[tuple[str, int, Any, Any]]
+    held: set[str]
+    filtered: bool
+    outside: set[int]
+    refused: set[tuple[int, str]]
+    waits: str
+    examined: list[str]
+
+    def __init__(
+        self,
+    ) -> None:  # written out: one is made for every entity, and default factories cost three times as much
+        self.rows, self.problems, self.questions, self.left = [], [], [], []
+        self.local_fields, self.local_values, self.local_taken, self.local_why = [], {}, {}, {}
+        self.local_whole = self.filtered = False
+        self.put_back, self.held, self.outside, self.refused, self.examined = [], set(), set(), set(), []
+        self.waits = ""

@@ -24,7 +24,7 @@ formats and truncations are not edits.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from smarksync.model import ABSENT, ValueProblem
@@ -75,6 +75,12 @@ class Translation(Protocol):
     def stream(self) -> str: ...
     @property
     def fields(self) -> Mapping[str, Any]: ...
+    @property
+    def names_by_vendor(self) -> Mapping[str, Sequence[str]]: ...
+    @property
+    def sole_names(self) -> Mapping[str, str]: ...
+    @property
+    def codecs_by_vendor(self) -> Mapping[str, Any]: ...
 
     def inward_row(self, raw: Mapping[str, Any]) -> tuple[dict[str, Any], list[Any]]: ...
     def outward_row(self, values: Mapping[str, Any], names: Iterable[str]) -> tuple[dict[str, Any], list[Any]]: ...
@@ -215,7 +221,7 @@ class Side:
             names.update(memo.get("a") or ())
             seen = memo.get("s")
             if seen:
-                by_vendor = names_by_vendor(self.mapping)
+                by_vendor = self.mapping.names_by_vendor
                 for vendor in seen:
                     names.update(by_vendor.get(vendor, ()))
         if "full_name" in names:
@@ -269,7 +275,7 @@ class Side:
             memo.pop(key, None)
         seen = memo.get("s")
         if seen:
-            by_vendor = codecs_by_vendor(self.mapping)
+            by_vendor = self.mapping.codecs_by_vendor
             left: dict[str, Any] = {}
             for vendor in seen:
                 codec = by_vendor.get(vendor)
@@ -364,31 +370,3 @@ def wire_of(codec: Codec, agreed: Mapping[str, Any]) -> Any:
     if codec.name == "full_name":
         return join_name(agreed.get("first_name"), agreed.get("last_name"))
     return agreed.get(codec.name)
-
-
-_TABLES: dict[int, tuple[Translation, dict[str, list[str]], dict[str, Any]]] = {}
-
-
-def _tables(mapping: Translation) -> tuple[dict[str, list[str]], dict[str, Any]]:
-    found = _TABLES.get(id(mapping))
-    if found is None or found[0] is not mapping:
-        names: dict[str, list[str]] = {}
-        codecs: dict[str, Any] = {}
-        for name, codec in mapping.fields.items():
-            for vendor in columns(codec, (None, "")) if codec.currency_vendor else (codec.vendor,):
-                names.setdefault(vendor, []).append(name)
-            codecs[codec.vendor] = codec
-        if len(_TABLES) > 256:
-            _TABLES.clear()
-        found = _TABLES[id(mapping)] = (mapping, names, codecs)
-    return found[1], found[2]
-
-
-def names_by_vendor(mapping: Translation) -> dict[str, list[str]]:
-    """Vendor field → canonical fields, made once a mapping."""
-    return _tables(mapping)[0]
-
-
-def codecs_by_vendor(mapping: Translation) -> dict[str, Any]:
-    """Vendor field → mapped field, made once a mapping."""
-    return _tables(mapping)[1]
