@@ -75,6 +75,7 @@ SPECS = {
     "ConnectorSpec": (
         "name", "streams", "settings", "open", "contract", "role", "docs_url", "preset", "discover", "simulator",
         "extra",
+        "closed",
     ),
     "StreamSpec": (
         "name", "entity", "can", "natural_keys", "max_batch", "overlap", "resolution", "writes_serially",

@@ -14,6 +14,7 @@ from proxy import Proxy
 from smarksync.errors import AuthFailed, Transient
 from smarksync.kit.auth import HeaderToken
 from smarksync.kit.session import OpenSession
+from smarksync.model import Field
 from smarksync.plugin import GoneKind, Op, Receipt, Write, WriteResult
 
 bottle = pytest.importorskip("smarksync_bottlecrm")
@@ -63,6 +64,32 @@ def crm(opened: Callable[..., Crm]) -> Crm:
 def address() -> str:
     """One that no other test uses."""
     return f"person{next(_numbers)}@example.com"
+
+
+def test_fields_of_a_config_of_its_own_are_made_written_and_read(crm: Crm) -> None:
+    fields = {
+        f"custom_fields.smarksync_{one.name}": one
+        for one in (
+            Field("product", "enum", values=("scanner", "printer")),
+            Field("waiting_for", "text", length=80),
+            Field("seats", "int"),
+            Field("renewal", "date"),
+        )
+    }
+    said = crm.connector.define_fields("leads", fields)
+    assert all(" was made (" in text or text.endswith("is there already.") for text in said), said
+    known = {info.name: info for info in crm.connector.describe("leads")}
+    product = known["custom_fields.smarksync_product"]
+    assert product.choices is not None and [one.value for one in product.choices] == ["scanner", "printer"]
+    shown = {
+        "custom_fields.smarksync_product": "printer", "custom_fields.smarksync_waiting_for": "budget",
+        "custom_fields.smarksync_seats": 12, "custom_fields.smarksync_renewal": "2027-01-31",
+    }  # fmt: skip
+    made = crm.write("leads", Op.CREATE, email=address(), last_name="Lovelace", **shown)
+    assert made.result is WriteResult.CREATED and made.id
+    assert crm.read("leads", *shown)[made.id] == shown
+    refused = crm.write("leads", Op.UPDATE, made.id, **{"custom_fields.smarksync_product": "toaster"})
+    assert (refused.result, refused.field) == (WriteResult.REJECTED, "custom_fields.smarksync_product")
 
 
 def test_create_update_find_delete(crm: Crm) -> None:

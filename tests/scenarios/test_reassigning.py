@@ -13,8 +13,9 @@ import pytest
 from smarksync.config import load
 from smarksync.engine import scorecard
 from smarksync.engine.registry import Registry
+from smarksync.engine.status import status
 from smarksync.ledger import cases
-from smarksync.plugin import Choice, FieldInfo
+from smarksync.plugin import Choice, FieldInfo, Op, WriteResult
 from smarksync.testing import registered
 
 from .office import Office
@@ -255,6 +256,75 @@ def test_what_sales_refuses_leaves_the_lead_where_it_is(office: Any) -> None:
     assert ran.report["jobs"][1]["handoffs"]["reassigned"] == 0
     (case,) = o.cases()
     assert case.body.get("reassigned") is None and len(o.sales_rows("tasks")) == 1
+
+
+def refuses(o: Office, rid: str, *, names: bool = False) -> None:
+    """Sales takes nobody's record with this user as its owner, though the user is listed as active."""
+    o.faults.answer(WriteResult.REJECTED, when=lambda write: write.fields.get("owner") == rid, stream="leads", code="SMK-REFUSED",
+                    message="operation performed with inactive user", field="owner" if names else None, times=None)  # fmt: skip
+
+
+def asked(o: Office) -> int:
+    """How often sales was sent another owner for a lead that it has."""
+    calls = [call for call in o.systems["sales"].calls if call.kind == "write" and call.stream == "leads"]
+    return sum("owner" in write.fields for call in calls for write in call.writes if write.op is Op.UPDATE)
+
+
+@pytest.mark.parametrize("names", [True, False], ids=["names the field", "names nothing"])
+def test_a_refused_owner_is_not_sent_again_until_something_changes(office: Any, names: bool) -> None:
+    o = office({})
+    ada = o.ready()
+    o.run()
+    refuses(o, o.ben, names=names)
+    ran = o.run(wait=2 * HOUR + 60)
+    assert ran.exit_code == 3 and owner(o) == o.anna and asked(o) == 1
+    for _ in range(4):
+        ran = o.run(wait=900)
+        told = ran.report["jobs"][1]["handoffs"]["passed_over"]
+        assert any(text.startswith("stays with its owner: sales refused ben (rule 1: ben@") for text in told), told
+    assert asked(o) == 1 and ran.exit_code == 3, "asked once in an hour, and not forgotten"
+    o.systems["marketing"].edit("people", ada, job_title="CTO")
+    o.run(wait=900)
+    assert o.sales_rows()[0]["job_title"] == "CTO" and asked(o) == 2, "the record is another: once more"
+    o.run(wait=900)
+    o.run(wait=900)
+    assert asked(o) == 2
+    o.systems["sales"].edit("users", o.ben, {"name": "Ben B."})  # whoever mends it touches the user
+    o.run(wait=900)
+    assert asked(o) == 3
+    o.run(wait=900)
+    del o.config["mappings"]["sales"]["leads"]["fields"]["rejection_reason"]
+    o.run(wait=900)
+    o.run(wait=900)
+    assert asked(o) == 4, "another config"
+    o.faults.clear()
+    o.run(wait=900)
+    assert asked(o) == 4, "nobody told us"
+    o.systems["sales"].edit("users", o.ben, {"name": "Ben"})
+    ran = o.run(wait=900)
+    assert owner(o) == o.ben and ran.exit_code == 0
+    o.quiet()
+
+
+def test_a_refused_owner_is_told_by_status_and_sla_check(office: Any) -> None:
+    o = office({})
+    o.ready()
+    o.run()
+    refuses(o, o.ben)
+    o.run(wait=2 * HOUR + 60)
+    config = load(o.root / "smarksync.yaml")
+    for found in (scorecard.check(config, o.reading, o.clock()), status(config, o.reading, o.clock())):
+        (one,) = found["owners_refused"]
+        assert (one["who"], one["to"], one["why"]) == (
+            "ada@lovelace.example",
+            "ben@acme.example",
+            "operation performed with inactive user",
+        )
+        assert one["record"].startswith("sales:leads:") and one["next"] == f"smarksync quarantine show {one['id']}"
+    o.faults.clear()
+    o.systems["sales"].edit("users", o.ben, {"name": "Ben"})
+    o.run(wait=900)
+    assert scorecard.check(config, o.reading, o.clock())["owners_refused"] == []
 
 
 def test_without_an_owner_in_the_mapping_it_stays_and_that_is_said(office: Any) -> None:

@@ -183,3 +183,58 @@ def test_people_who_look_at_the_entry_see_what_each_record_shows(world: Any) -> 
         f"marketing:people:{w.place(ada, 'marketing')[1]}": BAD,
         f"sales:people:{w.place(ada, 'sales')[1]}": "+442079460000",
     }
+
+
+def locked(w: Any, when: Any = lambda write: True) -> None:
+    """Sales takes no write to a record, and does not say which field it is about."""
+    w.faults.answer(REJECTED, when, system="sales", code="SMK-REFUSED", message="the record is locked")
+
+
+def test_a_refused_opt_out_is_told_beside_what_else_was_refused(world: Any) -> None:
+    """Of two rows to one record each is remembered by itself: the opt-out is tried again, the edit is not."""
+    w = world(also=("email_opt_out",))
+    ada = w.person("Ada Lovelace", "marketing sales")
+    w.run()
+    locked(w)
+    w.edit(ada, "marketing", company="Engines", email_opt_out=True)
+    ran = w.run()
+    assert (ran["sales"]["planned"], ran["sales"]["rejected"]) == (2, 2)
+    assert len(w.quarantine()) == 2 and any("email_opt_out" in h.message for h in w.quarantine())
+    w.edit(ada, "sales", phone="+442079460000")  # somebody looks at her again
+    ran = w.run()
+    assert [dict(write.fields) for write in ran.sent["sales"]] == [{"email_opt_out": True}]
+    assert len(w.quarantine()) == 2
+    w.faults.clear()
+    locked(w, lambda write: "company" in write.fields)
+    w.edit(ada, "sales", score=3)
+    assert w.run().exit_code == 3 and w.shows(ada, "sales", email_opt_out=True, company=None)
+    assert len(w.quarantine()) == 1, "the opt-out has arrived; the edit waits"
+    w.faults.clear()
+    w.edit(ada, "marketing", company="Engines Ltd")
+    assert w.run().exit_code == 0 and w.quarantine() == []
+    assert w.shows(ada, "sales", company="Engines Ltd")
+    w.quiet()
+
+
+def test_an_edit_that_is_taken_back_waits_no_more_whatever_else_goes_to_the_record(world: Any) -> None:
+    w = world(also=("email_opt_out",))
+    ada = w.person("Ada Lovelace", "marketing sales", company="Looms")
+    w.run()
+    locked(w, lambda write: write.fields.get("company") == "Engines")
+    w.edit(ada, "marketing", company="Engines")
+    assert w.run().exit_code == 3 and len(w.quarantine()) == 1
+    w.edit(ada, "marketing", company="Looms", email_opt_out=True)
+    ran = w.run()
+    assert w.quarantine() == [] and ran.exit_code == 0, "counted although nothing waits"
+    assert w.shows(ada, "sales", email_opt_out=True, company="Looms")
+
+
+def test_an_opt_out_that_is_taken_back_before_it_arrived_waits_no_more(world: Any) -> None:
+    w = world(also=("email_opt_out",))
+    ada = w.person("Ada Lovelace", "marketing sales")
+    w.run()
+    locked(w)
+    w.edit(ada, "marketing", email_opt_out=True)
+    assert w.run().exit_code == 3 and len(w.quarantine()) == 1
+    w.edit(ada, "sales", email_opt_out=True)  # somebody ticks it there by hand
+    assert w.run().exit_code == 0 and w.quarantine() == []

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import httpx
+import orjson
 import pytest
 from pydantic import ValidationError
 from smarksync_bottlecrm import SPEC, BottleCRMSettings
@@ -13,9 +14,11 @@ from smarksync_bottlecrm.connector import BottleCRM
 
 from smarksync.kit.clock import ManualClock
 from smarksync.kit.session import OpenSession
+from smarksync.model import Field
 from smarksync.plugin import (
     Can,
     Connector,
+    Defines,
     Explains,
     Fetches,
     Finds,
@@ -84,7 +87,7 @@ def ok(body: Any) -> httpx.Response:
 
 def test_abilities_and_protocols_agree(server: Server) -> None:
     assert isinstance(server.connector, Connector | TellsTime)
-    for protocol in (Connector, TellsTime, Writes, Finds, Fetches, Explains, Fixes):
+    for protocol in (Connector, TellsTime, Writes, Finds, Fetches, Explains, Fixes, Defines):
         assert isinstance(server.connector, protocol)
     known = {spec.name: spec for spec in SPEC.streams}
     assert known["leads"].entity == known["contacts"].entity == "lead"
@@ -265,3 +268,32 @@ def test_row_of_unknown_shape_is_malformed(server: Server) -> None:
     server.answers["GET"] = ok({"results": [{"email": "no-id@example.com"}], "count": 1})
     with pytest.raises(Malformed):
         server.read("contacts")
+
+
+def test_fields_of_a_config_of_its_own_become_custom_fields(server: Server) -> None:
+    # the shape of a definition, and of the options of a drop-down field: bottlecrm 1.35.0, common/custom_fields.py
+    made: list[Any] = []
+
+    def make(request: httpx.Request) -> httpx.Response:
+        made.append(orjson.loads(request.content))
+        return httpx.Response(201, json={**made[-1], "id": str(len(made)), "is_active": True, "is_required": False})
+
+    server.answers["GET"] = ok({"definitions": []})
+    server.answers["POST"] = make
+    fields = {
+        f"custom_fields.smarksync_{one.name}": one
+        for one in (
+            Field("product", "enum", values=("scanner", "printer")), Field("waiting_for", "text", length=80), Field("essay", "text", length=4000),
+            Field("seats", "int"), Field("partner", "bool"), Field("renewal", "date"), Field("interests", "set"),
+        )
+    }  # fmt: skip
+    assert isinstance(server.connector, Defines)
+    said = server.connector.define_fields("leads", fields)
+    assert [(one["key"], one["field_type"], one["label"]) for one in made] == [
+        ("smarksync_product", "dropdown", "Product"), ("smarksync_waiting_for", "text", "Waiting for"), ("smarksync_essay", "textarea", "Essay"),
+        ("smarksync_seats", "number", "Seats"), ("smarksync_partner", "checkbox", "Partner"), ("smarksync_renewal", "date", "Renewal"),
+    ]  # fmt: skip
+    assert made[0]["options"] == [{"value": w, "label": w} for w in ("scanner", "printer")] and "options" not in made[1]
+    assert {one["target_model"] for one in made} == {"Lead"}
+    assert said[0] == "leads: custom_fields.smarksync_product was made (dropdown)."
+    assert "smarksync_interests is none of the fields that SmarkSync makes" in said[-1] and "by hand" in said[-1]

@@ -290,3 +290,27 @@ def test_jsonl_round_trip(rows, ascii_only, separators, end, value, key):
     assert table.render([new, *list(before.values())[1:]]).decode().removeprefix(new.raw + end) == "".join(
         row.raw + end for row in list(before.values())[1:]
     )
+
+
+def test_columns_are_added_at_the_end_of_every_line(folder):
+    path = folder.file('\ufeffid;email;"name"\r\n1;a;"x;y"\r\n\r\n2;b;B')
+    said = folder.open(delimiter=";").create_fields("leads", ["product", "email"])
+    assert said == ["product was added as a column.", "email is there already."]
+    assert path.read_bytes().decode() == '\ufeffid;email;"name";product\r\n1;a;"x;y";\r\n\r\n2;b;B;'
+    assert folder.open(delimiter=";").create_fields("leads", ["product"]) == ["product is there already."]
+
+
+def test_the_first_line_of_json_shows_a_new_key(folder):
+    path = folder.file('{"id": "1", "email": "a"}\n{"id": "2"}\n', name="leads.jsonl")
+    files = folder.open(format="jsonl")
+    assert files.create_fields("leads", ["product"]) == ["product was added as a column."]
+    assert path.read_text() == '{"id": "1", "email": "a", "product": null}\n{"id": "2"}\n'
+    assert "product" in {info.name for info in files.describe("leads")}
+
+
+@pytest.mark.parametrize(("name", "data"), [("leads.csv", ""), ("leads.jsonl", "")])
+def test_an_empty_file_has_no_place_for_a_column(folder, name, data):
+    path = folder.file(data, name=name)
+    with pytest.raises(Malformed):
+        folder.open(format=name.split(".")[1]).create_fields("leads", ["product"])
+    assert path.read_text() == data

@@ -22,7 +22,7 @@ ROWS: tuple[tuple[str, str, list[str], WriteResult, str, str | None], ...] = (
     ("MALFORMED_ID", "malformed id 001RM000003oLrB000", [], _R.REJECTED, "SMK-VALUE-TYPE", None),
     ("FIELD_CUSTOM_VALIDATION_EXCEPTION", "Leads of Bath are not taken", [], _R.REJECTED, "SMK-REFUSED", None),
     ("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", "LeadTrigger: execution of BeforeUpdate", [], _R.REJECTED, "SMK-REFUSED", None),
-    ("INACTIVE_OWNER_OR_USER", "operation performed with inactive user [0055g000000LEFT]", [], _R.REJECTED, "SMK-REFUSED", None),
+    ("INACTIVE_OWNER_OR_USER", "operation performed with inactive user [0055g000000LEFT]", [], _R.REJECTED, "SMK-REFUSED", "OwnerId"),
     ("FIELD_INTEGRITY_EXCEPTION", "There's a problem with this country", ["Country"], _R.REJECTED, "SMK-REFUSED", "Country"),
     ("INSUFFICIENT_ACCESS_OR_READONLY", "insufficient access rights on object id", [], _R.REJECTED, "SMK-PERMISSION", None),
     ("INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY", "insufficient access rights on cross-reference id", [], _R.REJECTED, "SMK-PERMISSION", None),

@@ -7,7 +7,7 @@ database: instants are microseconds since 1970 in UTC.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from smarksync.config.agreement import Reassign
@@ -76,6 +76,11 @@ def times(case: Case, promise: str) -> int:
     return int(case.body.get(KEY, {}).get(promise, 0))
 
 
+def hands_on(told: Mapping[str, Any] | None) -> bool:
+    """Whether what a written row tells the case is that the lead moves on."""
+    return told is not None and any(KEY in (move[5] or {}) for move in told.get("moves", ()))
+
+
 def counted(case: Case) -> int:
     """How often it has moved on at all."""
     return sum(case.body.get(KEY, {}).values())
@@ -87,4 +92,4 @@ def body(case: Case, one: Overdue, owner: str, how: str, passed: Sequence[str]) 
     return {**told, "passed": list(passed)} if passed else told
 
 
-__all__ = ["KEY", "Overdue", "body", "counted", "deadline", "overdue", "terms_of", "times"]
+__all__ = ["KEY", "Overdue", "body", "counted", "deadline", "hands_on", "overdue", "terms_of", "times"]

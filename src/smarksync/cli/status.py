@@ -22,6 +22,8 @@ MEANINGS = {
     75: "another run took its place",
     130: "interrupted",
 }
+#: how many records that stay with their owner are named
+REFUSED = 5
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 runs = typer.Typer(add_completion=False, rich_markup_mode=None)
 show = typer.Typer(add_completion=False, rich_markup_mode=None)
@@ -51,6 +53,7 @@ def status(ctx: typer.Context, json: Json = False) -> int:
     for job in found["jobs"]:
         _job(out, job, [one["run"] for one in found["running"] if one["alive"]])
     _queues(out, found)
+    stay(out, found["owners_refused"])
     out.line()
     rows = [
         (f"{s['connection']}:{s['object']}", s["linked"], _counts(s["other_links"]) or "–", when(s["known_up_to"]))
@@ -213,6 +216,15 @@ def show_(
     return 0
 
 
+def stay(out: Output, refused: Sequence[Mapping[str, Any]]) -> None:
+    """Records that stay with their owner, because their system did not take the next one."""
+    for one in refused[:REFUSED]:
+        out.line(out.style("warn", f"{one['who']} stays with its owner: {one['record']} refused {one['to']} since {when(one['since'])}: "
+                           f"{one['why']}. It is asked again when its users, the record or the config change: `{one['next']}`"))  # fmt: skip
+    if len(refused) > REFUSED:
+        out.line(out.style("dim", f"… and {len(refused) - REFUSED:,} more with --json"))
+
+
 def when(instant: str | None) -> str:
     """A time for people: to the second, in UTC."""
     return "never" if not instant else instant[:19].replace("T", " ") + " UTC"
@@ -230,4 +242,4 @@ def _counts(found: Mapping[str, int]) -> str:
     return ", ".join(f"{count:,} {state}" for state, count in found.items())
 
 
-__all__ = ["app", "runs", "show", "size_text", "when"]
+__all__ = ["app", "runs", "show", "size_text", "stay", "when"]

@@ -203,18 +203,18 @@ class _Checker:
         self._drift(one, obj, mapping, live)
         missing = _missing(mapping, spec, live)
         if missing and self.fix:
-            one.fixed += definitions.made(
-                opened.connector, one.name, obj, mapping, self.config.schema_[mapping.entity], missing
-            )
+            one.fixed += definitions.made(opened, obj, mapping, self.config.schema_[mapping.entity], missing)
             live = opened.connector.describe(obj)
             missing = _missing(mapping, spec, live)
-        if missing:
+        if missing and not opened.spec.closed:
             one.fixable[obj] = missing
         try:
             compiled = self.workshop.compile(one.name, spec, mapping, live)
         except ConfigError as error:
             self.unseen.add(one.name)
             _config(one, error)
+            if missing and opened.spec.closed:
+                one.warn("fields", f"{one.name}.{obj}: {', '.join(missing)} cannot be added there.", opened.spec.closed)
             return
         self.mappings.append(compiled)
         one.objects[obj] = len(compiled.fields)
@@ -296,7 +296,7 @@ class _Checker:
             return f"`smarksync check {one.name} --fix` creates it where it can."
         mapping = self.workshop.written[one.name][obj]
         entity = self.config.schema_[mapping.entity]
-        return "Add it by hand: " + definitions.sentence(vendor, mapping, entity)
+        return opened.spec.closed or "Add it by hand: " + definitions.sentence(vendor, mapping, entity)
 
     def _drift(self, one: Checked, obj: str, mapping: ObjectMapping, live: Sequence[FieldInfo]) -> None:
         """What changed in the live schema since the last run, as far as the mapping is concerned."""
@@ -312,13 +312,9 @@ class _Checker:
 
     def _way_to(self, entity: str, field: str) -> str:
         """How an expression comes to see a field that no connection maps."""
-        offered = sorted({
-            connection for connection, objects in self.workshop.written.items()
-            for mapping in objects.values() if mapping.entity == entity and getattr(mapping.fields.get(field), "offered", False)
-        })  # fmt: skip
-        if not offered:
-            return "Map it, or leave it out of the expression."
-        return f"Map it where a system has it, or `smarksync check --fix` makes it in {' and '.join(offered)} where it can."
+        written = self.workshop.written
+        specs = {name: self.workshop.registry.spec(self.config.connections[name].connector) for name in written}
+        return definitions.way_to(written, {name: spec.closed for name, spec in specs.items()}, entity, field)
 
     # -- all together ----------------------------------------------------------------------------
     def jobs(self, complete: bool) -> list[Finding]:

@@ -8,7 +8,6 @@ from datetime import timedelta
 from typing import Any
 
 from smarksync.ledger import audit, conflicts, consent, entities, flips, keys, links, plans, quarantine, states
-from smarksync.ledger.quarantine import Held
 from smarksync.plan.build import build
 from smarksync.plan.consent import unreadable
 from smarksync.plan.edited import edited
@@ -21,8 +20,9 @@ from smarksync.plan.side import NAME_PARTS
 from . import absent, consents, only, removals, short
 from .context import JobRun, Run, instant
 from .lookup import load_people
+from .refused import put_problems, refused_values
 from .settle import Rekeyed, rekey, settle_locally
-from .shared import tell_other_jobs, wanted_of
+from .shared import tell_other_jobs
 
 CHUNK = 500
 FLIPS, FLIP_DAYS = 3, 7
@@ -155,7 +155,7 @@ def _decided(
     changed_agreed: list[tuple[Person, Any]] = []
     settled: list[tuple[Person, Outcome]] = []
     for person in people:
-        person.refused = _refused_fields(job, held.get(person.eid, []))
+        person.refused = refused_values(run, job, person, held.get(person.eid, []))
         if person.eid in busy:
             job.fates[person.eid] = "quarantined" if person.eid in only_consent else "deferred"
             states.set_due(ledger, job.name, [(person.eid, "an earlier write is not settled")], run.stamp())
@@ -242,66 +242,6 @@ def _questions(run: Run, job: JobRun, person: Person, outcome: Outcome, asked: s
     over = [f for f in asked - open_now if not (f in owed and (f in person.answers or f == "full_name"))]
     if over:
         conflicts.close(run.ledger, job.name, person.eid, over)
-
-
-def put_problems(run: Run, job: JobRun, person: Person, outcome: Outcome, held: list[Any]) -> None:
-    """What cannot go on is kept with a hash of what was wanted; a refusal is not repeated while that is the same."""
-    current = {(p.sid, p.kind, p.field) for p in outcome.problems}
-    for problem in outcome.problems:
-        quarantine.put(run.ledger, job=job.name, eid=person.eid, sid=problem.sid, kind=problem.kind, field=problem.field,
-                       code=problem.code, message=problem.message, wanted=problem.wanted, facts=problem.facts,
-                       run=run.run_id, now=run.stamp())  # fmt: skip
-    solved = [
-        h.id
-        for h in held
-        if h.job == job.name and h.kind in ("value", "required", "name") and (h.sid, h.kind, h.field) not in current
-    ]
-    quarantine.remove(run.ledger, solved)
-    _refusals_over(run, job, person, outcome, held)
-    held = [h for h in held if not h.field]  # facts are looked at where they are planned
-    if not any(h.kind == "refused" for h in held):
-        if outcome.problems or outcome.refused:
-            job.fates[person.eid] = "quarantined"
-        return
-    kept, refused = [], bool(outcome.refused)
-    wanted = {row.sid: wanted_of(run.mappings[row.sid], row.after) for row in outcome.rows}
-    for row in outcome.rows:
-        before = next((h for h in held if h.kind == "refused" and h.sid == row.sid), None)
-        if before is not None and before.wanted == wanted[row.sid] + job.rules_hash[:8] and not row.consent:
-            refused = True
-            continue
-        kept.append(row)
-    dropped = {id(r) for r in outcome.rows} - {id(r) for r in kept}
-    if not dropped and any(h.kind == "refused" and h.sid not in wanted for h in held):
-        quarantine.remove(run.ledger, [h.id for h in held if h.kind == "refused" and h.sid not in wanted])
-    outcome.rows = kept
-    if outcome.problems or refused:
-        job.fates[person.eid] = "quarantined"
-
-
-def _refused_fields(job: JobRun, held: list[Any]) -> dict[tuple[int, str], str]:
-    """Single values that a system did not take under these very rules."""
-    rules = job.rules_hash[:8]
-    refused = (h for h in held if h.kind == "refused" and _of_field(h) and h.job == job.name)
-    return {(h.sid, h.field): h.wanted.removesuffix(rules) for h in refused if h.wanted.endswith(rules)}
-
-
-def _of_field(one: Held) -> bool:
-    """Whether the entry is about one field of a record, and not about the record or a fact."""
-    return bool(one.field) and not one.field.startswith(quarantine.FACT)
-
-
-def _refusals_over(run: Run, job: JobRun, person: Person, outcome: Outcome, held: list[Any]) -> None:
-    """A refused value that is wanted no more, or is another now: the entry goes, and with it who is who."""
-    for one in held:
-        if (
-            one.kind == "refused"
-            and _of_field(one)
-            and one.job == job.name
-            and (one.sid, one.field) not in outcome.refused
-        ):
-            quarantine.remove(run.ledger, [one.id])
-            conflicts.close_identity(run.ledger, job.name, person.eid, one.facts.get("canonical", ""))
 
 
 def watch_flips(run: Run, job: JobRun, person: Person, outcome: Outcome) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from smarksync.config import Config
 from smarksync.mapping import ObjectMapping
 from smarksync.model import Entity
-from smarksync.plugin import Connector, Defines, FieldInfo, Fixes
+from smarksync.plugin import Defines, FieldInfo, Fixes
+
+from .context import Opened
 
 #: canonical type → what administrators of vendors call it
 _CALLED = {
@@ -35,10 +37,11 @@ def sentence(vendor: str, mapping: ObjectMapping, entity: Entity) -> str:
     return f"{'; '.join(parts)} (holds {name})."
 
 
-def made(
-    connector: Connector, connection: str, obj: str, mapping: ObjectMapping, entity: Entity, missing: Sequence[str]
-) -> list[str]:
+def made(opened: Opened, obj: str, mapping: ObjectMapping, entity: Entity, missing: Sequence[str]) -> list[str]:
     """Asks the connector for the missing fields, ours and the config's own; one that cannot gets the definitions printed."""
+    connector, connection = opened.connector, opened.name
+    if opened.spec.closed:
+        return [f"{connection}:{obj} gets no field {vendor}. {opened.spec.closed}" for vendor in missing]
     if not isinstance(connector, Fixes):
         return [
             f"{connection}:{obj} cannot be changed by SmarkSync. Add by hand: {sentence(vendor, mapping, entity)}"
@@ -53,6 +56,23 @@ def made(
     elif theirs:
         said += [f"Add by hand: {sentence(vendor, mapping, entity)}" for vendor in theirs]
     return [f"{connection}:{obj}: {text}" for text in said]
+
+
+def way_to(
+    written: Mapping[str, Mapping[str, ObjectMapping]], closed: Mapping[str, str], entity: str, field: str
+) -> str:
+    """How an expression comes to see a field that no connection maps: what `--fix` makes, else where it can be mapped.
+
+    ``closed``: by connection, why nobody can add fields there.
+    """
+    here = [(c, obj, m) for c, objects in written.items() for obj, m in objects.items() if m.entity == entity]
+    offered = sorted({c for c, _, m in here if getattr(m.fields.get(field), "offered", False)})
+    if offered:
+        where = " and ".join(offered)
+        return f"Map it where a system has it, or `smarksync check --fix` makes it in {where} where it can."
+    places = " or ".join(f"`mappings.{c}.{obj}.fields: {{{field}: …}}`" for c, obj, _ in here if not closed[c])
+    way = f"Map it ({places}), or leave it out of the expression." if places else "Leave it out of the expression."
+    return " ".join((way, *dict.fromkeys(closed[c] for c, _, _ in here if closed[c])))
 
 
 def changes(before: Iterable[FieldInfo], now: Iterable[FieldInfo], mapped: Collection[str]) -> Iterator[str]:
@@ -94,4 +114,4 @@ def set_by_us(config: Config, entity: str, name: str) -> bool:
     return name in _OURS or field.group == "handoff" or (name in _SCORES and bool(config.scoring))
 
 
-__all__ = ["changes", "made", "sentence", "set_by_us"]
+__all__ = ["changes", "made", "sentence", "set_by_us", "way_to"]

@@ -28,6 +28,7 @@ from .offering import Offering, checked
 from .offers import Rooms
 from .passage import Passage, Passages
 from .reassigning import Reassigning
+from .refused import refused_values
 from .scopes import Scopes, accounts
 
 
@@ -113,6 +114,7 @@ class Handoff:
             )
             if one.sale is not None:
                 one.scope["opportunity"] = one.sale.values
+            person.refused = refused_values(run, job, person, held.get(person.eid, []))
             self.passages.listen(job, one, tried.get(person.eid, ()))
             self.passages.qualify(one)
             stages += self._stage(run, one)
@@ -166,7 +168,8 @@ class Handoff:
             wanted["lifecycle"] = word
         wanted |= offers.shown(case)
         turn = self.reassigning.turn(run, one, case, [at for at, _, _ in tried], self.offering.desk)
-        if turn is not None:
+        refused = self.reassigning.refused(one, turn, held) if turn is not None else None
+        if turn is not None and refused is None:
             given = {**wanted, "owner": turn.routed.owner}
             outcome = offers.rows(person, self.rooms.update, given, job.name, reassigning.why(turn))
             outcome = checked(run, job, person, outcome, held)
@@ -179,6 +182,8 @@ class Handoff:
                 self.offering.task(one, case, outcome, turn.routed.owner, due, now, counted(case) + 1)
                 return [outcome]
         outcome = offers.rows(person, self.rooms.update, wanted, job.name, f"case {case.state}")
+        if refused is not None:
+            outcome.refused.add(refused)  # wanted still, and not sent
         outcome = checked(run, job, person, outcome, held)
         if word is not None:
             self._moved(one, job, outcome, word, legal)

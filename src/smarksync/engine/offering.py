@@ -23,7 +23,7 @@ from . import decide, offers
 from .context import JobRun, Run
 from .offers import Rooms
 from .passage import Passage, Passages, primary
-from .refused import RefusedFacts
+from .refused import RefusedFacts, put_problems
 
 
 class Offering:
@@ -150,7 +150,7 @@ class Offering:
 
 def checked(run: Run, job: JobRun, person: Person, outcome: Outcome, held: list[Any]) -> Outcome:
     """The outcome without what was refused or cannot go on: that is kept in quarantine."""
-    decide.put_problems(run, job, person, outcome, held)
+    put_problems(run, job, person, outcome, held)
     decide.watch_flips(run, job, person, outcome)
     if outcome.waits:
         states.set_due(run.ledger, job.name, [(person.eid, outcome.waits)], run.stamp())

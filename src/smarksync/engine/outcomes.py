@@ -18,7 +18,7 @@ from smarksync.plan.rows import Outcome, Row
 from . import deals, decide, members, memberships, offers
 from .context import JobRun, Lane, Run
 from .lookup import load_people
-from .refused import RefusedFacts
+from .refused import RefusedFacts, put_problems, refused_values
 from .scopes import Scopes, accounts
 
 
@@ -84,8 +84,10 @@ class Outcomes:
             if sale is not None and sale.inferred:
                 self.inferred.add(sale.ref)
             wanted = outcomes.values(case, tried.get(person.eid, ()), sale.values if sale else None)
+            mine = held.get(person.eid, [])
+            person.refused = refused_values(run, job, person, mine)
             outcome = offers.rows(person, self.rules, wanted, job.name, f"case {case.state}")
-            decide.put_problems(run, job, person, outcome, held.get(person.eid, []))
+            put_problems(run, job, person, outcome, mine)
             decide.watch_flips(run, job, person, outcome)
             rows += [(person.eid, row) for row in outcome.rows]
             if outcome.local_fields:

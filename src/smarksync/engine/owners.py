@@ -14,6 +14,7 @@ from smarksync.ledger import entities
 from smarksync.ledger.db import Ledger, loads
 from smarksync.mapping import CompiledMapping
 from smarksync.model import ABSENT, ValueProblem
+from smarksync.plan.reasons import wanted_hash
 from smarksync.plan.side import Side
 
 KIND = "owner"
@@ -36,6 +37,7 @@ class _Book:
     refs: dict[tuple[str, str], str] = field(default_factory=dict)  # (connection, record) → entity id
     joined: dict[str, str] = field(default_factory=dict)  # entity ids that became another's
     records: dict[tuple[str, str], Colleague] = field(default_factory=dict)  # (connection, entity id) → the row there
+    versions: dict[str, str] = field(default_factory=dict)
 
 
 class Owners:
@@ -73,6 +75,13 @@ class Owners:
     def of(self, connection: str) -> Iterator[Colleague]:
         """Everybody who is listed there now, active or not."""
         return (one for (place, _), one in self._known().records.items() if place == connection)
+
+    def version(self, connection: str) -> str:
+        """Another text whenever anybody who is listed there is, or is shown, another than before."""
+        known = self._known().versions
+        if connection not in known:
+            known[connection] = wanted_hash({"users": sorted(map(repr, self.of(connection)))})
+        return known[connection]
 
     def _known(self) -> _Book:
         if self._book is None:

@@ -86,11 +86,22 @@ def held_entry(ledger: Ledger, one: Held) -> dict[str, Any]:
     candidates = [_candidate(ledger, c) for c in one.facts.get("candidates", [])]
     return {
         "id": one.id, "kind": one.kind, "code": one.code, "job": one.job or None, "state": one.state, "entity": ref,
-        "who": label(ledger, one.eid, agreed), "record": name_of(ledger, one.sid, rid), "field": None if one.field.startswith(quarantine.FACT) else one.field or None,
+        "who": label(ledger, one.eid, agreed), "record": name_of(ledger, one.sid, rid), "field": one.field if one.of_field else None,
         "new_from": _records(ledger, one.eid) if rid is None else [],
         "message": one.message, "candidates": candidates, "since": one.since, "run": one.run,
         "do": held_advice(one), "release": held_commands(one, candidates),
     }  # fmt: skip
+
+
+def owners_refused(ledger: Ledger, jobs: Sequence[str]) -> list[dict[str, Any]]:
+    """Records that stay with their owner, because their system did not take the next one; newest first."""
+    marks = ", ".join("?" * len(jobs))
+    where = f"kind = 'refused' AND state = 'open' AND json_extract(facts, '$.canonical') = 'owner' AND job IN ({marks})"
+    return [
+        {"id": one.id, "job": one.job, "lead": told["entity"], "who": told["who"], "record": told["record"],
+         "to": one.facts.get("to", ""), "why": one.facts.get("why", ""), "since": one.since, "next": f"smarksync quarantine show {one.id}"}
+        for one in quarantine.listed(ledger, where, tuple(jobs)) for told in (held_entry(ledger, one),)
+    ]  # fmt: skip
 
 
 def values_of(run: Run, one: Held) -> dict[str, Any]:

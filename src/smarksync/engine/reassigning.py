@@ -15,7 +15,10 @@ from smarksync.alignment.route import Desk, Routed
 from smarksync.alignment.terms import Terms
 from smarksync.ledger import cases, clocks, pauses, states
 from smarksync.ledger.cases import NOTE, Case
+from smarksync.ledger.quarantine import Held
+from smarksync.model import ValueProblem
 from smarksync.model.moments import micros
+from smarksync.plan.reasons import hash_of
 from smarksync.plan.rows import Outcome, Row
 
 from . import offers
@@ -81,6 +84,24 @@ class Reassigning:
     def _stays(self, why: str) -> None:
         said = f"stays with its owner: {why}"
         self.stay[said] = self.stay.get(said, 0) + 1
+
+    def refused(self, one: Passage, turn: Turn, held: Sequence[Held]) -> tuple[int, str] | None:
+        """The stream and the field in which sales does not take that owner for the lead, as it has said before; None when
+        it has not, or what its word rested on has changed."""
+        side = primary(one.person, self.to)
+        codec = side.codec("owner") if side is not None else None
+        if side is None or codec is None:
+            return None
+        place = (side.sid, codec.vendor)
+        try:
+            raw = codec.outward(turn.routed.owner)
+        except ValueProblem:
+            return None
+        if one.person.refused.get(place) != hash_of(raw):
+            return None
+        said = next((h.facts.get("why", "") for h in held if (h.sid, h.field) == place), "")
+        self._stays(f"{self.to} refused {turn.routed.name} ({turn.routed.how}): {said}")
+        return place
 
     def row_of(self, run: Run, outcome: Outcome) -> Row | None:
         """The row that gives sales' record to its new owner; None when there is none, and the lead stays."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from smarksync.alignment import reassign
 from smarksync.errors import SystemFailure
 from smarksync.ledger import conflicts, entities, inbox, keys, links, plans, quarantine, states
 from smarksync.ledger.plans import PlanRow
@@ -17,8 +18,10 @@ from smarksync.plugin import Can, Receipt, Record, WriteResult
 from . import outside
 from .context import JobRun, Lane, Run
 from .intake import waiting
+from .lookup import load_people
 from .observe import observe_again
 from .outside import lookup_keys
+from .refused import owner_rests_on
 from .shared import wanted_of
 
 
@@ -45,6 +48,8 @@ def _refused(run: Run, job: JobRun, lane: Lane, row: PlanRow, receipt: Receipt) 
     job.count(lane.sid, "rejected")
     fact = (row.body.get("task") or {}).get("key")
     codec = _at_fault(run, job, lane, row, receipt, code) if fact is None else None
+    if codec is None and receipt.field is None and reassign.hands_on(row.body.get("case")):
+        codec = lane.mapping.fields.get("owner")  # without it nothing would have been written just now
     if code == "SMK-DUPLICATE" and row.op == "update" and not _told_apart(run, lane, row, receipt.duplicate_of):
         held = ", ".join(f"{lane.name}:{i}" for i in receipt.duplicate_of) or "another record there"
         body = {"question": f"{name} cannot get this value: {held} has it. Are they one person?", "values": {},
@@ -61,9 +66,20 @@ def _refused(run: Run, job: JobRun, lane: Lane, row: PlanRow, receipt: Receipt) 
         return
     after, why = row.after, receipt.message or "no reason given"
     where = name if codec is None else f"{name}, field {codec.vendor}"
+    if row.consent:
+        where += f", consent ({', '.join(after)})"
     wanted = wanted_of(lane.mapping, after, fact=fact is not None) if codec is None else hash_of(codec.raw(after))
     held_as = f"{quarantine.FACT}{fact}" if fact is not None else codec.vendor if codec is not None else ""
+    if row.consent:
+        held_as = f"{quarantine.CONSENT}{row.rid}"
     facts = {"field": receipt.field, "op": row.op, **({} if codec is None else {"canonical": codec.name})}
+    if codec is not None and codec.name == "owner":
+        (person,) = load_people(run, [row.eid], job.name) or (None,)
+        facts |= {
+            "rests_on": owner_rests_on(run, person, lane.sid),
+            "to": _colleague(run, lane, codec.raw(after)),
+            "why": why,
+        }
     quarantine.put(
         run.ledger, job=job.name, eid=row.eid, sid=lane.sid, kind="refused", field=held_as,
         code=code, message=f"{where}: refused — {why}", wanted=wanted + job.rules_hash[:8], facts=facts, run=run.run_id,
@@ -72,6 +88,12 @@ def _refused(run: Run, job: JobRun, lane: Lane, row: PlanRow, receipt: Receipt) 
     job.fates[row.eid] = "quarantined"
     if codec is not None and set(after) - set(columns(codec, codec.raw(after))):  # the others can go without it
         states.changed(run.ledger, [(row.eid, None, None, run.run_id)])
+
+
+def _colleague(run: Run, lane: Lane, record: Any) -> str:
+    """The owner of that id there, as people know them."""
+    everybody = run.owners.of(lane.stream.connection)
+    return next((one.email or one.name or one.record for one in everybody if one.record == record), str(record))
 
 
 def _at_fault(run: Run, job: JobRun, lane: Lane, row: PlanRow, receipt: Receipt, code: str) -> Any:

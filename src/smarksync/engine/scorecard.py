@@ -20,6 +20,7 @@ from smarksync.model.moments import SECOND, micros, wire
 
 from .figures.period import parse
 from .promises import current, measure
+from .queues import owners_refused
 from .targets import plan_of
 
 
@@ -30,7 +31,13 @@ def check(config: Config, ledger: Ledger | None, now: datetime, period: str | No
     """
     terms, at = _terms(config), micros(now)
     if ledger is None:
-        return {**_head(config, None, terms, now), "promises": [], "outside_segments": {}, "delay": []}
+        return {
+            **_head(config, None, terms, now),
+            "promises": [],
+            "outside_segments": {},
+            "owners_refused": [],
+            "delay": [],
+        }
     wanted = parse(period, config.time_zone, now) if period else None
     card, budget = Scorecard(terms, at), _budget(terms)
     shown = wanted or card.periods.of(at, "month")
@@ -40,7 +47,14 @@ def check(config: Config, ledger: Ledger | None, now: datetime, period: str | No
     lines = card.lines(wanted)
     if wanted is None:
         lines = [line for line in lines if line.period.start <= at < line.period.end or line.status in RUNNING]
-    return {**_head(config, ledger, terms, now), **_body(ledger, card, lines), "delay": _legs(budget)}
+    handing = [name for name, job in config.jobs.items() if job.kind == "handoff"]
+    refused = owners_refused(ledger, handing)
+    return {
+        **_head(config, ledger, terms, now),
+        **_body(ledger, card, lines),
+        "owners_refused": refused,
+        "delay": _legs(budget),
+    }
 
 
 def _within(config: Config, ledger: Ledger, terms: Terms, card: Scorecard, wanted: Spanning) -> Iterator[Facts]:

@@ -107,6 +107,7 @@ def settle(run: Run, done: Iterable[tuple[PlanRow, Receipt]]) -> None:
         run, done[0][0].job, ((run.lanes[row.sid].stream.entity, row.eid) for row, was, now in rekeyed if was != now)
     )
     quarantine.taken(ledger, done[0][0].job, [(row.eid, row.sid) for row, _ in done if not row.consent])
+    quarantine.consent_taken(ledger, done[0][0].job, [(row.eid, row.sid, row.rid) for row, _ in done if row.consent])
     links.put(ledger, (_link(side, fresh) for side in touched.values()))
     absent.estrange(run, ((row.eid, was, now) for row, was, now in rekeyed))
     entities.save_agreed(ledger, ((eid, found[eid][2]) for eid in eids))

@@ -12,7 +12,7 @@ from smarksync.errors import UsageError
 from smarksync.ledger import audit, conflicts, entities, lease, quarantine, runs, states
 from smarksync.ledger.db import Ledger, loads
 
-from .queues import label
+from .queues import label, owners_refused
 from .report import of_all_jobs
 
 _OPEN = ("released", "sending", "unknown")
@@ -36,6 +36,7 @@ def status(config: Config, ledger: Ledger, now: datetime) -> dict[str, Any]:
         "intents": _intents(ledger),
         "conflicts": _by_kind(ledger, "conflicts"),
         "quarantine": _by_kind(ledger, "quarantine"),
+        "owners_refused": owners_refused(ledger, list(config.jobs)),
         "inbox": int(ledger.value("SELECT count(*) FROM inbox")),
         "streams": _streams(config, ledger),
         "entities": dict(ledger.rows("SELECT state, count(*) FROM entities GROUP BY state")),

@@ -14,6 +14,8 @@ from typing import Any
 
 import orjson
 
+from smarksync.errors import Malformed
+
 
 class NotJson(ValueError):
     """The body is no JSON; ``cut`` when it began like JSON, so that asking again may help."""
@@ -74,6 +76,38 @@ class Response:
                 return None
             seconds = (until - self.date).total_seconds()
         return max(seconds, 0.0) if seconds < float("inf") else None
+
+
+class Answered(dict[str, Any]):
+    """An object of an answer. A key that is not there, though the vendor documents it, is a malformed answer: the error names
+    the vendor, the endpoint and the key. ``get`` is for what may be missing."""
+
+    __slots__ = ("where",)
+
+    def __init__(self, found: Any, where: str) -> None:
+        """``where``: of whom and which call, such as "HubSpot's answer of /crm/v3/lists/7". Raises Malformed for what is
+        no object."""
+        if not isinstance(found, Mapping):
+            raise Malformed(f"{where} has {_kind(found)} where an object is documented.", hint=_HINT)
+        super().__init__(found)
+        self.where = where
+
+    def __missing__(self, key: str) -> Any:
+        raise Malformed(f"{self.where} has an object without `{key}`, which is documented.", hint=_HINT)
+
+    def rows(self, key: str) -> list[Answered]:
+        """The list of objects under a key. Raises Malformed when it is no such list."""
+        found = self.get(key)
+        if not isinstance(found, list):
+            raise Malformed(f"{self.where} has no list `{key}`.", hint="Check base_url.")
+        return [Answered(one, self.where) for one in found]
+
+
+_HINT = "Check base_url; if that is right, the vendor has changed its answers: please report it."
+
+
+def _kind(found: Any) -> str:
+    return "nothing" if found is None else "a list" if isinstance(found, list) else "a plain value"
 
 
 def _lenient(body: bytes) -> Any:

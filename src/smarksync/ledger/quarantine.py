@@ -9,6 +9,8 @@ from .db import Ledger, dumps, loads
 
 #: what stands before the key of a fact (a copied activity, a task, a membership): each is refused by itself
 FACT = "fact:"
+#: what stands before the id of a record that was refused what a person allowed: an edit of it may be refused beside that
+CONSENT = "consent:"
 
 
 class Held(NamedTuple):
@@ -27,6 +29,11 @@ class Held(NamedTuple):
     run: str
     since: str
     state: str
+
+    @property
+    def of_field(self) -> bool:
+        """Whether the entry is about one field of a record: not about the record, its consent, or a fact."""
+        return bool(self.field) and not self.field.startswith((FACT, CONSENT))
 
 
 def put(
@@ -65,6 +72,15 @@ def taken(ledger: Ledger, job: str, records: Sequence[tuple[int, int]]) -> None:
         "DELETE FROM quarantine WHERE kind = 'refused' AND field = '' AND job = ? AND eid = ? AND sid = ?",
         [(job, eid, sid) for eid, sid in records],
     )
+
+
+def consent_taken(ledger: Ledger, job: str, records: Sequence[tuple[int, int, str | None]]) -> None:
+    """(eid, sid, record): the system has taken what the person allowed now."""
+    if records:
+        ledger.many(
+            "DELETE FROM quarantine WHERE kind = 'refused' AND job = ? AND eid = ? AND sid = ? AND field = ?",
+            [(job, eid, sid, f"{CONSENT}{rid}") for eid, sid, rid in records],
+        )
 
 
 def facts_taken(ledger: Ledger, job: str, facts: Iterable[tuple[int, int, str]]) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from smarksync.model import ABSENT, ValueProblem
 from smarksync.model.names import split_full_name
 
+from .again import meets_again, standing
 from .creates import ESSENTIAL, add_creates
 from .evidence import Evidence
 from .job import LEFT, WAITS, JobRules, Person
@@ -29,6 +30,7 @@ def build(person: Person, job: JobRules) -> Outcome:
         outcome.examined = [*job.rules, "full_name"]  # nobody is left whose value could be in question
         return outcome
     fields = _fields(person, job, sides)
+    again = meets_again(person, sides)
     verdicts: dict[str, Verdict] = {}
     views: dict[str, list[View]] = {}
     blocked: dict[str, set[int]] = {}
@@ -39,7 +41,7 @@ def build(person: Person, job: JobRules) -> Outcome:
         verdict = decide(
             job.rules[name], person.agreed.get(name), views[name], lambda a, b, n=name: job.equal(n, a, b),  # type: ignore[misc]
             skew=job.skew([v.connection for v in views[name]]), answer=person.answers.get(name, ABSENT),
-            special=job.special.get(name),
+            special=job.special.get(name), kept=standing(job, sides, name) if again else None,
         )  # fmt: skip
         verdicts[name] = verdict
         _owed(verdict, views[name], sides, job, name)

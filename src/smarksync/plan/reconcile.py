@@ -71,6 +71,7 @@ class Verdict:
 
 
 Equal = Callable[[Any, Any], bool]
+Kept = Callable[[list[View]], View | None]
 
 
 def blank(value: Any) -> bool:
@@ -87,12 +88,14 @@ def decide(
     skew: float,
     answer: Any = ABSENT,
     special: Callable[[Any, Sequence[View]], tuple[Any, str | None, str]] | None = None,
+    kept: Kept | None = None,
 ) -> Verdict:
     """The verdict for one field.
 
     ``agreed`` is the standing value (None when there is none). ``answer`` is what a person decided on
     an open conflict. ``special`` merges fields with a state machine (lifecycle): it gets the agreed
-    value and the moved views and returns (value, winning connection, report).
+    value and the moved views and returns (value, winning connection, report). ``kept`` knows which of several values that
+    meet again stood before, where our memory of it is lost.
     """
     moved = [v for v in views if v.edited or v.new]
     if answer is not ABSENT:
@@ -100,7 +103,7 @@ def decide(
     if not moved:
         return Verdict(agreed)
     if any(v.new for v in moved):
-        return _adopt(rule, agreed, views, equal, skew, special)
+        return _adopt(rule, agreed, views, equal, skew, special, kept)
     return _merge(rule, agreed, moved, views, equal, skew, special)
 
 
@@ -193,7 +196,9 @@ _PICKS: Mapping[str, Callable[[list[View]], View]] = {
 }
 
 
-def _adopt(rule: Rule, agreed: Any, views: Sequence[View], equal: Equal, skew: float, special: Any) -> Verdict:
+def _adopt(
+    rule: Rule, agreed: Any, views: Sequence[View], equal: Equal, skew: float, special: Any, kept: Kept | None
+) -> Verdict:
     """First link: one decision over all sides at once; equal agrees, a value fills an empty place."""
     known = [v for v in views if v.observed is not ABSENT]
     filled = [v for v in known if not blank(v.observed)]
@@ -226,18 +231,20 @@ def _adopt(rule: Rule, agreed: Any, views: Sequence[View], equal: Equal, skew: f
         value, winner, report = special(agreed, filled)
         verdict = Verdict(value, winner=winner, how=report or "lifecycle")
     else:
-        verdict = _prefer(rule, filled, equal, skew)
+        verdict = _prefer(rule, filled, equal, skew, kept)
     verdict.left.update(left)
     return _finish(verdict, agreed, [v for v in known if v.new or v.edited], equal)
 
 
-def _prefer(rule: Rule, filled: list[View], equal: Equal, skew: float) -> Verdict:
+def _prefer(rule: Rule, filled: list[View], equal: Equal, skew: float, kept: Kept | None) -> Verdict:
     """Different values met at the first link."""
     if rule.prefer is not None:
         chosen = next((v for v in filled if v.connection == rule.prefer), None)
         if chosen is not None:
             return _by(chosen, f"adopt: prefer {rule.prefer}")
     if rule.merge == "newest":
+        if kept is not None and (stood := kept(filled)) is not None:
+            return _by(stood, "stood before, and others have no word for it")
         timed = [View(v.side, v.connection, v.observed, v.base, v.evidence.as_record_time()) for v in filled]
         best = later(timed, skew, equal)
         if best is not None:

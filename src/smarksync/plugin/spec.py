@@ -125,6 +125,8 @@ class ConnectorSpec:
     #: ``module:Class`` of the plugin's simulator (:class:`smarksync.simulator.Simulator`), imported only when asked for
     simulator: str | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
+    #: why nobody can add fields there, and what to do instead, in a sentence for people; empty = somebody can
+    closed: str = ""
 
     def stream(self, name: str) -> StreamSpec | None:
         """The stream of that name, or None."""

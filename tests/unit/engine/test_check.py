@@ -293,3 +293,36 @@ def test_a_delete_policy_that_a_system_cannot_carry_out_is_named_with_what_it_ca
     assert finding["do"] == "Write `delete` or `unlink` or `ignore` there."
     with pytest.raises(ConfigError, match="cannot archive"):
         world.run()
+
+
+class Closed:
+    """A plugin of a system whose records cannot get further fields."""
+
+    @hookimpl
+    def smarksync_connectors(self) -> Iterable[ConnectorSpec]:
+        return (replace(MEMORY, name="closed", closed="Its people have three fields: keep it in another system."),)
+
+
+def test_a_field_of_the_configs_own_is_mapped_where_a_system_can_have_it(world: Any) -> None:
+    text = world.file.read_text().replace("marketing: {connector: memory", "marketing: {connector: closed")
+    own = "entities: {lead: {fields: {product: {type: text}}}}\ndefinitions: {mql: {when: 'lead.product == \"scanner\"'}}\n"
+    world.write(text + own)
+    (finding,) = [f for f in findings(asked(world, Closed()), "warning") if "is null there" in f["say"]]
+    assert finding["do"] == (
+        "Map it (`mappings.sales.leads.fields: {product: …}`), or leave it out of the expression. "
+        "Its people have three fields: keep it in another system."
+    )
+
+
+def test_a_mapped_field_that_nobody_can_add_says_so_and_what_else(world: Any) -> None:
+    text = world.file.read_text().replace("marketing: {connector: memory", "marketing: {connector: closed")
+    text = text.replace("email: email, ", "email: email, product: product, ", 1)
+    world.write(text + "entities: {lead: {fields: {product: {type: text}}}}\n")
+    for fix in (False, True):
+        found = asked(world, Closed(), fix=fix)
+        assert found["exit_code"] == 2 and found["connections"][0]["fixable"] == {}
+        (told,) = [f for f in findings(found, "warning") if "cannot be added" in f["say"]]
+        assert told["say"] == "marketing.contacts: product cannot be added there."
+        assert told["do"] == "Its people have three fields: keep it in another system."
+    assert found["connections"][0]["fixed"] == ["marketing:contacts gets no field product. " + told["do"]]
+    assert "create_fields" not in {call.kind for call in world.a.calls}

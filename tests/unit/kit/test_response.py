@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from smarksync.kit.response import NotJson, Response
+from smarksync.errors import Malformed
+from smarksync.kit.response import Answered, NotJson, Response
 
 
 def body(content: bytes) -> Response:
@@ -29,3 +30,26 @@ def test_what_is_damaged_is_still_said_to_be(content: bytes) -> None:
     with pytest.raises(NotJson) as caught:
         _ = body(content).json
     assert caught.value.cut
+
+
+def test_a_documented_key_that_is_missing_is_told_with_vendor_and_place() -> None:
+    found = Answered({"results": [{"id": 1}, {}]}, "Acme's answer of /people")
+    one, two = found.rows("results")
+    assert one["id"] == 1 and two.get("id") is None and dict(one) == {"id": 1}
+    with pytest.raises(Malformed, match="Acme's answer of /people has an object without `id`, which is documented"):
+        two["id"]
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ({}, "Acme's answer has no list `rows`"),
+        ({"rows": {}}, "Acme's answer has no list `rows`"),
+        ({"rows": [None]}, "Acme's answer has nothing where an object is documented"),
+        ({"rows": ["x"]}, "Acme's answer has a plain value where an object is documented"),
+        ([], "Acme's answer has a list where an object is documented"),
+    ],
+)
+def test_what_is_no_list_of_objects_is_malformed(body: object, said: str) -> None:
+    with pytest.raises(Malformed, match=said):
+        Answered(body, "Acme's answer").rows("rows")

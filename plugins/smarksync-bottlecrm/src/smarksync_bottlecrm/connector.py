@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from smarksync.kit.counts import Kind
+from smarksync.model import Field
 from smarksync.plugin import (
     CheckReport,
     Cursor,
@@ -22,7 +23,7 @@ from smarksync.plugin import (
 )
 
 from .client import Api, stream_named
-from .describe import CONVERTED, create_fields, describe
+from .describe import CONVERTED, create_fields, definitions, describe
 from .rows import CUSTOM, Row, reader
 from .scan import PAGE, Chunk, scan
 from .settings import BottleCRMSettings
@@ -83,6 +84,11 @@ class BottleCRM:
     def create_fields(self, stream: str, names: Sequence[str]) -> Sequence[str]:
         """Makes our custom fields; one sentence each. Needs the token of an administrator."""
         return create_fields(self._api, stream, names)
+
+    def define_fields(self, stream: str, fields: Mapping[str, Field]) -> Sequence[str]:
+        """Makes custom fields for those of the config's own; one sentence each."""
+        words = {name: one.values for name, one in fields.items()}
+        return create_fields(self._api, stream, tuple(fields), definitions(fields), words)
 
     def read(
         self, stream: str, *, cursor: Cursor | None, until: datetime | None, fields: Sequence[str]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from smarksync.model import Field as Canonical
 from smarksync.plugin import Choice, FieldInfo, FieldType, PermissionDenied
 
 from .client import Api
@@ -20,6 +21,11 @@ _CUSTOM_TYPES = {
     "date": FieldType.DATE,
     "checkbox": FieldType.BOOL,
 }
+#: canonical type → field_type of a new custom field
+_MADE_AS: Mapping[str, str] = {
+    "text": "text", "email": "text", "phone": "text", "url": "text", "country": "text", "instant": "text", "enum": "text",
+    "bool": "checkbox", "int": "number", "decimal": "number", "money": "number", "date": "date",
+}  # fmt: skip
 _FIXED: Mapping[str, tuple[Choice, ...]] = {
     "rating": (Choice("HOT", "Hot"), Choice("WARM", "Warm"), Choice("COLD", "Cold")),
     "stage_kinds": (Choice("open", "Open"), Choice("won", "Won"), Choice("lost", "Lost")),
@@ -100,24 +106,46 @@ def _custom(api: Api, stream: Stream) -> list[FieldInfo]:
     ]
 
 
-def create_fields(api: Api, name: str, names: Sequence[str]) -> list[str]:
-    """Makes those of ``names`` that are ours; one sentence each. Needs the token of an administrator."""
+def definitions(fields: Mapping[str, Canonical]) -> dict[str, tuple[str, str]]:
+    """Type and label of each field of a config's own that a custom field can hold; a list of words is none of them."""
+    return {
+        name: (
+            "dropdown"
+            if one.values and not one.open
+            else "textarea"
+            if one.type == "text" and (one.length or 0) > 255
+            else _MADE_AS[one.type],
+            one.name.replace("_", " ").capitalize(),
+        )
+        for name, one in fields.items()
+        if one.type in _MADE_AS
+    }
+
+
+def create_fields(
+    api: Api, name: str, names: Sequence[str], ours: Mapping[str, tuple[str, str]] = CUSTOM_FIELDS,
+    words: Mapping[str, Sequence[str]] | None = None,
+) -> list[str]:  # fmt: skip
+    """Makes those of ``names`` that are ``ours``; one sentence each. ``words`` are the options of drop-down fields. Needs the
+    token of an administrator."""
     stream = STREAMS[name]
     said = []
     known = {CUSTOM + d["key"]: d for d in _definitions(api, stream)} if stream.custom_target else {}
     for field in names:
-        if field not in CUSTOM_FIELDS or stream.custom_target is None:
+        if field not in ours or stream.custom_target is None:
             said.append(f"{name}: {field} is none of the fields that SmarkSync makes in BottleCRM; make it by hand.")
             continue
-        kind, label = CUSTOM_FIELDS[field]
+        kind, label = ours[field]
         there = known.get(field)
         if there is None:
-            body = {
+            body: dict[str, Any] = {
                 "target_model": stream.custom_target,
                 "key": field.removeprefix(CUSTOM),
                 "label": label,
                 "field_type": kind,
             }
+            if kind == "dropdown":  # {value, label} each, and at least one (bottlecrm 1.35.0, common/custom_fields.py)
+                body["options"] = [{"value": word, "label": word} for word in (words or {})[field]]
             answer = api.schema_write("POST", "/api/custom-fields/", body)
             done = "made"
         elif there["field_type"] != kind:

@@ -136,6 +136,24 @@ class FilesConnector:
             raise PermissionDenied(f"{self.folder} is set to `read_only`.", hint="Remove it to allow writing.")
         return iter(self._rewrite(stream, batch))
 
+    def create_fields(self, stream: str, names: Sequence[str]) -> Sequence[str]:
+        """Adds columns that the mapping names to the end of the file; one sentence each."""
+        if self._settings.read_only:
+            return [f"{name} is not added: the folder is set to `read_only`. Add the column by hand." for name in names]
+        path = self._path(stream)
+        with disk.locked(self.folder):
+            for _ in range(3):
+                seen = disk.read(path)
+                table = self._parse(path, seen)
+                there = {info.name for info in table.describe()}
+                missing = [name for name in names if name not in there]
+                self._survives(table, seen)
+                if odd := [name for name in missing if not table.source.fits(name)]:
+                    raise Invalid(f"{table.name}: {table.source.encoding} cannot hold the name {', '.join(odd)}.")
+                if not missing or disk.replace(path, table.widened(missing), seen):
+                    return [f"{n} was added as a column." if n in missing else f"{n} is there already." for n in names]
+        raise self._edited(path)
+
     def close(self) -> None:
         """Nothing is held between calls."""
 
@@ -149,13 +167,19 @@ class FilesConnector:
                 receipts = [edit.apply(write) for write in batch]
                 if not edit.changed:
                     return receipts
-                if table.source.encode(table.source.text) != seen.data:
-                    message = f"{table.name} would not survive a rewrite in {self._settings.encoding}."
-                    raise Invalid(message, hint="Set `encoding` to what the file is, or save it as utf-8.")
+                self._survives(table, seen)
                 if disk.replace(path, table.render(edit.rows.values()), seen):
                     return receipts
+        raise self._edited(path)
+
+    def _survives(self, table: Table, seen: disk.Snapshot) -> None:
+        if table.source.encode(table.source.text) != seen.data:
+            message = f"{table.name} would not survive a rewrite in {self._settings.encoding}."
+            raise Invalid(message, hint="Set `encoding` to what the file is, or save it as utf-8.")
+
+    def _edited(self, path: Path) -> Transient:
         message = f"{path} is being edited by another program; nothing was changed."
-        raise Transient(message, hint="Run again when it has finished.")
+        return Transient(message, hint="Run again when it has finished.")
 
     def _table(self, stream: str) -> Table:
         path = self._path(stream)

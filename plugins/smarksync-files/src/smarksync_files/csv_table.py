@@ -115,6 +115,21 @@ class CsvTable(Table):
         raw = self.delimiter.join(map(self._quote, cells, pattern))
         return Row(0, id, cells, raw, self.newline)
 
+    def widened(self, columns: Sequence[str]) -> bytes:
+        """The header with these names at its end, and an empty cell for each in every row."""
+        if not self.columns:
+            raise Malformed(
+                f"{self.name} is empty: even the line with the names of the columns is missing.",
+                hint="Write the names of the columns into its first line.",
+            )
+        quoted = self._header.startswith('"')
+        names = "".join(self.delimiter + self._quote(column, quoted) for column in columns)
+        empty = self.delimiter * len(columns)
+        rows = [Row(r.line, r.id, [*r.values, *[""] * len(columns)], r.raw + empty, r.end, r.lead) for r in self.rows()]
+        end = self.preamble.rindex(self._header) + len(self._header)
+        self.preamble = self.preamble[:end] + names + self.preamble[end:]
+        return self.render(rows)
+
     def content(self, row: Row) -> str:
         """The cells: quoting alone makes no new version."""
         return "\x1f".join(row.values)

@@ -110,6 +110,16 @@ class JsonlTable(Table):
         separators = (",", ":") if like is not None and _is_compact(like.raw) else (", ", ": ")
         return Row(0, id, fresh, json.dumps(fresh, ensure_ascii=False, separators=separators), self.newline)
 
+    def widened(self, columns: Sequence[str]) -> bytes:
+        """The first row shows them, as null: a line is its own header."""
+        rows = list(self.rows())
+        if not rows:
+            raise Malformed(
+                f"{self.name} has no rows that could show a key.", hint="Nothing is to be made: rows bring their keys."
+            )
+        rows[0] = self.change(rows[0], dict.fromkeys(columns))
+        return self.render(rows)
+
     def _spelt(self, column: str, value: Any) -> Any:
         if isinstance(value, Decimal):
             value = str(value)

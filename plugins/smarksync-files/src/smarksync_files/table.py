@@ -122,6 +122,10 @@ class Table(ABC):
     def new(self, id: str, values: Mapping[str, Any], like: Row | None) -> Row:
         """A new row, quoted as its neighbour ``like`` is. Raises :class:`Unfit`."""
 
+    @abstractmethod
+    def widened(self, columns: Sequence[str]) -> bytes:
+        """The file with these columns more, empty in every row. Raises Malformed when it has no place for their names."""
+
     def unique_rows(self) -> Iterator[Row]:
         """The rows; raises Malformed at an empty id or at one that stands there twice."""
         lines: dict[str, int] = {}

@@ -26,6 +26,8 @@ SPEC = ConnectorSpec(
     settings=GhostSettings,
     open=open_ghost,
     docs_url="https://docs.ghost.org/admin-api/",
+    closed="Ghost's members have no fields of a site's own (Admin API, Members): keep it in another connected system, or "
+    "as a label (`tags`).",
     preset=(files(__package__) / "preset.yaml").read_text("utf-8"),
     streams=(
         StreamSpec(

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 from smarksync.kit.auth import HeaderToken, RefreshToken
 from smarksync.kit.client import Client
 from smarksync.kit.counts import Kind as CallKind
 from smarksync.kit.resolve import Expect, Kind, Verdict, vendor_words
-from smarksync.kit.response import NotJson, Response
+from smarksync.kit.response import Answered, NotJson, Response
 from smarksync.plugin import Malformed, Session
 
 from .settings import HubSpotSettings
@@ -109,7 +110,7 @@ class Api:
     def _object(self, response: Response) -> Json:
         if not isinstance(response.json, Mapping):
             raise Malformed(f"{self.http.host} answers with something that is no object.", hint="Check base_url.")
-        return response.json
+        return _answered(response)
 
     def _verdict(self, response: Response) -> Verdict | None:
         status, body = response.status, body_of(response)
@@ -189,7 +190,11 @@ def body_of(response: Response) -> Json:
         body = response.json
     except NotJson:
         return {}
-    return body if isinstance(body, Mapping) else {}
+    return _answered(response) if isinstance(body, Mapping) else {}
+
+
+def _answered(response: Response) -> Answered:
+    return Answered(response.json, f"HubSpot's answer of {urlsplit(response.url).path}")
 
 
 def after_of(answer: Json) -> str | None:
@@ -202,7 +207,5 @@ def after_of(answer: Json) -> str | None:
 
 def results_of(answer: Json) -> list[Json]:
     """The rows of an answer."""
-    rows = answer.get("results")
-    if not isinstance(rows, list):
-        raise Malformed("HubSpot's answer has no list of results.", hint="Check base_url.")
-    return rows
+    told = answer if isinstance(answer, Answered) else Answered(answer, "HubSpot's answer")
+    return [*told.rows("results")]

@@ -18,7 +18,7 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from smarksync.kit.resolve import Kind, Verdict
-from smarksync.kit.response import Response
+from smarksync.kit.response import Answered, Response
 from smarksync.plugin import FieldInfo, Malformed, Record, Throttled, Transient
 
 from .client import PAGE, Api, error, rows_of, stamp
@@ -123,7 +123,8 @@ def rows(lines: Iterator[list[str]]) -> Iterator[dict[str, str | None]]:
     for line in lines:
         if len(line) != len(header):
             raise Malformed("A line of Marketo's bulk file has another number of columns than its header.")
-        yield {name: None if cell == "null" else cell for name, cell in zip(header, line, strict=True)}
+        cells = {name: None if cell == "null" else cell for name, cell in zip(header, line, strict=True)}
+        yield Answered(cells, "Marketo's bulk file")
 
 
 def _begin(api: Api, ask: Ask, *, must: bool) -> str | None:

@@ -20,7 +20,7 @@ from smarksync.kit.client import Client
 from smarksync.kit.counts import Kind as CallKind
 from smarksync.kit.pages import OffsetPages, TokenPages
 from smarksync.kit.resolve import Kind, Resolver, Verdict, vendor_words
-from smarksync.kit.response import NotJson, Response
+from smarksync.kit.response import Answered, NotJson, Response
 from smarksync.plugin import Malformed, Session
 
 from .settings import MarketoSettings
@@ -141,7 +141,7 @@ class Api:
         body = answer.json
         if not isinstance(body, Mapping) or not isinstance(body.get("success"), bool):
             raise Malformed(f"The answer of {path} is not Marketo's own.", hint="Check base_url.")
-        return body
+        return Answered(body, f"Marketo's answer of {path}")
 
     def left_today(self, calls: int) -> None:
         """So many calls are left of the day; no answer says so, so from here on they are counted."""
@@ -185,10 +185,10 @@ class Api:
 
 def rows_of(body: Mapping[str, Any]) -> list[Row]:
     """The rows of an answer; none when it has no ``result`` (asset API without a match, 702)."""
-    rows = body.get("result") or []
-    if not isinstance(rows, list):
-        raise Malformed("Marketo's answer holds no list of rows.")
-    return rows
+    if not body.get("result"):
+        return []
+    told = body if isinstance(body, Answered) else Answered(body, "Marketo's answer")
+    return [*told.rows("result")]
 
 
 def error(body: Any) -> tuple[str | None, str]:

@@ -45,6 +45,8 @@ _CODES: Mapping[str, tuple[WriteResult, str]] = {
     "LIMIT_EXCEEDED": (_R.RETRY, "SMK-THROTTLED"),
     "UNKNOWN_EXCEPTION": (_R.UNKNOWN, "SMK-UNKNOWN"),
 }
+#: fields that a code is about although the answer names none (vendors/crm.md 1.2: users who are not active)
+_ABOUT: Mapping[str, str] = {"INACTIVE_OWNER_OR_USER": "OwnerId"}
 LOCKED = "UNABLE_TO_LOCK_ROW"
 DUPLICATE = "SMK-DUPLICATE"
 _NAMED = re.compile(r"\[([A-Za-z]\w*)\]")
@@ -71,6 +73,7 @@ def refusal(errors: Sequence[Row], prefix: str, sent: Any) -> Refusal:
     result, code = _CODES.get(vendor, (_R.REJECTED, "SMK-REFUSED"))
     fields = [f for f in one.get("fields") or () if f]
     field = fields[0] if fields else next(iter(_FIELD_IN_WORDS.findall(words) or _NAMED.findall(words)), None)
+    field = field or _ABOUT.get(vendor)
     return Refusal(result, code, f"{vendor}: {modest(words, sent)}", field, vendor, _rivals(one, words, prefix))
 
 

@@ -42,6 +42,13 @@ class Quirks:
     merge_makes_new_id: bool = True
     #: a new contact joins the company of its address's domain (crm.md 2.10 trap 3; a setting of the account)
     associates_by_domain: bool = False
+    #: those that were merged away stand in the archive like deleted ones (nowhere documented, so both are borne)
+    archives_merged: bool = True
+    #: an id that is no number fails the whole batch read of it (crm.md 2.5: the words that a token of another call gets; memory)
+    ids_are_numbers: bool = True
+    #: associations of one row in a list; the rest is behind a token (HubSpot's changelog, "Announcing a change to how v3 CRM
+    #: APIs return association data": 100 since 18 January 2021)
+    inline_associations: int = 100
     #: longest query string before 414 (crm.md 2.5)
     longest_query: int = 8000
     #: what 429 looks like: "gateway" (policyName) or "crm" (category only) (crm.md 2.8)

@@ -118,6 +118,11 @@ class Records(Shared):
         history = list(body.get("propertiesWithHistory") or ())
         inputs = self._inputs(body, 50 if history else 100)
         wanted = self._wanted(kind, body.get("properties") or ())
+        odd = [one for one in (str(one.get("id")) for one in inputs) if not one.isdigit()]
+        if odd and not body.get("idProperty") and self.quirks.ids_are_numbers:
+            return error(
+                400, f'Cannot deserialize value of type `long` from String "{odd[0]}": not a valid `long` value'
+            )
         found: dict[str, Row] = {}
         lost = []
         for one in inputs:
@@ -220,9 +225,9 @@ class Records(Shared):
             for (k, rid, to), found in store.links.items()
             if (k, rid) in ((kind, loser.id), (kind, winner.id))
         ]
-        store.remove(kind, loser)
+        store.merge_away(kind, loser, archives=self.quirks.archives_merged)
         if new_id:
-            store.remove(kind, winner)
+            store.merge_away(kind, winner, archives=self.quirks.archives_merged)
             made = store.add(kind, {})
         else:
             made = winner

@@ -154,7 +154,12 @@ class Shared(Simulator):
             if labelled[0] in types:
                 results.append({"id": other, "type": f"{here}_to_{there}"})
             results.append({"id": other, "type": f"{here}_to_{there}_unlabeled"})
-        return {"results": results}
+        most = self.quirks.inline_associations
+        if len(results) <= most:
+            return {"results": results}
+        after = results[most]["id"]
+        link = f"https://api.hubapi.com/crm/v3/objects/{kind}/{row.id}/associations/{to}?after={after}"
+        return {"results": results[:most], "paging": {"next": {"after": after, "link": link}}}
 
     def _limit(self, text: str, most: int) -> int:
         if not text.isdigit() or not 1 <= int(text) <= most:

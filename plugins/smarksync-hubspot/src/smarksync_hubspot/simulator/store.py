@@ -122,6 +122,13 @@ class Store:
         self._index_keys(kind, row)
         self.touch(kind, row)
 
+    def merge_away(self, kind: str, row: Row, *, archives: bool) -> None:
+        """Into another record; what stays of it in the archive shows no more where it went."""
+        if archives:
+            self.archive(kind, row)
+        else:
+            self.remove(kind, row)
+
     def remove(self, kind: str, row: Row) -> None:
         """Without a trace (merged, or erased by law)."""
         self._forget_keys(kind, row)
