@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from smarksync.errors import Throttled
+from smarksync.errors import AuthFailed, Throttled
 from smarksync.plugin import Can, WriteResult
 
 from .by_hand import NEWEST, edit, go, insert, row, world
+from .checks import figures
 from .world import Kind, World
 
 CLEAR = (("*", "{direction: both, merge: newest, blank: clear}"),)
@@ -349,3 +350,43 @@ def test_half_a_union_is_no_edit_of_the_other_half(place: Path) -> None:
     w.faults.clear()
     go(w)
     assert row(w, "m")["tags"] == row(w, "s")["tags"] == ["a", "b"]
+
+
+def test_an_opt_out_that_never_left_is_accounted_for(place: Path) -> None:
+    """s fails at its first opt-out; the one of the next object is never sent. It stays under way, and the figures say so."""
+    w = world(place, Kind("m"), Kind("s", streams=("people", "contacts")))
+    insert(w, "m", email="ann@x.org")
+    insert(w, "m", email="bea@x.org")
+    w.systems["s"].insert("contacts", {"s_email": "bea@x.org"})
+    go(w)
+    edit(w, "m", "p1", email_opt_out=True)
+    edit(w, "m", "p2", email_opt_out=True)
+    w.faults.fail(lambda: AuthFailed("as planned"), system="s", kind="write")
+    seen = go(w)
+    assert seen.exit_code == 5
+    figures(seen)
+    go(w)
+    assert row(w, "s", "p1")["email_opt_out"] is True
+    assert w.systems["s"].rows("contacts")["c1"]["s_email_opt_out"] is True
+
+
+def test_a_write_that_only_changes_the_case_is_not_taken_for_arrived(place: Path) -> None:
+    """The run dies between marking the write as sent and sending it. The record shows what it showed before, which is the
+    same but for capitals: it was believed to have arrived, and the old spelling to be how s keeps the new one."""
+    w = world(place, Kind("m"), Kind("s"))
+    insert(w, "m", email="ann@x.org", company="Bolt")
+    go(w)
+    edit(w, "m", "p1", company="BOLT")
+    w.clock.advance(300)
+    plain = w.faults.point
+
+    def point(name: str) -> None:
+        if name == "s.people.write":
+            w.faults.crash_in(1)
+        plain(name)
+
+    w.faults.point = point  # type: ignore[method-assign]
+    assert w.run().exit_code is None
+    w.faults.point = plain  # type: ignore[method-assign]
+    go(w)
+    assert row(w, "s")["company"] == "BOLT"

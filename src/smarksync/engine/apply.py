@@ -285,8 +285,10 @@ def _give_up(run: Run, job: JobRun) -> None:
     rows = plans.load(run.ledger, "job = ? AND status = 'released'", (job.name,))
     with run.ledger.tx():
         for row in rows:
-            if row.consent:
-                continue  # an opt-out stays an intent until it is delivered
+            if row.consent:  # an opt-out stays an intent until it is delivered
+                job.count(row.sid, "held", row.seq not in job.undelivered)
+                job.undelivered.add(row.seq)
+                continue
             refusals.defer(run, job, row, "the system could not be reached")
 
 

@@ -163,6 +163,7 @@ class JobRun:
     work: Work | None = None  # how a job of the agreement plans; None = the merge of a sync job
     late: frozenset[int] = frozenset()  # streams that are written after the others: they rest on what was settled there
     waits_for: frozenset[str] = frozenset()  # jobs which, stopped by a guard, hold this one, too (`handoffs: hold`)
+    undelivered: set[int] = field(default_factory=set)  # opt-outs whose system failed before they were sent
     swept: str = ""  # the day whose look at everybody this planning was
     observes: tuple[Lane, ...] = ()  # lanes that are read for it, and never written
 

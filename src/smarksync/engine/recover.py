@@ -80,7 +80,12 @@ def _judge(run: Run, lane: Lane, row: PlanRow, record: Record) -> None:
             for v, raw in values.items()
         )
 
-    if shows(after):
+    exact = {
+        name: bool(values)
+        and all(freshness.same_raw(lane, v, record.fields.get(v, raw), raw) for v, raw in values.items())
+        for name, values in (("before", before), ("after", after))
+    }
+    if shows(after) and (exact["after"] or not exact["before"]):  # it may look like both where only the case differs
         stored = {v: record.fields[v] for v in after if v in record.fields}
         settle(
             run, [(row, Receipt(str(row.seq), WriteResult.UPDATED, row.rid, record.version, stored, record.changed_at))]
