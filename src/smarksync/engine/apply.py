@@ -110,7 +110,7 @@ class _Line:
     # -- writing ---------------------------------------------------------------------------------
     def _send(self, hands: Hands) -> None:
         """Fills the connection: marks each batch as being sent, and sends it. No network inside a transaction."""
-        while (batch := self._peek()) is not None and self._may_go(*batch, hands):
+        while not self._alone() and (batch := self._peek()) is not None and self._may_go(*batch, hands):
             self._next = None
             lane, op, rows = batch
             if self._failed(lane):
@@ -122,6 +122,10 @@ class _Line:
             if writes:
                 self._writes[hands.begin(_call, lane, writes)] = (lane, op, rows)
             del batch, writes
+
+    def _alone(self) -> bool:
+        """Whether a write is under way that takes nothing beside it: what comes next need not be in memory yet."""
+        return any(lane.spec.writes_serially for lane, _, _ in self._writes.values())
 
     def _peek(self) -> tuple[Lane, Op, list[PlanRow]] | None:
         if self._batches is None:
