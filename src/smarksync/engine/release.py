@@ -66,7 +66,7 @@ def release(run: Run, job: JobRun, top: int) -> None:
     ledger = run.ledger
     with ledger.tx():
         _limit(run, job)
-        ledger.run("UPDATE plan SET status = 'released' WHERE job = ? AND status = 'planned'", (job.name,))
+        ledger.run("UPDATE OR ROLLBACK plan SET status = 'released' WHERE job = ? AND status = 'planned'", (job.name,))
         if run.options.only is None:
             states.set_mark(ledger, job.name, top)
             states.set_rules(ledger, job.name, job.rules_hash)
@@ -79,7 +79,8 @@ def release_consent(run: Run, job: JobRun) -> None:
     """A stopped job still passes opt-outs on; its other rows stay as a plan to look at."""
     with run.ledger.tx():
         run.ledger.run(
-            "UPDATE plan SET status = 'released' WHERE job = ? AND status = 'planned' AND consent = 1", (job.name,)
+            "UPDATE OR ROLLBACK plan SET status = 'released' WHERE job = ? AND status = 'planned' AND consent = 1",
+            (job.name,),
         )
         hold(run, job)
 
@@ -92,7 +93,7 @@ def hold(run: Run, job: JobRun) -> None:
         job.count(sid, "held", count)
     if not run.options.dry_run:  # whatever they were looked at for
         states.owe_planned(run.ledger, job.name, "held by a guard", run.stamp())
-    run.ledger.run("UPDATE plan SET status = 'held' WHERE job = ? AND status = 'planned'", (job.name,))
+    run.ledger.run("UPDATE OR ROLLBACK plan SET status = 'held' WHERE job = ? AND status = 'planned'", (job.name,))
 
 
 def _limit(run: Run, job: JobRun) -> None:

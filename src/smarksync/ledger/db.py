@@ -55,7 +55,16 @@ AT_ONCE = 50
 @cache
 def _wide(sql: str) -> str:
     """The statement with its one group of values written fifty times."""
-    return re.sub(r"(?<=VALUES )\([^)]*\)", lambda group: ", ".join([group[0]] * AT_ONCE), sql, count=1)
+    return re.sub(r"(?<=VALUES )\([^)]*\)", lambda group: ", ".join([group[0]] * AT_ONCE), _whole(sql), count=1)
+
+
+def _whole(sql: str) -> str:
+    """The statement such that its failure ends the transaction, as every failure here does.
+
+    Of one that may fail alone SQLite copies each page aside before it is touched, a file's worth in a large transaction
+    (sqlite.org/tempfiles.html, "Statement Journal Files").
+    """
+    return re.sub(r"^(INSERT|UPDATE)(?! OR)", r"\1 OR ROLLBACK", sql)
 
 
 def dumps(value: Any) -> bytes:
@@ -131,14 +140,14 @@ class Ledger:
     def add(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
         """``INSERT … VALUES (?, …)`` for many rows, fifty to a statement: half the cost of one statement a row."""
         rows = rows if isinstance(rows, list) else list(rows)
-        whole = len(rows) - len(rows) % AT_ONCE
+        many = len(rows) - len(rows) % AT_ONCE
         with self._explained("written"):
-            if whole:
+            if many:
                 wide = _wide(sql)
-                for start in range(0, whole, AT_ONCE):
+                for start in range(0, many, AT_ONCE):
                     self._con.execute(wide, list(chain.from_iterable(rows[start : start + AT_ONCE])))
-            if whole < len(rows):
-                self._con.executemany(sql, rows[whole:] if whole else rows)
+            if many < len(rows):
+                self._con.executemany(sql, rows[many:] if many else rows)
 
     @property
     def written(self) -> int:

@@ -9,11 +9,11 @@ from .db import Ledger, among, dumps
 
 def add(ledger: Ledger, rows: Iterable[tuple[str, str, int]]) -> None:
     """(kind, value, eid), strong; a former key that returns is strong again."""
-    ledger.add(
-        "INSERT INTO keys (kind, value, eid, weak) VALUES (?, ?, ?, 0) ON CONFLICT (kind, value, eid) DO UPDATE SET weak = 0 "
-        "WHERE weak <> 0",
-        rows,
-    )
+    rows = list(rows)
+    before = ledger.written
+    ledger.add("INSERT OR IGNORE INTO keys (kind, value, eid, weak) VALUES (?, ?, ?, 0)", rows)
+    if ledger.written - before < len(rows):  # some were there
+        ledger.many("UPDATE keys SET weak = 0 WHERE kind = ? AND value = ? AND eid = ? AND weak <> 0", rows)
 
 
 def add_weak(ledger: Ledger, rows: Iterable[tuple[str, str, int]]) -> None:

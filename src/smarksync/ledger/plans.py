@@ -164,7 +164,8 @@ def settle(ledger: Ledger, rows: Sequence[Settled], *, whole: bool) -> None:
     ledger.run(f"DELETE FROM memos WHERE {where}", params)
     where, params = among("seq", [row.seq for row in rows if not row.stamped])
     ledger.run(
-        f"INSERT INTO memos (lid, memo) SELECT source, memo FROM plan_bodies WHERE {where} AND memo IS NOT NULL", params
+        f"INSERT OR ROLLBACK INTO memos (lid, memo) SELECT source, memo FROM plan_bodies WHERE {where} AND memo IS NOT NULL",
+        params,
     )
     ledger.add("INSERT INTO memos (lid, memo) VALUES (?, ?)", left)
 
@@ -188,7 +189,7 @@ def note(ledger: Ledger, seqs: Iterable[int], run: str, at: str) -> None:
     """The audit rows that were told with the rows."""
     where, params = among("p.seq", seqs)
     ledger.run(
-        "INSERT INTO audit (run, eid, at, body) SELECT ?, p.eid, ?, b.note FROM plan p CROSS JOIN plan_bodies b "
+        "INSERT OR ROLLBACK INTO audit (run, eid, at, body) SELECT ?, p.eid, ?, b.note FROM plan p CROSS JOIN plan_bodies b "
         f"WHERE {where} AND b.seq = p.seq ORDER BY p.seq",
         (run, at, *params),
     )
@@ -243,7 +244,7 @@ def take_back(ledger: Ledger, job: str, eids: Iterable[int], *, consent_only: bo
 def send(ledger: Ledger, seqs: Sequence[int], at: str) -> set[int] | None:
     """The rows are about to be sent, at this time. Those that are, when some were taken back meanwhile; None: all."""
     where, params = among("seq", seqs)
-    sql = f"UPDATE plan SET status = 'sending', sent_at = ? WHERE {where} AND status = 'released'"
+    sql = f"UPDATE OR ROLLBACK plan SET status = 'sending', sent_at = ? WHERE {where} AND status = 'released'"
     if ledger.run(sql, (at, *params)) == len(seqs):
         return None
     return {row[0] for row in ledger.rows(f"SELECT seq FROM plan WHERE {where} AND status = 'sending'", params)}
@@ -260,7 +261,7 @@ def sent_times(ledger: Ledger, seqs: Iterable[int]) -> dict[int, str]:
 def set_status(ledger: Ledger, seqs: Iterable[int], status: str) -> None:
     """Moves rows on."""
     where, params = among("seq", seqs)
-    ledger.run(f"UPDATE plan SET status = ? WHERE {where}", (status, *params))
+    ledger.run(f"UPDATE OR ROLLBACK plan SET status = ? WHERE {where}", (status, *params))
 
 
 def remove(ledger: Ledger, seqs: Iterable[int]) -> None:
