@@ -219,3 +219,17 @@ def test_an_address_that_a_record_still_shows_is_no_former_one(place: Path) -> N
     go(w)
     insert(w, "g", email="ann@x.org")
     assert go(w).exit_code == 3, "now nobody shows it, and it proposes"
+
+
+def test_duplicates_of_somebody_whom_two_systems_brought_a_page_before(place: Path) -> None:
+    """Bea comes with a page of m and one of s, and two more of her with the next page of s: all four wait for a decision. The
+    first load ended with "UNIQUE constraint failed", for two of them got one number."""
+    w = world(place, Kind("m"), Kind("s", page_size=2))
+    insert(w, "m", email="bea@x.org")
+    insert(w, "s", email="bea@x.org")
+    insert(w, "s", email="ann@x.org")
+    insert(w, "s", email="bea@x.org", first_name="Bea")
+    insert(w, "s", email="bea@x.org", first_name="Ann")
+    assert go(w).exit_code == 3
+    assert w.sql("SELECT count(*) FROM entities WHERE state = 'provisional'") == [(4,)]
+    assert [r["m_email"] for r in w.systems["m"].rows("people").values()] == ["bea@x.org", "ann@x.org"]

@@ -278,7 +278,7 @@ def _doubt(
     run: Run, entity: str, kind: str, group: list[Newcomer], candidates: list[int], key: str, linker: Linker
 ) -> None:
     """Nothing is guessed: each row waits as its own provisional entity, with the candidates named."""
-    doubtful = _unsettle(run, entity, candidates, linker.news) if kind == "duplicate" else []
+    doubtful = _unsettle(run, entity, candidates, linker) if kind == "duplicate" else []
     for newcomer in group:
         if newcomer.eid is None:
             newcomer.eid = linker.create([newcomer], entities.PROVISIONAL)
@@ -305,7 +305,7 @@ def _doubt(
         )
 
 
-def _unsettle(run: Run, entity: str, candidates: list[int], news: list[Any]) -> list[int]:
+def _unsettle(run: Run, entity: str, candidates: list[int], linker: Linker) -> list[int]:
     """A candidate that this very run made, and nothing rests on yet, is as doubtful as the newcomer: the order of
     pages must not decide which of two duplicates is the real one."""
     doubtful = []
@@ -322,9 +322,7 @@ def _unsettle(run: Run, entity: str, candidates: list[int], news: list[Any]) -> 
             if index:
                 values = canonical(lane, link.memory().get("s") or {})
                 newcomer = Newcomer((link.sid, link.rid), values)
-                single = Linker(run, entity, {})
-                owner = single.create([newcomer], entities.PROVISIONAL)
-                single.flush()
+                owner = linker.create([newcomer], entities.PROVISIONAL)
                 links.put(run.ledger, [link._replace(eid=owner, rank=0)])
                 keys.add(run.ledger, [(k, v, owner) for k, v in keys_of(run.match.get(entity, []), values)])
                 doubtful.append(owner)
@@ -336,7 +334,7 @@ def _unsettle(run: Run, entity: str, candidates: list[int], news: list[Any]) -> 
                 f"{lane.name}:{link.rid} shares its key with another row",
                 {"candidates": []},
             )
-            news.append((owner, link.sid, link.rid, run.run_id))
+            linker.news.append((owner, link.sid, link.rid, run.run_id))
     return doubtful
 
 
