@@ -6,7 +6,8 @@ day later. Who counts and who adds do so in one transaction, so all processes to
 killed while it waits for an answer keeps its slot just as long as its call may still be counted.
 
 Its time is that of the machine's uptime, which no correction of the clock moves and all processes share; the clock is
-asked only when the file is new or the machine was started anew, and never believed when it goes back.
+asked only when the file is new or the machine was started anew, and never believed when it goes back. (One that was set
+ahead while the machine was down takes as much from a window that had not ended then: nothing else tells the time.)
 """
 
 from __future__ import annotations

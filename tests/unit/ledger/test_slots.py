@@ -67,7 +67,7 @@ class World:
             order += 1
             heapq.heappush(events, (at, order, what))
 
-        epoch = 0
+        epoch, behind = 0, 0.0
         for process, line in trips:
             if line:
                 plan(self.machine.at + line[0].pause, ("send", process, list(line), epoch))
@@ -77,8 +77,9 @@ class World:
             self.machine.at, _, what = heapq.heappop(events)
             if what[0] == "clock":
                 self.machine.off += what[1]
-            elif what[0] == "start":  # nothing but the clock tells how long: it is not ahead afterwards
-                self.machine.started, self.machine.off = self.machine.at, -abs(what[1])
+            elif what[0] == "start":  # nothing but the clock tells how long: it was not set ahead since the last start
+                behind += abs(what[1])
+                self.machine.started, self.machine.off = self.machine.at, -behind
                 self.slots = [self.reopen(process) for process in range(len(self.slots))]
                 epoch += 1
             elif what[0] == "answer":
