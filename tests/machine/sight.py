@@ -58,7 +58,7 @@ class Sight:
         """A system's value in canonical terms."""
         value = canonical(name, raw)
         words = self.kinds[system].words if name == "job_title" else ()
-        return next((title for title, own in words if own == value), value)
+        return next((title for title, own in words if own.casefold() == str(value).casefold()), value)
 
     def told(self, system: str, name: str, value: Any) -> Any:
         """A canonical value in the system's own words."""
@@ -117,7 +117,9 @@ class Sight:
                 seat.base.pop(name, None)
                 moved.append(name)
         if self.worded.get(seat.system, kind.words) != kind.words and "job_title" in raw and "job_title" not in moved:
-            moved += ["job_title"] if raw["job_title"] in ("CEO", "CTO") else []  # the same word says another thing now
+            moved += (
+                ["job_title"] if str(raw["job_title"]).upper() in ("CEO", "CTO") else []
+            )  # the same word says another thing now
         after = self.looked.get((seat.system, seat.key[1]))
         for name in moved:
             if name in seat.kept and raw[name] != seat.kept[name][1]:
