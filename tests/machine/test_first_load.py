@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from .by_hand import edit, go, insert, row, world
 from .world import Kind
 
@@ -49,3 +51,19 @@ def test_pages_of_both_sizes_in_one_load(place: Path) -> None:
     go(w)
     assert [len(w.systems[k].rows("people")) for k in "ms"] == [3, 3]
     assert [row(w, k, "p3")["first_name"] for k in "ms"] == ["cyd", "cyd"]
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 500])
+def test_a_duplicate_of_somebody_who_was_joined_a_moment_ago(place: Path, at_once: int) -> None:
+    """Bea of m was linked with her page; the next page has another Bea, and s has one, too: nobody knows who is who."""
+    w = world(place, Kind("m", page_size=3), Kind("s"))
+    w.match_at_once = at_once
+    for name in ("cyd", "ann", "bea"):
+        insert(w, "m", email=f"{name}@x.org")
+    insert(w, "s", email="bea@x.org", last_name="Ore")
+    insert(w, "m", email="bea@x.org", first_name="Bea")
+    assert go(w).exit_code == 3
+    go(w)
+    assert [len(w.systems[k].rows("people")) for k in "ms"] == [4, 3], "nobody is made for a Bea"
+    held = w.sql("SELECT count(*) FROM entities WHERE state = 'provisional'")
+    assert held == [(3,)]

@@ -322,6 +322,7 @@ def _unsettle(run: Run, entity: str, candidates: list[int], linker: Linker) -> l
             if index:
                 values = canonical(lane, link.memory().get("s") or {})
                 newcomer = Newcomer((link.sid, link.rid), values)
+                linker.bodies.pop(newcomer.row, None)  # it has its link, be it since a moment ago: that moves
                 owner = linker.create([newcomer], entities.PROVISIONAL)
                 links.put(run.ledger, [link._replace(eid=owner, rank=0)])
                 keys.add(run.ledger, [(k, v, owner) for k, v in keys_of(run.match.get(entity, []), values)])
