@@ -302,6 +302,34 @@ def test_check_warns_of_owners_that_may_not_be_read(world: World) -> None:
     assert said == [("warning", "sales:users: Administrators only.")]
 
 
+ROUTED = """
+  offers: {handoff: lead, from: marketing, to: sales, when: lead.company is not null}
+routing:
+  - {when: lead.company == "A", round_robin: [jane@acme.example, gone@acme.example]}
+  - {when: lead.company == "B", to: left@acme.example}
+  - {fallback: "queue:Inbound"}
+"""
+
+
+def test_check_names_everybody_whom_routing_would_look_for_in_vain(world: World) -> None:
+    world.text = CONFIG.rstrip() + ROUTED
+    world.colleague("jane@acme.example")
+    world.colleague("left@acme.example", active=False)
+    found = _checked(world)
+    assert found["exit_code"] == 0
+    said = [f["say"] for one in found["connections"] for f in one["findings"] if f["about"] == "routing"]
+    line = world.text[: world.text.index("routing:")].count("\n") + 2
+    file = world.folder / "smarksync.yaml"
+    assert [text.split("`")[:2] for text in said] == [
+        [f"{file}:{line}: sales has no user ", "gone@acme.example"],
+        [f"{file}:{line + 1}: not active in sales is the user ", "left@acme.example"],
+        [f"{file}:{line + 2}: sales has no queue ", "Inbound"],
+    ]
+    world.colleague("gone@acme.example", system="sales")
+    found = _checked(world)
+    assert sum(f["about"] == "routing" for one in found["connections"] for f in one["findings"]) == 2
+
+
 def _checked(world: World) -> dict[str, Any]:
     (world.folder / "smarksync.yaml").write_text(world.text)
     return check(

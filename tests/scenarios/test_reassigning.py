@@ -327,6 +327,21 @@ def test_a_refused_owner_is_told_by_status_and_sla_check(office: Any) -> None:
     assert scorecard.check(config, o.reading, o.clock())["owners_refused"] == []
 
 
+def test_leads_that_nobody_owns_are_told_by_status_and_sla_check_as_long_as_they_are(office: Any) -> None:
+    o = office({})
+    routing, o.config["routing"] = o.config["routing"], [{"fallback": "queue:nowhere"}]
+    o.ready()
+    o.run()
+    o.run(wait=60)
+    for count in (1, 0):
+        config = load(o.root / "smarksync.yaml")
+        found = (scorecard.check(config, o.reading, o.clock()), status(config, o.reading, o.clock()))
+        assert [one["without_owner"] for one in found] == [count, count]
+        o.config["routing"] = routing
+        o.systems["sales"].edit("leads", o.sales_rows()[0]["id"], owner=o.ben)
+        o.run(wait=60)
+
+
 def test_without_an_owner_in_the_mapping_it_stays_and_that_is_said(office: Any) -> None:
     o = office({})
     del o.config["mappings"]["sales"]["leads"]["fields"]["owner"]

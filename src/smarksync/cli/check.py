@@ -72,7 +72,11 @@ def _show(out: Output, found: Mapping[str, Any], fix: bool) -> None:
             listed = "; ".join(f"{obj}: {', '.join(names)}" for obj, names in missing.items())
             out.line(f"  `smarksync check {one['name']} --fix` would ask for: {listed}")
     out.line()
-    if found["ok"]:
+    warnings = sum(f["level"] == "warning" for f in _all(found))
+    if found["ok"] and warnings:
+        what = f"{warnings} warning{'' if warnings == 1 else 's'} above"
+        out.line(out.style("warn", f"It can run, with {what}.") + " Next: `smarksync plan`")
+    elif found["ok"]:
         out.line(out.style("good", "All is well.") + " Next: `smarksync plan`")
     else:
         count = sum(f["level"] == "failure" for f in _all(found))

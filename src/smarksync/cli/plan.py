@@ -187,6 +187,8 @@ def _for_people(
     if out is not None:
         hint = f" To write exactly this within 24 hours: smarksync apply {out}" if form == "json" else ""
         words.line(f"The plan with its {spool.count:,} changes is in {out}.{hint}")
+    elif any(job["stopped_by"] for job in result.report["jobs"]):
+        words.line("Nothing was written. A run would be stopped as well, until what is told above lets it pass.")
     elif spool.count:
         words.line(
             "Nothing was written. To write it: `smarksync run`; to have it reviewed: `smarksync plan --out plan.json`."

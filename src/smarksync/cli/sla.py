@@ -10,7 +10,7 @@ import typer
 from .globals import Globals
 from .options import Json
 from .output import Output
-from .status import stay
+from .status import ownerless, stay
 
 PERIOD = "2026, 2026-Q4, 2026-11 or 2026-11-01/2026-11-30, in the config's time zone."
 _Period = Annotated[str | None, typer.Option(metavar="PERIOD", help=PERIOD, show_default=False)]
@@ -53,6 +53,7 @@ def check(
         _head(out, found)
         _promises(out, found["promises"], cases=CASES)
         stay(out, found["owners_refused"])
+        ownerless(out, found["without_owner"])
         _delay(out, found["delay"])
         _outside(out, found)
     return _code(out, found)

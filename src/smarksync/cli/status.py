@@ -54,6 +54,7 @@ def status(ctx: typer.Context, json: Json = False) -> int:
         _job(out, job, [one["run"] for one in found["running"] if one["alive"]])
     _queues(out, found)
     stay(out, found["owners_refused"])
+    ownerless(out, found["without_owner"])
     out.line()
     rows = [
         (f"{s['connection']}:{s['object']}", s["linked"], _counts(s["other_links"]) or "–", when(s["known_up_to"]))
@@ -223,6 +224,15 @@ def stay(out: Output, refused: Sequence[Mapping[str, Any]]) -> None:
                            f"{one['why']}. It is asked again when its users, the record or the config change: `{one['next']}`"))  # fmt: skip
     if len(refused) > REFUSED:
         out.line(out.style("dim", f"… and {len(refused) - REFUSED:,} more with --json"))
+
+
+def ownerless(out: Output, count: int) -> None:
+    """Leads that were offered and have nobody who would call them."""
+    if count:
+        has = "open lead has" if count == 1 else "open leads have"
+        out.line(
+            out.style("warn", f"{count:,} {has} no owner: `smarksync check` names whom `routing` looks for in vain")
+        )
 
 
 def when(instant: str | None) -> str:

@@ -13,6 +13,8 @@ FIGURES = (
     "read", "unchanged", "settled", "created", "updated", "archived", "deleted", "associated", "held", "rejected", "stale",
     "unknown", "filtered", "deferred", "quarantined", "conflicts",
 )  # fmt: skip
+#: in place of the zeros of a side that did not answer
+_UNREAD = {"read": "not read", "unchanged": None}
 _HEADLINES = {
     2: ("bad", "Done in part: the config is wrong for a job, which was refused"),
     0: ("good", "Done"),
@@ -79,8 +81,9 @@ def _job(out: Output, job: Mapping[str, Any], told: set[str], *, planned: bool, 
         if f"{c}:{o}" not in told or any(counts[f] for f in FIGURES[3:])
     ]  # fmt: skip
     told.update(name for name, _ in rows)
-    if len(rows) > 4 and any(any(counts.values()) for _, counts in rows):
-        rows = [(name, counts) for name, counts in rows if any(counts.values())]  # the quiet ones among many
+    unread = set(job.get("not_read", ()))
+    if len(rows) > 4 and any(any(counts.values()) for _, counts in rows):  # the quiet ones among many
+        rows = [(name, counts) for name, counts in rows if any(counts.values()) or name in unread]
     figures = ("read", "unchanged", "settled", "planned", *FIGURES[3:]) if planned else FIGURES
     shown = [f for f in figures if f in ("read", "unchanged") or any(counts[f] for _, counts in rows)]
     if planned:
@@ -92,7 +95,7 @@ def _job(out: Output, job: Mapping[str, Any], told: set[str], *, planned: bool, 
         return
     out.table(
         ("side", *shown),
-        [(name, *(counts[f] for f in shown)) for name, counts in rows],
+        [(name, *(_UNREAD.get(f, counts[f]) if name in unread else counts[f] for f in shown)) for name, counts in rows],
         right=range(1, len(shown) + 1),
         indent=2,
     )

@@ -48,6 +48,7 @@ def check(config: Config, schema: Schema, *, whole: bool = True) -> tuple[list[P
     warnings, problems = bind_expressions(config, schema)
     if not whole:
         return warnings, problems
+    problems += _ledger(config)
     problems += [p for job in config.jobs.values() for p in _job(config, job, schema)]
     problems += _same_match(config)
     problems += _hand_offs(config)
@@ -309,6 +310,16 @@ def _agreement(agreement: Agreement, schema: Schema, routes: bool) -> Iterator[P
             yield promise.problem(
                 f"`from: {promise.from_}` is not a state of a case.", suggest(promise.from_, states), at=("from",)
             )
+
+
+def _ledger(config: Config) -> Iterator[Problem]:
+    """The ledger says so itself, but knows no line of the config. The URL may hold a password: only its scheme is told."""
+    if config.ledger and not config.ledger.startswith("sqlite:///"):
+        scheme = config.ledger.split(":")[0] if ":" in config.ledger else "no URL"
+        yield config.problem(
+            f"the ledger is kept in SQLite only, and `ledger` says {scheme}.", "Write `ledger: sqlite:///NAME.db`.",
+            at=("ledger",),
+        )  # fmt: skip
 
 
 def _channels(config: Config) -> Iterator[Problem]:

@@ -25,6 +25,11 @@ _INT = re.compile(r"[-+]?(0|[1-9][0-9]{0,17})")
 _RADIX = re.compile(r"0(o[0-7]{1,20}|x[0-9a-fA-F]{1,16})")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]{1,20}|[0-9]{1,20}(\.[0-9]{0,20})?)([eE][-+]?[0-9]{1,2})?")
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+#: what git leaves where two versions of a file met (git-merge, "How conflicts are presented")
+_MARKER = re.compile(r"^(<{7}|>{7}|\|{7})(?= |\r?$)", re.MULTILINE)
+_MERGE = "Keep one of the two versions, and take out the lines of `<<<<<<<`, `=======` and `>>>>>>>`."
+#: problems that the parser meets after the place where they stand: there something was begun and not ended
+_BEGAN_EARLIER = ("end of stream", "expected ',' or", "could not find expected ':'")
 _WORDS: dict[str, bool | None] = {
     "": None, "~": None, "null": None, "Null": None, "NULL": None,
     "true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False,
@@ -84,8 +89,11 @@ def parse(text: str, file: str) -> Node:
     try:
         root = builder.build(YAML(typ="safe", pure=True).parse(text))
     except MarkedYAMLError as e:
-        unclosed = "end of stream" in str(e.problem) or "expected ',' or" in str(e.problem)
-        mark = (e.context_mark if unclosed else None) or e.problem_mark or e.context_mark
+        if marker := _MARKER.search(text):
+            at = Place(file, text.count("\n", 0, marker.start()) + 1)
+            raise stop(at, f"`{marker[0]}` is a mark of a merge that was not finished.", _MERGE) from None
+        earlier = any(words in str(e.problem) for words in _BEGAN_EARLIER)
+        mark = (e.context_mark if earlier else None) or e.problem_mark or e.context_mark
         place = Place(file, mark.line + 1, mark.column + 1) if mark else Place(file, 1)
         raise stop(place, *_plain_words(str(e.problem or e.context or "cannot be read"))) from None
     except YAMLError as e:

@@ -22,7 +22,7 @@ from smarksync.mapping.lint import NEVER_CUT, nearest
 from smarksync.model import ValueProblem
 from smarksync.plugin import FieldInfo, Fixes, StreamSpec
 
-from . import definitions, named, observed, removals
+from . import definitions, named, observed, removals, routed
 from .context import Opened
 from .owners import KIND
 from .prepare import Workshop
@@ -163,6 +163,8 @@ class _Checker:
                 _system(one, error, obj, local=self._local(one.name))
         with suppress(SystemFailure):
             self._activities(opened)
+        for said in routed.strangers(self.config, opened, self.workshop.written[one.name], self.mappings):
+            one.warn("routing", said)
         left = getattr(getattr(opened.session, "counts", None), "budget_left", None)
         one.budget_left = one.budget_left if left is None else left
         if one.budget_left is not None and one.budget_left <= 0:

@@ -13,7 +13,7 @@ from statistics import median
 from urllib.parse import parse_qsl, urlsplit
 
 from smarksync.config import Config
-from smarksync.errors import SmarkSyncError, Unknown
+from smarksync.errors import ConfigError, SmarkSyncError, SystemFailure, Unknown
 from smarksync.ledger import notices, runs, states
 from smarksync.ledger.db import Ledger
 from smarksync.ledger.notices import Notice
@@ -172,6 +172,15 @@ def post(config: Config, channel: str, body: Mapping[str, str], make_session: Op
     try:
         client = session.client(f"{parts.scheme}://{parts.netloc}", timeout=10.0)
         client.request("POST", parts.path, params=parse_qsl(parts.query), json=dict(body), expect="any")
+    except ConfigError as wrong:  # the client speaks of the settings of a connection, and a channel has only this one
+        said = wrong.message.replace("base_url", "the address")
+        raise config.wrong(said, "Write `url: https://HOST/PATH`.", at=("notify", channel, "url")) from None
+    except Unknown:
+        raise
+    except SystemFailure as failure:
+        place = config.place("notify", channel, "url")
+        failure.hint = f"Check `url` of the channel {channel} ({place}), and whether it takes messages now."
+        raise
     finally:
         close = getattr(session, "close", None)
         if close is not None:

@@ -24,6 +24,7 @@ from .context import JobRun, Run
 from .offers import Rooms
 from .passage import Passage, Passages, primary
 from .refused import RefusedFacts, put_problems
+from .routed import finder
 
 
 class Offering:
@@ -161,11 +162,10 @@ def checked(run: Run, job: JobRun, person: Person, outcome: Outcome, held: list[
 def desk(run: Run, config: Config, to: str) -> route.Desk:
     """Routing as it stands; turns taken of it are remembered by nobody else until they are settled."""
     seats = {one.ref: route.Seat(one.ref, one.name or one.email or one.record, one.active) for one in run.owners.of(to)}
-    by_email = {one.email: one.ref for one in run.owners.of(to) if one.email and one.kind != "queue"}
-    by_queue = {(one.name or "").casefold(): one.ref for one in run.owners.of(to) if one.kind == "queue"}
+    known = finder(run.owners.of(to))
 
     def find(owner: Owner) -> route.Seat | None:
-        ref = by_queue.get(owner.name.casefold()) if owner.kind == "queue" else by_email.get(owner.name)
-        return seats.get(ref) if ref else None
+        found = known(owner)
+        return seats.get(found.ref) if found is not None else None
 
     return route.Desk(config.routing, find, seats.get, cases.open_by_owner(run.ledger), rotations.positions(run.ledger))

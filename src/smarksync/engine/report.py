@@ -88,10 +88,11 @@ def report(run: Run, exit_code: int, seconds: float, started_at: str) -> dict[st
                 "job": job.name,
                 "sides": sides,
                 "stopped_by": job.stopped_by,
+                "not_read": _not_read(job),
                 **(job.work.report(run) if job.work else {}),
             }
         )
-    jobs += [{"job": name, "sides": {}, "stopped_by": None} for name in run.refused]
+    jobs += [{"job": name, "sides": {}, "stopped_by": None, "not_read": []} for name in run.refused]
     calls = {}
     for name, opened in run.connections.items():
         counts = getattr(opened.session, "counts", None)
@@ -101,6 +102,12 @@ def report(run: Run, exit_code: int, seconds: float, started_at: str) -> dict[st
         "run_id": run.run_id, "exit_code": exit_code, "dry_run": run.options.dry_run, "started_at": started_at,
         "seconds": round(seconds, 3), "jobs": jobs, "calls": calls,
     }  # fmt: skip
+
+
+def _not_read(job: JobRun) -> list[str]:
+    """The objects of which no row came, because their system failed: their zeros say nothing of them."""
+    lanes = {lane.sid: lane for lane in (*job.lanes, *job.observes)}
+    return [lane.name for lane in lanes.values() if lane.failed is not None and not lane.read]
 
 
 def of_all_jobs(report: Mapping[str, Any]) -> dict[str, dict[str, int]]:

@@ -15,6 +15,7 @@ from smarksync.alignment.sla import RUNNING, Line, Scorecard, Spanning
 from smarksync.alignment.terms import Terms
 from smarksync.config import Config
 from smarksync.errors import UsageError
+from smarksync.ledger import cases
 from smarksync.ledger.db import Ledger, dumps
 from smarksync.model.moments import SECOND, micros, wire
 
@@ -36,6 +37,7 @@ def check(config: Config, ledger: Ledger | None, now: datetime, period: str | No
             "promises": [],
             "outside_segments": {},
             "owners_refused": [],
+            "without_owner": 0,
             "delay": [],
         }
     wanted = parse(period, config.time_zone, now) if period else None
@@ -53,6 +55,7 @@ def check(config: Config, ledger: Ledger | None, now: datetime, period: str | No
         **_head(config, ledger, terms, now),
         **_body(ledger, card, lines),
         "owners_refused": refused,
+        "without_owner": cases.without_owner(ledger) if config.routing else 0,
         "delay": _legs(budget),
     }
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from smarksync.config import Config
 from smarksync.errors import UsageError
-from smarksync.ledger import audit, conflicts, entities, lease, quarantine, runs, states
+from smarksync.ledger import audit, cases, conflicts, entities, lease, quarantine, runs, states
 from smarksync.ledger.db import Ledger, loads
 
 from .queues import label, owners_refused
@@ -37,6 +37,7 @@ def status(config: Config, ledger: Ledger, now: datetime) -> dict[str, Any]:
         "conflicts": _by_kind(ledger, "conflicts"),
         "quarantine": _by_kind(ledger, "quarantine"),
         "owners_refused": owners_refused(ledger, list(config.jobs)),
+        "without_owner": cases.without_owner(ledger) if config.routing else 0,
         "inbox": int(ledger.value("SELECT count(*) FROM inbox")),
         "streams": _streams(config, ledger),
         "entities": dict(ledger.rows("SELECT state, count(*) FROM entities GROUP BY state")),

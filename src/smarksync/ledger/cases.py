@@ -160,6 +160,12 @@ def open_by_owner(ledger: Ledger) -> dict[str, int]:
     return dict(ledger.rows(sql))
 
 
+def without_owner(ledger: Ledger) -> int:
+    """Open cases that sales was offered and that nobody owns."""
+    sql = "SELECT count(*) FROM cases INDEXED BY cases_board WHERE closed_at IS NULL AND owner IS NULL AND offered_at IS NOT NULL"
+    return int(ledger.value(sql))
+
+
 def first_offered(ledger: Ledger, eids: Iterable[int]) -> dict[int, int]:
     """{lead: when it was first handed over}, of those that ever were."""
     which, params = among("eid", eids)

@@ -97,6 +97,15 @@ def test_a_channel_that_refuses_is_named_and_its_address_is_not(place, chat, cap
     assert "meeting" in said and "secret-part" not in said
 
 
+def test_a_channel_that_is_down_names_its_own_key_and_line(place, chat, capsys, monkeypatch):
+    monkeypatch.setattr("smarksync.kit.clock.SystemClock.sleep", lambda _self, _seconds: None)
+    chat.server_close()
+    assert invoke(["digest", "--period", "2026-06", "--send", "meeting"]) == 5
+    said = capsys.readouterr().err
+    line = CONFIG[: CONFIG.index("url:")].count("\n") + 1
+    assert f"Check `url` of the channel meeting (smarksync.yaml:{line})" in said and "base_url" not in said
+
+
 def test_an_unknown_channel_is_said_before_anything_is_counted(place, chat, capsys):
     assert invoke(["digest", "--send", "nobody"]) == 2
     assert "meeting" in capsys.readouterr().err and chat.heard == []

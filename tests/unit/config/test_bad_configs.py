@@ -82,6 +82,7 @@ REPLACED = [
 ]
 ADDED = [
     ("jobz: {}", "`jobz`", "`jobs`"),
+    ("ledger: postgres://u:word@db/x", "SQLite only, and `ledger` says postgres.", "`ledger: sqlite:///NAME.db`"),
     ("version: 1", "`version` is given twice", "smarksync.yaml:1"),
     ("guards: {create: {count: 5}}", "`create`", "`creates`"),
     ("guards: {creates: {cout: 5}}", "`cout`", "`count`"),
@@ -180,6 +181,18 @@ def test_added(load_text: Load, more: str, wrong: str, right: str) -> None:
     assert said.count("\n") == 0, said
     line = BASE.count("\n") + more.count("\n") + 1
     assert int(said.split(":")[1]) in (line, line - more.count("\n")), said
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("    match: [email]", "    match [email]", "a key without `:`"),
+        ("jobs:\n", "<<<<<<< HEAD\njobs:\n", "`<<<<<<<` is a mark of a merge that was not finished"),
+        ("definitions:\n", ">>>>>>> theirs\ndefinitions:\n", "`>>>>>>>` is a mark of a merge"),
+    ],
+)
+def test_syntax_is_told_at_the_line_where_the_problem_stands(load_text: Load, old: str, new: str, said: str) -> None:
+    assert f"smarksync.yaml:{line_of(old)}: {said}" in message(load_text, BASE.replace(old, new, 1))
 
 
 def test_every_problem_is_told_at_once_in_order(load_text: Load) -> None:

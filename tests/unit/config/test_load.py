@@ -39,10 +39,10 @@ def with_settings(text: str) -> str:
 def test_secrets_come_from_environment_file_and_are_never_shown(load_text: Load, tmp_path: Path) -> None:
     (tmp_path / "key.txt").write_text("file-secret\n")
     text = with_settings("token: '${TOKEN}', timeout: '${WAIT}', mode: a")
-    text += "ledger: postgresql://u:${TOKEN}@db/x\nnotify: {ops: {url: 'https://x.example/${file:key.txt}'}}\n"
+    text += "ledger: sqlite:////srv/${TOKEN}/x.db\nnotify: {ops: {url: 'https://x.example/${file:key.txt}'}}\n"
     config = load_text(text, {"TOKEN": SECRET, "WAIT": "7"})
     assert SECRET not in repr(config) and "file-secret" not in repr(config) + str(config)
-    assert config.ledger_url == f"postgresql://u:{SECRET}@db/x"
+    assert config.ledger_url == f"sqlite:////srv/{SECRET}/x.db"
     assert config.secrets >= {SECRET, "file-secret"} and "7" not in config.secrets
     assert config.notify["ops"].url.get_secret_value() == "https://x.example/file-secret"
     found = read_settings(config, "sales", Settings)

@@ -106,7 +106,12 @@ def test_4_a_guard_and_the_exact_command(workspace: Workspace) -> None:
     assert said.code == 4
     assert "smarksync run people --allow first_run" in said.out
     assert workspace.leads.read_text().count("\n") == 1, "nothing was written"
-    assert workspace.run("plan").code == 4, "a plan exits as the run would"
+    plan = workspace.run("plan", "people")
+    assert plan.code == 4, "a plan exits as the run would"
+    assert (
+        "Nothing was written. A run would be stopped as well" in plan.out
+        and "write it: `smarksync run`" not in plan.out
+    )
     assert workspace.run("run", "people", "--allow", "first_run").code == 0
     assert workspace.leads.read_text().count("\n") == 102
 
@@ -118,6 +123,17 @@ def test_5_a_folder_that_is_not_there(workspace: Workspace) -> None:
     assert said.code == 5
     assert "sales" in said.out
     assert "could not be reached" in said.out
+
+
+def test_5_a_side_that_is_away_is_no_side_without_news(workspace: Workspace) -> None:
+    assert workspace.run("run").code == 0
+    workspace.leads.unlink()
+    said = workspace.run("run")
+    assert said.code == 5
+    rows = {line.split()[0]: line.split()[1:] for line in said.out.splitlines() if line.startswith("  ")}
+    assert rows["sales:leads"] == ["not", "read", "–"] and rows["marketing:contacts"] == ["3", "3"]
+    (job,) = workspace.run("run", "--json").json["jobs"]
+    assert job["not_read"] == ["sales:leads"]
 
 
 def test_5_a_server_that_does_not_answer(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
