@@ -20,6 +20,7 @@ from smarksync.config import load
 from smarksync.engine.check import check
 from smarksync.engine.registry import Registry
 from smarksync.engine.run import Options, execute
+from smarksync.errors import ConfigError
 from smarksync.kit.clock import ManualClock
 from smarksync.kit.session import OpenSession
 from smarksync.ledger.db import Ledger
@@ -257,3 +258,24 @@ def test_a_quiet_run_asks_salesforce_for_all_schemas_at_once_and_for_each_object
     asked = Counter(re.findall(r"FROM\+(\w+)\+WHERE\+", call.query)[-1] for call in calls if "query" in call.path)
     once = ("Lead", "Contact", "Account", "User", "Group", "Task", "Event", "CampaignMember", "OpportunityContactRole")
     assert asked == {**dict.fromkeys(once, 1), "Opportunity": 2}
+
+
+def test_two_jobs_that_would_write_one_field_are_refused_before_anything_is_written(pair: Pair) -> None:
+    """Only the accounts tell which fields the presets and `*` are: a second job overwrote what an open question was about."""
+    config = pair.root / "smarksync.yaml"
+    text = config.read_text("utf-8")
+    second = 'jobs:\n  again: {sync: lead, between: [marketing, sales], match: [email], fields: {"*": {direction: from sales}}}\n'
+    config.write_text(text.replace("jobs:\n", second, 1), "utf-8")
+    loaded = load(config, environ={**pair.hub.environment, **pair.crm.environment})
+    with pytest.raises(ConfigError, match="from two jobs, `again`") as refused:
+        pair.run()
+    assert "smarksync.yaml:" in str(refused.value)
+    assert not [call for call in (*pair.hub.calls, *pair.crm.calls) if call.write]
+    found = check(
+        loaded,
+        pair.registry,
+        lambda name, _settings: OpenSession(name, root=str(pair.root), clock=pair.clock),
+        None,
+        pair.clock.now,
+    )
+    assert [one for one in found["findings"] if "from two jobs" in one["say"]]

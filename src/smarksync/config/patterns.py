@@ -21,6 +21,8 @@ _compiler: Any = importlib.import_module("re._compiler")
 MAX_PATTERN, MAX_STEPS, MAX_CACHED = 1_000, 5_000, 20_000
 #: what stands before a position: nothing, a line feed, an ASCII word character, another word character, the rest
 _START, _LINE, _ASCII_WORD, _WORD, _OTHER = range(5)
+#: what letters are: ASCII's, the locale's, or Unicode's
+_ALPHABETS = re.ASCII | re.LOCALE | re.UNICODE
 
 
 class PatternProblem(ValueError):
@@ -74,6 +76,8 @@ class _Automaton:
             return self.add("char", self.test(item, flags), after)
         if op == "SUBPATTERN":
             _, on, off, inner = argument
+            if on & _ALPHABETS:
+                flags &= ~_ALPHABETS  # one takes the place of the other
             return self.sequence(inner, after, (flags | on) & ~off)
         if op == "BRANCH":
             return self.add("split", [self.sequence(one, after, flags) for one in argument[1]])

@@ -22,7 +22,7 @@ from smarksync.mapping.lint import NEVER_CUT, nearest
 from smarksync.model import ValueProblem
 from smarksync.plugin import FieldInfo, Fixes, StreamSpec
 
-from . import definitions, named, observed, removals
+from . import definitions, named, observed, removals, writers
 from .context import Opened
 from .owners import KIND
 from .prepare import Workshop
@@ -341,6 +341,8 @@ class _Checker:
                                          f"two of the job's connections map it.", "Map it on both sides, or leave the rule out.", "the config", 2))  # fmt: skip
         if not complete or self.unseen:
             return found
+        for clash in writers.clashes(self.config, self.config.jobs.values(), self.mappings):
+            found.append(Finding("failure", "config", f"{clash.place}: {clash.message}", clash.hint, "the config", 2))
         for lack in named.lacking([n for n in self.names if n.connection is None], self.mappings):
             found.append(Finding("failure", "fields", str(lack), f"`smarksync check {lack.connection} --fix` creates it where it can.",
                                  f"whoever manages the fields of {lack.connection}", 2))  # fmt: skip

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from smarksync.config import Config, Job, read_settings
+from smarksync.config import Config, Job, problems, read_settings
 from smarksync.config.jobs import KINDS
 from smarksync.errors import ConfigError, PermissionDenied, SystemFailure
 from smarksync.ledger import schemas, streams
@@ -23,7 +23,7 @@ from smarksync.mapping import (
 )
 from smarksync.plugin import DescribesMany, FieldInfo, StreamSpec
 
-from . import absent, agreements, around, named, observed, removals
+from . import absent, agreements, around, named, observed, removals, writers
 from .context import JobRun, Lane, Opened, Run
 from .owners import KIND, Owners
 from .references import ConnectionReferences
@@ -215,6 +215,8 @@ def open_run(run: Run, config: Config, workshop: Workshop, jobs: Sequence[Job]) 
         if job.name in run.refused:
             continue
         _add_job(run, config, workshop, job)
+    if clash := writers.clashes(config, [config.jobs[one.name] for one in run.jobs], run.mappings.values()):
+        raise problems.error(clash)
     for compiled in run.jobs:  # when it is known what the jobs read by themselves
         _observe(run, config, workshop, config.jobs[compiled.name], compiled)
     if run.refused and not run.jobs:

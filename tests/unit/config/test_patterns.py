@@ -37,6 +37,7 @@ PATTERNS = st.tuples(
 @given(PATTERNS, st.lists(TEXTS, max_size=6))
 @example("$", ["\n", "a\n", ""])
 @example(r"(?a:\b)é", ["é", "aé"])
+@example(r"(?i:(?a:(?i:\w)))", ["é"])
 @example("(?i)straße|ſ", ["STRASSE", "S", "s"])
 def test_same_answer_as_python(pattern: str, texts: list[str]) -> None:
     with warnings.catch_warnings():
