@@ -86,6 +86,14 @@ class Desk:
         self.load[seat.ref] += 1
         return Routed(seat.ref, seat.name, f"{to}", None, ())
 
+    def keep(self, owner: str | None) -> Routed | None:
+        """The lead stays with whom it has, by entity id; None when nobody active there is meant."""
+        seat = self.by_ref(owner) if owner else None
+        if seat is None or not seat.active:
+            return None
+        self.load[seat.ref] += 1
+        return Routed(seat.ref, seat.name, f"it is with {seat.name} already", None, ())
+
     def leave(self, owner: str | None) -> None:
         """The owner has one lead less."""
         if owner is not None:

@@ -6,7 +6,7 @@ record that we made is remembered as a copy, so it is no activity of its own and
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -65,18 +65,25 @@ class Activities:
         for eids in chunks if run.options.only is not None else refused.besides(chunks):
             group = activities.to_copy(ledger, eids, sids, self.job.activities or (), str(self.job.to), since, now)
             known = entities.load(ledger, {one.eid for one in group if one.eid is not None})
-            rows = []
+            rows: list[tuple[int, Row]] = []
+            copies: dict[tuple[int, str], Activity] = {}
             for one in group:
                 assert one.eid is not None
                 ref, _, agreed = known[one.eid]
                 if f"fact:{one.aid}" not in under_way and self._wanted(run, one, agreed):
                     row = self._row(run, one, ref)
-                    if row is not None and refused.may_go(one.eid, row):
+                    rid = _copied(run, one, row, copies) if row is not None else None
+                    if row is not None and rid is not None:
+                        copies[row.sid, rid] = one
+                    elif row is not None and refused.may_go(one.eid, row):
                         rows.append((one.eid, row))
             with ledger.tx():
                 if run.options.only is None:
                     states.looked_at(ledger, job.name, eids)
                 plans.add(ledger, run.run_id, job.name, rows)
+                activities.put_copies(ledger, ((*place, one.aid) for place, one in copies.items()))
+                # what counted as an activity of its own does so no more
+                states.changed(ledger, ((one.eid, None, None, run.run_id) for one in copies.values() if one.eid))
                 refused.over(eids)
             for _, row in rows:
                 job.count(row.sid, "planned")
@@ -163,3 +170,18 @@ def _found(run: Run, lane: Lane, row: PlanRow) -> str | None:
     )
     found = run.ledger.one(sql, (lane.sid, row.eid, micros(told["at"]), told["subject"], told["subject"]))
     return str(found[0]) if found else None
+
+
+def _copied(run: Run, one: Activity, row: Row, taken: Container[tuple[int, str]]) -> str | None:
+    """The copy that was made already, where this ledger does not know of it: an earlier one was lost.
+
+    It says the same of that person, at that moment. ``taken``: (stream, record) that are copies of others.
+    """
+    assert row.task is not None
+    subject = row.task["subject"]
+    sql = (
+        "SELECT rid FROM activities WHERE sid = ? AND eid = ? AND abs(at - ?) < 1000000 "
+        "AND json_extract(CAST(body AS TEXT), '$.subject') IS ? AND (? IS NOT NULL OR type = ?) ORDER BY aid"
+    )
+    found = run.ledger.rows(sql, (row.sid, one.eid, one.at, subject, subject, one.type))
+    return next((str(rid) for (rid,) in found if (row.sid, str(rid)) not in taken), None)

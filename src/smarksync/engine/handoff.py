@@ -179,7 +179,7 @@ class Handoff:
                 self.reassigning.carry(run, one.case or case, turn, there)
                 self.offering.told(turn.routed)
                 due, now = turn.until, micros(run.now())
-                self.offering.task(one, case, outcome, turn.routed.owner, due, now, counted(case) + 1)
+                self.offering.task(run, one, case, outcome, turn.routed.owner, due, now, counted(case) + 1)
                 return [outcome]
         outcome = offers.rows(person, self.rooms.update, wanted, job.name, f"case {case.state}")
         if refused is not None:
@@ -187,7 +187,7 @@ class Handoff:
         outcome = checked(run, job, person, outcome, held)
         if word is not None:
             self._moved(one, job, outcome, word, legal)
-        self.offering.task(one, case, outcome, case.owner, case.due_at, case.offered_at, counted(case))
+        self.offering.task(run, one, case, outcome, case.owner, case.due_at, case.offered_at, counted(case))
         return [outcome]
 
     def _moved(self, one: Passage, job: JobRun, outcome: Outcome, word: str, legal: bool) -> None:

@@ -13,18 +13,22 @@ from smarksync.config import Config, Job
 from smarksync.config.values import Owner
 from smarksync.ledger import cases, rotations, states
 from smarksync.ledger.cases import Case, Move
-from smarksync.model import Moves
+from smarksync.model import ABSENT, Moves, ValueProblem
 from smarksync.model.moments import micros
 from smarksync.plan.build import AS_IT_IS
 from smarksync.plan.job import Person
 from smarksync.plan.rows import Outcome
+from smarksync.plan.side import Side
 
-from . import decide, offers
+from . import decide, offers, tasks
 from .context import JobRun, Run
 from .offers import Rooms
 from .passage import Passage, Passages, primary
 from .refused import RefusedFacts, put_problems
 from .routed import finder
+
+#: what a lead shows that is with sales
+_HANDED = frozenset(cases.OPEN) - {"qualified"}
 
 
 class Offering:
@@ -59,7 +63,7 @@ class Offering:
         if target is None and to in person.taken_places:
             job.left[(to, "handoff", f"{AS_IT_IS}: the record that sales had was deleted there")] += 1
             return [checked(run, job, person, offers.rows(person, self.rooms.update, waiting, job.name, version), held)]
-        routed = self.desk.route(one.scope) if self.config.routing else None
+        routed = (self._kept(run, one) or self.desk.route(one.scope)) if self.config.routing else None
         due = self.terms.due({"qualified": case.opened_at, "offered": now}) if self.terms else None
         text = offers.note(case, one.scope, version, self.rooms.note_length)
         told: dict[str, Any] = {"at": now, "due_at": due, "note": text}
@@ -104,8 +108,17 @@ class Offering:
             for row in outcome.rows:
                 if row is not there:
                     row.case = {"cid": case.cid, "moves": [], "needs": "offered"}
-        self.task(one, case, outcome, owner, due, now)
+        self.task(run, one, case, outcome, owner, due, now)
         return [outcome]
+
+    def _kept(self, run: Run, one: Passage) -> route.Routed | None:
+        """The owner whom a hand-off gave the lead that this ledger knows nothing of: it was lost, and they work on it."""
+        person = one.person
+        there, here = primary(person, self.job.to), primary(person, self.job.from_)
+        if there is None or not any(_shown(side, "handoff_state", person) in _HANDED for side in (there, here) if side):
+            return None
+        known = cases.of_entities(run.ledger, [person.eid]).get(person.eid, [])
+        return self.desk.keep(_shown(there, "owner", person)) if len(known) == 1 else None
 
     def _move(self, run: Run, case: Case, told: list[Any], target: Any) -> Move:
         state, at, actor, _, reason, body = told
@@ -113,7 +126,7 @@ class Offering:
         return Move(0, case.cid, state, at, at, actor, record, run.run_id, reason, False, {**body, "record": record})
 
     def task(
-        self, one: Passage, case: Case, outcome: Outcome, owner: str | None, due: int | None, at: int | None,
+        self, run: Run, one: Passage, case: Case, outcome: Outcome, owner: str | None, due: int | None, at: int | None,
         turn: int = 0,
     ) -> None:  # fmt: skip
         """Adds the task of the first call, where this turn has none yet and sales has a place for it.
@@ -131,8 +144,10 @@ class Offering:
         ):
             return
         row = offers.task(one.person, case, lane, owner, due, at, turn)
-        if row is not None and self.refused.may_go(one.person.eid, row):
-            told = {"task_of": turn} if turn else {}
+        told = {"task_of": turn} if turn else {}
+        if row is not None and (rid := tasks.there_already(run, one.person.eid, row)) is not None:
+            self.passages.note(one, {**told, "task": f"{lane.name}:{rid}"}, "it has its task")
+        elif row is not None and self.refused.may_go(one.person.eid, row):
             row.case = {
                 "cid": case.cid,
                 "moves": [["note", at, "rule", "", "task", told]],
@@ -147,6 +162,19 @@ class Offering:
             self.passed[text] = self.passed.get(text, 0) + 1
         if routed.fallback or not routed.owner:
             self.passed[routed.how] = self.passed.get(routed.how, 0) + 1
+
+
+def _shown(side: Side, name: str, person: Person) -> str | None:
+    """What a record shows in a canonical field; None where it has no such field, or a value without a meaning."""
+    codec = side.codec(name)
+    raw = ABSENT if codec is None else side.shown(codec, person.agreed)
+    if codec is None or raw is ABSENT:
+        return None
+    try:
+        value = codec.inward(raw)
+    except ValueProblem:
+        return None
+    return None if value is None else str(value)
 
 
 def checked(run: Run, job: JobRun, person: Person, outcome: Outcome, held: list[Any]) -> Outcome:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from smarksync.alignment.reassign import counted
@@ -9,6 +10,7 @@ from smarksync.ledger import cases, entities, plans, states
 from smarksync.ledger.db import loads
 from smarksync.ledger.plans import PlanRow
 from smarksync.model import ValueProblem
+from smarksync.plan.rows import Row
 from smarksync.plugin import Receipt, WriteResult
 
 from . import refusals
@@ -76,10 +78,23 @@ def recover(run: Run, job: JobRun, lane: Lane) -> None:
 
 
 def _found(run: Run, lane: Lane, row: PlanRow) -> str | None:
-    """The record of a task of ours: it carries the mark of its case."""
-    mark = str(row.body["task"].get("subject", "")).rpartition("[#")[2]
+    """The record of a task of ours: it carries the mark of its case. Its person may not be known there yet."""
     sql = "SELECT rid, body FROM activities WHERE sid = ? AND (eid = ? OR eid IS NULL) ORDER BY aid DESC"
-    for rid, body in run.ledger.rows(sql, (lane.sid, row.eid)):
+    return _marked(run.ledger.rows(sql, (lane.sid, row.eid)), str(row.body["task"].get("subject", "")))
+
+
+def there_already(run: Run, eid: int, row: Row) -> str | None:
+    """The task of that very case, where sales shows one: an earlier ledger made it, or a run whose answer was lost."""
+    if row.task is None:
+        return None
+    sql = "SELECT rid, body FROM activities WHERE eid = ? AND sid = ? ORDER BY aid DESC"
+    return _marked(run.ledger.rows(sql, (eid, row.sid)), str(row.task["subject"]))
+
+
+def _marked(rows: Iterable[tuple[str, bytes]], subject: str) -> str | None:
+    """The first of these activities whose subject ends with the same mark of a case."""
+    mark = subject.rpartition("[#")[2]
+    for rid, body in rows:
         if mark and f"[#{mark}" in str(loads(body).get("subject", "")):
             return str(rid)
     return None
