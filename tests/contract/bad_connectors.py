@@ -37,9 +37,12 @@ Pages = Iterator[Page]
 
 
 class Bad(WebMemory):
-    """A bad connector. ``breaks`` names the clause; ``spec`` may differ, too."""
+    """A bad connector. ``breaks`` names the clause, ``also`` those that then cannot hold; ``spec`` may differ, too."""
 
     breaks: ClassVar[str]
+    also: ClassVar[frozenset[str]] = frozenset()
+    #: part of what its author is told
+    says_so: ClassVar[str] = ""
     spec: ClassVar[ConnectorSpec]
 
     def __init_subclass__(cls, **how: Any) -> None:

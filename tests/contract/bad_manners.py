@@ -108,7 +108,3 @@ class ClosesOnce(Bad):
     def close(self) -> None:
         http, self.__dict__["http"] = self.http, None
         http.close()
-
-
-#: every bad connector that breaks a clause, those of bad_connectors.py among them
-BAD = [one for one in [*Bad.__subclasses__(), *Reads.__subclasses__()] if one.breaks != "no clause"]

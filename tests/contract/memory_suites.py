@@ -9,7 +9,7 @@ from typing import Any
 
 from web_memory import FIRST_TOKEN, SERVERS, WEB, serving
 
-from smarksync.plugin import FieldInfo, FieldType
+from smarksync.plugin import Choice, FieldInfo, FieldType
 from smarksync.testing import MEMORY, ConnectorContract, MemoryStream, MemorySystem, registered
 
 OVERLAP = timedelta(seconds=5)
@@ -19,6 +19,10 @@ FIELDS = (
     FieldInfo("company", max_length=60),
     FieldInfo("city"),
     FieldInfo("smark_id"),
+    FieldInfo("no_mail", FieldType.BOOL),
+    FieldInfo("employees", FieldType.INT),
+    FieldInfo("met_on", FieldType.DATE),
+    FieldInfo("stage", FieldType.CHOICE, choices=(Choice("new"), Choice("won"), Choice("lost"))),
 )
 
 
@@ -68,6 +72,10 @@ class OnMemory(ConnectorContract):
         self.system.clock.advance(10)
         at = self.system.server_time()
         return [self.system.insert(stream, row, at=at) for row in rows]
+
+    def opted_out(self, stream: str, id: str) -> bool | None:
+        told: bool | None = (self.system.row(stream, id) or {}).get("no_mail")
+        return told
 
     def pass_time(self, seconds: float) -> None:
         super().pass_time(seconds)

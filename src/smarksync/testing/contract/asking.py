@@ -8,13 +8,15 @@ from datetime import datetime
 from typing import Any, ClassVar
 
 from smarksync.errors import SystemFailure
-from smarksync.kit.clock import Clock
+from smarksync.kit.clock import Clock, ManualClock
 from smarksync.plugin import Can, Cursor, Op, Page, Receipt, Record, StreamSpec, TellsTime, Write, WriteResult
 
 from .clause import Failed, NotTested
 
 #: More pages than any clause makes: a read that goes on behind them does not end.
 PAGES = 400
+#: In how many groups rows are entered whose times are to lie apart.
+_GROUPS = 5
 
 
 class Asking:
@@ -25,6 +27,7 @@ class Asking:
     clock: Clock
     connector: Any
     made: list[tuple[str, str]]
+    answered: list[tuple[str, Receipt]]
 
     @abstractmethod
     def example(self, stream: str, n: int) -> Mapping[str, Any]:
@@ -37,6 +40,39 @@ class Asking:
     @abstractmethod
     def number(self) -> int:
         """Another number for a row, new to the system."""
+
+    @abstractmethod
+    def seeded(self, stream: str, count: int) -> list[str]:
+        """Somebody enters so many rows; their ids."""
+
+    @abstractmethod
+    def pass_time(self, seconds: float) -> None:
+        """Time goes by, for both sides."""
+
+    @property
+    def moves_time(self) -> bool:
+        """Whether time passes when a clause says so, and only then."""
+        return isinstance(self.clock, ManualClock)
+
+    def age(self, stream: str, overlaps: float = 2.0) -> None:
+        """So many overlaps of a stream go by, where time is ours to move.
+
+        Within the overlap everything is read again anyway: what a cursor forgets shows only once that is over.
+        """
+        overlap = self.stream(stream).overlap.total_seconds()
+        if self.moves_time and (overlap or overlaps > 1):
+            self.pass_time(overlap * overlaps + (60 if overlaps > 1 else 0))
+
+    def spaced(self, stream: str, count: int) -> list[str]:
+        """As ``seeded``, in groups between which more than the overlap goes by, and behind the last, too."""
+        if not self.moves_time:
+            return self.seeded(stream, count)
+        ids: list[str] = []
+        size = -(-count // _GROUPS)
+        while len(ids) < count:
+            ids += self.seeded(stream, min(size, count - len(ids)))
+            self.age(stream)
+        return ids
 
     def asked(self, stream: str) -> tuple[str, ...]:
         """The names of the fields that an example has."""
@@ -80,6 +116,12 @@ class Asking:
                 return record.fields
         raise Failed(f"{stream} {id} was written, and a full read does not show it.")
 
+    def look(self, stream: str, ids: Sequence[str], names: Sequence[str]) -> dict[str, Mapping[str, Any]]:
+        """What rows show of these fields now, by id: fetched where the connector can, else read."""
+        if Can.FETCH in self.stream(stream).can:
+            return {r.id: r.fields for r in self.connector.fetch(stream, list(ids), fields=tuple(names))}
+        return {r.id: r.fields for r in self.records(stream, fields=names) if r.id in ids}
+
     def write(self, stream: str, batch: Sequence[Write]) -> list[Receipt]:
         """Every receipt of a batch."""
         receipts = list(self.connector.write(stream, list(batch)))
@@ -87,7 +129,8 @@ class Asking:
         return receipts
 
     def note(self, stream: str, receipts: Sequence[Receipt]) -> None:
-        """Remembers what was made, to be tidied away."""
+        """Remembers what was answered, and what was made, to be tidied away."""
+        self.answered += [(stream, r) for r in receipts]
         self.made += [(stream, r.id) for r in receipts if r.result is WriteResult.CREATED and r.id]
 
     def create(self, stream: str, rows: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from smarksync.plugin import Can, FieldType, Gone, GoneKind, StreamSpec
 
 from .clause import Failed, NotTested, clause, few
+from .leaving import gone_pages, leaving, left_after
 from .stage import Stage
+from .trouble import looks, must_fail, search_key
 
 
 def _key(stage: Stage, stream: StreamSpec) -> str:
-    """A field that `find` takes and that examples fill."""
-    names = stage.asked(stream.name)
-    keys = [key for key in stream.natural_keys if key in names]
-    keys += [name for name in (stream.email_field,) if name and name in names and not stream.natural_keys]
-    keys += [name for name in names if "mail" in name.lower() and not stream.natural_keys]
-    if not keys:
+    key = search_key(stage, stream)
+    if key is None:
         raise NotTested("hook", f"no example of {stream.name} fills a key that it is found by: give `example`")
-    return keys[0]
+    return key
 
 
 def _unique(stage: Stage, stream: StreamSpec, key: str) -> bool:
@@ -31,20 +29,25 @@ def all_matches(stage: Stage, stream: StreamSpec) -> None:
     """Two rows with one address are a question for a person: the first of them is no answer."""
     key = _key(stage, stream)
     rows: list[Mapping[str, Any]] = stage.rows(stream.name, 3)
-    if not _unique(stage, stream, key):
-        rows.append({**stage.rows(stream.name, 1)[0], key: rows[0][key]})
+    more = stage.rows(stream.name, stage.page_rows or 25)
+    rows += more if _unique(stage, stream, key) else [{**row, key: rows[0][key]} for row in more]
     ids = stage.seed(stream.name, rows)
-    values = [str(row[key]) for row in rows[:3]]
+    values = list(dict.fromkeys(str(row[key]) for row in rows))
     found = {r.id for r in stage.connector.find(stream.name, key, values, fields=(key,))}
     if lost := set(ids) - found:
         raise Failed(
-            f"{len(ids)} rows of {stream.name} have one of three values of {key}; find leaves out {few(lost)}."
+            f"{len(ids)} rows of {stream.name} have one of {len(values)} values of {key}; find leaves out {few(lost)}."
         )
     if strange := found - set(ids):
         raise Failed(f"find shows {few(strange)} of {stream.name}, whose {key} is none of those asked for.")
     none = [r.id for r in stage.connector.find(stream.name, key, ["nobody@conformance.example.com"], fields=(key,))]
     if none:
         raise Failed(f"find shows {few(none)} of {stream.name} for a value of {key} that nobody has.")
+    if Can.FETCH in stream.can and (lost := set(ids) - stage.look(stream.name, ids, (key,)).keys()):
+        raise Failed(f"Asked for {len(ids)} ids of {stream.name}, fetch leaves out {few(lost)}.")
+    for what, call in looks(stage, stream, ids[0], values[0]):
+        if what in ("find", "fetch"):
+            must_fail(stage, what, call)
 
 
 @clause(25, "find", "case and space of keys", Can.FIND)
@@ -77,56 +80,57 @@ def merges_and_conversions_mapped(stage: Stage, stream: StreamSpec) -> None:
 
 
 def _deleted(stage: Stage, stream: StreamSpec) -> None:
-    (id,) = stage.seeded(stream.name, 1)
-    with _left(stage, stream) as left:
-        stage.delete(stream.name, id)
-    told = left.get(id)
-    if told is None or told.kind is not GoneKind.DELETED or told.into:
-        raise Failed(f"A deleted row of {stream.name} is told as {_words(told)}.")
+    alive = stage.seeded(stream.name, 2)
+    ids = stage.seeded(stream.name, stage.page_rows or 25)
+
+    def leave() -> None:
+        for number, id in enumerate(ids):
+            stage.delete(stream.name, id)
+            if number % (len(ids) // 3 + 1) == 0:
+                stage.age(stream.name)
+        stage.age(stream.name)
+
+    pages = leaving(stage, stream, leave)
+    left = {gone.id: gone for rows, _ in pages for gone in rows}
+    for id in ids:
+        told = left.get(id)
+        if told is None or told.kind is not GoneKind.DELETED or told.into:
+            raise Failed(f"A deleted row of {stream.name}, one of {len(ids)}, is told as {_words(told)}.")
+    if living := left.keys() & (set(alive) | stage.ids(stream.name)):
+        raise Failed(
+            f"gone names {few(living)} of {stream.name}, and a read still shows them: they would be taken out."
+        )
+    so_far: set[str] = set()
+    for number, (rows, cursor) in enumerate(pages[:3]):
+        so_far |= {gone.id for gone in rows}
+        rest = {gone.id for later, _ in gone_pages(stage, stream, cursor) for gone in later}
+        if lost := set(ids) - so_far - rest:
+            raise Failed(
+                f"Resumed from the cursor of page {number + 1}, gone leaves out {len(lost)} of {len(ids)} deleted rows of "
+                f"{stream.name}, such as {few(lost)}."
+            )
+    for what, call in looks(stage, stream, ids[0]):
+        if what == "gone":
+            must_fail(stage, what, call)
 
 
 def _merged(stage: Stage, stream: StreamSpec) -> None:
     winner, loser = stage.seeded(stream.name, 2)
-    with _left(stage, stream) as left:
-        stays = stage.merge(stream.name, winner, loser)
-    told = left.get(loser)
-    if told is None or told.kind is not GoneKind.MERGED or told.into != stays:
-        raise Failed(f"A row of {stream.name} merged into {stays} is told as {_words(told)}.")
+    stays: list[str] = []
+    left = left_after(stage, stream, lambda: stays.append(stage.merge(stream.name, winner, loser)))
+    told = next((gone for gone in left if gone.id == loser), None)
+    if told is None or told.kind is not GoneKind.MERGED or told.into != stays[0]:
+        raise Failed(f"A row of {stream.name} merged into {stays[0]} is told as {_words(told)}.")
 
 
 def _converted(stage: Stage, stream: StreamSpec) -> None:
     (id,) = stage.seeded(stream.name, 1)
-    with _left(stage, stream) as left:
-        to, into = stage.convert(stream.name, id)
-    told = left.get(id)
+    became: list[tuple[str, str]] = []
+    left = left_after(stage, stream, lambda: became.append(stage.convert(stream.name, id)))
+    told = next((gone for gone in left if gone.id == id), None)
+    to, into = became[0]
     if told is None or told.kind is not GoneKind.CONVERTED or told.into != into or told.into_stream != to:
         raise Failed(f"A row of {stream.name} converted to {to} {into} is told as {_words(told)}.")
-
-
-class _left:
-    """Which rows left while something happened, by id; filled when it is over."""
-
-    def __init__(self, stage: Stage, stream: StreamSpec) -> None:
-        self._stage, self._stream = stage, stream
-        self._found: dict[str, Gone] = {}
-
-    def __enter__(self) -> dict[str, Gone]:
-        self._cursor = None
-        for _, cursor in self._gone():
-            self._cursor = cursor
-        return self._found
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is None:
-            self._stage.pass_time(1)
-            for rows, _ in self._gone():
-                self._found.update((gone.id, gone) for gone in rows)
-
-    def _gone(self) -> Iterator[tuple[tuple[Gone, ...], Any]]:
-        found: Iterator[tuple[tuple[Gone, ...], Any]] = self._stage.connector.gone(
-            self._stream.name, cursor=self._cursor, until=None
-        )
-        return found
 
 
 def _words(told: Gone | None) -> str:

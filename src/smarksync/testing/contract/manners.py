@@ -7,7 +7,7 @@ import io
 import itertools
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,13 +16,16 @@ from pydantic import SecretStr
 
 from smarksync.errors import AuthFailed, SystemFailure, Throttled
 from smarksync.kit.http import httpx
-from smarksync.plugin import Can, Op, StreamSpec, Write
+from smarksync.plugin import Can, CheckReport, Op, StreamSpec, Write, WriteResult
 
-from .clause import Failed, NotTested, clause
+from .clause import Failed, NotTested, clause, few
 from .stage import Stage
 from .tap import Answer
+from .trouble import looks, must_fail
 
 _WAIT = 7
+#: odd rows that are tried, until so many with an address in them were refused
+_TRIED, _ENOUGH = 8, 2
 
 
 def _ask(stage: Stage, stream: StreamSpec) -> None:
@@ -63,6 +66,24 @@ def one_refresh_then_auth_error(stage: Stage, stream: StreamSpec) -> None:
     asked, fetched = len(stage.tap.since(mark, token=False)), len(stage.tap.since(mark, token=True))
     if asked > 2 or fetched > 1:
         raise Failed(f"Credentials that are refused for good were tried {asked} times, with {fetched} new tokens.")
+    _all_say_so(stage, stream)
+
+
+def _all_say_so(stage: Stage, stream: StreamSpec) -> None:
+    """Refused credentials are said by every call, and by `check` before any."""
+    report = stage.connector.check()
+    if not report.ok:
+        raise Failed(f"check finds fault with a system that is as it should be: {few(report.problems)}.")
+    stage.tap.plan("answer", answer=stage.expired, times=None)
+    reports: list[CheckReport] = []
+    mark = stage.tap.mark()
+    failure = stage.failure(lambda: reports.append(stage.connector.check()))
+    stage.tap.calm()
+    if stage.tap.since(mark, token=False) and failure is None and reports[0].ok:
+        raise Failed("Credentials are refused, and check says that all is well.")
+    with contextlib.suppress(NotTested):
+        for what, call in looks(stage, stream, stage.seeded(stream.name, 1)[0]):
+            must_fail(stage, what, call, stage.expired, AuthFailed)
 
 
 @clause(28, "manners", "rotated token saved first", http=True, each=False)
@@ -135,26 +156,30 @@ def nothing_private_leaks(stage: Stage, stream: StreamSpec) -> None:
     first, second = stage.texts(stream.name)[:2]
     row = {**stage.rows(stream.name, 1)[0], first: "Plantedfirst", second: "Plantedsecond"}
     planted = {"plantedfirst", "plantedsecond"}
-    planted |= {value.lower() for value in row.values() if isinstance(value, str) and "@" in value}
+    planted |= _addresses(row)
     said: list[tuple[str, str]] = []
     with _overheard() as heard:
-        _live_through(stage, stream, row, said)
+        _live_through(stage, stream, row, said, planted)
     said += [("a log line", line) for line in (*stage.log.lines, *heard)]
-    secrets = {s for s in (*_secrets(stage.given, stage), *stage.tap.credentials) if len(s) >= 6}
+    secrets = {secret: name for secret, name in _secrets(stage).items() if len(secret) >= 6}
     for where, text in said:
         low = text.lower()
         if found := next((word for word in planted if word in low), None):
             raise Failed(f"Personal data ({found!r}) stands in {where}: {text[:160]}")
-        if any(secret in text for secret in secrets):
-            raise Failed(f"A secret stands in {where}.")
+        if found := next((secret for secret in secrets if secret in text), None):
+            raise Failed(f"A secret stands in {where}: {secrets[found]}.")
     for file in sorted(Path(stage.cassettes).rglob("*.yaml")) if stage.cassettes else ():
         text = file.read_text("utf-8").lower()
-        if "authorization:" in text or any(secret.lower() in text for secret in secrets):
-            raise Failed(f"A secret stands in the cassette {file.name}.")
+        if "authorization:" in text:
+            raise Failed(f"The cassette {file.name} holds a header Authorization.")
+        if found := next((secret for secret in secrets if secret.lower() in text), None):
+            raise Failed(f"A secret stands in the cassette {file.name}: {secrets[found]}.")
 
 
-def _live_through(stage: Stage, stream: StreamSpec, row: dict[str, Any], said: list[tuple[str, str]]) -> None:
-    """Reads, writes and failures of all kinds; what was said about them goes to ``said``."""
+def _live_through(
+    stage: Stage, stream: StreamSpec, row: dict[str, Any], said: list[tuple[str, str]], planted: set[str]
+) -> None:
+    """Reads, writes and failures of all kinds; what was said about them goes to ``said``, addresses to ``planted``."""
 
     def keep(call: Any, where: str) -> None:
         try:
@@ -170,24 +195,43 @@ def _live_through(stage: Stage, stream: StreamSpec, row: dict[str, Any], said: l
             stage.note(stream.name, receipts)
             said.extend(("the message of a receipt", r.message or "") for r in receipts)
 
+    def check() -> None:
+        report = stage.connector.check()
+        said.extend(("a report of check", told) for told in (report.account, *report.problems, *report.warnings))
+
     keep(lambda: stage.pages(stream.name), "a read")
+    keep(check, "a check")
     if Can.CREATE in stream.can:
         keep(lambda: write([Write("p1", Op.CREATE, row, key=stage.key())]), "a create")
         keep(lambda: write([Write("p2", Op.CREATE, row, key=stage.key())]), "a second create")
-        planted = {name: row[name] for name in stage.texts(stream.name)[:2]}
+        names = {name: row[name] for name in stage.texts(stream.name)[:2]}
         with contextlib.suppress(NotTested):
-            for odd in itertools.islice(stage.refused(stream.name, stage.number()), 2):
-                odd_write = Write("p3", Op.CREATE, {**odd, **planted}, key=stage.key())
+            refused = 0
+            for odd in itertools.islice(stage.refused(stream.name, stage.number()), _TRIED):
+                planted |= _addresses(odd)
+                odd_write = Write("p3", Op.CREATE, {**odd, **names}, key=stage.key())
                 keep(partial(write, [odd_write]), "a refused create")
+                last = stage.answered[-1][1]
+                refused += last.result is WriteResult.REJECTED and bool(_addresses(odd))
+                if refused == _ENOUGH:
+                    break
     keep(lambda: stage.pages(stream.name), "a read")
     if not stage.speaks_http:
         return
+    address = next(iter(_addresses(row)), "nobody@conformance.example.com")
+    asking = list(looks(stage, stream, next(iter(stage.ids(stream.name)), "1"), address))
     for status in (400, 401, 403, 500):
         stage.tap.plan("answer", times=None, answer=partial(_echo, status))
-        keep(lambda: _ask(stage, stream), f"a read that is answered {status}")
+        keep(check, f"a check that is answered {status}")
+        for what, call in asking:
+            keep(call, f"{what} that is answered {status}")
         if Can.CREATE in stream.can:
             keep(lambda: write([Write("p4", Op.CREATE, row, key=stage.key())]), f"a create that is answered {status}")
         stage.tap.calm()
+
+
+def _addresses(row: Mapping[str, Any]) -> set[str]:
+    return {value.lower() for value in row.values() if isinstance(value, str) and "@" in value}
 
 
 def _echo(status: int, request: httpx.Request) -> Answer:
@@ -198,12 +242,15 @@ def _echo(status: int, request: httpx.Request) -> Answer:
     )
 
 
-def _secrets(value: Any, stage: Stage) -> Iterator[str]:
+def _secrets(stage: Stage) -> dict[str, str]:
+    """What nobody may read, and what it is."""
+    found = dict.fromkeys(stage.tap.credentials, "what requests carry as their Authorization")
     settings = stage.spec.settings.model_validate(stage.given)
     for name in type(settings).model_fields:
         told = getattr(settings, name)
         if isinstance(told, SecretStr):
-            yield told.get_secret_value()
+            found[told.get_secret_value()] = f"the setting `{name}`"
+    return found
 
 
 @contextlib.contextmanager

@@ -6,10 +6,14 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
-from smarksync.plugin import Cursor, FieldType, Page, StreamSpec
+from smarksync.plugin import Can, Cursor, FieldType, Page, StreamSpec
 
 from .clause import Failed, NotTested, clause, few
+from .consent import opt_outs_arrive
+from .leaving import left_after
+from .roundtrip import types_come_back
 from .stage import Stage
+from .trouble import must_fail
 
 _FEW = 3
 
@@ -34,15 +38,16 @@ def _follow(stage: Stage, stream: StreamSpec, cursor: Cursor | None, wanted: lis
 
 
 def _many(stage: Stage, stream: StreamSpec) -> tuple[list[str], list[Page]]:
-    """More rows than fit on a page, and how they are read."""
-    ids = stage.seeded(stream.name, stage.page_rows or 25)
-    return ids, _paged(stage, stream, len(ids))
+    """Rows for three pages, entered over more time than the overlap, and how they are read."""
+    ids = stage.spaced(stream.name, 2 * (stage.page_rows or 25))
+    return ids, _paged(stage, stream, ids, "A full read of several pages")
 
 
-def _paged(stage: Stage, stream: StreamSpec, rows: int) -> list[Page]:
+def _paged(stage: Stage, stream: StreamSpec, ids: list[str], where: str) -> list[Page]:
     pages = stage.pages(stream.name)
+    _missing(stream, ids, {record.id for page in pages for record in page.records}, where)
     if len([page for page in pages if page.records]) < 2:
-        raise NotTested("hook", f"{rows} rows of {stream.name} came in one page: give more as `page_rows`")
+        raise NotTested("hook", f"{len(ids)} rows of {stream.name} came in one page: give more as `page_rows`")
     return pages
 
 
@@ -59,14 +64,15 @@ def pages_end(stage: Stage, stream: StreamSpec) -> None:
                 said = "no page follows" if last else "another page follows"
                 raise Failed(f"{what} of {stream.name}: page {number + 1} says more={page.more}, and {said}.")
         cursor = pages[-1].cursor if pages else cursor
+    must_fail(stage, "A read", lambda: stage.pages(stream.name))
 
 
 @clause(6, "read", "empty page with more continues")
 def empty_page_continues(stage: Stage, stream: StreamSpec) -> None:
     """Some vendors answer empty pages in mid-read: they are not the end."""
     stage.empty_pages(stream.name)
-    ids, pages = _many(stage, stream)
-    _missing(stream, ids, {r.id for page in pages for r in page.records}, "A read with an empty page in it")
+    ids = stage.seeded(stream.name, stage.page_rows or 25)
+    _paged(stage, stream, ids, "A read with an empty page in it")
 
 
 @clause(7, "read", "resume from a cursor has no gap")
@@ -78,12 +84,21 @@ def resume_has_no_gap(stage: Stage, stream: StreamSpec) -> None:
         shown |= {record.id for record in page.records}
         rest = stage.ids(stream.name, cursor=page.cursor, connector=stage.open())
         _missing(stream, ids, shown | rest, f"Resumed from the cursor of page {number + 1}")
+    _breaks_off(stage, stream)
+
+
+def _breaks_off(stage: Stage, stream: StreamSpec) -> None:
+    """What fails behind the first page is a failure, too."""
+    pages = stage.connector.read(stream.name, cursor=None, until=None, fields=stage.asked(stream.name))
+    if next(pages).more:
+        must_fail(stage, "A read that breaks off behind its first page", lambda: list(pages))
 
 
 @clause(8, "read", "overlap re-delivers, never loses")
 def overlap_never_loses(stage: Stage, stream: StreamSpec) -> None:
     """What changes at the very time of the cursor, or shows up late, is in the next read."""
     old = stage.seeded(stream.name, _FEW)
+    stage.age(stream.name, 0.5)  # a clock that stood still would hide a read that does not look back
     pages = stage.pages(stream.name)
     _missing(stream, old, {r.id for page in pages for r in page.records}, "A full read")
     cursor = pages[-1].cursor
@@ -98,6 +113,11 @@ def overlap_never_loses(stage: Stage, stream: StreamSpec) -> None:
         _follow(stage, stream, cursor, [late], "A row shown late, in the next read")
     new = stage.seeded(stream.name, 1)
     _follow(stage, stream, cursor, new, "A row entered right after a read, in the next read")
+    if stream.full_scan:
+        stage.age(stream.name)
+        whole = stage.ids(stream.name, cursor=stage.last_cursor(stream.name))
+        _missing(stream, [*old, *new], whole, "It declares full_scan, so that whoever is not shown counts as deleted; a "
+                 "read from its last cursor")  # fmt: skip
 
 
 @clause(9, "read", "more rows than a page at one timestamp")
@@ -105,7 +125,7 @@ def more_than_a_page_at_one_time(stage: Stage, stream: StreamSpec) -> None:
     """Imports stamp thousands of rows alike: a cursor of time alone loses them or turns in a circle."""
     before = stage.last_cursor(stream.name)
     ids = stage.same_time(stream.name, stage.rows(stream.name, stage.page_rows or 25))
-    pages = _paged(stage, stream, len(ids))
+    pages = _paged(stage, stream, ids, "A full read of rows with one time")
     ours = set(ids)
     # without zones: whether times have one is another clause's business
     times = {
@@ -116,7 +136,6 @@ def more_than_a_page_at_one_time(stage: Stage, stream: StreamSpec) -> None:
     }
     if len(times) > 1:
         raise NotTested("hook", f"{len(ids)} rows got {len(times)} times: give `same_time`")
-    _missing(stream, ids, {r.id for page in pages for r in page.records}, "A full read of rows with one time")
     _missing(stream, ids, stage.ids(stream.name, cursor=before), "An incremental read of rows with one time")
     shown = {record.id for record in pages[0].records}
     rest = stage.ids(stream.name, cursor=pages[0].cursor, connector=stage.open())
@@ -139,26 +158,40 @@ def ids_unique(stage: Stage, stream: StreamSpec) -> None:
 @clause(11, "read", "only asked fields")
 def only_asked_fields(stage: Stage, stream: StreamSpec) -> None:
     """A row holds the fields that were asked for: not more, and those that it has, even when empty."""
-    (id,) = stage.seeded(stream.name, 1)
+    row, empty = stage.rows(stream.name, 1)[0], stage.texts(stream.name)[0]
+    (id,) = stage.seed(stream.name, [{name: value for name, value in row.items() if name != empty}])
     names = stage.asked(stream.name)
     for asked in (names[:1], names, ()):
         for record in stage.records(stream.name, fields=asked):
             if more := set(record.fields) - set(asked):
                 raise Failed(f"Asked for {few(asked) or 'no field'}, {stream.name} also shows {few(more)}.")
             if record.id == id and (less := set(asked) - set(record.fields)):
-                raise Failed(f"Asked for {few(asked)}, {stream.name} leaves out {few(less)}, which the row has.")
+                raise Failed(
+                    f"Asked for {few(asked)}, {stream.name} leaves out {few(less)} of a row where {empty} is empty: "
+                    "a name that is left out was not read; None was read, and is empty."
+                )
 
 
 @clause(12, "read", "times aware, UTC")
 def times_aware_utc(stage: Stage, stream: StreamSpec) -> None:
-    """Record times say their zone, and it is UTC: two systems' times are compared."""
-    stage.seeded(stream.name, _FEW)
+    """All times say their zone, and it is UTC: two systems' times are compared."""
+    ids = stage.seeded(stream.name, _FEW)
     for record in stage.records(stream.name):
         _aware(record.changed_at, f"{stream.name} {record.id}: changed_at")
         for name, steps in (record.history or {}).items():
             for step in steps:
                 _aware(step.at, f"{stream.name} {record.id}: the history of {name}")
     _aware(stage.server_now(), "server_time")
+    if not stage.answered and Can.CREATE in stream.can:
+        stage.create(stream.name, stage.rows(stream.name, 1))
+    if Can.UPDATE in stream.can:
+        stage.update(stream.name, ids[0], {stage.texts(stream.name)[0]: "Changed"})
+    for _, receipt in stage.answered:
+        _aware(receipt.changed_at, f"A receipt of {stream.name} ({receipt.result}): changed_at")
+    if Can.GONE in stream.can:
+        with suppress(NotTested):
+            for gone in left_after(stage, stream, lambda: stage.delete(stream.name, ids[1])):
+                _aware(gone.at, f"What gone tells of {stream.name} {gone.id}: at")
 
 
 def _aware(time: datetime | None, what: str) -> None:
@@ -176,6 +209,7 @@ def until_respected(stage: Stage, stream: StreamSpec) -> None:
     until = stage.server_now()
     stage.pass_time(3600)
     new = stage.seeded(stream.name, 2)
+    stage.age(stream.name)
     pages = stage.pages(stream.name, until=until)
     shown = {record.id for page in pages for record in page.records}
     _missing(stream, old, shown, "A read up to now")
@@ -197,3 +231,6 @@ def values_untouched(stage: Stage, stream: StreamSpec) -> None:
         plain = info is not None and info.type is FieldType.TEXT and info.choices is None
         if isinstance(value, str) and plain and shown.get(name) != value:
             raise Failed(f"{stream.name}: {name} was entered as {value!r} and is shown as {shown.get(name)!r}.")
+    types_come_back(stage, stream)
+    with suppress(NotTested):
+        opt_outs_arrive(stage, stream)

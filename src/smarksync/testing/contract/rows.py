@@ -26,8 +26,8 @@ def plain_fields(infos: Sequence[FieldInfo], stream: StreamSpec, preset: str | N
         and (info.max_length is None or info.max_length >= _SHORTEST)
         and info.name not in (stream.external_id, stream.email_field, *stream.natural_keys)
     ]
-    mapped = _mapped(preset, stream.name)
-    first = [mapped[name] for name in _ORDINARY if mapped.get(name) in fit]
+    ours = mapped(preset, stream.name)
+    first = [ours[name] for name in _ORDINARY if ours.get(name) in fit]
     return list(dict.fromkeys([*first, *fit]))[:3]
 
 
@@ -74,7 +74,7 @@ def _value(info: FieldInfo, n: int, label: str) -> Any:
 
 
 @lru_cache(maxsize=64)
-def _mapped(preset: str | None, stream: str) -> Mapping[str, str]:
+def mapped(preset: str | None, stream: str) -> Mapping[str, str]:
     """canonical name → vendor name, as the preset has it."""
     if not preset:
         return {}

@@ -28,6 +28,7 @@ from smarksync.plugin import (
     DescribesMany,
     FieldInfo,
     Op,
+    Receipt,
     StreamSpec,
     Write,
 )
@@ -206,6 +207,13 @@ class Stage(Asking):
             raise self.lacks("same_time")
         return self.seed(stream, rows)  # the clock stands still
 
+    def opted_out(self, stream: str, id: str) -> bool | None:
+        """What the system itself says of a row: True = must not be mailed, False = subscribed, None = says neither."""
+        if hook := self._of_simulator("opted_out"):
+            told: bool | None = hook(stream, id)
+            return told
+        raise self.lacks("opted_out")
+
     def pass_time(self, seconds: float) -> None:
         """Time goes by, for both sides."""
         if isinstance(self.clock, ManualClock):
@@ -223,6 +231,7 @@ class Stage(Asking):
             self.clock = self.make_clock()
             self.log = Lines()
             self.made: list[tuple[str, str]] = []
+            self.answered: list[tuple[str, Receipt]] = []
             self._schema: dict[str, Sequence[FieldInfo]] = {}
             self._count = self._counter()
             self.given = dict(self.start())
@@ -307,6 +316,11 @@ class Stage(Asking):
         if len(names) < 2:
             raise NotTested("hook", f"{stream} has no two plain text fields that may be empty: name them in `fields`")
         return names
+
+    def together(self, stream: str, name: str) -> Mapping[str, Any]:
+        """What a field is written together with, since alone it says nothing (the direction of a task: of a call)."""
+        told: Mapping[str, Mapping[str, Mapping[str, Any]]] = getattr(self.simulator, "contract_together", {})
+        return told.get(stream, {}).get(name, {})
 
     def rows(self, stream: str, count: int) -> list[Mapping[str, Any]]:
         """So many new rows."""

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from smarksync.errors import SystemFailure, Unknown
 from smarksync.plugin import Can, Fixes, Op, Receipt, StreamSpec, Write, WriteResult
 
 from .clause import Failed, NotTested, clause, few
+from .roundtrip import same
 from .stage import Stage
-from .tap import Answer
+from .tap import Act, Answer
 
 _CODE = re.compile(r"SMK-[A-Z0-9]+(-[A-Z0-9]+)*")
+#: odd rows that are tried as updates, and characters of a value that a message shows
+_TRIED, _SHORT = 12, 40
 _DONE = (WriteResult.CREATED, WriteResult.UPDATED, WriteResult.UNCHANGED)
 
 
@@ -39,6 +43,38 @@ def _receipts(stage: Stage, stream: StreamSpec, batch: list[Write]) -> list[Rece
     return receipts
 
 
+def _behind(stage: Stage, stream: StreamSpec, batch: list[Write], told: Mapping[str, Receipt]) -> None:
+    """Fails unless the row that each receipt names holds what that write said, and what its ``stored`` says."""
+    texts = stage.texts(stream.name)
+    infos = {info.name: info for info in stage.describe(stream.name)}
+    names = tuple(dict.fromkeys(name for write in batch for name in write.fields if name in infos))
+    shown = stage.look(stream.name, [str(told[write.ref].id) for write in batch], names)
+    for write in batch:
+        id = str(told[write.ref].id)
+        if write.id is not None and id != write.id:
+            raise Failed(f"An update of {stream.name} {write.id} is answered with the id {id}.")
+        if id not in shown:
+            raise Failed(f"{write.ref} is answered {told[write.ref].result} as {stream.name} {id}, which is not shown.")
+        row = shown[id]
+        if wrong := [name for name in texts if name in write.fields and row.get(name) != write.fields[name]]:
+            owner = next((other.ref for other in batch if _fits(row, other, texts)), None)
+            whose = f"the values of {owner}" if owner else f"{wrong[0]}: {row.get(wrong[0])!r}"
+            raise Failed(
+                f"{write.ref} is answered {told[write.ref].result} as {stream.name} {id}, and that row has {whose}: "
+                "receipts belong to writes by ref, whatever order the system answers in."
+            )
+        for name, value in (told[write.ref].stored or {}).items():
+            if name in row and not same(infos[name], value, row[name]):
+                raise Failed(
+                    f"The receipt of {write.ref} says that {stream.name} {id} now stores {value!r} as its {name}; it shows "
+                    f"{row[name]!r}."
+                )
+
+
+def _fits(row: Mapping[str, Any], write: Write, texts: Sequence[str]) -> bool:
+    return all(row.get(name) == write.fields[name] for name in texts if name in write.fields)
+
+
 def _refused(stage: Stage, stream: StreamSpec) -> tuple[Mapping[str, Any], Receipt]:
     """A row that the system refuses, and the receipt it got."""
     tried = 0
@@ -57,14 +93,22 @@ def _refused(stage: Stage, stream: StreamSpec) -> tuple[Mapping[str, Any], Recei
 def one_receipt_per_ref(stage: Stage, stream: StreamSpec) -> None:
     """The engine settles by ref: every write is answered once."""
     if Can.CREATE in stream.can:
-        rows = stage.rows(stream.name, min(3, stream.max_batch))
-        ids = [str(r.id) for r in _receipts(stage, stream, _creates(stage, rows))]
+        batch = _creates(stage, stage.rows(stream.name, min(3, stream.max_batch)))
+        ids = [str(told.id) for told in _settled(stage, stream, batch)]
     else:
         ids = stage.seeded(stream.name, 2)
     if Can.UPDATE in stream.can:
         field = stage.texts(stream.name)[0]
         batch = [Write(f"u{n}", Op.UPDATE, {field: f"New {n}"}, id) for n, id in enumerate(ids)]
-        _receipts(stage, stream, batch[: stream.max_batch])
+        _settled(stage, stream, batch[: stream.max_batch])
+
+
+def _settled(stage: Stage, stream: StreamSpec, batch: list[Write]) -> list[Receipt]:
+    """The receipts of ordinary writes, in the order of the batch; fails unless each is that of its row."""
+    told = {receipt.ref: receipt for receipt in _receipts(stage, stream, batch)}
+    stage.settled(list(told.values()))
+    _behind(stage, stream, batch, told)
+    return [told[write.ref] for write in batch]
 
 
 @clause(16, "write", "mixed results stay mixed", Can.CREATE)
@@ -73,7 +117,7 @@ def mixed_results_stay_mixed(stage: Stage, stream: StreamSpec) -> None:
     if stream.max_batch < 2:
         raise NotTested("ability", f"{stream.name} takes one row a batch")
     bad, _ = _refused(stage, stream)
-    good = stage.rows(stream.name, 2 if stream.max_batch > 2 else 1)
+    good = stage.rows(stream.name, min(3, stream.max_batch - 1))
     batch = _creates(stage, [good[0], bad, *good[1:]])
     told = _told(stage, stream, batch)
     for write in batch:
@@ -86,16 +130,59 @@ def mixed_results_stay_mixed(stage: Stage, stream: StreamSpec) -> None:
     lost = [w.ref for w in batch if w.fields is not bad and told[w.ref].id not in shown]
     if lost:
         raise Failed(f"Beside a bad row, {few(lost)} is answered created and no read of {stream.name} shows it.")
+    _behind(stage, stream, [write for write in batch if write.fields is not bad], told)
 
 
 @clause(17, "write", "rejected carries code and message", Can.CREATE)
 def rejected_says_why(stage: Stage, stream: StreamSpec) -> None:
     """A refusal goes to a person: it names a stable code and the vendor's words."""
     _, receipt = _refused(stage, stream)
+    _says_why(stream, receipt, "row")
+    if Can.UPDATE in stream.can:
+        _refused_update(stage, stream)
+
+
+def _says_why(stream: StreamSpec, receipt: Receipt, what: str) -> None:
     if not receipt.code or not _CODE.fullmatch(receipt.code):
-        raise Failed(f"A rejected row of {stream.name} has the code {receipt.code!r}; codes look like SMK-DUPLICATE.")
+        raise Failed(
+            f"A rejected {what} of {stream.name} has the code {receipt.code!r}; codes look like SMK-DUPLICATE."
+        )
     if not (receipt.message or "").strip():
-        raise Failed(f"A rejected row of {stream.name} ({receipt.code}) has no message.")
+        raise Failed(f"A rejected {what} of {stream.name} ({receipt.code}) has no message.")
+
+
+def _refused_update(stage: Stage, stream: StreamSpec) -> None:
+    """What is refused of a new row is tried on one that is there: it is refused, or it is written."""
+    number = stage.number()
+    good = stage.example(stream.name, number)
+    infos = {info.name: info for info in stage.describe(stream.name)}
+    apart = {stream.external_id, *stream.natural_keys}  # what rows are known by is no field like others
+    (id,) = stage.seed(stream.name, [good])
+    for odd in islice(stage.refused(stream.name, number), _TRIED):
+        changed = {name: value for name, value in odd.items() if name not in good or good[name] != value}
+        changed |= {name: None for name in good if name not in odd}
+        changed = {name: value for name, value in changed.items() if name in infos and name not in apart}
+        if not changed:
+            continue
+        told = _told(stage, stream, [Write("r1", Op.UPDATE, changed, id)]).get("r1")
+        if told is not None and told.result is WriteResult.REJECTED:
+            _says_why(stream, told, "update")
+            return
+        if told is None or told.result not in _DONE:
+            continue
+        shown = stage.look(stream.name, [id], tuple(changed)).get(id, {})
+        for name, value in changed.items():
+            kept = (told.stored or {}).get(name, value)
+            if not same(infos[name], shown.get(name), kept):
+                raise Failed(
+                    f"An update of {stream.name} that sets {name} to {_short(value)} is answered {told.result}, and the row "
+                    f"shows {_short(shown.get(name))}: what the system refuses is rejected, with its code and words."
+                )
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= _SHORT else f"{text[:_SHORT]}… ({len(str(value))} characters)"
 
 
 @clause(18, "write", "update leaves other fields", Can.UPDATE)
@@ -125,9 +212,19 @@ def null_clears_absent_leaves(stage: Stage, stream: StreamSpec) -> None:
     writes = [Write("u1", Op.UPDATE, {first: None}, ids[0]), Write("u2", Op.UPDATE, {second: "Other"}, ids[1])]
     for batch in [writes] if stream.max_batch > 1 else [[write] for write in writes]:
         stage.settled(stage.write(stream.name, batch))
-    cleared = stage.values(stream.name, ids[0], (first,)).get(first)
-    if cleared not in (None, ""):
-        raise Failed(f"{first} of {stream.name} was written as None and still shows {cleared!r}.")
+    row = stage.values(stream.name, ids[0], (first,))
+    if first not in row:
+        raise Failed(
+            f"{first} of {stream.name} was written as None, and a read that asks for it leaves the name out: that says that "
+            "it was not read. Show None."
+        )
+    if row[first] not in (None, ""):
+        raise Failed(f"{first} of {stream.name} was written as None and still shows {row[first]!r}.")
+    if row[first] == "" and not stream.blank_is_null:
+        raise Failed(
+            f"{first} of {stream.name} was written as None and shows '', and the stream says that it can tell the two apart "
+            "(blank_is_null=False)."
+        )
     left = stage.values(stream.name, ids[1], (first,)).get(first)
     if left != before:
         raise Failed(f"{first} of {stream.name} was not named for one row of a batch, and went {before!r} → {left!r}.")
@@ -202,6 +299,8 @@ def lost_answer_is_unknown(stage: Stage, stream: StreamSpec) -> None:
         if not plan.hits:
             raise NotTested("trait", f"creating a row of {stream.name} sends nothing that counts as a write")
         _honest(stage, stream, next(iter(receipts), None), problem, before, f"A create of {stream.name} {what}")
+        if Can.UPDATE in stream.can:
+            _honest_update(stage, stream, act, answer, what)  # type: ignore[arg-type]
 
 
 def _honest(
@@ -224,6 +323,25 @@ def _honest(
         return
     told = said or (f"with {type(problem).__name__}" if problem else "by nothing")
     raise Failed(f"{what} is answered {told}; the row is there, so only UNKNOWN is honest.")
+
+
+def _honest_update(stage: Stage, stream: StreamSpec, act: Act, answer: Answer | None, what: str) -> None:
+    """An update may be sent again; but it is not done before the row has it, and no refusal when nobody refused it."""
+    (id,) = stage.seeded(stream.name, 1)
+    field = stage.texts(stream.name)[0]
+    plan = stage.tap.plan(act, kinds=("write",), times=None, answer=answer)
+    receipts: list[Receipt] = []
+    problem = stage.failure(
+        lambda: receipts.extend(stage.connector.write(stream.name, [Write("l2", Op.UPDATE, {field: "Sent once"}, id)]))
+    )
+    stage.tap.calm()
+    if not plan.hits or problem is not None:
+        return
+    said = receipts[0].result if receipts else "by nothing"
+    if said in _DONE and stage.look(stream.name, [id], (field,)).get(id, {}).get(field) != "Sent once":
+        raise Failed(f"An update of {stream.name} {what} is answered {said}, and the row does not have it.")
+    if not receipts or said in (WriteResult.REJECTED, WriteResult.CONFLICT):
+        raise Failed(f"An update of {stream.name} {what} is answered {said}; nobody refused it: UNKNOWN, or RETRY.")
 
 
 @clause(23, "write", "over-size batch split", Can.CREATE)

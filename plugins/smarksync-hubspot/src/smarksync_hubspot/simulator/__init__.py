@@ -171,6 +171,14 @@ class HubSpotSimulator(Account):
     contract_delete = archive
     contract_merge = merge
 
+    def contract_opted_out(self, kind: str, rid: str) -> bool | None:
+        """What the subscriptions of a contact's address say, whatever its properties show."""
+        address = str(self.store.rows[kind][rid].properties.get("email") or "").lower()
+        told = [self.statuses.get((address, one), "NOT_SPECIFIED") for one in self.subscriptions]
+        if told and all(one == "UNSUBSCRIBED" for one in told):
+            return True
+        return False if "SUBSCRIBED" in told else None
+
     def contract_empty_pages(self, kind: str) -> None:
         """Every second page is empty."""
         self.quirks.empty_pages = 2

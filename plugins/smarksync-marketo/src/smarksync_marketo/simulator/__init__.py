@@ -67,6 +67,11 @@ class MarketoSimulator(ActivitiesApi, BulkApi):
             self.world.merge(int(winner), [int(loser)])
         return winner
 
+    def contract_opted_out(self, stream: str, id: str) -> bool | None:
+        """Whether a lead must not be mailed; that it may be, Marketo never says."""
+        with self.lock:
+            return bool(self.world.leads[int(id)].get("unsubscribed")) or None
+
     def contract_empty_pages(self, stream: str) -> None:
         """Ids get a hole of two pages in their middle, and feeds look at few activities a page."""
         self._holes, self.quirks.scan = True, 2

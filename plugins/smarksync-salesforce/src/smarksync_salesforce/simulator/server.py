@@ -266,6 +266,9 @@ class SalesforceSimulator(Composite, Bulk):
     #: texts that may be empty: Priority and Status of a task may not
     contract_fields: ClassVar[Mapping[str, Sequence[str]]] = {"Task": ("Subject", "Description")}
 
+    #: a task has a direction when it is a call
+    contract_together: ClassVar[Mapping[str, Any]] = {"Task": {"smarksync.direction": {"smarksync.type": "call"}}}
+
     def contract_seed(self, stream: str, rows: Sequence[Mapping[str, Any]]) -> list[str]:
         return [self.add(stream, **row) for row in rows]
 
@@ -285,6 +288,9 @@ class SalesforceSimulator(Composite, Bulk):
         if stream != "Lead":
             raise NotImplementedError
         return "Contact", self.convert(record_id)[0]
+
+    def contract_opted_out(self, stream: str, record_id: str) -> bool | None:
+        return bool(self.store.tables[stream][record_id]["HasOptedOutOfEmail"]) or None
 
     def contract_same_time(self, stream: str, rows: Sequence[Mapping[str, Any]]) -> list[str]:
         return self.contract_seed(stream, rows)  # the clock stands still in a clause

@@ -1,0 +1,104 @@
+"""Values of all other types than text: written through the connector, and read again as what they were. (Clause 14.)"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+from smarksync.mapping.vendor_types import READ
+from smarksync.model import ValueProblem
+from smarksync.plugin import Can, FieldInfo, FieldType, Op, StreamSpec, Write, WriteResult
+
+from .clause import Failed
+from .rows import mapped
+from .stage import Stage
+
+#: two values of each type, as mappings send them
+_VALUES: dict[FieldType, tuple[Any, Any]] = {
+    FieldType.BOOL: (True, False),
+    FieldType.INT: (12, 7),
+    FieldType.DECIMAL: (12.5, 7),
+    FieldType.DATE: ("2026-11-20", "2026-02-28"),
+    FieldType.INSTANT: ("2026-11-20T09:30:00Z", "2026-02-28T23:59:00Z"),
+}
+#: fields of one type that are tried (a system may refuse values for reasons of its own)
+_MOST = 3
+
+
+def types_come_back(stage: Stage, stream: StreamSpec) -> None:
+    """Fails when a value that the system took is shown as another one, and the receipt did not say so."""
+    if Can.UPDATE not in stream.can:
+        return
+    fields = list(_fields(stage, stream))
+    if fields:
+        (id,) = stage.seeded(stream.name, 1)
+        for info in fields:
+            _comes_back(stage, stream, id, info)
+
+
+def same(info: FieldInfo, one: Any, other: Any) -> bool:
+    """Whether two vendor values are one, however they are spelled: "true" is true, and 7.0 is 7."""
+    return _meaning(info, one) == _meaning(info, other)
+
+
+def _meaning(info: FieldInfo, raw: Any) -> Any:
+    if raw is None or raw == "" or raw == []:
+        return None
+    try:
+        found = READ[info.type](raw)
+    except (ValueProblem, ValueError, TypeError):
+        return raw
+    return frozenset(found) if info.type is FieldType.CHOICES else found
+
+
+def _fields(stage: Stage, stream: StreamSpec) -> Iterator[FieldInfo]:
+    """Writable fields of each type, first those that the preset maps."""
+    ours = set(mapped(stage.spec.preset, stream.name).values())
+    apart = {stream.external_id, stream.email_field, *stream.natural_keys}
+    tried: Counter[FieldType] = Counter()
+    for info in sorted(stage.describe(stream.name), key=lambda info: info.name not in ours):
+        if info.writable and not info.unique and info.name not in apart and _values(info) and tried[info.type] < _MOST:
+            tried[info.type] += 1
+            yield info
+
+
+def _values(info: FieldInfo) -> tuple[Any, Any] | None:
+    if info.type is FieldType.CHOICE and info.choices:
+        taken = [choice.value for choice in info.choices if choice.active]
+        return (taken[0], taken[1]) if len(taken) > 1 else None
+    return _VALUES.get(info.type)
+
+
+def _set_on_create(stage: Stage, stream: StreamSpec, info: FieldInfo, value: Any) -> bool:
+    """Whether a new row takes the value: some fields are settled when a row is made (what kind of task it is)."""
+    if Can.CREATE not in stream.can:
+        return False
+    (id,) = stage.create(stream.name, [{**stage.rows(stream.name, 1)[0], info.name: value}])
+    return same(info, stage.look(stream.name, [id], (info.name,)).get(id, {}).get(info.name), value)
+
+
+def _comes_back(stage: Stage, stream: StreamSpec, id: str, info: FieldInfo) -> None:
+    """Two values in turn, so that a field which shows the one for the other is told from one that keeps its own."""
+    values = _values(info)
+    assert values is not None  # such fields alone are tried
+    more = stage.together(stream.name, info.name)
+    shown: list[Any] = []
+    for value in values:
+        receipts = stage.write(stream.name, [Write("t1", Op.UPDATE, {info.name: value, **more}, id)])
+        receipt = next((one for one in receipts if one.ref == "t1"), None)
+        if receipt is None or receipt.result not in (WriteResult.UPDATED, WriteResult.UNCHANGED):
+            return  # refused, and said so
+        row = stage.look(stream.name, [id], (info.name,)).get(id, {})
+        shown.append(row.get(info.name))
+        honest = info.name in (receipt.stored or {}) and same(info, (receipt.stored or {})[info.name], shown[-1])
+        if not same(info, shown[-1], value) and not honest and not _set_on_create(stage, stream, info, value):
+            raise Failed(
+                f"{stream.name}: {info.name} ({info.type}) was written as {value!r}, answered {receipt.result}, and is "
+                f"shown as {shown[-1]!r}."
+            )
+    if all(same(info, seen, value) for seen, value in zip(shown, reversed(values), strict=True)):
+        raise Failed(
+            f"{stream.name}: {info.name} ({info.type}) is shown as {shown[0]!r} when it was written as {values[0]!r}, and "
+            f"as {shown[1]!r} when it was written as {values[1]!r}: what is read is not what is written."
+        )
