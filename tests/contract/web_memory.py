@@ -118,7 +118,15 @@ def discover(settings: WebSettings) -> tuple[StreamSpec, ...]:
     return tuple(stream.spec for stream in SERVERS[settings.system].system.streams.values())
 
 
-WEB = ConnectorSpec(name="web-memory", streams=(), settings=WebSettings, open=WebMemory, discover=discover)
+PRESET = """
+streams:
+  leads:
+    entity: lead
+    fields: {email: email, last_name: name, company: company, city: city, external_id: smark_id}
+"""
+WEB = ConnectorSpec(
+    name="web-memory", streams=(), settings=WebSettings, open=WebMemory, discover=discover, preset=PRESET
+)
 
 
 def serving(system: MemorySystem) -> Iterator[Server]:

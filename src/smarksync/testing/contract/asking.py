@@ -15,6 +15,10 @@ from .clause import Failed, NotTested
 
 #: More pages than any clause makes: a read that goes on behind them does not end.
 PAGES = 400
+#: What an ordinary write ends as.
+DONE = (WriteResult.CREATED, WriteResult.UPDATED, WriteResult.UNCHANGED)
+#: The code of a row that is not there any more.
+GONE = "SMK-GONE"
 
 
 class Asking:
@@ -116,7 +120,7 @@ class Asking:
     def settled(self, receipts: Sequence[Receipt]) -> None:
         """Fails unless all of them are done."""
         for one in receipts:
-            if one.result not in (WriteResult.CREATED, WriteResult.UPDATED, WriteResult.UNCHANGED):
+            if one.result not in DONE:
                 raise Failed(f"An ordinary write was answered {one.result}: {one.code} {one.message}")
 
     def key(self) -> str:

@@ -9,12 +9,12 @@ from typing import Any
 from smarksync.errors import SystemFailure, Unknown
 from smarksync.plugin import Can, Fixes, Op, Receipt, StreamSpec, Write, WriteResult
 
+from .asking import DONE as _DONE
 from .clause import Failed, NotTested, clause, few
 from .stage import Stage
 from .tap import Answer
 
 _CODE = re.compile(r"SMK-[A-Z0-9]+(-[A-Z0-9]+)*")
-_DONE = (WriteResult.CREATED, WriteResult.UPDATED, WriteResult.UNCHANGED)
 
 
 def _told(stage: Stage, stream: StreamSpec, batch: list[Write]) -> dict[str, Receipt]:
@@ -213,6 +213,7 @@ def _honest(
     what: str,
 ) -> None:
     made = stage.ids(stream.name) - before
+    stage.made += [(stream.name, id) for id in made if (stream.name, id) not in stage.made]
     if len(made) > 1:
         raise Failed(f"{what} was made {len(made)} times.")
     said = receipt.result if receipt else None
