@@ -183,7 +183,8 @@ class Verdicts(Sight):
         if CONSENT not in kind.unmapped:
             seat.raw[CONSENT] = values[CONSENT]
             seat.base[CONSENT] = True if values[CONSENT] else None
-        seat.at = now
+        skew = self.systems[connection].skew
+        seat.at = self.systems[connection].streams[kind.streams[0]].stamp(now + skew) - skew
         out.creates.append((human, connection, values))
         self.done["creates"] += 1
 
@@ -198,7 +199,7 @@ class Verdicts(Sight):
         edited = {s.system for s in seats if name in s.base and s.base[name] != seen[s.system]}
         by_name = {s.system: s for s in seats}
         if new:
-            return self._first_meeting(law, agreed, seen, edited, by_name)
+            return self._first_meeting(law, agreed, seen, new, edited, by_name, human.heard)
         left: set[str] = set()
         voices: dict[str, Any] = {}
         for system in edited:
@@ -256,8 +257,10 @@ class Verdicts(Sight):
         return UNSETTLED
 
     def _first_meeting(
-        self, law: Law, agreed: Any, seen: Mapping[str, Any], edited: set[str], seats: Mapping[str, Seat]
-    ) -> tuple[Any, set[str]] | None:
+        self, law: Law, agreed: Any, seen: Mapping[str, Any], new: set[str], edited: set[str], seats: Mapping[str, Seat],
+        heard: datetime | None,
+    ) -> tuple[Any, set[str]] | None:  # fmt: skip
+        """``heard``: up to when records that have left had a say in what is agreed."""
         filled = {s: v for s, v in seen.items() if not blank(v)}
         if law.source is not None:
             if blank(seen.get(law.source)):
@@ -271,6 +274,8 @@ class Verdicts(Sight):
                 left = {s for s, v in filled.items() if v != filled[law.owner]}
             value = filled[law.owner]
             return value, (left if value == agreed else set())
+        if any(s in edited for s in filled):  # what was agreed is no rival of its own successors
+            filled = {s: v for s, v in filled.items() if s in edited or (s in new and v != agreed)}
         values = list(filled.values())
         if all(v == values[0] for v in values):
             return values[0], set()
@@ -280,7 +285,8 @@ class Verdicts(Sight):
         if picked is not UNSETTLED:
             return picked, set()
         if law.merge == "newest":
-            best = self._latest({s: (seats[s].at, seats[s].at) for s in filled}, filled)
+            times = {s: seats[s].at if s in new | edited else self._later(seats[s].at, heard) for s in filled}
+            best = self._latest({s: (at, at) for s, at in times.items()}, filled)
             if best is not None:
                 return filled[best], set()
             if law.tie in filled:

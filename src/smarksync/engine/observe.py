@@ -16,6 +16,7 @@ from smarksync.plugin import OWN_USER, Record
 
 from .absent import come_back
 from .context import Lane, Run, instant
+from .lookup import rank_of
 from .raw import fingerprint
 from .stamps import mark_stamp, stamp_lacking
 
@@ -73,6 +74,7 @@ def observe(
         mark_stamp(side, record.fields, ref, new="external_id" in lane.adopts)
         back = link.state == links.GONE
         if back:  # it was away and is back: a person restored it
+            links.set_rank(ledger, lane.sid, record.id, rank_of(run, lane, link.eid))  # another may speak for them by now
             links.set_state(ledger, lane.sid, record.id, links.LIVE)
             streams.add_live(ledger, lane.sid, 1)
         moved = back or (come_back(side, values) if "q" in was else _moved(was, side.memo))

@@ -10,13 +10,15 @@ from smarksync.model.names import split_full_name
 
 from .again import meets_again, standing
 from .creates import ESSENTIAL, add_creates
-from .evidence import Evidence
+from .evidence import Evidence, seconds
 from .job import LEFT, WAITS, JobRules, Person
 from .reasons import explain, hash_of, join_of
 from .reconcile import Verdict, View, blank, decide
 from .rows import Outcome, Problem, Question, Row, stamp_row
 from .side import NAME_PARTS, Side, columns
 
+#: states of a record that was deleted, or became another one
+LEAVING = ("gone", "moved")
 #: how the reason begins when a side keeps what it has because it cannot hold what is agreed
 AS_IT_IS = "left as it is"
 
@@ -31,6 +33,7 @@ def build(person: Person, job: JobRules) -> Outcome:
         return outcome
     fields = _fields(person, job, sides)
     again = meets_again(person, sides)
+    since = _since(person)
     verdicts: dict[str, Verdict] = {}
     views: dict[str, list[View]] = {}
     blocked: dict[str, set[int]] = {}
@@ -42,6 +45,7 @@ def build(person: Person, job: JobRules) -> Outcome:
             job.rules[name], person.agreed.get(name), views[name], lambda a, b, n=name: job.equal(n, a, b),  # type: ignore[misc]
             skew=job.skew([v.connection for v in views[name]]), answer=person.answers.get(name, ABSENT),
             special=job.special.get(name), kept=standing(job, sides, name) if again else None,
+            since=since,
         )  # fmt: skip
         verdicts[name] = verdict
         _owed(verdict, views[name], sides, job, name)
@@ -66,6 +70,12 @@ def build(person: Person, job: JobRules) -> Outcome:
         add_creates(person, job, sides, verdicts, views, merged, outcome)
     _settle_rest(person, sides, decided, views, outcome)
     return outcome
+
+
+def _since(person: Person) -> str | None:
+    """When the records that have left were last edited: they spoke for the person, and what they said was agreed."""
+    left = (s.changed_at for s in person.sides if s.state in LEAVING and s.rank == 0 and s.changed_at is not None)
+    return max(left, key=seconds, default=None)
 
 
 def _owed(verdict: Verdict, views: list[View], sides: list[Side], job: JobRules, name: str) -> None:

@@ -43,15 +43,15 @@ def later(views: Sequence[T], skew: float, equal: Callable[[Any, Any], bool]) ->
     known = [view for view in views if view.evidence.until is not None]
     if not known:
         return None
-    best = max(known, key=lambda view: _seconds(view.evidence.after))
-    best_after = _seconds(best.evidence.after)
+    best = max(known, key=lambda view: seconds(view.evidence.after))
+    best_after = seconds(best.evidence.after)
     rivals = [view.evidence for view in views if view is not best and not equal(view.observed, best.observed)]
     if any(rival.until is None for rival in rivals):
         return None
-    others = [_seconds(rival.until) for rival in rivals]
+    others = [seconds(rival.until) for rival in rivals]
     return best if all(best_after > until + skew for until in others) else None
 
 
-def _seconds(instant: str | None) -> float:
+def seconds(instant: str | None) -> float:
     """Since 1970; a time that nobody knows was before every other."""
     return datetime.fromisoformat(instant).timestamp() if instant else float("-inf")
