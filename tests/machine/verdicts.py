@@ -51,9 +51,9 @@ class Verdicts(Sight):
                     self.answers[(human.number, name)] = answer
                 continue
             self._settle(human, name, here, value, left, out, now)
+        self._removals(job, human, alive, spoke or bool(asked), out, held is not None)
         if held is not None:
             return
-        self._removals(job, human, alive, spoke or bool(asked), out)
         for connection in job.between:
             if connection in human.places or connection in job.never or self.kinds[connection].create != "always":
                 continue
@@ -76,14 +76,17 @@ class Verdicts(Sight):
         test = job.where.get(seat.system)
         return test is None or test({name: self.observed(seat, name) for name in seat.raw})
 
-    def _removals(self, job: Job, human: Human, alive: list[Seat], spoke: bool, out: Foreseen) -> None:
-        """What a deletion elsewhere means for the records that are left. Whoever edited one of them wanted the person."""
+    def _removals(self, job: Job, human: Human, alive: list[Seat], spoke: bool, out: Foreseen, stopped: bool) -> None:
+        """What a deletion elsewhere means for the records that are left. Whoever edited one of them wanted the person, also
+        when a guard stops what else is planned."""
         left = {c for c in human.gone if c in job.between} - {s.system for s in alive}
         left = {c for c in left if c not in job.where or job.where[c](human.gone[c])}
         for seat in alive if left else ():
             policy = job.deletes.get(seat.system, "ignore")
             if spoke or policy == "ignore" or not self._takes_part(job, seat):
                 continue
+            if stopped and policy != "unlink":
+                return  # it is still to come
             del human.seats[seat.key]
             told = out.writes.pop(seat.key, {})
             if CONSENT in told:

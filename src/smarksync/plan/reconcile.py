@@ -245,9 +245,7 @@ def _news(filled: list[View], agreed: Any, equal: Equal) -> list[View]:
     return [v for v in filled if v.edited or (v.new and not equal(v.observed, agreed))]
 
 
-def _prefer(
-    rule: Rule, filled: list[View], equal: Equal, skew: float, kept: Kept | None, since: str | None
-) -> Verdict:
+def _prefer(rule: Rule, filled: list[View], equal: Equal, skew: float, kept: Kept | None, since: str | None) -> Verdict:
     """Different values met at the first link."""
     if rule.prefer is not None:
         chosen = next((v for v in filled if v.connection == rule.prefer), None)
