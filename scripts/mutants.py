@@ -126,6 +126,8 @@ MUTANTS = (
     Mutant("what another person's record said taken for the survivor's", (
         ("engine/lookup.py", "            links.set_rank(ledger, link.sid, link.rid, 1)  # nothing", "            pass  # nothing"),), tests=(SPEAKS,)),
     Mutant("what was agreed a rival of an edit of it", (("plan/reconcile.py", "    if not any(v.edited for v in filled):\n", "    if True:\n"),), tests=(SPEAKS,)),
+    Mutant("an emptied source filled when somebody is met", (
+        ("plan/reconcile.py", "            if view.connection == rule.source and view.edited:\n", "            if False:\n"),), tests=(SPEAKS,)),
     Mutant("a restored record speaks beside the one that took its place", (
         ("engine/observe.py", "record.id, rank_of(run, lane, link.eid))", "record.id, link.rank)"),), tests=(SPEAKS,)),
     Mutant("a no that was nothing taken for an edit", (("engine/observe.py", " or _only_respelt(lane, was, side.memo)", ""),), tests=(QUICK,)),

@@ -148,3 +148,18 @@ def test_a_restored_record_and_the_one_that_took_its_place_do_not_both_speak(pla
     assert row(w, "m")["company"] == "Corp"
     assert w.systems["s"].rows("contacts")["c1"]["s_company"] == "Bolt"
     assert not go(w).writes()
+
+
+def test_an_emptied_source_is_not_filled_again_because_a_record_is_met_beside_it(place: Path) -> None:
+    """Only s may change first names, and there Ann's is emptied while a record of hers turns up in g: the name was put back in
+    s. It stays empty there, as it would without g; g gets what is agreed, and a name of its own would be left to it."""
+    rules = (NEWEST, ("first_name", "{direction: from s}"), ("last_name", "{direction: from s}"))
+    w = world(place, Kind("m"), Kind("s"), Kind("g", create="never"), rules=rules)
+    insert(w, "s", email="ann@x.org", first_name="Ann", last_name="Ore")
+    go(w)
+    edit(w, "s", "p1", first_name=None, last_name=None)
+    insert(w, "g", email="ann@x.org", last_name="Pit")
+    go(w)
+    assert [row(w, k)["first_name"] for k in "msg"] == ["Ann", None, "Ann"]
+    assert [row(w, k)["last_name"] for k in "msg"] == ["Ore", None, "Pit"]
+    assert not go(w).writes()

@@ -267,7 +267,8 @@ class Verdicts(Sight):
         filled = {s: v for s, v in seen.items() if not blank(v)}
         if law.source is not None:
             if blank(seen.get(law.source)):
-                return agreed, {s for s, v in seen.items() if s != law.source and v != agreed}
+                fills = {s for s in new if blank(seen[s])}
+                return agreed, {s for s, v in seen.items() if v != agreed and (s != law.source or s in edited)} - fills
             return seen[law.source], set()
         if not filled:
             return (None if blank(agreed) else agreed), (set() if law.clear else edited)

@@ -73,9 +73,8 @@ def observe(
         mark_stamp(side, record.fields, ref, new="external_id" in lane.adopts)
         back = link.state == links.GONE
         if back:  # it was away and is back: a person restored it
-            links.set_rank(
-                ledger, lane.sid, record.id, rank_of(run, lane, link.eid)
-            )  # another may speak for them by now
+            # another record may speak for them by now
+            links.set_rank(ledger, lane.sid, record.id, rank_of(run, lane, link.eid))
             links.set_state(ledger, lane.sid, record.id, links.LIVE)
             streams.add_live(ledger, lane.sid, 1)
         moved = back or (come_back(side, values) if "q" in was else _moved(was, side.memo))

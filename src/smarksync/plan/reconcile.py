@@ -208,7 +208,11 @@ def _adopt(
     left: dict[int, str] = {}
     if rule.source is not None:
         for view in known:
-            if view.connection != rule.source and (view.new or view.edited) and not equal(view.observed, agreed):
+            if equal(view.observed, agreed) or (view.new and blank(view.observed)):
+                continue  # an empty place is filled with what was agreed
+            if view.connection == rule.source and view.edited:
+                left[view.side] = "emptied: blank is kept, an empty value never overwrites"
+            elif view.connection != rule.source and (view.new or view.edited):
                 left[view.side] = f"one way: only {rule.source} may change it"
         filled = [v for v in filled if v.connection == rule.source]
         if not filled:
