@@ -176,8 +176,8 @@ class Sight:
                 self._follow(human, seat, (name, gone.into_stream or stream, gone.into))
             else:
                 human.gone[name] = {f: self.means(name, f, v) for f, v in seat.raw.items()}
+            human.heard |= {f: at for f in seat.base if (at := self._later(human.heard.get(f), seat.at)) is not None}
             if seat.primary:
-                human.heard = self._later(human.heard, seat.at)
                 self._promote(human, name, gone.into and (name, gone.into_stream or stream, gone.into))
 
     @staticmethod

@@ -77,18 +77,20 @@ def test_a_record_that_was_edited_since_speaks_with_its_own_words(place: Path) -
 
 
 def test_what_another_person_said_makes_no_value_of_the_survivors_newer(place: Path) -> None:
-    """Bea's record in m, where nobody keeps companies, was touched late, and is merged into Ann's. Ann's company is as old as
-    ever: that of Bea's record in g, which is Ann's now, is the newer one."""
+    """Bea's record in s is worked on late and then deleted; in m, where nobody keeps companies, Bea is merged into Ann. Ann's
+    company is as old as ever: that of Bea's record in g, which is Ann's now, is the newer one."""
     w = world(place, Kind("m", lacks=frozenset({"company"})), Kind("s"), Kind("g", create="never"))
     ann = insert(w, "s", email="ann@x.org", company="Acme")
     w.clock.advance(600)
     insert(w, "g", email="bea@x.org", company="Bolt")
     go(w)
-    ids = {r["m_email"]: i for i, r in w.systems["m"].rows("people").items()}
+    ids = {k: {r[f"{k}_email"]: i for i, r in w.systems[k].rows("people").items()} for k in "ms"}
     w.clock.advance(600)
-    edit(w, "m", ids["bea@x.org"], first_name="Bea")
+    edit(w, "s", ids["s"]["bea@x.org"], first_name="Bea")
     go(w)
-    w.systems["m"].merge("people", ids["ann@x.org"], ids["bea@x.org"])
+    w.systems["s"].delete("people", ids["s"]["bea@x.org"])
+    go(w)
+    w.systems["m"].merge("people", ids["m"]["ann@x.org"], ids["m"]["bea@x.org"])
     go(w)
     assert row(w, "g")["company"] == row(w, "s", ann)["company"] == "Bolt"
     assert len(w.links()) == 1

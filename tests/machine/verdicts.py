@@ -202,7 +202,7 @@ class Verdicts(Sight):
         edited = {s.system for s in seats if name in s.base and s.base[name] != seen[s.system]}
         by_name = {s.system: s for s in seats}
         if new:
-            return self._first_meeting(law, agreed, seen, new, edited, by_name, human.heard)
+            return self._first_meeting(law, agreed, seen, new, edited, by_name, human.heard.get(name))
         left: set[str] = set()
         voices: dict[str, Any] = {}
         for system in edited:

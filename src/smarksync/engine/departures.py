@@ -187,6 +187,7 @@ def _follow(run: Run, lane: Lane, gone: Gone, eid: int) -> None:
     ledger = run.ledger
     target = lane_of(run, lane, gone.into_stream)
     links.set_state(ledger, lane.sid, gone.id, "moved")
+    links.set_rank(ledger, lane.sid, gone.id, 1)
     if target is None or gone.into is None:
         return
     survivor = links.of_records(ledger, target.sid, [gone.into]).get(gone.into)

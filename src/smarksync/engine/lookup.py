@@ -97,8 +97,6 @@ def unite(run: Run, loser: int, survivor: int) -> None:
     absent.forget(run, loser)
     links.give(ledger, loser, survivor)
     for link in moved:
-        if link.state != links.LIVE and link.rank == 0:
-            links.set_rank(ledger, link.sid, link.rid, 1)  # nothing of what it showed was agreed of the survivor
         if link.state != links.LIVE or link.rank != 0:
             continue
         place = run.connection_of.get(link.sid)

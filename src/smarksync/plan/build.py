@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from smarksync.model import ABSENT, ValueProblem
@@ -33,7 +33,7 @@ def build(person: Person, job: JobRules) -> Outcome:
         return outcome
     fields = _fields(person, job, sides)
     again = meets_again(person, sides)
-    since = _since(person)
+    gone = [s for s in person.sides if s.state in LEAVING and s.changed_at is not None]
     verdicts: dict[str, Verdict] = {}
     views: dict[str, list[View]] = {}
     blocked: dict[str, set[int]] = {}
@@ -45,7 +45,7 @@ def build(person: Person, job: JobRules) -> Outcome:
             job.rules[name], person.agreed.get(name), views[name], lambda a, b, n=name: job.equal(n, a, b),  # type: ignore[misc]
             skew=job.skew([v.connection for v in views[name]]), answer=person.answers.get(name, ABSENT),
             special=job.special.get(name), kept=standing(job, sides, name) if again else None,
-            since=since,
+            since=_since(gone, name, person.agreed),
         )  # fmt: skip
         verdicts[name] = verdict
         _owed(verdict, views[name], sides, job, name)
@@ -72,10 +72,10 @@ def build(person: Person, job: JobRules) -> Outcome:
     return outcome
 
 
-def _since(person: Person) -> str | None:
-    """When the records that have left were last edited: they spoke for the person, and what they said was agreed."""
-    left = (s.changed_at for s in person.sides if s.state in LEAVING and s.rank == 0 and s.changed_at is not None)
-    return max(left, key=seconds, default=None)
+def _since(gone: Sequence[Side], name: str, agreed: Mapping[str, Any]) -> str | None:
+    """When the records that have left were last edited, of those of which the field was settled: what they said was agreed."""
+    heard = (s.changed_at for s in gone if s.codec(name) is not None and s.base(name, agreed) is not ABSENT)
+    return max((at for at in heard if at is not None), key=seconds, default=None)
 
 
 def _owed(verdict: Verdict, views: list[View], sides: list[Side], job: JobRules, name: str) -> None:
