@@ -122,9 +122,9 @@ MUTANTS = (
     Mutant("two behind one desk taken for one", (("engine/refusals.py", "(desk or entities.apart(run.ledger, row.eid, eid))", "entities.apart(run.ledger, row.eid, eid)"),), tests=(FOUND,)),
     Mutant("a converted lead's place taken by whichever record has the lowest id", (
         ("engine/conversions.py", "link[:2] != heir, ", ""),), tests=(SPEAKS,)),
-    Mutant("what a record said forgotten when it leaves", (("plan/build.py", "            since=_since(gone, name, person.agreed),\n", ""),), tests=(SPEAKS,)),
+    Mutant("what a record said forgotten when it leaves", (("plan/build.py", "            since=since(gone, name, person.agreed),\n", ""),), tests=(SPEAKS,)),
     Mutant("what another person's record said taken for the survivor's", (
-        ("plan/build.py", " and s.base(name, agreed) is not ABSENT)", ")"),), tests=(SPEAKS,)),
+        ("plan/evidence.py", " and s.base(name, agreed) is not ABSENT)", ")"),), tests=(SPEAKS,)),
     Mutant("what was agreed a rival of an edit of it", (("plan/reconcile.py", "    if not any(v.edited for v in filled):\n", "    if True:\n"),), tests=(SPEAKS,)),
     Mutant("an emptied source filled when somebody is met", (
         ("plan/reconcile.py", "            if view.connection == rule.source and view.edited:\n", "            if False:\n"),), tests=(SPEAKS,)),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from smarksync.model import ABSENT, ValueProblem
@@ -10,7 +10,7 @@ from smarksync.model.names import split_full_name
 
 from .again import meets_again, standing
 from .creates import ESSENTIAL, add_creates
-from .evidence import Evidence, seconds
+from .evidence import LEFT_US, Evidence, since
 from .job import LEFT, WAITS, JobRules, Person
 from .mute import hear_others, say_left_out
 from .reasons import explain, hash_of, join_of
@@ -18,8 +18,6 @@ from .reconcile import Verdict, View, blank, decide
 from .rows import PUT_BACK, Outcome, Problem, Question, Row, stamp_row
 from .side import NAME_PARTS, Side, columns
 
-#: states of a record that was deleted, or became another one
-LEAVING = ("gone", "moved")
 #: how the reason begins when a side keeps what it has because it cannot hold what is agreed
 AS_IT_IS = "left as it is"
 
@@ -34,7 +32,7 @@ def build(person: Person, job: JobRules) -> Outcome:
         return outcome
     fields = _fields(person, job, sides)
     again = meets_again(person, sides)
-    gone = [s for s in person.sides if s.state in LEAVING and s.changed_at is not None]
+    gone = [side for side in person.sides if side.state in LEFT_US]
     verdicts: dict[str, Verdict] = {}
     views: dict[str, list[View]] = {}
     blocked: dict[str, set[int]] = {}
@@ -47,7 +45,7 @@ def build(person: Person, job: JobRules) -> Outcome:
             job.rules[name], person.agreed.get(name), views[name], lambda a, b, n=name: job.equal(n, a, b),  # type: ignore[misc]
             skew=job.skew([v.connection for v in views[name]]), answer=person.answers.get(name, ABSENT),
             special=job.special.get(name), kept=standing(job, sides, name) if again else None,
-            since=_since(gone, name, person.agreed),
+            since=since(gone, name, person.agreed),
         )  # fmt: skip
         verdicts[name] = verdict
         _owed(verdict, views[name], sides, job, name)
@@ -72,12 +70,6 @@ def build(person: Person, job: JobRules) -> Outcome:
         add_creates(person, job, sides, verdicts, views, merged, outcome)
     _settle_rest(person, sides, decided, views, outcome)
     return outcome
-
-
-def _since(gone: Sequence[Side], name: str, agreed: Mapping[str, Any]) -> str | None:
-    """When the records that have left were last edited, of those of which the field was settled: what they said was agreed."""
-    heard = (s.changed_at for s in gone if s.codec(name) is not None and s.base(name, agreed) is not ABSENT)
-    return max((at for at in heard if at is not None), key=seconds, default=None)
 
 
 def _owed(verdict: Verdict, views: list[View], sides: list[Side], job: JobRules, name: str) -> None:
