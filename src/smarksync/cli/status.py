@@ -78,8 +78,11 @@ def _running(out: Output, found: Mapping[str, Any]) -> None:
             out.line(
                 f"Running: {one['run']} (process {one['process']} on {one['host']}), at work on {held}; last heard {when(one['heard'])}."
             )
-    for run in found["interrupted"]:
-        out.line(f"Interrupted: run {run} did not end; the next run goes on where it stopped: `smarksync run`")
+    if cut := found["interrupted"]:
+        said = f"run {cut[0]} did not end; the next run goes on where it stopped"
+        if len(cut) > 1:
+            said = f"{len(cut):,} runs did not end, the last of them {cut[-1]}; the next run goes on where they stopped"
+        out.line(f"Interrupted: {said}: `smarksync run`")
     if not found["running"]:
         out.line("No run is under way.")
 
