@@ -10,7 +10,7 @@ from smarksync.model.names import split_full_name
 
 from .again import meets_again, standing
 from .creates import ESSENTIAL, add_creates
-from .evidence import Evidence
+from .evidence import LEFT_US, Evidence, since
 from .job import LEFT, WAITS, JobRules, Person
 from .mute import hear_others, say_left_out
 from .reasons import explain, hash_of, join_of
@@ -32,6 +32,7 @@ def build(person: Person, job: JobRules) -> Outcome:
         return outcome
     fields = _fields(person, job, sides)
     again = meets_again(person, sides)
+    gone = [side for side in person.sides if side.state in LEFT_US]
     verdicts: dict[str, Verdict] = {}
     views: dict[str, list[View]] = {}
     blocked: dict[str, set[int]] = {}
@@ -44,6 +45,7 @@ def build(person: Person, job: JobRules) -> Outcome:
             job.rules[name], person.agreed.get(name), views[name], lambda a, b, n=name: job.equal(n, a, b),  # type: ignore[misc]
             skew=job.skew([v.connection for v in views[name]]), answer=person.answers.get(name, ABSENT),
             special=job.special.get(name), kept=standing(job, sides, name) if again else None,
+            since=since(gone, name, person.agreed),
         )  # fmt: skip
         verdicts[name] = verdict
         _owed(verdict, views[name], sides, job, name)
