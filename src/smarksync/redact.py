@@ -27,7 +27,7 @@ _PATTERN = re.compile(
     | (?P<key>(?<![\w-])(?:[\w-]{0,40}?(?:token|secret|password|passwd|pwd|api_?key|admin_?key|client_?key|private_?key|
           authorization|signature|assertion|session_?id|cookie)[\w-]{0,40})["']?\s*[:=]\s*)
       (?P<value>"[^"]*"|'[^']*'|(?:(?:Bearer|Basic|Ghost|Token)\s+)?(?!\d{1,5}\b|\[redacted)[^\s,;&"'}\])]+)
-    | (?P<auth>\b(?:Bearer|Basic|Ghost|Token)\s+)(?=\S*[\d._-])[\w.~+/=:-]{8,}
+    | (?P<auth>\b(?:Bearer|Basic|Ghost|Token)\s+)(?!--[a-z])(?=\S*[\d._-])[\w.~+/=:-]{8,}
     | (?P<token>\bbcrm_\w{8,}|\b[0-9a-f]{40,}\b
           | \bpat-[a-z0-9]{2,4}-[0-9a-f-]{20,}|\b[0-9a-f]{24}:[0-9a-f]{32,}|\b00D\w{12,15}![\w.]{10,})
     | (?P<email>(?<![^\s@<>"'`,;:()\[\]{}|=/\\?&])(?:[^\s@<>"'`,;:()\[\]{}|=/\\?&]|(?<=\w)'(?=\w)){1,320}?(?:@|%40)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from bad_connectors import Bad, Pages, Reads
-from web_memory import WebSettings
+from web_memory import PRESET, WebSettings
 
 from smarksync.kit.auth import Flow, RefreshToken
 from smarksync.kit.resolve import Kind, Verdict
@@ -108,3 +108,27 @@ class ClosesOnce(Bad):
     def close(self) -> None:
         http, self.__dict__["http"] = self.http, None
         http.close()
+
+
+class MapsWhatTheSystemHasNot(Bad):
+    breaks = "preset_fits"
+
+    @classmethod
+    def says(cls) -> Mapping[str, Any]:
+        return {"preset": PRESET.replace("city: city", "city: town")}
+
+
+class MapsToAnEntityThatIsNone(Bad):
+    breaks = "preset_fits"
+
+    @classmethod
+    def says(cls) -> Mapping[str, Any]:
+        return {"preset": PRESET.replace("entity: lead", "entity: leed")}
+
+
+class MapsAFieldThatNoLeadHas(Bad):
+    breaks = "preset_fits"
+
+    @classmethod
+    def says(cls) -> Mapping[str, Any]:
+        return {"preset": PRESET.replace("last_name", "surname")}

@@ -62,8 +62,8 @@ def test_the_command_asks_the_simulator(installed: dict[str, str], tmp_path: Pat
     told = json.loads(done.stdout)
     assert done.returncode == 0, told
     assert told["conforms"] is True
-    assert [clause["number"] for clause in told["clauses"]] == list(range(1, 32))
-    assert told["score"]["spec"] == {"passed": 4, "tested": 4, "not_tested": 0}
+    assert [clause["number"] for clause in told["clauses"]] == list(range(1, 33))
+    assert told["score"]["spec"] == {"passed": 5, "tested": 5, "not_tested": 0}
 
 
 def test_the_command_says_what_is_broken(installed: dict[str, str], tmp_path: Path) -> None:
@@ -78,7 +78,52 @@ def test_the_command_says_what_is_broken(installed: dict[str, str], tmp_path: Pa
     )  # fmt: skip
     assert done.returncode == 3, done.stdout + done.stderr
     assert re.search(r"25 +BROKEN +case and space of keys", done.stdout)
-    assert "rolodex breaks 1 of 31 clauses" in done.stdout
+    assert "rolodex breaks 1 of 32 clauses" in done.stdout
+
+
+def asked(installed: dict[str, str], where: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """`smarksync …` in that environment."""
+    return subprocess.run(
+        [BIN / "smarksync", *words], cwd=where, env=installed, capture_output=True, text=True, check=False, timeout=60
+    )
+
+
+def changed(installed: dict[str, str], module: str, was: str, now: str) -> None:
+    """One line of the plugin, otherwise."""
+    file = Path(installed["PYTHONPATH"], module)
+    text = file.read_text("utf-8")
+    assert was in text
+    file.write_text(text.replace(was, now), "utf-8")
+
+
+def test_an_object_that_there_is_none_of_is_named(installed: dict[str, str], tmp_path: Path) -> None:
+    done = asked(installed, tmp_path, "conformance", "rolodex", "--stream", "peple")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "rolodex has no object peple; it has people." in done.stderr
+
+
+@pytest.mark.parametrize("words", [("conformance", "rolodex"), ("simulate", "rolodex")])
+@pytest.mark.parametrize(
+    "place", ["rolodex_simulator:Nobody", "rolodex_simulatr:RolodexSimulator", "rolodex_simulator"]
+)
+def test_a_simulator_that_is_not_there_is_the_plugins_affair(
+    installed: dict[str, str], tmp_path: Path, words: tuple[str, ...], place: str
+) -> None:
+    changed(installed, "smarksync_rolodex.py", "rolodex_simulator:RolodexSimulator", place)
+    done = asked(installed, tmp_path, *words)
+    assert done.returncode == 2, done.stderr
+    assert (
+        f"The simulator {place!r} of rolodex cannot be used: " in done.stderr and "bug in SmarkSync" not in done.stderr
+    )
+
+
+def test_a_bug_of_the_simulator_is_no_fault_of_the_connector(installed: dict[str, str], tmp_path: Path) -> None:
+    line = "        rows = [*self.rows.values()]\n"
+    changed(installed, "rolodex_simulator.py", line, line + "        raise TypeError('items')\n")
+    done = asked(installed, tmp_path, "conformance", "rolodex")
+    assert done.returncode == 2
+    assert "The simulator of rolodex has a bug: TypeError: items (File " in done.stderr
+    assert 'rolodex_simulator.py", line ' in done.stderr and "BROKEN" not in done.stdout
 
 
 def test_without_a_simulator_or_a_sandbox_there_is_nothing_to_ask(tmp_path: Path) -> None:

@@ -122,10 +122,7 @@ PRESET = """
 streams:
   leads:
     entity: lead
-    fields: {email: email, last_name: name, company: company, city: city, email_opt_out: no_mail}
-  contacts:
-    entity: lead
-    fields: {email: email, last_name: name, company: company, city: city, email_opt_out: no_mail}
+    fields: {email: email, last_name: name, company: company, city: city, external_id: smark_id, email_opt_out: no_mail}
 """
 WEB = ConnectorSpec(
     name="web-memory", streams=(), settings=WebSettings, open=WebMemory, discover=discover, preset=PRESET

@@ -14,7 +14,6 @@ from smarksync.testing.contract import Answer
 
 class OnHubSpot(ConnectorContract):
     spec = SPEC
-    page_rows = 201
 
     def start(self) -> Mapping[str, Any]:
         quirks = Quirks(index_lag=0, has_our_properties=True)

@@ -56,6 +56,7 @@ def conformance(
         _show(out, verdict)
     good = conforms(verdicts)
     code = 0 if good else NOT_CONFORMING
+    left = getattr(stage, "left_behind", [])
     if json:
         out.object({
             "connector": name, "conforms": good, "exit_code": code,
@@ -65,6 +66,7 @@ def conformance(
                  "said": v.said}
                 for v in verdicts
             ],
+            "left_behind": [{"object": where, "id": id} for where, id in left],
         })  # fmt: skip
         return code
     out.line()
@@ -74,6 +76,9 @@ def conformance(
         right=(1, 2),
     )
     out.line()
+    if left:
+        told = ", ".join(f"{where} {id}" for where, id in left)
+        out.line(f"{out.style('warn', 'Left behind')} in {connection}, which could not be removed again: {told}.")
     failed = sum(v.bad for v in verdicts)
     if good:
         out.line(f"{out.style('good', f'{name} keeps the contract')}, as far as it was tested.")
@@ -86,9 +91,9 @@ def _show(out: Output, verdict: Verdict) -> None:
     style, word = {
         "passed": ("good", "kept"), "failed": ("bad", "BROKEN"), "skipped": ("dim", "not tested"),
     }.get(verdict.outcome, ("warn", verdict.outcome))  # fmt: skip
-    said = f"  {verdict.said}" if verdict.said else ""
-    out.line(f"{verdict.clause.number:>3}  {out.style(style, word.ljust(10))}  {verdict.clause.title}")
-    if said:
+    named = f"  ({verdict.clause.name})" if verdict.bad else ""
+    out.line(f"{verdict.clause.number:>3}  {out.style(style, word.ljust(10))}  {verdict.clause.title}{named}")
+    if verdict.said:
         out.line(f"{'':17}{verdict.said}")
 
 
@@ -100,7 +105,8 @@ def _stage(settings: Globals, spec: ConnectorSpec, connection: str | None, strea
     if spec.simulator is None:
         raise UsageError(
             f"{spec.name} brings no simulator.",
-            hint="Name a connection to a sandbox of it: `smarksync --config FILE conformance NAME --connection CONNECTION`.",
+            hint=f"Name a connection to a sandbox of it: `smarksync --config FILE conformance {spec.name} --connection CONNECTION`; or "
+            "let `ConnectorSpec.simulator` name one, or subclass ConnectorContract with a `start` (docs/plugins.md).",
         )
 
     class Simulated(Stage):

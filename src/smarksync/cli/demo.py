@@ -32,8 +32,10 @@ def demo(
     ] = None,
 ) -> int:
     """See it work on this machine: HubSpot and Salesforce are simulated. No account, no network."""
+    from smarksync.engine.registry import simulator_class
+
     from .demo_story import Story, StoryClock
-    from .simulate import ended, simulator_class
+    from .simulate import ended
 
     settings: Globals = ctx.obj
     if settings.log_format is None and settings.log_level is None:

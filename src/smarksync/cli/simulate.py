@@ -5,7 +5,6 @@ from __future__ import annotations
 import shlex
 import signal
 import threading
-from importlib import import_module
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -15,7 +14,7 @@ from smarksync.errors import SmarkSyncError, UsageError
 from .globals import Globals
 
 if TYPE_CHECKING:
-    from smarksync.plugin import ConnectorSpec
+    pass
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
@@ -34,6 +33,7 @@ def simulate(
 ) -> int:
     """Play one vendor's system on a port of this machine: made-up people, the vendor's rules, limits and quirks."""
     settings: Globals = ctx.obj
+    from smarksync.engine.registry import simulator_class
     from smarksync.simulator.hands import lines
 
     registry = settings.plugins()
@@ -73,12 +73,6 @@ def simulate(
     out.line()
     out.line(f"Ended after {calls:,} calls, {simulator.count(write=True):,} of them writes.")
     return 0
-
-
-def simulator_class(spec: ConnectorSpec) -> Any:
-    """The simulator that a connector names."""
-    module, _, name = (spec.simulator or "").partition(":")
-    return getattr(import_module(module), name)
 
 
 def _config(vendor: str, settings: Any) -> list[str]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 import sys
+import traceback
 from collections.abc import Iterable, Mapping
 from contextlib import redirect_stdout
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 from typing import Any
 
 import pluggy
@@ -14,9 +17,12 @@ import pluggy
 from smarksync import log
 from smarksync.errors import ConfigError
 from smarksync.mapping import catalogue
+from smarksync.mapping.lint import nearest
 from smarksync.plugin import SUPPORTED_CONTRACTS, ConnectorSpec, Transform, hookspecs
 
 GROUP = "smarksync"
+#: where our own files are, and those of the libraries through which a plugin is imported
+_HERE = (str(Path(__file__).parents[1]), str(Path(pluggy.__file__).parent), str(Path(importlib.__file__).parent))
 #: what the name of a package may end with
 _PACKAGE = re.compile(r"[a-z0-9]([a-z0-9_.-]*[a-z0-9])?")
 
@@ -57,8 +63,11 @@ class Registry:
         spec = self._specs.get(name)
         if spec is None:
             known = ", ".join(self.names()) or "none"
-            others = f" Others come with `pip install smarksync-{name}`." if _PACKAGE.fullmatch(name) else ""
-            raise ConfigError(f"There is no connector {name!r}.", hint=f"Installed: {known}.{others}")
+            near = nearest(name, self.names())
+            others = (
+                f" Others come with `pip install smarksync-{name}`." if _PACKAGE.fullmatch(name) and not near else ""
+            )
+            raise ConfigError(f"There is no connector {name!r}{near or '.'}", hint=f"Installed: {known}.{others}")
         return spec
 
     def transforms(self) -> list[Transform]:
@@ -98,14 +107,17 @@ class Registry:
             plugin = points[0].load()
         except Exception as error:  # whatever a plugin raises on import concerns the jobs that name it, and no other
             raise _unusable(owners[0], "cannot be imported", error) from error
-        self._take(plugin, owners[0], name)
+        brought = self._take(plugin, owners[0], name)
         if name not in self._specs:
-            raise PluginBroken(
-                f"The plugin {owners[0]} brings no connector {name!r}.", hint="Reinstall it, or correct `connector:`."
-            )
+            hint = "Its entry point has to be called like its connector."
+            if not brought:
+                hint = "A function `smarksync_connectors`, marked @hookimpl, has to give a list with its spec (docs/plugins.md)."
+            said = f"; it brings {', '.join(brought)}" if brought else ""
+            raise PluginBroken(f"The plugin {owners[0]} brings no connector {name!r}{said}.", hint=hint)
 
-    def _take(self, plugin: Any, owner: str, name: str | None) -> None:
-        """Registers a plugin whole, or not at all: what is wrong with it must not reach those who do not name it."""
+    def _take(self, plugin: Any, owner: str, name: str | None) -> list[str]:
+        """Registers a plugin whole, or not at all: what is wrong with it must not reach those who do not name it.
+        Gives the names of its connectors."""
         self.manager.register(plugin, name)
         try:
             self.manager.check_pending()
@@ -121,6 +133,7 @@ class Registry:
             raise _unusable(owner, "cannot be used", error) from error
         for spec in brought:
             self._specs[spec.name], self._owners[spec.name] = spec, owner
+        return [spec.name for spec in brought]
 
     def _judge(self, spec: ConnectorSpec, owner: str) -> None:
         if spec.contract not in SUPPORTED_CONTRACTS:
@@ -139,12 +152,28 @@ class Registry:
             )
 
 
+def simulator_class(spec: ConnectorSpec) -> Any:
+    """The class behind ``spec.simulator``, ``module:Class``. Raises ConfigError in words when it is not there."""
+    module, _, name = (spec.simulator or "").partition(":")
+    hint = "`ConnectorSpec.simulator` is `module:Class`: correct it, or reinstall the plugin."
+    try:
+        return getattr(importlib.import_module(module), name)
+    except Exception as error:  # whatever a plugin's module raises on import is the plugin's own
+        said = f"{type(error).__name__}: {error}"
+        raise ConfigError(
+            f"The simulator {spec.simulator!r} of {spec.name} cannot be used: {said}.", hint=hint
+        ) from error
+
+
 def _owner(point: EntryPoint) -> str:
     return f"{point.dist.name} {point.dist.version}" if point.dist else point.value
 
 
 def _unusable(owner: str, what: str, error: Exception) -> PluginBroken:
+    found = traceback.extract_tb(error.__traceback__)
+    theirs = [one for one in found if not one.filename.startswith(("<", *_HERE))]
+    where = f" ({theirs[-1].filename}:{theirs[-1].lineno})" if theirs else ""
     return PluginBroken(
-        f"The plugin {owner} {what}: {type(error).__name__}: {error}.",
-        hint="Its jobs cannot run; reinstall or update it.",
+        f"The plugin {owner} {what}: {type(error).__name__}: {error}{where}.",
+        hint="Its jobs cannot run; reinstall or update it, or, if it is yours, mend it there.",
     )

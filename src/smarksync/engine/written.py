@@ -11,6 +11,7 @@ from smarksync.config import Config
 from smarksync.config.problems import Path
 from smarksync.errors import ConfigError
 from smarksync.mapping import FieldMapping, ObjectMapping, Preset, load_preset, object_mapping
+from smarksync.mapping.lint import nearest
 from smarksync.plugin import ConnectorSpec, StreamSpec
 
 
@@ -19,6 +20,10 @@ def written_mappings(
 ) -> tuple[dict[str, ObjectMapping], Preset | None]:
     """The mappings of one connection by object, preset and own lines laid over each other."""
     preset = load_preset(spec.preset, f"{spec.name} preset") if spec.preset else None
+    for obj, one in preset.streams.items() if preset is not None else ():
+        if one.entity not in config.schema_:
+            raise ConfigError(f"{obj}: there is no entity {one.entity!r}{nearest(one.entity, config.schema_)}", file=one.place.file,
+                              line=one.place.line, hint=f"The preset comes with the plugin of {spec.name}.")  # fmt: skip
     written = config.mapping_of(name)
     if written.preset and preset is None:
         place = config.where(("connections", name))

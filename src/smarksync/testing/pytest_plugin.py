@@ -39,9 +39,11 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         told = ", ".join(f"{line.ability} {line.share}" for line in lines if line.tested)
         terminalreporter.write_line(f"{place}: {told}")
         for verdict in verdicts:
-            if verdict.outcome == "deviates" or (verdict.outcome == "skipped" and verdict.lack != "ability"):
-                word = "known deviation" if verdict.outcome == "deviates" else "not tested"
-                terminalreporter.write_line(f"  {verdict.clause}: {word}: {verdict.said}")
+            word = {"deviates": "known deviation: ", "skipped": "not tested: ", "passed": ""}.get(verdict.outcome)
+            if word is not None and verdict.said and verdict.lack != "ability":
+                terminalreporter.write_line(f"  {verdict.clause}: {word}{verdict.said}")
+        if behind := getattr(suite, "left_behind", ()):
+            terminalreporter.write_line(f"  left behind in the system: {', '.join(' '.join(one) for one in behind)}")
 
 
 def _suites() -> pytest.StashKey[dict[str, type[ConnectorContract]]]:

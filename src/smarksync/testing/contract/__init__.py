@@ -17,7 +17,7 @@ tap      stands on the wire: loses answers, refuses credentials, names limits
 rows     rows that a system takes, made up from the live schema
 ======== ======================================================================================
 
-The clauses themselves: about_spec (1–4), reading (5–14), writing (15–23), finding (24–26), manners (27–31).
+The clauses themselves: about_spec (1–4, 32), reading (5–14), writing (15–23), finding (24–26), manners (27–31).
 """
 
 from __future__ import annotations

@@ -1,18 +1,34 @@
-"""Clauses 1 to 4: what a connector says of itself before anything is opened."""
+"""Clauses 1 to 4 and 32: what a connector says of itself, and its preset of the system."""
 
 from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from pydantic import ValidationError
 
-from smarksync.plugin import SUPPORTED_CONTRACTS, Can, Connector, Fetches, Finds, StreamSpec, Sweeps, TellsGone, Writes
+from smarksync.engine.registry import Registry
+from smarksync.errors import ConfigError
+from smarksync.mapping import catalogue, compile_mapping, load_preset
+from smarksync.mapping.lint import nearest
+from smarksync.model import ENTITIES
+from smarksync.plugin import (
+    SUPPORTED_CONTRACTS,
+    Can,
+    Connector,
+    Fetches,
+    Finds,
+    StreamSpec,
+    Sweeps,
+    TellsGone,
+    Transform,
+    Writes,
+)
 
-from .clause import Failed, clause, few
+from .clause import Failed, NotTested, clause, few
 from .stage import Stage
 
 _PROTOCOLS: tuple[tuple[type, frozenset[Can]], ...] = (
@@ -22,6 +38,10 @@ _PROTOCOLS: tuple[tuple[type, frozenset[Can]], ...] = (
     (TellsGone, frozenset({Can.GONE})),
     (Sweeps, frozenset({Can.SWEEP})),
 )
+
+
+#: what the names of fields contain that accounts get from `check --fix` or by hand
+_OURS = "smarksync"
 
 
 @clause(1, "spec", "contract supported", each=False)
@@ -78,6 +98,42 @@ def building_does_no_io(stage: Stage, stream: StreamSpec) -> None:
         raise Failed(f"Opening sent {len(asked)} requests, the first to {asked[0].path}.")
     if seen:
         raise Failed(f"Opening did I/O: {few(seen)}.")
+
+
+@clause(32, "spec", "preset fits the live schema", each=False)
+def preset_fits(stage: Stage, stream: StreamSpec) -> None:
+    """Objects, entities, canonical fields, value tables and transforms of the preset are such as there are."""
+    if not stage.spec.preset:
+        raise NotTested("trait", "it brings no preset")
+    try:
+        preset = load_preset(stage.spec.preset, f"{stage.spec.name} preset")
+        streams = {one.name: one for one in stage.all_streams()}
+        for name, mapping in preset.streams.items():
+            if name not in streams:
+                raise Failed(f"{mapping.place}: there is no object {name}{nearest(name, streams)}.")
+            if mapping.entity not in ENTITIES:
+                raise Failed(
+                    f"{mapping.place}: there is no entity {mapping.entity}{nearest(mapping.entity, ENTITIES)}."
+                )
+            live, entity = stage.describe(name), ENTITIES[mapping.entity]
+            compiled = compile_mapping(
+                stage.spec.name, streams[name], mapping, live, entity, transforms=_transforms(stage)
+            )
+            shown = {info.name for info in live}
+            for one in compiled.inactive:
+                if one.vendor not in shown and _OURS not in one.vendor.lower():
+                    where = mapping.fields[one.name].place
+                    raise Failed(f"{where}: {one.name}: {name} has no field {one.vendor}{nearest(one.vendor, shown)}.")
+    except ConfigError as wrong:
+        raise Failed(f"{wrong}") from None
+
+
+def _transforms(stage: Stage) -> Mapping[str, Transform]:
+    """SmarkSync's own, and those of the connector's plugin where that is installed."""
+    registry = Registry()
+    with suppress(ConfigError):
+        registry.spec(stage.spec.name)
+    return catalogue(registry.transforms())
 
 
 _EVENTS = (

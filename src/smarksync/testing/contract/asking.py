@@ -17,6 +17,10 @@ from .clause import Failed, NotTested
 PAGES = 400
 #: In how many groups rows are entered whose times are to lie apart.
 _GROUPS = 5
+#: What an ordinary write ends as.
+DONE = (WriteResult.CREATED, WriteResult.UPDATED, WriteResult.UNCHANGED)
+#: The code of a row that is not there any more.
+GONE = "SMK-GONE"
 
 
 class Asking:
@@ -159,7 +163,7 @@ class Asking:
     def settled(self, receipts: Sequence[Receipt]) -> None:
         """Fails unless all of them are done."""
         for one in receipts:
-            if one.result not in (WriteResult.CREATED, WriteResult.UPDATED, WriteResult.UNCHANGED):
+            if one.result not in DONE:
                 raise Failed(f"An ordinary write was answered {one.result}: {one.code} {one.message}")
 
     def key(self) -> str:

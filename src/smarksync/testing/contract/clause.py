@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from smarksync.errors import UsageError
 from smarksync.plugin import Can, StreamSpec
 
 if TYPE_CHECKING:
@@ -16,6 +17,10 @@ Group = Literal["spec", "read", "write", "find", "manners"]
 #: Why a clause was not tested: the connector does not claim it, the system has nothing of the kind, or the suite lacks
 #: a hook to bring it about.
 Lack = Literal["ability", "trait", "hook"]
+
+
+class SimulatorBroken(UsageError):
+    """The system that stands for the vendor has a bug of its own: no clause says anything until it is mended."""
 
 
 class Failed(AssertionError):

@@ -70,11 +70,9 @@ def merges_and_conversions_mapped(stage: Stage, stream: StreamSpec) -> None:
     """A merged row is not a deleted one: its person lives on under another id."""
     tested = 0
     for happen in (_deleted, _merged, _converted):
-        try:
+        with stage.without():
             happen(stage, stream)
             tested += 1
-        except NotTested:
-            continue
     if not tested:
         raise NotTested("hook", "none of the hooks `delete`, `merge` and `convert`")
 

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from smarksync.errors import SmarkSyncError
+from smarksync.mapping.lint import nearest
 from smarksync.plugin import StreamSpec
 
-from .clause import CLAUSES, Clause, Failed, Lack, NotTested, named
+from .clause import CLAUSES, Clause, Failed, Lack, NotTested, SimulatorBroken, named, slug
 from .stage import Stage
 
 Outcome = Literal["passed", "failed", "deviates", "unused", "skipped"]
@@ -17,7 +18,8 @@ Outcome = Literal["passed", "failed", "deviates", "unused", "skipped"]
 
 @dataclass(frozen=True)
 class Verdict:
-    """What became of one clause. ``lack`` says what a skipped one lacked; ``said`` is the example or the reason.
+    """What became of one clause. ``lack`` says what a skipped one lacked; ``said`` is the example, the reason, or what
+    was left out of one that passed.
 
     ``deviates``: failed as a known deviation says it does; ``unused``: it passed, though one says that it fails.
     """
@@ -56,13 +58,16 @@ def check_names(known: Mapping[str, str]) -> None:
     """Raises Failed for a known deviation of a clause that does not exist, or without a reason."""
     for name, reason in known.items():
         if named(name) is None or name.isdigit():
-            raise Failed(f"known_deviations names {name!r}, and there is no such clause.")
+            meant = {slug(one.title): one.name for one in CLAUSES}.get(slug(name))
+            hint = f"; it is called {meant}" if meant else nearest(name, [one.name for one in CLAUSES])
+            raise Failed(f"known_deviations names {name!r}, and there is no such clause{hint}.")
         if not reason.strip():
             raise Failed(f"known_deviations gives no reason for {name}.")
 
 
 def _run(make: type[Stage], clause: Clause) -> Verdict:
     lacking: NotTested | None = None
+    left_out: dict[str, None] = {}
     tested = 0
     try:
         streams = _streams(make)
@@ -79,17 +84,23 @@ def _run(make: type[Stage], clause: Clause) -> Verdict:
             with stage.opened():
                 if clause.http and not stage.speaks_http:
                     raise NotTested("ability", "it does not speak HTTP")
-                clause.check(stage, stage.stream(name))
+                try:
+                    clause.check(stage, stage.stream(name))
+                finally:
+                    stage.broken()
             tested += 1
+            left_out.update(dict.fromkeys(stage.left_out))
         except NotTested as problem:
             lacking = lacking or problem
+        except SimulatorBroken:
+            raise
         except Failed as problem:
             return Verdict(clause, "failed", str(problem))
         except SmarkSyncError as problem:
             return Verdict(clause, "failed", f"{name}: {type(problem).__name__}: {problem}")
     if not tested and lacking is not None:
         return Verdict(clause, "skipped", str(lacking), lacking.lack)
-    return Verdict(clause, "passed")
+    return Verdict(clause, "passed", f"left out: {'; '.join(left_out)}" if left_out else "")
 
 
 def _streams(make: type[Stage]) -> Sequence[StreamSpec]:

@@ -27,7 +27,7 @@ class ConnectorContract(Stage):
         super().__init_subclass__(**how)
         cls.verdicts = {}
 
-    def test_32_skips_equal_the_undeclared_abilities(self) -> None:
+    def test_skips_equal_the_undeclared_abilities(self) -> None:
         """What was left out because an ability is missing is exactly what no stream declares."""
         check_names(self.known_deviations)
         with self.opened():

@@ -10,6 +10,7 @@ from typing import Any
 from smarksync.errors import SystemFailure, Unknown
 from smarksync.plugin import Can, Fixes, Op, Receipt, StreamSpec, Write, WriteResult
 
+from .asking import DONE as _DONE
 from .clause import Failed, NotTested, clause, few
 from .roundtrip import same
 from .stage import Stage
@@ -18,7 +19,6 @@ from .tap import Act, Answer
 _CODE = re.compile(r"SMK-[A-Z0-9]+(-[A-Z0-9]+)*")
 #: odd rows that are tried as updates, and characters of a value that a message shows
 _TRIED, _SHORT = 12, 40
-_DONE = (WriteResult.CREATED, WriteResult.UPDATED, WriteResult.UNCHANGED)
 
 
 def _told(stage: Stage, stream: StreamSpec, batch: list[Write]) -> dict[str, Receipt]:
@@ -312,6 +312,7 @@ def _honest(
     what: str,
 ) -> None:
     made = stage.ids(stream.name) - before
+    stage.made += [(stream.name, id) for id in made if (stream.name, id) not in stage.made]
     if len(made) > 1:
         raise Failed(f"{what} was made {len(made)} times.")
     said = receipt.result if receipt else None

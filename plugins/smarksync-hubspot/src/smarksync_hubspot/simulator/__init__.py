@@ -51,6 +51,8 @@ class HubSpotSimulator(Account):
 
     vendor: ClassVar[str] = "hubspot"
     portal = 147_893_286
+    #: so many rows fill more than a page of every read
+    contract_page_rows = 201
 
     def __init__(self, *, quirks: Quirks | None = None, per_ten_seconds: int = 100, **how: Any) -> None:
         super().__init__(**how)
