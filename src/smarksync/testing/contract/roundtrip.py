@@ -39,7 +39,7 @@ def types_come_back(stage: Stage, stream: StreamSpec) -> None:
 
 def same(info: FieldInfo, one: Any, other: Any) -> bool:
     """Whether two vendor values are one, however they are spelled: "true" is true, and 7.0 is 7."""
-    return _meaning(info, one) == _meaning(info, other)
+    return bool(_meaning(info, one) == _meaning(info, other))
 
 
 def _meaning(info: FieldInfo, raw: Any) -> Any:
