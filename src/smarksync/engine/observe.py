@@ -5,21 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from smarksync.ledger import consent, entities, keys, links, states, streams
+from smarksync.ledger import entities, keys, links, states, streams
 from smarksync.ledger.db import dumps, loads
 from smarksync.ledger.links import LIVE
 from smarksync.model import ABSENT, ValueProblem
 from smarksync.plan.job import LEFT
-from smarksync.plan.match import ADDRESS, keys_of, parts_of
+from smarksync.plan.match import keys_of, parts_of
 from smarksync.plan.side import Side, same_stored, wire_of
 from smarksync.plugin import OWN_USER, Record
 
 from .absent import come_back
 from .context import Lane, Run, instant
 from .raw import fingerprint
+from .shared import wake_namesakes
 from .stamps import mark_stamp, stamp_lacking
-
-ADDRESSES = ("email", ADDRESS)
 
 
 def observe(
@@ -120,21 +119,6 @@ def _vendors_of(lane: Lane, parts: Iterable[str]) -> set[str]:
     names = {*parts, "full_name"} if not {"first_name", "last_name"}.isdisjoint(parts) else set(parts)
     fields = lane.mapping.fields
     return {vendor for name in names if name in fields for vendor in fields[name].vendors}
-
-
-def wake_namesakes(run: Run, held: Iterable[tuple[str, str, int]]) -> None:
-    """Everybody else with one of the addresses is looked at again, once anybody has said anything about consent."""
-    if not consent.anyone(run.ledger):
-        return
-    owner = {(ADDRESS if kind == "email" else kind, value): eid for kind, value, eid in held if kind in ADDRESSES}
-    found = keys.holders(run.ledger, [(kind, value) for _, value in owner for kind in ADDRESSES])
-    news = [
-        (eid, None, None, run.run_id)
-        for (_, value), group in found.items()
-        for eid, _ in group
-        if eid != owner[(ADDRESS, value)]
-    ]
-    states.changed(run.ledger, news)
 
 
 def _moved(was: dict[str, Any], now: dict[str, Any]) -> bool:

@@ -14,7 +14,7 @@ from .evidence import Evidence
 from .job import LEFT, WAITS, JobRules, Person
 from .reasons import explain, hash_of, join_of
 from .reconcile import Verdict, View, blank, decide
-from .rows import Outcome, Problem, Question, Row, stamp_row
+from .rows import PUT_BACK, Outcome, Problem, Question, Row, stamp_row
 from .side import NAME_PARTS, Side, columns
 
 #: how the reason begins when a side keeps what it has because it cannot hold what is agreed
@@ -126,16 +126,16 @@ def _participants(person: Person, job: JobRules, sides: list[Side], outcome: Out
 
 def own_values(side: Side, agreed: Mapping[str, Any]) -> dict[str, Any]:
     """What one side shows, in canonical terms; what has no canonical meaning is null."""
-    values: dict[str, Any] = {}
-    for name in side.mapping.fields:
-        if name == "full_name":
-            continue
-        try:
-            shown = side.observed(name, agreed)
-        except ValueProblem:
-            shown = None
-        values[name] = None if shown is ABSENT else shown
-    return values
+    return {name: own_value(side, name, agreed) for name in side.mapping.fields if name != "full_name"}
+
+
+def own_value(side: Side, name: str, agreed: Mapping[str, Any]) -> Any:
+    """The same of one field; null, too, where the side has no such field."""
+    try:
+        shown = side.observed(name, agreed)
+    except ValueProblem:
+        return None
+    return None if shown is ABSENT else shown
 
 
 def takes_part(job: JobRules, side: Side, person: Person) -> bool:
@@ -316,7 +316,7 @@ def _update(
             row.adopts = True
         if index in verdict.put_back:
             outcome.put_back.append((name, side.sid, verdict.value, view.observed))
-            row.marks.append(("put_back", name))
+            row.marks.append((PUT_BACK, name))
     if row.after:
         explain(row, decided, views, sides)
         outcome.rows.append(row)
