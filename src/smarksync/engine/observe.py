@@ -16,6 +16,7 @@ from smarksync.plugin import OWN_USER, Record
 
 from .absent import come_back
 from .context import Lane, Run, instant
+from .lookup import rank_of
 from .raw import fingerprint
 from .shared import wake_namesakes
 from .stamps import mark_stamp, stamp_lacking
@@ -72,10 +73,14 @@ def observe(
         mark_stamp(side, record.fields, ref, new="external_id" in lane.adopts)
         back = link.state == links.GONE
         if back:  # it was away and is back: a person restored it
+            # another record may speak for them by now
+            links.set_rank(ledger, lane.sid, record.id, rank_of(run, lane, link.eid))
             links.set_state(ledger, lane.sid, record.id, links.LIVE)
             streams.add_live(ledger, lane.sid, 1)
         moved = back or (come_back(side, values) if "q" in was else _moved(was, side.memo))
-        if link.changed_at is not None and (not moved or _only_echo(was, side.memo)):
+        if link.changed_at is not None and (
+            not moved or _only_echo(was, side.memo) or _only_respelt(lane, was, side.memo)
+        ):
             changed_at = link.changed_at  # a mere re-stamp is no edit, and our own write makes no record newer
         stored.append((fp, lane.moment or link.seen_at, changed_at, link.own_at, record.version, link.lid))
         if was != side.memo:
@@ -134,6 +139,22 @@ def _only_echo(was: dict[str, Any], now: dict[str, Any]) -> bool:
     return all(v in awaited and v in kept for v in moved) and all(
         was.get(k) == now.get(k) for k in ("n", "b", "a", "x")
     )
+
+
+def _only_respelt(lane: Lane, was: dict[str, Any], now: dict[str, Any]) -> bool:
+    """Whether all that moved is how the record says the same: of an opt-out that was never ticked, nothing and no are one."""
+    before, after, codecs = was.get("s") or {}, now.get("s") or {}, lane.mapping.codecs_by_vendor
+    if before.keys() != after.keys() or any(was.get(k) != now.get(k) for k in ("n", "b", "a", "p", "x")):
+        return False
+    try:
+        return all(
+            codecs[vendor].currency_vendor is None
+            and codecs[vendor].inward(before[vendor]) == codecs[vendor].inward(raw)
+            for vendor, raw in after.items()
+            if before[vendor] != raw
+        )
+    except (KeyError, ValueProblem):
+        return False
 
 
 def _key_parts(run: Run, lane: Lane) -> set[str]:

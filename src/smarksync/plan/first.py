@@ -65,7 +65,7 @@ class _Ways(NamedTuple):
     barred: frozenset[str]  # another connection's word counts there
     sent: frozenset[str]
     shut: frozenset[str]  # a new record there does not get them, though it may show something in them
-    consent: frozenset[str]  # of those that may be written to it
+    built: frozenset[str]  # of what may be written to it, what build has to see to: consent, words it has no place for
     claims: tuple[tuple[str, Codec], ...]  # of consent that a new record there has a place for
 
 
@@ -80,7 +80,8 @@ def _ways(job: JobRules, connection: str) -> _Ways:
         fields = target.mapping.fields if target is not None else {}
         shut = frozenset(n for n, codec in fields.items() if not codec.write or (n in rules and n not in sent))
         claims = tuple((name, fields[name]) for name in CONSENT_FIELDS if name in fields and fields[name].write)
-        found = _Ways(frozenset(rules) - barred, barred, sent, shut, sent & _CONSENT, claims)
+        built = sent & (_CONSENT | {name for name, codec in fields.items() if codec.kept is not None})
+        found = _Ways(frozenset(rules) - barred, barred, sent, shut, built, claims)
         job.worked_out[connection] = found
     return found
 
@@ -119,7 +120,7 @@ def _create(
 ) -> dict[str, Any] | None:
     mapping = target.mapping
     ways = _ways(job, target.connection)
-    if mapping.fields.get("full_name") is not None or not ways.consent.isdisjoint(merged):
+    if mapping.fields.get("full_name") is not None or not ways.built.isdisjoint(merged):
         return None
     names = decided if ways.sent >= decided.keys() else [n for n in decided if n in ways.sent]
     after, problems = mapping.outward_row(decided, names)
