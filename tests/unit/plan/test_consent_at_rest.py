@@ -23,6 +23,12 @@ def test_who_opted_out_and_was_told_everywhere_is_at_rest() -> None:
     assert found is not None and not (found.changed or found.rows or found.values or found.taken or found.refused)
 
 
+def test_an_opt_out_that_was_taken_off_is_not_at_rest() -> None:
+    sides = [Side(1, "a", 7, WHOLE[0], {}), Side(2, "b", 7, WHOLE[1], {"s": {"NO_MAIL": False}})]
+    assert not at_rest(sides, AGREED, OPTED_OUT)
+    assert at_rest([sides[0], Side(2, "b", 7, WHOLE[1], {})], AGREED, OPTED_OUT)
+
+
 @pytest.mark.parametrize("agreed", [AGREED, {**AGREED, "consent_source": "desk"}])
 def test_a_place_for_the_evidence_has_to_show_it(agreed: dict[str, object]) -> None:
     sides = [Side(1, "a", 7, WHOLE[0], {}), Side(2, "b", 7, MAPPINGS[1], {})]
