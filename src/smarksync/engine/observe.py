@@ -77,6 +77,7 @@ def observe(
             links.set_rank(ledger, lane.sid, record.id, rank_of(run, lane, link.eid))
             links.set_state(ledger, lane.sid, record.id, links.LIVE)
             streams.add_live(ledger, lane.sid, 1)
+            side._put("d", None)  # if it leaves once more, that is news
         moved = back or (come_back(side, values) if "q" in was else _moved(was, side.memo))
         if link.changed_at is not None and (
             not moved or _only_echo(was, side.memo) or _only_respelt(lane, was, side.memo)
