@@ -16,7 +16,6 @@ from smarksync.plugin import OWN_USER, Record
 
 from .absent import come_back
 from .context import Lane, Run, instant
-from .raw import fingerprint
 from .stamps import mark_stamp, stamp_lacking
 
 ADDRESSES = ("email", ADDRESS)
@@ -100,8 +99,8 @@ def observe(
 
 def observe_again(run: Run, lane: Lane, records: Iterable[Record]) -> None:
     """The same for records that were read by id, outside of the pull; those that are linked to nobody are passed over."""
-    key = lane.key
-    observe(run, lane, [(one, fingerprint(one.fields, key)[0]) for one in records], own=True)
+    fingerprint = lane.fingerprints.of
+    observe(run, lane, [(one, fingerprint(one.fields)) for one in records], own=True)
 
 
 def _edited(
