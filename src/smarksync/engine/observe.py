@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from smarksync.ledger import consent, entities, keys, links, states, streams
-from smarksync.ledger.db import dumps, loads
+from smarksync.ledger.db import loads, packed
 from smarksync.ledger.links import LIVE
 from smarksync.model import ABSENT, ValueProblem
 from smarksync.plan.job import LEFT
@@ -53,7 +53,7 @@ def observe(
             differs = differences(record.fields, values)
             if keyed.isdisjoint(differs) and stamp_lacking(lane.mapping, record.fields, ref) is None:  # most by far
                 if differs:
-                    memos.append((link.lid, dumps(_edited(record, lane, differs, told or link.seen_at, link.own_at))))
+                    memos.append((link.lid, packed(_edited(record, lane, differs, told or link.seen_at, link.own_at))))
                     news.append((link.eid, sid, record.id, run_id))
                 elif not own:
                     lane.unchanged += 1

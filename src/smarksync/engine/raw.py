@@ -34,7 +34,7 @@ def plain(record: Record) -> Record:
     if (id, by) != (record.id, record.changed_by):
         record = record._replace(id=id, changed_by=by)
     try:
-        orjson.dumps(record.fields, option=JSON)
+        body(record.fields)
     except TypeError:
         return record._replace(fields=fields(record.fields))
     return record
@@ -45,7 +45,7 @@ def echoed(receipt: Receipt) -> Receipt:
     if receipt.stored is None:
         return receipt
     try:
-        orjson.dumps(receipt.stored, option=JSON)
+        body(receipt.stored)
     except TypeError:
         return receipt._replace(stored=fields(receipt.stored))
     return receipt

@@ -314,9 +314,7 @@ def given_up(run: Run, job: JobRun, lane: Lane, row: PlanRow) -> None:
     job.count(lane.sid, "stale")
 
 
-def _without_outsiders(
-    run: Run, job: JobRun, lane: Lane, rows: list[PlanRow], told: _Told
-) -> list[PlanRow]:
+def _without_outsiders(run: Run, job: JobRun, lane: Lane, rows: list[PlanRow], told: _Told) -> list[PlanRow]:
     """Rows of people who have no record there that takes no part (`where`): where nothing can be searched, it is known
     from the reading."""
     places = outside.places(run, job, lane, ((row.seq, told.of(row)) for row in rows))
@@ -330,9 +328,7 @@ def _without_outsiders(
     return [row for row in rows if row.seq not in places]
 
 
-def _without_doubles(
-    run: Run, job: JobRun, lane: Lane, rows: list[PlanRow], told: _Told
-) -> list[PlanRow]:
+def _without_doubles(run: Run, job: JobRun, lane: Lane, rows: list[PlanRow], told: _Told) -> list[PlanRow]:
     """Rows of people whose address nobody else has there. One whose address became another's is asked about, not created:
     a link never matches anew because a key changed."""
     if ["email"] not in [list(parts_of(key)) for key in job.match]:
