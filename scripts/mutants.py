@@ -19,6 +19,7 @@ RANDOM = "tests/machine/test_machine.py"
 KILL = "tests/machine/test_kill.py"
 FOUND = "tests/machine/test_found.py"
 CHANGED = "tests/machine/test_config_changes.py"
+SPEAKS = "tests/machine/test_who_speaks.py"
 
 
 class Mutant(NamedTuple):
@@ -119,6 +120,17 @@ MUTANTS = (
         ("plan/creates.py", "            row.fields += [n for n in job.rules", "            row.fields += [n for n in ()"),), tests=(FOUND,)),
     Mutant("answers lost with the name of their job", (("engine/decide.py", "            _take_over_answers(run, job)\n", "            pass\n"),), tests=(CHANGED,)),
     Mutant("two behind one desk taken for one", (("engine/refusals.py", "(desk or entities.apart(run.ledger, row.eid, eid))", "entities.apart(run.ledger, row.eid, eid)"),), tests=(FOUND,)),
+    Mutant("a converted lead's place taken by whichever record has the lowest id", (
+        ("engine/conversions.py", "link[:2] != heir, ", ""),), tests=(SPEAKS,)),
+    Mutant("what a record said forgotten when it leaves", (("plan/build.py", "            since=since(gone, name, person.agreed),\n", ""),), tests=(SPEAKS,)),
+    Mutant("what another person's record said taken for the survivor's", (
+        ("plan/evidence.py", " and s.base(name, agreed) is not ABSENT)", ")"),), tests=(SPEAKS,)),
+    Mutant("what was agreed a rival of an edit of it", (("plan/reconcile.py", "    if not any(v.edited for v in filled):\n", "    if True:\n"),), tests=(SPEAKS,)),
+    Mutant("an emptied source filled when somebody is met", (
+        ("plan/reconcile.py", "            if view.connection == rule.source and view.edited:\n", "            if False:\n"),), tests=(SPEAKS,)),
+    Mutant("a restored record speaks beside the one that took its place", (
+        ("engine/observe.py", "record.id, rank_of(run, lane, link.eid))", "record.id, link.rank)"),), tests=(SPEAKS,)),
+    Mutant("a no that was nothing taken for an edit", (("engine/observe.py", " or _only_respelt(lane, was, side.memo)", ""),), tests=(QUICK,)),
 )  # fmt: skip
 
 
@@ -153,7 +165,7 @@ def _applies(mutant: Mutant) -> bool:
 
 
 def _passes(mutant: Mutant | None) -> bool:
-    tests = mutant.tests if mutant else (QUICK, PEOPLE, RANDOM, KILL, FOUND, CHANGED)
+    tests = mutant.tests if mutant else (QUICK, PEOPLE, RANDOM, KILL, FOUND, CHANGED, SPEAKS)
     return passes(ROOT / "src", _patches(mutant), tests, SMARKSYNC_SHRINK="0")
 
 

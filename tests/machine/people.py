@@ -56,6 +56,9 @@ class Human:
     keys: dict[str, bool] = field(default_factory=dict)  # key: strong?
     places: set[str] = field(default_factory=set)
     gone: dict[str, dict[str, Any]] = field(default_factory=dict)
+    heard: dict[str, datetime] = field(
+        default_factory=dict
+    )  # by field: when records that had a say and have left were last edited
     out: str | None = None  # standing consent: None, "in", "out"
     out_at: datetime | None = None
 

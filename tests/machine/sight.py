@@ -108,6 +108,8 @@ class Sight:
         kind = self.kinds[seat.system]
         added = {f for f in raw if f not in self.mapped.get(seat.system, raw)} - {CONSENT}
         moved = [f for f in raw if seat.raw.get(f) != raw[f] and f not in added]
+        if not (seat.raw.get(CONSENT) or raw.get(CONSENT)):
+            moved = [f for f in moved if f != CONSENT]  # of a bare flag, nothing and no are one thing
         for name in added:  # what it shows there was never settled, unless it is what is agreed anyway
             seat.kept.pop(name, None)
             agreed = human.agreed.get(name)
@@ -174,15 +176,21 @@ class Sight:
                 self._follow(human, seat, (name, gone.into_stream or stream, gone.into))
             else:
                 human.gone[name] = {f: self.means(name, f, v) for f, v in seat.raw.items()}
+            human.heard |= {f: at for f in seat.base if (at := self._later(human.heard.get(f), seat.at)) is not None}
             if seat.primary:
-                self._promote(human, name)
+                self._promote(human, name, gone.into and (name, gone.into_stream or stream, gone.into))
 
-    def _promote(self, human: Human, system: str) -> None:
-        """Who spoke for the person on a connection has left: the best of the others there does from now on."""
+    @staticmethod
+    def _later(one: datetime | None, other: datetime | None) -> datetime | None:
+        return max((at for at in (one, other) if at is not None), default=None)
+
+    def _promote(self, human: Human, system: str, heir: Key | None) -> None:
+        """Who spoke for the person on a connection has left: the best of the others there does from now on, of those of
+        one stream the record that it became."""
         order = self.kinds[system].streams
         here = [s for s in human.seats.values() if s.system == system]
         if here and not any(s.primary for s in here):
-            min(here, key=lambda s: (order.index(s.key[1]), s.key[2])).primary = True
+            min(here, key=lambda s: (order.index(s.key[1]), s.key != heir, s.key[2])).primary = True
 
     def _doubt_merged(self, doubtful: Human, key: Key, into: Key) -> None:
         """A doubtful record was merged into another one: its address is a former one of that person's."""

@@ -295,3 +295,38 @@ def test_a_shared_system_between_two_jobs(place: Path) -> None:
         go(w)
         assert row(w, "g")["first_name"] == "Ann" and row(w, "s")["company"] == "Bolt"
         assert not go(w).writes()
+
+
+def test_a_record_is_no_newer_because_we_could_not_write_it(place: Path) -> None:
+    """Nobody knows which of two sets of tags is the newer one. g's record is touched, and the opt-out that we send there is
+    refused because of it: read again, it shows nothing where it had showed no. That made it the newest record."""
+    w = world(place, Kind("m"), Kind("s"), Kind("g"))
+    insert(w, "g", email="ann@x.org", tags=["a"])
+    insert(w, "s", email="ann@x.org", tags=["b"])
+    assert go(w).exit_code == 3
+    w.clock.advance(130)
+    w.systems["g"].touch("people", "p1")
+    edit(w, "m", "p1", email_opt_out=True)
+    w.faults.answer(WriteResult.CONFLICT, applied=False, times=3)
+    assert go(w).exit_code == 3
+    w.faults.clear()
+    assert go(w).exit_code == 3
+    assert [name for _, name, _, _ in w.questions()] == ["tags"]
+    assert all(row(w, k)["email_opt_out"] for k in "msg")
+
+
+def test_an_edit_that_beat_a_deletion_is_not_forgotten_because_a_guard_stopped_others(place: Path) -> None:
+    """Bea's record in s is deleted while her score is edited in m, where it is only read: nothing has to be written for her.
+    Ann's deletion stops the job; when it is let pass, Bea is kept."""
+    w = world(place, Kind("m", reads=frozenset({"score"})), Kind("s"), deletes=(("m", "archive"),),
+              guards="{deletes: {count: 0, share: 0}}")  # fmt: skip
+    ann, bea = insert(w, "s", email="ann@x.org"), insert(w, "s", email="bea@x.org")
+    go(w)
+    ids = {r["m_email"]: i for i, r in w.systems["m"].rows("people").items()}
+    w.systems["s"].delete("people", ann)
+    w.systems["s"].delete("people", bea)
+    edit(w, "m", ids["bea@x.org"], score=5)
+    assert go(w).exit_code == 4
+    go(w, allow=("deletes",))
+    go(w)
+    assert [r["m_email"] for r in w.systems["m"].rows("people").values()] == ["bea@x.org"]

@@ -51,9 +51,9 @@ class Verdicts(Sight):
                     self.answers[(human.number, name)] = answer
                 continue
             self._settle(human, name, here, value, left, out, now)
+        self._removals(job, human, alive, spoke or bool(asked), out, held is not None)
         if held is not None:
             return
-        self._removals(job, human, alive, spoke or bool(asked), out)
         for connection in job.between:
             if connection in human.places or connection in job.never or self.kinds[connection].create != "always":
                 continue
@@ -76,14 +76,17 @@ class Verdicts(Sight):
         test = job.where.get(seat.system)
         return test is None or test({name: self.observed(seat, name) for name in seat.raw})
 
-    def _removals(self, job: Job, human: Human, alive: list[Seat], spoke: bool, out: Foreseen) -> None:
-        """What a deletion elsewhere means for the records that are left. Whoever edited one of them wanted the person."""
+    def _removals(self, job: Job, human: Human, alive: list[Seat], spoke: bool, out: Foreseen, stopped: bool) -> None:
+        """What a deletion elsewhere means for the records that are left. Whoever edited one of them wanted the person, also
+        when a guard stops what else is planned."""
         left = {c for c in human.gone if c in job.between} - {s.system for s in alive}
         left = {c for c in left if c not in job.where or job.where[c](human.gone[c])}
         for seat in alive if left else ():
             policy = job.deletes.get(seat.system, "ignore")
             if spoke or policy == "ignore" or not self._takes_part(job, seat):
                 continue
+            if stopped and policy != "unlink":
+                return  # it is still to come
             del human.seats[seat.key]
             told = out.writes.pop(seat.key, {})
             if CONSENT in told:
@@ -183,7 +186,8 @@ class Verdicts(Sight):
         if CONSENT not in kind.unmapped:
             seat.raw[CONSENT] = values[CONSENT]
             seat.base[CONSENT] = True if values[CONSENT] else None
-        seat.at = now
+        skew = self.systems[connection].skew
+        seat.at = self.systems[connection].streams[kind.streams[0]].stamp(now + skew) - skew
         out.creates.append((human, connection, values))
         self.done["creates"] += 1
 
@@ -198,7 +202,7 @@ class Verdicts(Sight):
         edited = {s.system for s in seats if name in s.base and s.base[name] != seen[s.system]}
         by_name = {s.system: s for s in seats}
         if new:
-            return self._first_meeting(law, agreed, seen, edited, by_name)
+            return self._first_meeting(law, agreed, seen, new, edited, by_name, human.heard.get(name))
         left: set[str] = set()
         voices: dict[str, Any] = {}
         for system in edited:
@@ -256,12 +260,15 @@ class Verdicts(Sight):
         return UNSETTLED
 
     def _first_meeting(
-        self, law: Law, agreed: Any, seen: Mapping[str, Any], edited: set[str], seats: Mapping[str, Seat]
-    ) -> tuple[Any, set[str]] | None:
+        self, law: Law, agreed: Any, seen: Mapping[str, Any], new: set[str], edited: set[str], seats: Mapping[str, Seat],
+        heard: datetime | None,
+    ) -> tuple[Any, set[str]] | None:  # fmt: skip
+        """``heard``: up to when records that have left had a say in what is agreed."""
         filled = {s: v for s, v in seen.items() if not blank(v)}
         if law.source is not None:
             if blank(seen.get(law.source)):
-                return agreed, {s for s, v in seen.items() if s != law.source and v != agreed}
+                fills = {s for s in new if blank(seen[s])}
+                return agreed, {s for s, v in seen.items() if v != agreed and (s != law.source or s in edited)} - fills
             return seen[law.source], set()
         if not filled:
             return (None if blank(agreed) else agreed), (set() if law.clear else edited)
@@ -271,6 +278,8 @@ class Verdicts(Sight):
                 left = {s for s, v in filled.items() if v != filled[law.owner]}
             value = filled[law.owner]
             return value, (left if value == agreed else set())
+        if any(s in edited for s in filled):  # what was agreed is no rival of its own successors
+            filled = {s: v for s, v in filled.items() if s in edited or (s in new and v != agreed)}
         values = list(filled.values())
         if all(v == values[0] for v in values):
             return values[0], set()
@@ -280,7 +289,8 @@ class Verdicts(Sight):
         if picked is not UNSETTLED:
             return picked, set()
         if law.merge == "newest":
-            best = self._latest({s: (seats[s].at, seats[s].at) for s in filled}, filled)
+            times = {s: seats[s].at if s in new | edited else self._later(seats[s].at, heard) for s in filled}
+            best = self._latest({s: (at, at) for s, at in times.items()}, filled)
             if best is not None:
                 return filled[best], set()
             if law.tie in filled:

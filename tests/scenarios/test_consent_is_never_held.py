@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from smarksync.config import load
+from smarksync.engine.status import status
 from smarksync.errors import Transient
 
 # -- (f) consent writes are never held -----------------------------------------------------------------------------
@@ -115,3 +117,51 @@ def test_f_the_consent_of_a_record_that_left_where_still_counts(world: Any) -> N
     w.edit(ada, "marketing", phone="+442079460000")
     w.run()
     assert w.shows(ada, "sales", phone=None)
+
+
+def test_f_an_opt_out_that_was_refused_is_sent_with_every_run(world: Any) -> None:
+    w = world()
+    ada, bob = w.person("Ada Lovelace", "marketing sales"), w.person("Bob Noyce", "marketing sales")
+    w.run()
+    w.faults.reject(lambda write: "email_opt_out" in write.fields)
+    w.edit(ada, "marketing", email_opt_out=True)
+    assert w.run().exit_code == 3
+    for _ in range(3):  # nobody edits anything, and nothing else is news
+        ran = w.run()
+        assert ran.exit_code == 3 and [len(ran.sent[name]) for name in w.names] == [0, 1]
+    assert [held.field for held in w.quarantine()] == [f"consent:{w.place(ada, 'sales')[1]}"]
+    w.faults.clear()
+    assert w.run().exit_code == 0
+    assert w.shows(ada, "sales", email_opt_out=True) and w.shows(bob, "sales", email_opt_out=None)
+    assert w.quarantine() == []
+    w.quiet()
+
+
+def test_f_a_refused_opt_out_is_sent_by_a_run_that_may_write_nothing_else(world: Any) -> None:
+    w = world()
+    ada = w.person("Ada Lovelace", "marketing sales")
+    w.run()
+    w.faults.reject(lambda write: "email_opt_out" in write.fields, times=1)
+    w.edit(ada, "marketing", email_opt_out=True)
+    w.run()
+    w.run(limit=0)
+    assert w.shows(ada, "sales", email_opt_out=True)
+    w.quiet()
+
+
+def test_status_counts_the_opt_outs_that_are_not_written_yet(world: Any) -> None:
+    w = world()
+    ada, bob = w.person("Ada Lovelace", "marketing sales"), w.person("Bob Noyce", "marketing sales")
+    w.run()
+    assert status(load(w.root / "smarksync.yaml"), w.reading, w.clock())["opt_outs_owed"] == []
+    w.faults.reject(lambda write: "email_opt_out" in write.fields)
+    w.edit(ada, "marketing", email_opt_out=True)
+    w.run()
+    w.faults.clear()
+    w.faults.fail(Transient("503"), system="sales", kind="write")
+    w.edit(bob, "marketing", email_opt_out=True)
+    w.run()
+    owed = status(load(w.root / "smarksync.yaml"), w.reading, w.clock())["opt_outs_owed"]
+    assert owed == [{"to": "sales:people", "records": 2, "refused": 1}]
+    w.run()
+    assert status(load(w.root / "smarksync.yaml"), w.reading, w.clock())["opt_outs_owed"] == []

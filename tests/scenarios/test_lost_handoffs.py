@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from smarksync_hubspot.simulator import HubSpotSimulator, Quirks
-from smarksync_salesforce.simulator import SalesforceSimulator
-
-from smarksync.kit.clock import ManualClock
 
 from .office import Office
-from .test_hubspot_salesforce import Pair
+from .pair import Pair, accounts
 
-MONDAY = datetime(2026, 1, 12, 9, tzinfo=UTC)
 WEEK = 7 * 86_400
 ALLOW = frozenset({"first_run", "adoption", "updates", "creates", "share", "owner_changes"})
 JOBS = """
@@ -28,23 +22,17 @@ routing:
 
 @pytest.fixture
 def pair(tmp_path: Path) -> Iterator[Pair]:
-    clock = ManualClock(MONDAY)
-    with (
-        HubSpotSimulator(now=clock.now, people=0, quirks=Quirks(index_lag=0)) as hub,
-        SalesforceSimulator(now=clock.now, people=0) as crm,
-    ):
+    with accounts(tmp_path) as made:
         for number in range(5):
-            hub.create(email=f"p{number}@doe{number}.example", lastname=f"Doe{number}", company=f"Doe {number}",
-                       hubspotscore="80")  # fmt: skip
+            made.hub.create(email=f"p{number}@doe{number}.example", lastname=f"Doe{number}", company=f"Doe {number}",
+                            hubspotscore="80")  # fmt: skip
         for name in ("anna", "ben", "cleo"):
             email = f"{name}@acme.example"
-            crm.add("User", Email=email, LastName=name, Username=email, IsActive=True, TimeZoneSidKey="UTC")
-        clock.move(10)
-        made = Pair(hub, crm, clock, tmp_path)
+            made.crm.add("User", Email=email, LastName=name, Username=email, IsActive=True, TimeZoneSidKey="UTC")
+        made.clock.move(10)
         with (tmp_path / "smarksync.yaml").open("a", encoding="utf-8") as file:
             file.write(JOBS)
         yield made
-        assert hub.problems == []
 
 
 def ready(pair: Pair) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from smarksync.cli.main import invoke
 from smarksync.config import load
 from smarksync.engine.check import check
 from smarksync.engine.registry import Registry
@@ -335,3 +337,26 @@ def _checked(world: World) -> dict[str, Any]:
     return check(
         load(world.folder / "smarksync.yaml"), Registry([MemoryPlugin()]), lambda name, _: OpenSession(name), None, world.clock
     )  # fmt: skip
+
+
+def test_a_question_about_owners_names_the_colleagues(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    world.text = CONFIG.replace('{"*": {}}', '{"*": {}, owner: {merge: ask}}')
+    assert "merge: ask" in world.text
+    jane, jane_there = world.colleague("jane@acme.example")
+    joe, _ = world.colleague("joe@acme.example")
+    _, ann_there = world.colleague("ann@acme.example")
+    rid = world.lead("ada@example.com", jane)
+    world.run()
+    world.marketing.edit("contacts", rid, owner_id=joe)
+    world.sales.edit("leads", world.sales_lead()["id"], OwnerId=ann_there)
+    assert world.run().exit_code == 3
+    config = ["--config", str(world.folder / "smarksync.yaml")]
+    assert invoke([*config, "conflicts", "list", "--json"]) == 0
+    (one,) = json.loads(capsys.readouterr().out)["conflicts"]
+    told = {system: one["named"][value["value"]] for system, value in one["values"].items()}
+    assert told == {"marketing": "joe@acme.example", "sales": "ann@acme.example"}
+    assert invoke([*config, "conflicts", "show", str(one["id"])]) == 0
+    said = capsys.readouterr().out
+    for who, value in ((told[s], one["values"][s]["value"]) for s in told):
+        assert f"{who} ('{value}')" in said
+    assert f"agreed: jane@acme.example ('{one['agreed']}')" in said and jane_there not in said

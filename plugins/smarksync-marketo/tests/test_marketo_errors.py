@@ -279,3 +279,23 @@ def test_the_days_quota_is_renewed_at_midnight_of_their_clock(marketo: Make) -> 
     there = m.sim.now() - timedelta(hours=6)
     midnight = (there + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
     assert refused.value.retry_after == pytest.approx((midnight - there).total_seconds(), abs=2)
+
+
+@pytest.mark.parametrize(
+    ("path", "key"), [("/rest/v1/leads.json", "id"), ("/rest/v1/activities/leadchanges.json", "leadId")]
+)
+def test_an_id_that_is_no_number_is_a_malformed_answer(marketo: Make, path: str, key: str) -> None:
+    m = marketo(people=3)
+    m.again(bulk="never")
+    row = {key: "seven", "activityTypeId": 13, "activityDate": "2026-01-01T00:00:00Z"}
+    m.sim.faults.answer(200, {"requestId": "1", "success": True, "result": [row]}, times=None, path=path)
+    with pytest.raises(Malformed, match=f"{path} has an object whose `{key}` is no whole number"):
+        m.read()
+
+
+def test_an_odd_count_of_used_calls_stops_nothing(marketo: Make) -> None:
+    m = marketo(people=30)
+    odd = {"requestId": "1", "success": True, "result": [{"date": "2026-01-01", "total": "many"}]}
+    m.sim.faults.answer(200, odd, times=None, path="/rest/v1/stats/usage.json")
+    assert m.connector.describe("leads") and len(m.read()[0]) == len(m.world.leads)
+    assert m.connector.check().ok

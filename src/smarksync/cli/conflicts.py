@@ -68,14 +68,14 @@ def show(ctx: typer.Context, number: _Id, json: Json = False) -> int:
     out.line(f"  {found['question']}")
     out.line(f"  {found['who']}, entity {found['entity']}: {', '.join(found['records']) or 'no record'}")
     if found["kind"] in ("field", "flip") and found["agreed"] is not None:
-        out.line(f"  agreed: {value(found['agreed'])}")
+        out.line(f"  agreed: {named(found, found['agreed'])}")
     for name, told in found["values"].items():
-        out.line(f"  {name}: {value(told.get('value'))}{_evidence(told)}")
+        out.line(f"  {name}: {named(found, told.get('value'))}{_evidence(told)}")
     for name in found["others"]:
         out.line(f"  about {name}")
     out.line(f"  since {when(found['since'])}, run {found['run']}")
     if found["state"] == "answered":
-        out.line(f"  answered: {value(found['answer'])}; the next run carries it out")
+        out.line(f"  answered: {named(found, found['answer'])}; the next run carries it out")
     for command in found["release"]:
         out.line(f"  → {command}")
     return 0
@@ -136,16 +136,18 @@ def brief(out: Output, one: Mapping[str, Any]) -> None:
     out.line(
         f"{out.style('head', str(one['id']))}  {one['kind']}  {one['field']}  {one['who']}{state}  {out.style('dim', when(one['since']))}"
     )
-    told = "; ".join(f"{name}: {value(v.get('value'))}" for name, v in one["values"].items())
+    told = "; ".join(f"{name}: {named(one, v.get('value'))}" for name, v in one["values"].items())
     out.line(f"    {one['question']}" + (f" {told}" if told else ""))
     out.line(f"    → {one['release'][0]}")
 
 
-def value(what: Any) -> str:
-    """A value for people."""
+def named(one: Mapping[str, Any], what: Any) -> str:
+    """A value of a conflict for people; an id with whom or what it stands for."""
     from smarksync.engine.timeline import shown
 
-    return shown(what)
+    parts = what if isinstance(what, list) else [what]
+    who = [one["named"][part] for part in parts if isinstance(part, str) and part in one["named"]]
+    return f"{'; '.join(who)} ({shown(what)})" if who else shown(what)
 
 
 def _evidence(told: Mapping[str, Any]) -> str:

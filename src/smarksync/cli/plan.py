@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
@@ -168,6 +169,21 @@ def _forecast_facts(forecast: Mapping[str, Any]) -> list[tuple[str, str]]:
     return facts
 
 
+def _commands(options: Any) -> tuple[str, str]:
+    """The run that would write what was planned, and the plan of the same jobs for review."""
+    jobs = " ".join(("", *options.jobs))
+    run = f"smarksync run{jobs}"
+    if options.limit is not None:
+        run += f" --limit {options.limit}"
+    if options.only is not None:
+        run += f" --only {shlex.quote(options.only)}"
+    if options.only_handoffs:
+        run += " --only-handoffs"
+    for guard in sorted(options.allow):
+        run += f" --allow {guard}"
+    return run, f"smarksync plan{jobs} --out plan.json"
+
+
 def _for_people(
     settings: Globals, result: Any, facts: Mapping[str, Any], spool: Spool, out: Path | None, form: str
 ) -> None:
@@ -190,6 +206,5 @@ def _for_people(
     elif any(job["stopped_by"] for job in result.report["jobs"]):
         words.line("Nothing was written. A run would be stopped as well, until what is told above lets it pass.")
     elif spool.count:
-        words.line(
-            "Nothing was written. To write it: `smarksync run`; to have it reviewed: `smarksync plan --out plan.json`."
-        )
+        run, plan = _commands(result.run.options)
+        words.line(f"Nothing was written. To write it: `{run}`; to have it reviewed: `{plan}`.")

@@ -53,6 +53,8 @@ def status(ctx: typer.Context, json: Json = False) -> int:
     for job in found["jobs"]:
         _job(out, job, [one["run"] for one in found["running"] if one["alive"]])
     _queues(out, found)
+    for one in found["opt_outs_owed"]:
+        _owed(out, one)
     stay(out, found["owners_refused"])
     ownerless(out, found["without_owner"])
     out.line()
@@ -76,8 +78,11 @@ def _running(out: Output, found: Mapping[str, Any]) -> None:
             out.line(
                 f"Running: {one['run']} (process {one['process']} on {one['host']}), at work on {held}; last heard {when(one['heard'])}."
             )
-    for run in found["interrupted"]:
-        out.line(f"Interrupted: run {run} did not end; the next run goes on where it stopped: `smarksync run`")
+    if cut := found["interrupted"]:
+        said = f"run {cut[0]} did not end; the next run goes on where it stopped"
+        if len(cut) > 1:
+            said = f"{len(cut):,} runs did not end, the last of them {cut[-1]}; the next run goes on where they stopped"
+        out.line(f"Interrupted: {said}: `smarksync run`")
     if not found["running"]:
         out.line("No run is under way.")
 
@@ -130,6 +135,14 @@ def _queues(out: Output, found: Mapping[str, Any]) -> None:
         tail = f" ({', '.join(parts)})" if parts else ""
         hint = f": `smarksync {command} list`" if waiting else ""
         out.line(f"{name.capitalize()}: {waiting:,}{tail}{hint}")
+
+
+def _owed(out: Output, one: Mapping[str, Any]) -> None:
+    """Opt-outs that could not be written yet."""
+    count = one["records"]
+    said = f"{count:,} opt-out{'s' if count > 1 else ''} could not be written to {one['to']} yet: every run sends them again"
+    why = f"; {one['refused']:,} refused there, `smarksync quarantine list` says why" if one["refused"] else ""
+    out.line(out.style("warn", f"{said}{why}"))
 
 
 @runs.command("runs")

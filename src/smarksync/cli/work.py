@@ -6,6 +6,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack, closing
 from typing import Any
 
 from smarksync import log
@@ -29,28 +30,25 @@ def perform(
     check_guards(options.allow)
     if not config.jobs:
         raise UsageError("The config has no job.", hint="Add one under `jobs:` with `sync: lead`.")
-    sessions = Sessions(config)
-    unwritten = _nowhere(config) if options.dry_run else None
-    try:
+    with ExitStack() as tidy:
+        sessions = tidy.enter_context(closing(Sessions(config)))
+        unwritten = _nowhere(config, tidy) if options.dry_run else None
         with progress(quiet=quiet, color=settings.color) as show:
             result = execute(
                 config, options, registry=settings.plugins(), make_session=sessions, progress=watch or show,
-                log=log.get(), after_plan=after_plan, review=review, ledger=unwritten[0] if unwritten else None,
+                log=log.get(), after_plan=after_plan, review=review, ledger=unwritten,
             )  # fmt: skip
         canonical_line(result.report)
         return result
-    finally:
-        sessions.close()
-        if unwritten is not None:
-            shutil.rmtree(unwritten[1], ignore_errors=True)
 
 
-def _nowhere(config: Config) -> tuple[Ledger, str] | None:
+def _nowhere(config: Config, tidy: ExitStack) -> Ledger | None:
     """A plan writes nothing anywhere: without a ledger yet, not even that."""
     if os.path.exists(ledger_path(config.ledger_url, str(config.root))):
         return None
     folder = tempfile.mkdtemp(prefix="smarksync-plan-")
-    return Ledger(f"sqlite:///{folder}/empty.db"), folder
+    tidy.callback(shutil.rmtree, folder, ignore_errors=True)
+    return tidy.enter_context(closing(Ledger(f"sqlite:///{folder}/empty.db")))
 
 
 def check_guards(names: Sequence[str] | frozenset[str]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path as FilePath
 
-from .problems import Problem
+from .problems import Problem, error
 from .source import Entry, Node, parse, read_text
 
 
@@ -20,9 +20,10 @@ class Joined:
         root = parse(read_text(path, shown), shown)
         if not isinstance(root.value, dict):
             what = "a list" if isinstance(root.value, list) else "a single value"
-            self.problems.append(
-                Problem(root.place, f"the file holds {what}.", "A config is a map: `version: 1`, `workspace: …`.")
-            )
+            problem = Problem(root.place, f"the file holds {what}.", "A config is a map: `version: 1`, `workspace: …`.")
+            if not including:  # nothing else can be said of such a config
+                raise error([problem])
+            self.problems.append(problem)
             return Node({}, root.place)
         self.files.append(path)
         here = [*including, path.resolve()]

@@ -12,7 +12,7 @@ from smarksync.plan.consent import CHANNELS, ConsentOutcome, settle_consent
 from smarksync.plan.job import Person
 
 from .context import JobRun, Run
-from .observe import ADDRESSES
+from .shared import ADDRESSES
 
 
 def as_claim(row: Standing) -> Claim:

@@ -62,8 +62,11 @@ def want(run: Run, target: Lane, rid: str) -> None:
         run.wanted.setdefault(target.sid, []).append(rid)
 
 
-def promote(run: Run, eid: int, lane: Lane) -> None:
-    """The record that spoke for the person on this connection has left: the best of the others does from now on."""
+def promote(run: Run, eid: int, lane: Lane, heir: tuple[int, str] | None = None) -> None:
+    """The record that spoke for the person on this connection has left: the best of the others does from now on.
+
+    ``heir``: the one that it became, which goes before the others of its stream, whatever their ids are.
+    """
     place = lane.stream.connection
     alive = [
         link
@@ -71,7 +74,7 @@ def promote(run: Run, eid: int, lane: Lane) -> None:
         if link.state == links.LIVE and run.connection_of.get(link.sid) == place and link.sid in run.lanes
     ]
     if alive and all(link.rank for link in alive):
-        best = min(alive, key=lambda link: (run.lanes[link.sid].primary_rank, link.rid))
+        best = min(alive, key=lambda link: (run.lanes[link.sid].primary_rank, link[:2] != heir, link.rid))
         links.set_rank(run.ledger, best.sid, best.rid, 0)
         states.changed(run.ledger, [(eid, best.sid, best.rid, run.run_id)])
 

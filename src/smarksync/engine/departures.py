@@ -149,7 +149,9 @@ def _take(run: Run, lane: Lane, gone: Gone) -> None:
         note(run, lane, gone, link.eid)
         bring_along(run, lane, gone, entities.survivor(ledger, link.eid))
     if link.eid is not None and link.rank == 0:
-        promote(run, entities.survivor(ledger, link.eid), lane)
+        target = lane_of(run, lane, gone.into_stream)
+        heir = (target.sid, gone.into) if target is not None and gone.into is not None else None
+        promote(run, entities.survivor(ledger, link.eid), lane, heir)
     if was_live:
         streams.add_live(ledger, lane.sid, -1)
     if link.eid is not None:

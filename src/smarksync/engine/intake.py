@@ -72,7 +72,7 @@ def pull(run: Run, early: Early | None = None) -> None:
     if not run.options.threads:
         for lanes in work.values():
             for lane in lanes:
-                _drain(_Absorber(run, lane, early), _pages(run, lane))
+                _drain(run, _Absorber(run, lane, early))
         return
     _pull_side_by_side(run, work, early)
 
@@ -198,9 +198,9 @@ def _weight(item: tuple[Lane, Page | BaseException | None]) -> int:
     return max(1, len(item[1].records)) if isinstance(item[1], Page) else 1
 
 
-def _drain(absorber: _Absorber, pages: Iterator[Page]) -> None:
+def _drain(run: Run, absorber: _Absorber) -> None:
     try:
-        for page in pages:
+        for page in _pages(run, absorber.lane):
             if not absorber.take_or_fail(page):
                 return
     except SystemFailure as error:

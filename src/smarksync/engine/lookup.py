@@ -20,6 +20,7 @@ from smarksync.plugin import Record
 
 from . import absent
 from .context import Lane, Run
+from .shared import wake_namesakes
 
 
 def load_people(run: Run, eids: Iterable[int], job: str, wanted: str = entities.LIVE) -> list[Person]:
@@ -82,8 +83,6 @@ def rank_of(run: Run, lane: Lane, eid: int) -> int:
 
 def unite(run: Run, loser: int, survivor: int) -> None:
     """One entity of two: links, keys, consent and log follow; values that differ are adopted anew."""
-    from .observe import wake_namesakes
-
     ledger = run.ledger
     ours = entities.load(ledger, [loser, survivor])
     _, _, agreed = ours[survivor]

@@ -18,8 +18,9 @@ from . import facts, outside
 from .context import Lane, Run
 from .linker import Arrived, Bodies, Linker
 from .lookup import record_of, unite
-from .observe import observe, wake_namesakes
+from .observe import observe
 from .owners import KIND
+from .shared import wake_namesakes
 
 CHUNK = 2000
 

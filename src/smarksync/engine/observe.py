@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from smarksync.ledger import consent, entities, keys, links, states, streams
+from smarksync.ledger import entities, keys, links, states, streams
 from smarksync.ledger.db import loads, packed
 from smarksync.ledger.links import LIVE
 from smarksync.model import ABSENT, ValueProblem
 from smarksync.plan.job import LEFT
-from smarksync.plan.match import ADDRESS, keys_of, parts_of
+from smarksync.plan.match import keys_of, parts_of
 from smarksync.plan.side import Side, same_stored, wire_of
 from smarksync.plugin import OWN_USER, Record
 
 from .absent import come_back
 from .context import Lane, Run, instant
+from .lookup import rank_of
+from .shared import wake_namesakes
 from .stamps import mark_stamp, stamp_lacking
-
-ADDRESSES = ("email", ADDRESS)
 
 
 def observe(
@@ -72,10 +72,14 @@ def observe(
         mark_stamp(side, record.fields, ref, new="external_id" in lane.adopts)
         back = link.state == links.GONE
         if back:  # it was away and is back: a person restored it
+            # another record may speak for them by now
+            links.set_rank(ledger, lane.sid, record.id, rank_of(run, lane, link.eid))
             links.set_state(ledger, lane.sid, record.id, links.LIVE)
             streams.add_live(ledger, lane.sid, 1)
         moved = back or (come_back(side, values) if "q" in was else _moved(was, side.memo))
-        if link.changed_at is not None and (not moved or _only_echo(was, side.memo)):
+        if link.changed_at is not None and (
+            not moved or _only_echo(was, side.memo) or _only_respelt(lane, was, side.memo)
+        ):
             changed_at = link.changed_at  # a mere re-stamp is no edit, and our own write makes no record newer
         stored.append((fp, lane.moment or link.seen_at, changed_at, link.own_at, record.version, link.lid))
         if was != side.memo:
@@ -121,21 +125,6 @@ def _vendors_of(lane: Lane, parts: Iterable[str]) -> set[str]:
     return {vendor for name in names if name in fields for vendor in fields[name].vendors}
 
 
-def wake_namesakes(run: Run, held: Iterable[tuple[str, str, int]]) -> None:
-    """Everybody else with one of the addresses is looked at again, once anybody has said anything about consent."""
-    if not consent.anyone(run.ledger):
-        return
-    owner = {(ADDRESS if kind == "email" else kind, value): eid for kind, value, eid in held if kind in ADDRESSES}
-    found = keys.holders(run.ledger, [(kind, value) for _, value in owner for kind in ADDRESSES])
-    news = [
-        (eid, None, None, run.run_id)
-        for (_, value), group in found.items()
-        for eid, _ in group
-        if eid != owner[(ADDRESS, value)]
-    ]
-    states.changed(run.ledger, news)
-
-
 def _moved(was: dict[str, Any], now: dict[str, Any]) -> bool:
     """Whether anything but evidence and waiting marks changed."""
     return any(was.get(k) != now.get(k) for k in ("n", "s", "b", "a", "p", "x"))
@@ -149,6 +138,22 @@ def _only_echo(was: dict[str, Any], now: dict[str, Any]) -> bool:
     return all(v in awaited and v in kept for v in moved) and all(
         was.get(k) == now.get(k) for k in ("n", "b", "a", "x")
     )
+
+
+def _only_respelt(lane: Lane, was: dict[str, Any], now: dict[str, Any]) -> bool:
+    """Whether all that moved is how the record says the same: of an opt-out that was never ticked, nothing and no are one."""
+    before, after, codecs = was.get("s") or {}, now.get("s") or {}, lane.mapping.codecs_by_vendor
+    if before.keys() != after.keys() or any(was.get(k) != now.get(k) for k in ("n", "b", "a", "p", "x")):
+        return False
+    try:
+        return all(
+            codecs[vendor].currency_vendor is None
+            and codecs[vendor].inward(before[vendor]) == codecs[vendor].inward(raw)
+            for vendor, raw in after.items()
+            if before[vendor] != raw
+        )
+    except (KeyError, ValueProblem):
+        return False
 
 
 def _key_parts(run: Run, lane: Lane) -> set[str]:

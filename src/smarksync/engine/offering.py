@@ -13,12 +13,11 @@ from smarksync.config import Config, Job
 from smarksync.config.values import Owner
 from smarksync.ledger import cases, rotations, states
 from smarksync.ledger.cases import Case, Move
-from smarksync.model import ABSENT, Moves, ValueProblem
+from smarksync.model import Moves
 from smarksync.model.moments import micros
-from smarksync.plan.build import AS_IT_IS
+from smarksync.plan.build import AS_IT_IS, own_value
 from smarksync.plan.job import Person
 from smarksync.plan.rows import Outcome
-from smarksync.plan.side import Side
 
 from . import decide, offers, tasks
 from .context import JobRun, Run
@@ -115,10 +114,11 @@ class Offering:
         """The owner whom a hand-off gave the lead that this ledger knows nothing of: it was lost, and they work on it."""
         person = one.person
         there, here = primary(person, self.job.to), primary(person, self.job.from_)
-        if there is None or not any(_shown(side, "handoff_state", person) in _HANDED for side in (there, here) if side):
+        shown = (own_value(side, "handoff_state", person.agreed) for side in (there, here) if side)
+        if there is None or _HANDED.isdisjoint(shown):
             return None
         known = cases.of_entities(run.ledger, [person.eid]).get(person.eid, [])
-        return self.desk.keep(_shown(there, "owner", person)) if len(known) == 1 else None
+        return self.desk.keep(own_value(there, "owner", person.agreed)) if len(known) == 1 else None
 
     def _move(self, run: Run, case: Case, told: list[Any], target: Any) -> Move:
         state, at, actor, _, reason, body = told
@@ -162,19 +162,6 @@ class Offering:
             self.passed[text] = self.passed.get(text, 0) + 1
         if routed.fallback or not routed.owner:
             self.passed[routed.how] = self.passed.get(routed.how, 0) + 1
-
-
-def _shown(side: Side, name: str, person: Person) -> str | None:
-    """What a record shows in a canonical field; None where it has no such field, or a value without a meaning."""
-    codec = side.codec(name)
-    raw = ABSENT if codec is None else side.shown(codec, person.agreed)
-    if codec is None or raw is ABSENT:
-        return None
-    try:
-        value = codec.inward(raw)
-    except ValueProblem:
-        return None
-    return None if value is None else str(value)
 
 
 def checked(run: Run, job: JobRun, person: Person, outcome: Outcome, held: list[Any]) -> Outcome:

@@ -24,6 +24,7 @@ from smarksync.mapping import (
 from smarksync.plugin import DescribesMany, FieldInfo, StreamSpec
 
 from . import absent, agreements, around, named, observed, removals, writers
+from .contained import contain
 from .context import JobRun, Lane, Opened, Run
 from .owners import KIND, Owners
 from .references import ConnectionReferences
@@ -95,7 +96,8 @@ class Workshop:
             ) from error
         settings = read_settings(self.config, name, spec.settings)
         session = self.make_session(name, settings)
-        opened = Opened(name, conn.role or spec.role, spec, spec.open(settings, session), session)
+        connector = contain(spec.open(settings, session), spec.name)
+        opened = Opened(name, conn.role or spec.role, spec, connector, session)
         opened.reserve = conn.reserve
         opened.spend(reserve=False)
         try:

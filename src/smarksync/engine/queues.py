@@ -10,7 +10,7 @@ from smarksync.ledger import conflicts, entities, keys, links, quarantine
 from smarksync.ledger.conflicts import Conflict
 from smarksync.ledger.db import Ledger
 from smarksync.ledger.quarantine import Held
-from smarksync.model import ABSENT
+from smarksync.model import ABSENT, ENTITIES
 
 from .context import Run
 from .lookup import load_people
@@ -41,13 +41,34 @@ def conflict_entry(ledger: Ledger, one: Conflict) -> dict[str, Any]:
     """One conflict: the question, the values by connection, and the commands that answer it."""
     ref, _, agreed = entities.load(ledger, [one.eid]).get(one.eid, ("?", "", {}))
     values = one.body.get("values", {})
+    told = [agreed.get(one.field), one.answer, *(value.get("value") for value in values.values())]
     return {
         "id": one.id, "kind": one.kind, "field": one.field, "job": one.job, "state": one.state,
         "entity": ref, "who": label(ledger, one.eid, agreed), "records": _records(ledger, one.eid),
         "question": one.body.get("question", ""), "agreed": agreed.get(one.field),
-        "values": values, "others": one.body.get("entities") or one.body.get("records") or [],
+        "values": values, "named": _named(ledger, one, told), "others": one.body.get("entities") or one.body.get("records") or [],
         "answer": one.answer, "since": one.since, "run": one.run, "release": conflict_commands(one),
     }  # fmt: skip
+
+
+def _named(ledger: Ledger, conflict: Conflict, values: Sequence[Any]) -> dict[str, str]:
+    """{id: whom or what people know by it} of a field that points at colleagues or companies, as far as we know them."""
+    kind = str(ledger.value("SELECT kind FROM entities WHERE eid = ?", (conflict.eid,)))
+    known = ENTITIES[kind].fields.get(conflict.field) if kind in ENTITIES else None
+    if known is None or known.ref is None:
+        return {}
+    ids = {one for value in values for one in (value if isinstance(value, list) else [value]) if isinstance(one, str)}
+    found = {}
+    for one in sorted(ids):
+        connection, _, record = one.partition(f":{known.ref}:")  # somebody who was not listed when the value was seen
+        ref = links.entity_of(ledger, connection, known.ref, record) if record else one
+        eid = entities.by_refs(ledger, [ref]).get(ref) if ref else None
+        if eid is not None:
+            _, _, agreed = entities.load(ledger, [eid]).get(eid, ("", "", {}))
+            names = [str(agreed[part]) for part in ("name", "email", "domain") if agreed.get(part)]
+            if names:
+                found[one] = ", ".join(dict.fromkeys(names))
+    return found
 
 
 def conflict_commands(one: Conflict) -> list[str]:

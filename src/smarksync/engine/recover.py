@@ -224,12 +224,14 @@ def sentences(run: Run) -> list[str]:
         words = (("arrived", "had arrived"), ("again", "sent now"), ("anew", "decided anew"))
         told = ", ".join(f"{fates[name]:,} {text}" for name, text in words if fates[name])
         parts.append(f"{_count(fates.total(), 'write')} under way ({told})")
-    found = f" It had left {' and '.join(parts)}." if parts else ""
+    found = f" had left {' and '.join(parts)}." if parts else ""
+    if len(left.runs) > 1:
+        killed = f"{len(left.runs):,} runs were killed, the last of them {left.runs[-1]}; this one goes on from there."
+        return [f"{killed} They{found}" if found else killed]
     if left.runs:
-        return [f"Run {run_id} was killed; this one goes on from there." for run_id in left.runs[:-1]] + [
-            f"Run {left.runs[-1]} was killed; this one goes on from there.{found}"
-        ]
-    return [f"An earlier run{found.removeprefix(' It')}"] if found else []
+        killed = f"Run {left.runs[0]} was killed; this one goes on from there."
+        return [f"{killed} It{found}" if found else killed]
+    return [f"An earlier run{found}"] if found else []
 
 
 def _count(count: int, what: str) -> str:

@@ -72,7 +72,13 @@ def _refused(run: Run, job: JobRun, lane: Lane, row: PlanRow, receipt: Receipt) 
     held_as = f"{quarantine.FACT}{fact}" if fact is not None else codec.vendor if codec is not None else ""
     if row.consent:
         held_as = f"{quarantine.CONSENT}{row.rid}"
-    facts = {"field": receipt.field, "op": row.op, **({} if codec is None else {"canonical": codec.name})}
+    facts: dict[str, Any] = {
+        "field": receipt.field,
+        "op": row.op,
+        **({} if codec is None else {"canonical": codec.name}),
+    }
+    if row.consent:
+        facts["opts_out"] = any(value is True for value in row.values.values())
     if codec is not None and codec.name == "owner":
         (person,) = load_people(run, [row.eid], job.name) or (None,)
         facts |= {
@@ -86,6 +92,9 @@ def _refused(run: Run, job: JobRun, lane: Lane, row: PlanRow, receipt: Receipt) 
         now=run.stamp(),
     )  # fmt: skip
     job.fates[row.eid] = "quarantined"
+    if row.consent:  # never held: it is sent again with every run
+        why = f"an opt-out that {lane.name} refused" if facts["opts_out"] else f"an opt-in that {lane.name} refused"
+        states.set_due(run.ledger, job.name, [(row.eid, why)], run.stamp())
     if codec is not None and set(after) - set(columns(codec, codec.raw(after))):  # the others can go without it
         states.changed(run.ledger, [(row.eid, None, None, run.run_id)])
 

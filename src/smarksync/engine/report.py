@@ -10,6 +10,7 @@ from smarksync.errors import SmarkSyncError
 from smarksync.ledger import conflicts, quarantine
 from smarksync.plan.build import AS_IT_IS
 from smarksync.plan.creates import LEFT_TO_IT
+from smarksync.plan.mute import NOT_WHOLE
 from smarksync.redact import redact
 
 from . import recover
@@ -229,6 +230,8 @@ def _why_left(connection: str, what: str, reason: str, count: int) -> str:
         return f"{count:,} {one} of {what} in {connection} {'was' if count == 1 else 'were'} {reason.replace(': ', ' and ')}."
     if how == AS_IT_IS:
         return f"{what} of {records} in {connection} stays as it is: {why}."
+    if how == NOT_WHOLE:
+        return f"{what} of {records} is not whole in {connection}: {why}."
     return f"{what} of {records} made in {connection} is left to {connection}: {why}." if how == LEFT_TO_IT else ""
 
 

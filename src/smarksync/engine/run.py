@@ -8,7 +8,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -259,16 +259,19 @@ def _forget_seen_changes(run: Run, config: Config) -> None:
 
 
 def _scratch(ledger: Ledger) -> tuple[Ledger, str]:
-    """A copy to plan in: reads are spent, nothing else changes."""
-    folder = tempfile.mkdtemp(prefix="smarksync-plan-")
-    path = os.path.join(folder, "plan.db")
-    ledger.copy_to(path)
-    ledger.close()
-    copy = Ledger(f"sqlite:///{path}")
-    copy.run("UPDATE leases SET holder = NULL")
-    # what was linked before: a plan shows the links that this run would add and end
-    copy.run("CREATE TEMP TABLE links_before AS SELECT sid, rid, eid, state FROM links")
-    copy.run("CREATE UNIQUE INDEX temp.links_before_key ON links_before (sid, rid)")
+    """A copy to plan in: reads are spent, nothing else changes. Where it cannot be made, nothing of it is left."""
+    with ExitStack() as undo, closing(ledger):
+        folder = tempfile.mkdtemp(prefix="smarksync-plan-")
+        undo.callback(shutil.rmtree, folder, ignore_errors=True)
+        path = os.path.join(folder, "plan.db")
+        ledger.copy_to(path)
+        copy = Ledger(f"sqlite:///{path}")
+        undo.callback(copy.close)
+        copy.run("UPDATE leases SET holder = NULL")
+        # what was linked before: a plan shows the links that this run would add and end
+        copy.run("CREATE TEMP TABLE links_before AS SELECT sid, rid, eid, state FROM links")
+        copy.run("CREATE UNIQUE INDEX temp.links_before_key ON links_before (sid, rid)")
+        undo.pop_all()
     return copy, folder
 
 

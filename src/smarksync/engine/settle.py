@@ -14,6 +14,7 @@ from smarksync.plan.consent import CONSENT_FIELDS
 from smarksync.plan.job import Person
 from smarksync.plan.match import keys_of, parts_of
 from smarksync.plan.reasons import wanted_hash
+from smarksync.plan.rows import PUT_BACK
 from smarksync.plan.side import NAME_PARTS, PER_SIDE, Side, columns, wire_of
 from smarksync.plugin import Can, Receipt, WriteResult
 
@@ -121,7 +122,7 @@ def settle(run: Run, done: Iterable[tuple[PlanRow, Receipt]]) -> None:
 
 def _count_flips(run: Run, seqs: Iterable[int], agreed: Mapping[int, Mapping[str, Any]]) -> None:
     """What was put back: decide.watch_flips looks how often it was."""
-    rows = flips.of_rows(run.ledger, seqs)
+    rows = flips.of_rows(run.ledger, seqs, PUT_BACK)
     if rows:
         now = run.stamp()
         flips.add(

@@ -1,16 +1,20 @@
-"""What one job agreed or wrote, told to those whom it concerns; and what was wanted of a record, as a short hash."""
+"""What one job agreed or wrote, or one person claimed, told to those whom it concerns; and what was wanted of a record,
+as a short hash."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from smarksync.ledger import states
+from smarksync.ledger import consent, keys, states
 from smarksync.ledger.plans import PlanRow
 from smarksync.mapping import CompiledMapping
+from smarksync.plan.match import ADDRESS
 from smarksync.plan.reasons import wanted_hash
 
 from .context import Run
+
+ADDRESSES = ("email", ADDRESS)
 
 #: what a hand-off says anew each time it is tried; the record is refused for something else
 _EACH_TIME = ("handoff_at", "handoff_due_at", "handoff_note")
@@ -59,3 +63,18 @@ def tell_where(run: Run, written: Iterable[PlanRow]) -> None:
     for job, eids in due.items():
         reason = "a write may have let a record in or out of `where`"
         states.set_due(run.ledger, job, [(eid, reason) for eid in sorted(eids)], run.stamp())
+
+
+def wake_namesakes(run: Run, held: Iterable[tuple[str, str, int]]) -> None:
+    """Everybody else with one of the addresses is looked at again, once anybody has said anything about consent."""
+    if not consent.anyone(run.ledger):
+        return
+    owner = {(ADDRESS if kind == "email" else kind, value): eid for kind, value, eid in held if kind in ADDRESSES}
+    found = keys.holders(run.ledger, [(kind, value) for _, value in owner for kind in ADDRESSES])
+    news = [
+        (eid, None, None, run.run_id)
+        for (_, value), group in found.items()
+        for eid, _ in group
+        if eid != owner[(ADDRESS, value)]
+    ]
+    states.changed(run.ledger, news)

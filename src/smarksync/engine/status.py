@@ -9,7 +9,7 @@ from typing import Any
 
 from smarksync.config import Config
 from smarksync.errors import UsageError
-from smarksync.ledger import audit, cases, conflicts, entities, lease, quarantine, runs, states
+from smarksync.ledger import audit, cases, conflicts, entities, lease, plans, quarantine, runs, states
 from smarksync.ledger.db import Ledger, loads
 
 from .queues import label, owners_refused
@@ -36,6 +36,7 @@ def status(config: Config, ledger: Ledger, now: datetime) -> dict[str, Any]:
         "intents": _intents(ledger),
         "conflicts": _by_kind(ledger, "conflicts"),
         "quarantine": _by_kind(ledger, "quarantine"),
+        "opt_outs_owed": _opt_outs_owed(ledger),
         "owners_refused": owners_refused(ledger, list(config.jobs)),
         "without_owner": cases.without_owner(ledger) if config.routing else 0,
         "inbox": int(ledger.value("SELECT count(*) FROM inbox")),
@@ -145,6 +146,22 @@ def _intents(ledger: Ledger) -> list[dict[str, Any]]:
         {"state": state, "job": job, "to": f"{c}:{o}", "op": op, "rows": count, "means": ROW_STATES[state]}
         for state, job, c, o, op, count in rows
     ]
+
+
+def _opt_outs_owed(ledger: Ledger) -> list[dict[str, Any]]:
+    """Opt-outs that a system does not show yet, by place: how many records, and how many of them it refused."""
+    refused = {
+        (one.sid, one.field.removeprefix(quarantine.CONSENT))
+        for one in quarantine.listed(ledger, "field LIKE ?", (f"{quarantine.CONSENT}%",), limit=-1)
+        if one.facts.get("opts_out")
+    }
+    rows = plans.load(ledger, "consent = 1 AND status <> 'failed'")
+    owed = refused | {(row.sid, row.rid) for row in rows if True in row.values.values()}
+    names = {sid: f"{c}:{o}" for sid, c, o in ledger.rows("SELECT sid, connection, object FROM streams")}
+    counts: dict[str, list[bool]] = {}
+    for place in owed:
+        counts.setdefault(names[place[0]], []).append(place in refused)
+    return [{"to": to, "records": len(each), "refused": sum(each)} for to, each in sorted(counts.items())]
 
 
 def _by_kind(ledger: Ledger, table: str) -> dict[str, dict[str, int]]:

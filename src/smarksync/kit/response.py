@@ -103,6 +103,18 @@ class Answered(dict[str, Any]):
         return [Answered(one, self.where) for one in found]
 
 
+def whole(row: Mapping[str, Any], key: str) -> int:
+    """The whole number under a key of an object of an answer, also one that is written as text. Raises Malformed."""
+    found = row[key]
+    try:
+        if isinstance(found, bool) or not isinstance(found, int | str):
+            raise ValueError
+        return int(found)
+    except ValueError:
+        where = getattr(row, "where", "An answer")
+        raise Malformed(f"{where} has an object whose `{key}` is no whole number.", hint=_HINT) from None
+
+
 _HINT = "Check base_url; if that is right, the vendor has changed its answers: please report it."
 
 

@@ -127,10 +127,14 @@ class SharedBudgets:
         if self._db is None:
             private_file(self._path)
             db = sqlite3.connect(self._path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False)
-            begin_wal(db, _PATIENCE)
-            db.execute("PRAGMA synchronous = OFF")  # what a power cut loses is older than any window afterwards
-            for table in _TABLES:
-                db.execute(table)
+            try:
+                begin_wal(db, _PATIENCE)
+                db.execute("PRAGMA synchronous = OFF")  # what a power cut loses is older than any window afterwards
+                for table in _TABLES:
+                    db.execute(table)
+            except BaseException:
+                db.close()
+                raise
             self._db = db
         return self._db
 

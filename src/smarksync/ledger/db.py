@@ -106,7 +106,11 @@ class Ledger:
         with self._explained("opened"):
             private_file(self.path)
             self._con = _connect(self.path)
-            self._migrate()
+            try:
+                self._migrate()
+            except BaseException:
+                self.close()
+                raise
 
     # -- statements ------------------------------------------------------------------------------
     def rows(self, sql: str, params: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
@@ -274,10 +278,14 @@ class Ledger:
 
 def _connect(path: str) -> sqlite3.Connection:
     con = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=256)
-    con.execute(f"PRAGMA page_size = {SETTINGS['page_size']}")  # it is fixed with the first page, which WAL writes
-    begin_wal(con, WAL_PATIENCE)
-    for name, value in SETTINGS.items():
-        con.execute(f"PRAGMA {name} = {value}")
+    try:
+        con.execute(f"PRAGMA page_size = {SETTINGS['page_size']}")  # it is fixed with the first page, which WAL writes
+        begin_wal(con, WAL_PATIENCE)
+        for name, value in SETTINGS.items():
+            con.execute(f"PRAGMA {name} = {value}")
+    except BaseException:
+        con.close()
+        raise
     return con
 
 

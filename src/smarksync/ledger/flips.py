@@ -6,9 +6,6 @@ from collections.abc import Iterable
 
 from .db import Ledger, among
 
-#: what a plan row is marked with for each field that it puts back
-PUT_BACK = "put_back"
-
 
 def count(ledger: Ledger, eid: int, field: str, sid: int, value: str, since: str) -> int:
     """How often that value (as a hash) was written over another one there since a moment."""
@@ -16,11 +13,11 @@ def count(ledger: Ledger, eid: int, field: str, sid: int, value: str, since: str
     return int(ledger.value(sql, (eid, field, sid, value, since)) or 0)
 
 
-def of_rows(ledger: Ledger, seqs: Iterable[int]) -> list[tuple[int, str, int]]:
-    """(entity, field, stream) of everything that these plan rows put back."""
+def of_rows(ledger: Ledger, seqs: Iterable[int], mark: str) -> list[tuple[int, str, int]]:
+    """(entity, field, stream) of everything that these plan rows are so marked with."""
     where, params = among("m.seq", seqs)
     sql = f"SELECT p.eid, m.field, p.sid FROM plan_marks m JOIN plan p ON p.seq = m.seq WHERE {where} AND m.kind = ?"
-    return [(eid, field, sid) for eid, field, sid in ledger.rows(sql, (*params, PUT_BACK))]
+    return [(eid, field, sid) for eid, field, sid in ledger.rows(sql, (*params, mark))]
 
 
 def add(ledger: Ledger, rows: Iterable[tuple[int, str, int, str, str]]) -> None:

@@ -21,6 +21,7 @@ from .agreement import Agrees, comparable, compile_agrees, flag_agrees, instant_
 from .choices import Remark, table_for
 from .compiled import CompiledField, CompiledMapping, Convert, Inactive
 from .inward import compile_inward, is_flag
+from .kept import compile_kept
 from .outward import compile_outward, is_identity
 from .references import References, as_reference
 from .spec import FieldMapping, ObjectMapping, Place
@@ -171,6 +172,7 @@ def _compile_field(
             stream=stream,
             reads_text=convert is parse_text and table is None and not chain and info.type in TEXTUAL,
             reads_phone=canonical.type == "phone" and table is None and not chain and info.type in TEXTUAL,
+            kept=compile_kept(mapping, canonical, info, stream, table, chain, convert),
             sends_text=as_it_is and outward is not None and write and not canonical.ref,
         ),
         remarks,

@@ -14,6 +14,7 @@ from smarksync.model.phone import is_e164
 from smarksync.plugin import FieldInfo, StreamSpec
 
 from .agreement import Agrees, is_fold
+from .kept import KeptWords
 
 Convert = Callable[[Any], Any]
 _MISSING: Any = object()
@@ -68,6 +69,8 @@ class CompiledField:
     sends_text: bool = False
     #: a phone number in full comes in as itself, whatever the country
     reads_phone: bool = False
+    #: of a set: the words that one side knows and the other has no place for
+    kept: KeptWords | None = None
 
     @property
     def vendors(self) -> tuple[str, ...]:

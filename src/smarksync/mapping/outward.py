@@ -15,6 +15,8 @@ from .transforms import chain_out
 from .vendor_types import TEXTUAL, text, writer
 
 Convert = Callable[[Any], Any]
+#: the code of a word that the system has no value for, and that ``unknown: keep`` leaves out
+LEFT = "SMK-PICKLIST-LEFT"
 
 
 def compile_outward(
@@ -29,6 +31,7 @@ def compile_outward(
 ) -> Convert | None:
     """wire → raw; raises ValueProblem. None where a transform has no way back: the field is read, never written.
 
+    Of a set under ``unknown: keep`` the words go out that the system has a value for (see :mod:`.kept`).
     Codes: ``SMK-TOO-LONG`` (text is never cut), ``SMK-PICKLIST-UNMAPPED``, ``SMK-CURRENCY``, ``SMK-VALUE-TYPE``.
     ``currency`` is the one that amounts without a currency are in.
     """
@@ -37,26 +40,20 @@ def compile_outward(
         return None
     if canonical.type == "money":
         return _money_outward(mapping, info, stream, change, currency)
-    encode = _encoder(canonical, info, stream)
-    look_up = _lookup(canonical, info, table, convert, mapping.unknown == "keep")
+    keep = mapping.unknown == "keep"
+    look_up = lookup(canonical, info, table, convert, keep)
+    finish = finisher(canonical, info, stream, change if transforms else None)
     limit = info.max_length if info.type in TEXTUAL else None
-    item_limit = info.max_length if info.type is FieldType.CHOICES else None
     many = canonical.type == "set"
     blank_is_null = stream.blank_is_null or canonical.type != "text"
 
     def outward(wire: Any) -> Any:
         if wire is None or (wire == "" and blank_is_null):
             return None
-        if look_up is not None:
-            wire = [look_up(item) for item in wire] if many else look_up(wire)
-        raw = encode(change(wire)) if transforms else encode(wire)
-        if limit is not None and len(raw) > limit:
-            raise too_long(canonical.name, info.name, len(raw), limit)
-        if item_limit is not None:
-            longest = max(map(len, raw), default=0)
-            if longest > item_limit:
-                raise too_long(f"one of {canonical.name}", info.name, longest, item_limit)
-        return raw
+        if look_up is not None and many:
+            there = [found for item in wire if (found := place_of(item, look_up, keep)) is not None]
+            return finish(there) if there or not wire else None
+        return finish(wire if look_up is None else look_up(wire))
 
     def identity(wire: Any) -> Any:
         if wire is None or (wire == "" and blank_is_null):
@@ -68,6 +65,37 @@ def compile_outward(
     if is_identity(canonical, info, table, transforms):
         return identity
     return _flag_outward(outward) if is_flag(mapping, canonical) else outward
+
+
+def place_of(word: Any, look_up: Convert, keep: bool) -> Any:
+    """The vendor's value for one word of a set, None where it has none and the word may stay out."""
+    try:
+        return look_up(word)
+    except ValueProblem as problem:
+        if keep and problem.code == LEFT:
+            return None
+        raise
+
+
+def finisher(canonical: Field, info: FieldInfo, stream: StreamSpec, change: Convert | None) -> Convert:
+    """The last step outward: transforms, the vendor's form and its lengths, of a value in the vendor's words."""
+    encode = _encoder(canonical, info, stream)
+    limit = info.max_length if info.type in TEXTUAL else None
+    item_limit = info.max_length if info.type is FieldType.CHOICES else None
+    if change is None and limit is None and item_limit is None:
+        return encode
+
+    def finish(value: Any) -> Any:
+        raw = encode(value) if change is None else encode(change(value))
+        if limit is not None and len(raw) > limit:
+            raise too_long(canonical.name, info.name, len(raw), limit)
+        if item_limit is not None:
+            longest = max(map(len, raw), default=0)
+            if longest > item_limit:
+                raise too_long(f"one of {canonical.name}", info.name, longest, item_limit)
+        return raw
+
+    return finish
 
 
 #: Canonical types whose wire form is a text that systems hold as it is.
@@ -94,9 +122,10 @@ def _encoder(canonical: Field, info: FieldInfo, stream: StreamSpec) -> Convert:
     return writer(info.type, stream.resolution)
 
 
-def _lookup(
+def lookup(
     canonical: Field, info: FieldInfo, table: choices.ValueTable | None, convert: Convert, keep: bool
 ) -> Convert | None:
+    """One canonical word → the vendor's value, None where values pass as they are; raises ValueProblem."""
     if canonical.type == "ref" or canonical.ref:
         return None
     if table is not None:

@@ -10,11 +10,12 @@ from smarksync.model.names import split_full_name
 
 from .again import meets_again, standing
 from .creates import ESSENTIAL, add_creates
-from .evidence import Evidence
+from .evidence import LEFT_US, Evidence, since
 from .job import LEFT, WAITS, JobRules, Person
+from .mute import hear_others, say_left_out
 from .reasons import explain, hash_of, join_of
 from .reconcile import Verdict, View, blank, decide
-from .rows import Outcome, Problem, Question, Row, stamp_row
+from .rows import PUT_BACK, Outcome, Problem, Question, Row, stamp_row
 from .side import NAME_PARTS, Side, columns
 
 #: how the reason begins when a side keeps what it has because it cannot hold what is agreed
@@ -31,17 +32,20 @@ def build(person: Person, job: JobRules) -> Outcome:
         return outcome
     fields = _fields(person, job, sides)
     again = meets_again(person, sides)
+    gone = [side for side in person.sides if side.state in LEFT_US]
     verdicts: dict[str, Verdict] = {}
     views: dict[str, list[View]] = {}
     blocked: dict[str, set[int]] = {}
     for name in fields:
         views[name], blocked[name] = _views(person, job, name, sides, outcome)
+        hear_others(name, views[name], sides, person.agreed.get(name))
         if name in person.answers and _overtaken(person, job, name, views[name]):
             del person.answers[name]  # it answered another question: somebody has edited the field since
         verdict = decide(
             job.rules[name], person.agreed.get(name), views[name], lambda a, b, n=name: job.equal(n, a, b),  # type: ignore[misc]
             skew=job.skew([v.connection for v in views[name]]), answer=person.answers.get(name, ABSENT),
             special=job.special.get(name), kept=standing(job, sides, name) if again else None,
+            since=since(gone, name, person.agreed),
         )  # fmt: skip
         verdicts[name] = verdict
         _owed(verdict, views[name], sides, job, name)
@@ -126,16 +130,16 @@ def _participants(person: Person, job: JobRules, sides: list[Side], outcome: Out
 
 def own_values(side: Side, agreed: Mapping[str, Any]) -> dict[str, Any]:
     """What one side shows, in canonical terms; what has no canonical meaning is null."""
-    values: dict[str, Any] = {}
-    for name in side.mapping.fields:
-        if name == "full_name":
-            continue
-        try:
-            shown = side.observed(name, agreed)
-        except ValueProblem:
-            shown = None
-        values[name] = None if shown is ABSENT else shown
-    return values
+    return {name: own_value(side, name, agreed) for name in side.mapping.fields if name != "full_name"}
+
+
+def own_value(side: Side, name: str, agreed: Mapping[str, Any]) -> Any:
+    """The same of one field; null, too, where the side has no such field."""
+    try:
+        shown = side.observed(name, agreed)
+    except ValueProblem:
+        return None
+    return None if shown is ABSENT else shown
 
 
 def takes_part(job: JobRules, side: Side, person: Person) -> bool:
@@ -276,6 +280,8 @@ def _update(
         if index in verdict.left or index in blocked[name]:
             continue
         view = next((v for v in views[name] if v.side == index), None)
+        if view is not None:
+            say_left_out(side.sid, side.codec(name), verdict.value, outcome)
         if not _needs(side, view, name, verdict.value, job, person.agreed):
             continue
         codec = side.codec(name)
@@ -283,8 +289,12 @@ def _update(
         if codec is side.name_field and any(one.field in NAME_PARTS for one in outcome.questions):
             outcome.held.add(name)  # the text that both parts make waits for the answer about one of them
             continue
+        before = side.shown(codec, person.agreed)
         try:
-            raw = codec.outward(join_of(merged) if codec is side.name_field else verdict.value)
+            if codec.kept is not None:
+                raw = codec.kept.beside(verdict.value, before)
+            else:
+                raw = codec.outward(join_of(merged) if codec is side.name_field else verdict.value)
         except ValueProblem as problem:
             if problem.code == WAITS:
                 outcome.waits = f"{name}: {problem.message}"
@@ -296,8 +306,9 @@ def _update(
             outcome.problems.append(_outward_problem(side, codec.vendor, problem, verdict.value))
             outcome.held.add(name)
             continue
-        before = side.shown(codec, person.agreed)
         if codec is side.name_field and before == raw:
+            continue
+        if codec.kept is not None and codec.kept.same(before, raw):
             continue
         if person.refused.get((side.sid, codec.vendor)) == hash_of(raw):
             outcome.refused.add((side.sid, codec.vendor))
@@ -316,7 +327,7 @@ def _update(
             row.adopts = True
         if index in verdict.put_back:
             outcome.put_back.append((name, side.sid, verdict.value, view.observed))
-            row.marks.append(("put_back", name))
+            row.marks.append((PUT_BACK, name))
     if row.after:
         explain(row, decided, views, sides)
         outcome.rows.append(row)

@@ -8,6 +8,7 @@ from typing import Any
 from smarksync.model import ValueProblem
 
 from .job import LEFT, WAITS, JobRules, Person, Target
+from .mute import say_left_out
 from .reasons import explain, hash_of, join_of
 from .reconcile import Verdict, View, blank
 from .rows import Outcome, Problem, Row
@@ -96,6 +97,7 @@ def create_row(
             if held is not None:
                 held.update(NAME_PARTS if name == "full_name" else (name,))
             continue
+        say_left_out(target.sid, codec, value, outcome)
         row.after.update({vendor: part for vendor, part in columns(codec, raw).items() if part is not None})
     if faults:
         outcome.problems.extend(faults)

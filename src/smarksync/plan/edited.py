@@ -209,7 +209,7 @@ def _row(person: Person, job: JobRules, side: Side, edits: Edits, outcome: Outco
         if place is None:
             continue
         codec, vendor, most = place
-        if codec.currency_vendor is not None:
+        if most is None:
             return None
         base = agreed.get(name)
         try:
@@ -231,16 +231,18 @@ def _row(person: Person, job: JobRules, side: Side, edits: Edits, outcome: Outco
     return Row("update", side.sid, side.rid, after, before, names)
 
 
-def _places(job: JobRules, side: Side) -> dict[str, tuple[Any, str, int]]:
+def _places(job: JobRules, side: Side) -> dict[str, tuple[Any, str, int | None]]:
     """{field: (its place there, the vendor's name, up to how many letters a text goes there as it is)}; made once a job
-    and mapping."""
+    and mapping. No number: what goes there depends on what stands there (a currency, words of a set), which is for build."""
     key = ("to", side.mapping)
-    places: dict[str, tuple[Any, str, int]] | None = job.worked_out.get(key)
+    places: dict[str, tuple[Any, str, int | None]] | None = job.worked_out.get(key)
     if places is None:
         places = {}
         for name, codec in side.mapping.fields.items():
             if codec.write:
                 most = (codec.max_length or sys.maxsize) if codec.sends_text and codec.read else 0
+                if codec.currency_vendor is not None or codec.kept is not None:
+                    most = None
                 places[name] = codec, codec.vendor, most
         job.worked_out[key] = places
     return places

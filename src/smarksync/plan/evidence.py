@@ -6,9 +6,16 @@ only if their intervals are apart by more than the skew of the clocks. A field h
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol, TypeVar
+
+from smarksync.model import ABSENT
+
+from .side import Side
+
+#: states of a record that was deleted, or became another one
+LEFT_US = ("gone", "moved")
 
 
 class Evidence(NamedTuple):
@@ -43,15 +50,21 @@ def later(views: Sequence[T], skew: float, equal: Callable[[Any, Any], bool]) ->
     known = [view for view in views if view.evidence.until is not None]
     if not known:
         return None
-    best = max(known, key=lambda view: _seconds(view.evidence.after))
-    best_after = _seconds(best.evidence.after)
+    best = max(known, key=lambda view: seconds(view.evidence.after))
+    best_after = seconds(best.evidence.after)
     rivals = [view.evidence for view in views if view is not best and not equal(view.observed, best.observed)]
     if any(rival.until is None for rival in rivals):
         return None
-    others = [_seconds(rival.until) for rival in rivals]
+    others = [seconds(rival.until) for rival in rivals]
     return best if all(best_after > until + skew for until in others) else None
 
 
-def _seconds(instant: str | None) -> float:
+def since(gone: Iterable[Side], name: str, agreed: Mapping[str, Any]) -> str | None:
+    """When records that have left were last edited, of those with which the field was settled: what they said was agreed."""
+    heard = (s.changed_at for s in gone if s.codec(name) is not None and s.base(name, agreed) is not ABSENT)
+    return max((at for at in heard if at is not None), key=seconds, default=None)
+
+
+def seconds(instant: str | None) -> float:
     """Since 1970; a time that nobody knows was before every other."""
     return datetime.fromisoformat(instant).timestamp() if instant else float("-inf")

@@ -56,7 +56,7 @@ class _Ways(NamedTuple):
     barred: frozenset[str]  # another connection's word counts there
     sent: frozenset[str]
     shut: frozenset[str]  # a new record there does not get them, though it may show something in them
-    consent: frozenset[str]  # of those that may be written to it
+    built: frozenset[str]  # of what may be written to it, what build has to see to: consent, words it has no place for
     claims: tuple[tuple[str, Codec], ...]  # of consent that a new record there has a place for
 
 
@@ -71,7 +71,8 @@ def _ways(job: JobRules, connection: str) -> _Ways:
         fields = target.mapping.fields if target is not None else {}
         shut = frozenset(n for n, codec in fields.items() if not codec.write or (n in rules and n not in sent))
         claims = tuple((name, fields[name]) for name in CONSENT_FIELDS if name in fields and fields[name].write)
-        found = _Ways(frozenset(rules) - barred, barred, sent, shut, sent & _CONSENT, claims)
+        built = sent & (_CONSENT | {name for name, codec in fields.items() if codec.kept is not None})
+        found = _Ways(frozenset(rules) - barred, barred, sent, shut, built, claims)
         job.worked_out[connection] = found
     return found
 
@@ -83,7 +84,7 @@ class _May(NamedTuple):
     barred: bool  # another connection's word counts in one of them
     sent: bool  # all of them may be written to it
     shut: bool  # a new record there does not get one of them
-    consent: bool  # one is consent that may be written to it
+    built: bool  # build has to see to one of them
 
 
 def _may(job: JobRules, connection: str, values: Mapping[str, Any]) -> _May:
@@ -97,7 +98,7 @@ def _may(job: JobRules, connection: str, values: Mapping[str, Any]) -> _May:
         ways, fields = _ways(job, connection), frozenset(names)
         found = known[names] = _May(
             ways.open >= fields, not ways.barred.isdisjoint(fields), ways.sent >= fields,
-            not ways.shut.isdisjoint(fields), not ways.consent.isdisjoint(fields),
+            not ways.shut.isdisjoint(fields), not ways.built.isdisjoint(fields),
         )  # fmt: skip
     return found
 
@@ -136,7 +137,7 @@ def _create(
 ) -> dict[str, Any] | None:
     mapping = target.mapping
     ways, may = _ways(job, target.connection), _may(job, target.connection, decided)
-    if mapping.fields.get("full_name") is not None or may.consent or not ways.consent.isdisjoint(person.agreed):
+    if mapping.fields.get("full_name") is not None or may.built or not ways.built.isdisjoint(person.agreed):
         return None
     names = decided if may.sent else [n for n in decided if n in ways.sent]
     after, problems = mapping.outward_row(decided, names)

@@ -12,7 +12,7 @@ from typing import Any
 
 from smarksync.model import ABSENT
 
-from .evidence import Evidence, later
+from .evidence import Evidence, later, seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,13 +89,15 @@ def decide(
     answer: Any = ABSENT,
     special: Callable[[Any, Sequence[View]], tuple[Any, str | None, str]] | None = None,
     kept: Kept | None = None,
+    since: str | None = None,
 ) -> Verdict:
     """The verdict for one field.
 
     ``agreed`` is the standing value (None when there is none). ``answer`` is what a person decided on
     an open conflict. ``special`` merges fields with a state machine (lifecycle): it gets the agreed
     value and the moved views and returns (value, winning connection, report). ``kept`` knows which of several values that
-    meet again stood before, where our memory of it is lost.
+    meet again stood before, where our memory of it is lost. ``since``: what is agreed was said no earlier than this instant,
+    by a record that has left and bears no witness to it any more.
     """
     moved = [v for v in views if v.edited or v.new]
     if answer is not ABSENT:
@@ -103,7 +105,7 @@ def decide(
     if not moved:
         return Verdict(agreed)
     if any(v.new for v in moved):
-        return _adopt(rule, agreed, views, equal, skew, special, kept)
+        return _adopt(rule, agreed, views, equal, skew, special, kept, since)
     return _merge(rule, agreed, moved, views, equal, skew, special)
 
 
@@ -197,15 +199,20 @@ _PICKS: Mapping[str, Callable[[list[View]], View]] = {
 
 
 def _adopt(
-    rule: Rule, agreed: Any, views: Sequence[View], equal: Equal, skew: float, special: Any, kept: Kept | None
-) -> Verdict:
+    rule: Rule, agreed: Any, views: Sequence[View], equal: Equal, skew: float, special: Any, kept: Kept | None,
+    since: str | None,
+) -> Verdict:  # fmt: skip
     """First link: one decision over all sides at once; equal agrees, a value fills an empty place."""
     known = [v for v in views if v.observed is not ABSENT]
     filled = [v for v in known if not blank(v.observed)]
     left: dict[int, str] = {}
     if rule.source is not None:
         for view in known:
-            if view.connection != rule.source and (view.new or view.edited) and not equal(view.observed, agreed):
+            if equal(view.observed, agreed) or (view.new and blank(view.observed)):
+                continue  # an empty place is filled with what was agreed
+            if view.connection == rule.source and view.edited:
+                left[view.side] = "emptied: blank is kept, an empty value never overwrites"
+            elif view.connection != rule.source and (view.new or view.edited):
                 left[view.side] = f"one way: only {rule.source} may change it"
         filled = [v for v in filled if v.connection == rule.source]
         if not filled:
@@ -216,14 +223,13 @@ def _adopt(
         emptied = {v.side: "emptied: blank is kept" for v in known if v.edited and not rule.clear}
         empty = known[0].observed if known else None
         return Verdict(agreed if not blank(agreed) else empty, left=emptied, how="empty")
-    if rule.owner is not None:
-        owners = [v for v in filled if v.connection == rule.owner]
-        if owners and not rule.restore:
-            for view in filled:
-                moved = view.new or view.edited  # a side that stands at what was agreed gets the news
-                if moved and view.connection != rule.owner and not equal(view.observed, owners[0].observed):
-                    left[view.side] = f"owned by {rule.owner}; differences are left (enforce: leave)"
-        filled = owners or filled
+    owners = [v for v in filled if v.connection == rule.owner]
+    if owners and not rule.restore:
+        for view in filled:
+            moved = view.new or view.edited  # a side that stands at what was agreed gets the news
+            if moved and view.connection != rule.owner and not equal(view.observed, owners[0].observed):
+                left[view.side] = f"owned by {rule.owner}; differences are left (enforce: leave)"
+    filled = owners or _news(filled, agreed, equal)
     if all(equal(filled[0].observed, v.observed) for v in filled[1:]):
         best = filled[0]
         verdict = _by(best, f"owned by {rule.owner}" if rule.owner == best.connection else "adopted")
@@ -231,12 +237,19 @@ def _adopt(
         value, winner, report = special(agreed, filled)
         verdict = Verdict(value, winner=winner, how=report or "lifecycle")
     else:
-        verdict = _prefer(rule, filled, equal, skew, kept)
+        verdict = _prefer(rule, filled, equal, skew, kept, since)
     verdict.left.update(left)
     return _finish(verdict, agreed, [v for v in known if v.new or v.edited], equal)
 
 
-def _prefer(rule: Rule, filled: list[View], equal: Equal, skew: float, kept: Kept | None) -> Verdict:
+def _news(filled: list[View], agreed: Any, equal: Equal) -> list[View]:
+    """What was agreed is no rival of somebody's edit of it, whoever is met beside: only news compete with news."""
+    if not any(v.edited for v in filled):
+        return filled
+    return [v for v in filled if v.edited or (v.new and not equal(v.observed, agreed))]
+
+
+def _prefer(rule: Rule, filled: list[View], equal: Equal, skew: float, kept: Kept | None, since: str | None) -> Verdict:
     """Different values met at the first link."""
     if rule.prefer is not None:
         chosen = next((v for v in filled if v.connection == rule.prefer), None)
@@ -245,7 +258,7 @@ def _prefer(rule: Rule, filled: list[View], equal: Equal, skew: float, kept: Kep
     if rule.merge == "newest":
         if kept is not None and (stood := kept(filled)) is not None:
             return _by(stood, "stood before, and others have no word for it")
-        timed = [View(v.side, v.connection, v.observed, v.base, v.evidence.as_record_time()) for v in filled]
+        timed = [View(v.side, v.connection, v.observed, v.base, _record_time(v, since)) for v in filled]
         best = later(timed, skew, equal)
         if best is not None:
             return _by(best, "adopted: newest record")
@@ -255,6 +268,14 @@ def _prefer(rule: Rule, filled: list[View], equal: Equal, skew: float, kept: Kep
                 return _by(chosen, f"tie: {rule.tie}")
         return _ask(filled, "the records' times do not tell which is newer")
     return _contest(rule, filled, equal, skew)
+
+
+def _record_time(view: View, since: str | None) -> Evidence:
+    """By which records are compared; one that stands at what was agreed is as new as whoever said it."""
+    evidence = view.evidence.as_record_time()
+    if since is None or view.new or view.edited or seconds(since) <= seconds(evidence.until):
+        return evidence
+    return Evidence(since, since, evidence.by, since)
 
 
 def _by(view: View, how: str) -> Verdict:

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from dataclasses import field as part
 from typing import Any, NamedTuple
 
+#: what a row is marked with for each field that it puts back: the breaker counts those that were written
+PUT_BACK = "put_back"
+
 
 class Alone(NamedTuple):
     """Two links whose places in the ledger and fingerprints a row rests on; ``memo``: what stays remembered of the source."""
@@ -143,9 +146,8 @@ class Outcome:
     waits: str
     examined: list[str]
 
-    def __init__(
-        self,
-    ) -> None:  # written out: one is made for every entity, and default factories cost three times as much
+    # written out: one is made for every entity, and default factories cost more
+    def __init__(self) -> None:
         self.rows, self.problems, self.questions, self.left = [], [], [], []
         self.local_fields, self.local_values, self.local_taken, self.local_why = [], {}, {}, {}
         self.local_whole = self.filtered = False

@@ -35,6 +35,14 @@ NAME_PARTS = ("first_name", "last_name")
 PER_SIDE = ("external_id", "created_at", "updated_at")
 
 
+class Vocabularies(Protocol):
+    """The words of a set that one side knows and the other has no place for (mapping.KeptWords offers it)."""
+
+    def known(self, words: Iterable[Any] | None) -> list[Any]: ...
+    def beside(self, words: Sequence[Any] | None, shown: Any) -> Any: ...
+    def same(self, shown: Any, raw: Any) -> bool: ...
+
+
 class Codec(Protocol):
     """What a decision needs to know of one mapped field (mapping.CompiledField offers it)."""
 
@@ -57,6 +65,8 @@ class Codec(Protocol):
     def agrees(self) -> Callable[[Any, Any], bool]: ...
     @property
     def currency_vendor(self) -> str | None: ...
+    @property
+    def kept(self) -> Vocabularies | None: ...
     @property
     def inward_in(self) -> Callable[[str], Callable[[Any], Any]] | None: ...
 
@@ -179,6 +189,8 @@ class Side:
         value = codec.inward_in(country)(raw) if country and codec.inward_in is not None else codec.inward(raw)
         if value is ABSENT:
             return base  # a vendor word that says nothing leaves what was agreed
+        if codec.kept is not None:
+            return _with_kept(codec.kept, value, base, agreed.get(field))
         return base if base is not ABSENT and codec.means(value, base) else value
 
     def _country(self, agreed: Mapping[str, Any]) -> str | None:
@@ -344,6 +356,15 @@ class Side:
             self.memo[key] = value
         else:
             self.memo.pop(key, None)
+
+
+def _with_kept(words: Vocabularies, shown: Any, base: Any, agreed: Any) -> Any:
+    """What a side says of a set: its base, unless words that it can hold changed; else these, and of the others what is
+    agreed."""
+    if base is not ABSENT and sorted(words.known(base)) == (shown or []):
+        return base
+    mute = set(agreed or ()).difference(words.known(agreed))
+    return sorted({*(shown or ()), *mute}) if mute else shown
 
 
 def columns(codec: Codec, raw: Any) -> dict[str, Any]:

@@ -281,6 +281,13 @@ def test_one_field_of_a_system_has_one_writer(load_text: Load) -> None:
     assert "`match` differs from that of `people`" in message(load_text, BASE[:at] + differing + BASE[at:])
 
 
+@pytest.mark.parametrize(("text", "what"), [("- a\n- b\n", "a list"), ("words\n", "a single value")])
+def test_a_config_that_is_no_map_is_one_error(load_text: Load, text: str, what: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_text(text)
+    assert len(caught.value.problems) == 1 and f"the file holds {what}." in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [

@@ -56,6 +56,8 @@ def test_what_is_left_is_said_in_plain_words(what: str, reason: str, count: int,
         (["r1"], 1200, {"again": 2, "anew": 1, "arrived": 3},
          ["Run r1 was killed; this one goes on from there. It had left 1,200 records read and not yet worked on and "
           "6 writes under way (3 had arrived, 2 sent now, 1 decided anew)."]),
+        (["r1", "r2", "r3"], 7, {}, ["3 runs were killed, the last of them r3; this one goes on from there. They had left "
+                                     "7 records read and not yet worked on."]),
     ],
 )  # fmt: skip
 def test_what_was_recovered_is_said(runs: list[str], records: int, fates: dict[str, int], text: list[str]) -> None:

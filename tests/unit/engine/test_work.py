@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -45,19 +46,21 @@ connections:
 
 
 @pytest.fixture
-def year(tmp_path: Path) -> Callable[[int], tuple[Config, Ledger]]:
+def year(tmp_path: Path) -> Iterator[Callable[[int], tuple[Config, Ledger]]]:
     """A ledger with so many leads of 2026 and their hand-offs."""
+    opened = ExitStack()
 
     def made(leads: int) -> tuple[Config, Ledger]:
         folder = tmp_path / str(leads)
         folder.mkdir()
         (folder / "smarksync.yaml").write_text(CONFIG)
         config = load(folder / "smarksync.yaml")
-        ledger = Ledger(config.ledger_url, root=str(folder))
+        ledger = opened.enter_context(closing(Ledger(config.ledger_url, root=str(folder))))
         fill(ledger, Team(year=2026, touches=2), leads)
         return config, ledger
 
-    return made
+    with opened:
+        yield made
 
 
 def in_full(config: Config, ledger: Ledger, now: datetime) -> tuple[list[dict[str, Any]], dict[str, int]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from smarksync.errors import Malformed
-from smarksync.kit.response import Answered, NotJson, Response
+from smarksync.kit.response import Answered, NotJson, Response, whole
 
 
 def body(content: bytes) -> Response:
@@ -53,3 +53,15 @@ def test_a_documented_key_that_is_missing_is_told_with_vendor_and_place() -> Non
 def test_what_is_no_list_of_objects_is_malformed(body: object, said: str) -> None:
     with pytest.raises(Malformed, match=said):
         Answered(body, "Acme's answer").rows("rows")
+
+
+def test_a_whole_number_may_be_written_as_text_and_nothing_else_is_one() -> None:
+    row = Answered(
+        {"id": 7, "text": "8", "odd": "seven", "flag": True, "part": 1.5, "none": None}, "Acme's answer of /people"
+    )
+    assert (whole(row, "id"), whole(row, "text")) == (7, 8)
+    for key in ("odd", "flag", "part", "none"):
+        with pytest.raises(Malformed, match=f"Acme's answer of /people has an object whose `{key}` is no whole number"):
+            whole(row, key)
+    with pytest.raises(Malformed, match="without `gone`, which is documented"):
+        whole(row, "gone")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -13,8 +15,9 @@ from smarksync.ledger.db import AT_ONCE, SETTINGS, Ledger
 
 
 @pytest.fixture
-def ledger(tmp_path: Path) -> Ledger:
-    return Ledger(f"sqlite:///{tmp_path / 'l.db'}")
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    with closing(Ledger(f"sqlite:///{tmp_path / 'l.db'}")) as opened:
+        yield opened
 
 
 def _people(first: int, count: int) -> list[tuple[int, str, str, str, str, str]]:
@@ -70,17 +73,15 @@ def test_changes_that_every_job_has_seen_are_forgotten_and_their_numbers_never_r
 
 
 def test_a_ledger_with_the_pages_of_an_earlier_version_goes_on(tmp_path: Path) -> None:
-    fresh = Ledger(f"sqlite:///{tmp_path / 'new.db'}")
-    assert fresh.value("PRAGMA page_size") == int(SETTINGS["page_size"])
-    older = sqlite3.connect(tmp_path / "old.db")
-    older.execute("PRAGMA page_size = 4096")
-    older.execute("PRAGMA journal_mode = WAL")
-    older.execute("CREATE TABLE something (x)")
-    older.close()
-    found = Ledger(f"sqlite:///{tmp_path / 'old.db'}")
-    assert found.value("PRAGMA page_size") == 4096
-    entities.add(found, _people(1, 3 * AT_ONCE))
-    found.close()
-    again = Ledger(f"sqlite:///{tmp_path / 'old.db'}")
-    assert again.value("SELECT count(*) FROM entities") == 3 * AT_ONCE
-    assert again.value("PRAGMA integrity_check") == "ok"
+    with closing(Ledger(f"sqlite:///{tmp_path / 'new.db'}")) as fresh:
+        assert fresh.value("PRAGMA page_size") == int(SETTINGS["page_size"])
+    with closing(sqlite3.connect(tmp_path / "old.db")) as older:
+        older.execute("PRAGMA page_size = 4096")
+        older.execute("PRAGMA journal_mode = WAL")
+        older.execute("CREATE TABLE something (x)")
+    with closing(Ledger(f"sqlite:///{tmp_path / 'old.db'}")) as found:
+        assert found.value("PRAGMA page_size") == 4096
+        entities.add(found, _people(1, 3 * AT_ONCE))
+    with closing(Ledger(f"sqlite:///{tmp_path / 'old.db'}")) as again:
+        assert again.value("SELECT count(*) FROM entities") == 3 * AT_ONCE
+        assert again.value("PRAGMA integrity_check") == "ok"

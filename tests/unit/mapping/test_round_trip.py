@@ -194,3 +194,28 @@ def test_every_transform_that_can_be_written_is_under_the_law() -> None:
     under = {name.partition(":")[0] for name, *_ in _LAW}
     two_way = {name for name, transform in TRANSFORMS.items() if transform.outward} | set(PARAMETRIC)
     assert two_way - under == {"set_to"}  # has an argument, and no way back
+
+
+@QUICK
+@given(data=st.data())
+@pytest.mark.parametrize("text", [False, True])
+def test_words_that_one_side_has_no_place_for_stay_on_both(
+    one: Callable[..., CompiledField], text: bool, data: Any
+) -> None:
+    # the law of a view: put what was read back, and nothing moves; read what was put, and it says what was put
+    table = {"new": "New", "working": "In work"}
+    told: dict[str, Any] = {"words": WORDS, "values": table, "unknown": "keep"}
+    if text:
+        field = one("set(enum)", T.TEXT, transform=("split:;",), **told)
+    else:
+        field = one("set(enum)", T.CHOICES, choices=["New", "In work", "Golf", "Tea"], **told)
+    assert field.kept is not None
+    ours = st.lists(st.sampled_from(WORDS), unique=True).map(sorted)
+    theirs = st.lists(st.sampled_from(["New", "In work", "Golf", "Tea"]), unique=True)
+    words, shown = data.draw(ours), data.draw(theirs)
+    shown = ";".join(shown) if text else shown
+    assert field.kept.same(shown, field.kept.beside(field.inward(shown) or [], shown))
+    put = field.kept.beside(words, shown)
+    assert (field.inward(put) or []) == field.kept.known(words)
+    assert sorted(field.kept.unknown(put)) == sorted(field.kept.unknown(shown))
+    assert field.kept.same(field.kept.beside(words, put), put)

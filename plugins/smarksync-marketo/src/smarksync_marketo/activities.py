@@ -15,6 +15,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from smarksync.kit.response import whole
 from smarksync.plugin import FieldInfo, FieldType, Record
 
 from .changes import Types
@@ -85,7 +86,7 @@ def wanted(types: Types) -> dict[int, Meaning]:
     """The types of this instance that mean something here, by id."""
     found = {}
     for name, row in types.all().items():
-        number = int(row["id"])
+        number = whole(row, "id")
         if name in MEANINGS or number >= _CUSTOM_FROM:
             found[number] = MEANINGS.get(name, _OTHER)
     return found
@@ -93,14 +94,14 @@ def wanted(types: Types) -> dict[int, Meaning]:
 
 def tells(types: Types, row: Row) -> bool:
     """Whether the activity says anything: a click on a link does when the link leads to a document."""
-    name = str(types.by_id().get(int(row["activityTypeId"]), {}).get("name", "")).strip().lower()
+    name = str(types.by_id().get(whole(row, "activityTypeId"), {}).get("name", "")).strip().lower()
     return name != "click link" or _DOCUMENT.search(str(row.get("primaryAttributeValue") or "")) is not None
 
 
 def activity(types: Types, row: Row, fields: Sequence[str]) -> Record:
     """The activity as a record."""
     at = instant(row.get("activityDate"))
-    known = types.by_id().get(int(row["activityTypeId"]), {})
+    known = types.by_id().get(whole(row, "activityTypeId"), {})
     name = str(known.get("name", ""))
     meaning = MEANINGS.get(name.strip().lower(), _OTHER)
     told = attributes(row)

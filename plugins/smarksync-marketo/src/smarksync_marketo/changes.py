@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from smarksync.kit.response import whole
 from smarksync.plugin import OWN_USER, Gone, GoneKind, Past, Record
 
 from .client import PAGE, Api, Row, instant, rows_of
@@ -48,11 +49,11 @@ class Types:
     def id_of(self, name: str) -> int | None:
         """The id of a type, None when the instance has none of that name."""
         row = self.all().get(name)
-        return int(row["id"]) if row else None
+        return whole(row, "id") if row else None
 
     def by_id(self) -> Mapping[int, Row]:
         """Every type by its id."""
-        return {int(row["id"]): row for row in self.all().values()}
+        return {whole(row, "id"): row for row in self.all().values()}
 
 
 @dataclass
@@ -106,7 +107,7 @@ def _touched(api: Api, pages: Sequence[Seen]) -> dict[int, Touched]:
     found: dict[int, Touched] = {}
     rows = (row for page in pages for row in page.rows)
     for row in sorted(rows, key=lambda row: instant(row.get("activityDate")) or _NEVER):
-        touched = found.setdefault(int(row["leadId"]), Touched())
+        touched = found.setdefault(whole(row, "leadId"), Touched())
         told = attributes(row)
         at, by = instant(row.get("activityDate")), _author(api, told)
         touched.at, touched.by = at or touched.at, by
@@ -139,7 +140,7 @@ def _fetched(api: Api, fields: Sequence[str], touched: Mapping[int, Touched]) ->
         part = [str(number) for number in ids[start : start + PAGE]]
         for row in leads_by(api, "id", part, fields, kind="read"):
             shown = record(row, fields)
-            news = touched.get(int(row["id"]), Touched())
+            news = touched.get(whole(row, "id"), Touched())
             # `updatedAt` speaks of standard fields only (docs, rest/bulk-lead-extract)
             times = [at for at in (shown.changed_at, news.at) if at is not None]
             found.append(

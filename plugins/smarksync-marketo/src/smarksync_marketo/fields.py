@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from smarksync.kit.counts import Kind as CallKind
+from smarksync.kit.response import whole
 from smarksync.model import Field
 from smarksync.plugin import FieldInfo, FieldType, Invalid, PermissionDenied, Record
 
@@ -78,7 +79,7 @@ def field_info(entry: Row) -> FieldInfo:
         str(entry["name"]),
         _TYPES.get(kind, FieldType.JSON if kind == "array" else FieldType.TEXT),
         writable=bool(entry.get("updateable", True)) and kind != "formula",
-        max_length=int(length) if length else (_TEXT_AREA if kind in ("text", "textarea") else None),
+        max_length=whole(entry, "length") if length else (_TEXT_AREA if kind in ("text", "textarea") else None),
         label=str(entry.get("displayName") or ""),
         custom=bool(entry.get("isCustom", False)),
     )

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 
+from smarksync.kit.response import whole
 from smarksync.plugin import Record
 
 from .client import PAGE, Api, error, instant, rows_of
@@ -71,7 +72,7 @@ class _Seen:
         rows = leads_by(self._api, "id", asked, (), kind="schema") if asked else []
         times = [made for row in rows if (made := instant(row.get("createdAt")))]
         self.earliest = min([*times, *([self.earliest] if self.earliest else [])], default=None)
-        return [int(row["id"]) for row in rows]
+        return [whole(row, "id") for row in rows]
 
 
 def _named(api: Api, until: datetime) -> list[int]:
@@ -81,7 +82,7 @@ def _named(api: Api, until: datetime) -> list[int]:
         token = token_for(api, until - timedelta(days=days))
         params = {"fields": "email", "nextPageToken": token, "batchSize": PAGE}
         body = api.get("/rest/v1/activities/leadchanges.json", params, kind="schema", about_rows=True)
-        found += [int(row["leadId"]) for row in rows_of(body)] if error(body)[0] is None else []
+        found += [whole(row, "leadId") for row in rows_of(body)] if error(body)[0] is None else []
     return found
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from smarksync.kit.response import whole
 from smarksync.plugin import Op, Receipt, Write, WriteResult
 
 from .client import Row, rows_of
@@ -146,7 +147,7 @@ def _activity(kind: Row, write: Write, names: Mapping[str, str]) -> dict[str, An
     return {
         "leadId": number(write.fields["leadId"]),
         "activityDate": values["date"],
-        "activityTypeId": int(kind["id"]),
+        "activityTypeId": whole(kind, "id"),
         "primaryAttributeValue": str(values.get("subject") or values.get("type") or "SmarkSync"),
         "attributes": attributes,
     }

@@ -20,6 +20,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from smarksync.kit.pages import position
+from smarksync.kit.response import whole
 from smarksync.plugin import Choice, Cursor, FieldInfo, FieldType, Page, PermissionDenied, Record
 
 from . import bulk
@@ -183,9 +184,9 @@ def _numbers(api: Api, stream: str) -> list[int] | None:
     try:
         if stream == "lists":
             return [
-                int(row["id"]) for rows, _, _ in api.pages("/rest/v1/lists.json", {"batchSize": PAGE}) for row in rows
+                whole(row, "id") for rows, _, _ in api.pages("/rest/v1/lists.json", {"batchSize": PAGE}) for row in rows
             ]
-        return [int(row["id"]) for rows, _ in api.assets("/rest/asset/v1/programs.json") for row in rows]
+        return [whole(row, "id") for rows, _ in api.assets("/rest/asset/v1/programs.json") for row in rows]
     except PermissionDenied as refused:
         # nobody had to be able to see them so far, and a hand-off does not need them
         api.log.warning("marketo.campaigns_unseen", of=stream, said=str(refused))
@@ -206,7 +207,7 @@ def _told(types: Types, rows: Sequence[Row], fields: Sequence[str]) -> list[Reco
     known = types.by_id()
     found: dict[str, Record] = {}
     for row in sorted(rows, key=lambda row: instant(row.get("activityDate")) or _NEVER):
-        name = str(known.get(int(row["activityTypeId"]), {}).get("name", "")).strip().lower()
+        name = str(known.get(whole(row, "activityTypeId"), {}).get("name", "")).strip().lower()
         if name not in _TOLD or not row.get("primaryAttributeValueId"):
             continue
         stream = "lists" if _TOLD[name] else "programs"

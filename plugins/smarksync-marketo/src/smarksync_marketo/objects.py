@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from smarksync.kit.counts import Kind as CallKind
+from smarksync.kit.response import whole
 from smarksync.plugin import Cursor, FieldInfo, FieldType, Page, Record
 
 from .client import PAGE, Api, Row, error, instant, rows_of
@@ -117,7 +118,7 @@ def _highest_company(api: Api) -> int:
     def there(ids: Sequence[int]) -> list[int]:
         asked = [str(number) for number in sorted(set(ids))][:PAGE]
         found = found_objects(api, "companies", "id", asked, ("id",), kind="schema")
-        return [int(row.fields["id"]) for row in found if row.fields["id"]]
+        return [whole(row.fields, "id") for row in found if row.fields["id"]]
 
     hits = there([2**k + j * 2**k // 9 for k in range(31) for j in range(9)])
     high = max(hits, default=0)

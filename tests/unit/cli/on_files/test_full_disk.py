@@ -76,3 +76,21 @@ def test_a_run_that_fills_the_disk_says_so_and_goes_on_when_there_is_room(worksp
         lines = rows(workspace)
         assert len(lines) == len({line.split(",")[1] for line in lines}) == COUNT
         assert "nothing to write" in workspace.run("run").out
+
+
+@pytest.mark.parametrize("kib", [4, 40, 200])
+@pytest.mark.parametrize("ledger", [True, False])
+def test_a_plan_that_fills_the_temporary_folder_leaves_nobodys_data_there(
+    workspace: Workspace, tmp_path: Path, kib: int, ledger: bool
+) -> None:
+    workspace.many(COUNT)
+    if ledger:
+        assert workspace.run("run", "--allow", "first_run").code == 0
+    place = tmp_path / "temporary"
+    place.mkdir()
+    with small_disk(place, kib):
+        process = workspace.start("plan", env={"TMPDIR": str(place), "SQLITE_TMPDIR": str(place)})
+        out, err = process.communicate(timeout=120)
+        assert (process.returncode, "Traceback" in out + err) == (2, False), (out, err)
+        assert "disk is full" in err or "No space left" in err, err
+        assert list(place.iterdir()) == []

@@ -63,6 +63,20 @@ def test_kill_9_and_run_again(workspace: Workspace, until: Until, stage: str) ->
     process.communicate(timeout=60)
 
 
+def test_several_killed_runs_are_one_sentence(workspace: Workspace, until: Until) -> None:
+    workspace.many(COUNT)
+    for _ in range(2):
+        process = workspace.start("run", "--allow", "first_run")
+        until(process, '"stage":"pull"')
+        process.kill()
+        process.communicate(timeout=60)
+    last, first = (run["run_id"] for run in workspace.run("runs", "--json").json["runs"])
+    said = workspace.run("status").out
+    assert f"Interrupted: 2 runs did not end, the last of them {last}; the next run goes on where they stopped" in said
+    assert said.count("Interrupted") == 1 and f"run {first}" not in said
+    assert f"2 runs were killed, the last of them {last}; this one goes on from there." in complete(workspace).out
+
+
 def stop_between_commits(workspace: Workspace, process: subprocess.Popen[str]) -> None:
     """Stops a run at work where it does not lock the file: SQLite's own lock is another matter than our lease."""
     with contextlib.closing(

@@ -62,6 +62,13 @@ def test_what_opens_a_system_says_every_secret_with_its_line(secretive: Workspac
     assert secretive.files() == before, "nothing was written"
 
 
+def test_the_message_for_machines_names_every_secret_too(secretive: Workspace) -> None:
+    told = secretive.run("run", "--json").json["error"]
+    for name in ("MARKETING_AT", "SALES_AT"):
+        assert f"the environment variable {name} is not set." in told["message"]
+        assert sum(name in problem for problem in told["problems"]) == 1
+
+
 def test_a_first_run_without_its_secrets_leaves_no_ledger(workspace: Workspace) -> None:
     workspace.config(workspace.config_text.replace("path: sales", "path: '${SALES_AT}'"))
     before = workspace.files()

@@ -120,3 +120,13 @@ def test_stages_are_logged_whatever_the_form(workspace: Workspace) -> None:
             "match",
             "plan",
         ]
+
+
+def test_what_it_says_to_type_next_is_about_the_same_jobs_and_records(workspace: Workspace) -> None:
+    workspace.run("run", "--only", "ada@example.com")
+    told = "Nothing was written. To write it: `smarksync run {}`; to have it reviewed: `smarksync plan {} --out plan.json`."
+    assert told.format("people", "people") in workspace.run("plan", "people").out
+    workspace.run("run")
+    workspace.replace(workspace.contacts, "Analytical", "Engines")
+    said = workspace.run("run", "people", "--dry-run", "--limit", "1", "--only", "ada@example.com")
+    assert told.format("people --limit 1 --only ada@example.com", "people") in said.out

@@ -1,0 +1,80 @@
+"""A connector whose faults stay its own: an answer that it did not expect fails the call, and nothing else.
+
+Connectors say what is wrong with an answer themselves (``Malformed``). Where one stumbles over it instead — a number that
+is none, a key or a list that is not there — that is told as the malformed answer that it is, with the connector and the
+line, without what the answer held. Written records whose receipts were lost that way are looked up before they are sent
+again, as after any malformed answer.
+"""
+
+from __future__ import annotations
+
+import functools
+import traceback
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, cast
+
+from smarksync.plugin import Connector, Malformed
+
+#: what Python raises about data that is not as expected; anything else (a full disk, no memory) is told as it is
+_STUMBLES = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+_ASKED = (
+    "check", "count", "create_fields", "define_fields", "describe", "describe_many", "fetch", "find", "gone", "ids",
+    "read", "server_time", "whereabouts", "write",
+)  # fmt: skip
+
+
+def contain(connector: Connector, kind: str) -> Connector:
+    """The same connector, with the same abilities; ``kind`` is its name as configs write it."""
+    methods = {name: _guarded(name, kind) for name in _ASKED if hasattr(connector, name)}
+    return cast(Connector, type(f"Contained{type(connector).__name__}", (_Contained,), methods)(connector))
+
+
+class _Contained:
+    def __init__(self, connector: Connector) -> None:
+        self._connector = connector
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connector, name)
+
+    def close(self) -> None:
+        """Lets go of everything."""
+        self._connector.close()
+
+
+def _guarded(name: str, kind: str) -> Callable[..., Any]:
+    def asked(self: _Contained, *args: Any, **more: Any) -> Any:
+        try:
+            found = getattr(self._connector, name)(*args, **more)
+        except _STUMBLES as error:
+            raise _malformed(error, kind, name) from error
+        return _each(found, kind, name) if isinstance(found, Iterator) else found
+
+    asked.__name__ = name
+    return asked
+
+
+def _each(found: Iterator[Any], kind: str, name: str) -> Iterator[Any]:
+    try:
+        yield from found
+    except _STUMBLES as error:
+        raise _malformed(error, kind, name) from error
+
+
+def _malformed(error: Exception, kind: str, name: str) -> Malformed:
+    return Malformed(
+        f"The connector {kind} did not expect what was answered ({name}: {type(error).__name__} at {_place(error)}).",
+        hint="The vendor has changed its answers, or the connector has a fault: please report it to its authors.",
+    )
+
+
+@functools.lru_cache(maxsize=1)
+def _core() -> str:
+    return str(Path(__file__).resolve().parent.parent) + "/"
+
+
+def _place(error: Exception) -> str:
+    """The last line of the connector itself on the way to the error: ``members.py:129``."""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename != __file__]
+    own = [frame for frame in frames if not frame.filename.startswith(_core())] or frames
+    return f"{Path(own[-1].filename).name}:{own[-1].lineno}" if own else "no known line"

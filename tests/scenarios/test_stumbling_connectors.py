@@ -1,0 +1,75 @@
+"""A connector that stumbles over an answer which it did not expect: its call fails, said as such, and nothing else does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from smarksync.testing.memory_connector import MemoryConnector
+
+SECRET = "ada.lovelace@example.com"
+
+
+def stumble(
+    monkeypatch: pytest.MonkeyPatch, method: str, system: str, spoil: Callable[[Iterator[Any]], Iterator[Any]]
+) -> None:
+    """The named method of one system's connector, spoilt."""
+    honest = getattr(MemoryConnector, method)
+
+    def stumbling(self: MemoryConnector, *args: Any, **more: Any) -> Iterator[Any]:
+        found = honest(self, *args, **more)
+        return spoil(found) if self.system.name == system else found
+
+    monkeypatch.setattr(MemoryConnector, method, stumbling)
+
+
+def numbers(found: Iterator[Any]) -> Iterator[Any]:
+    """As int() stumbles over an id that is no number; its words repeat the value."""
+    for _ in found:
+        yield int(SECRET)
+
+
+def missing(found: Iterator[Any]) -> Iterator[Any]:
+    """As a key that is not there, before anything is given."""
+    raise KeyError(SECRET)
+
+
+@pytest.mark.parametrize("spoil", [numbers, missing])
+@pytest.mark.parametrize("method", ["read", "gone"])
+def test_its_job_stops_and_the_others_go_on(
+    world: Any, monkeypatch: pytest.MonkeyPatch, spoil: Any, method: str
+) -> None:
+    tickets = {"between": ["marketing", "desk"], "fields": {"*": None, "description": {}}}
+    jobs = {"people": {"between": ["marketing", "sales"]}, "tickets": tickets}
+    w = world("marketing", "sales", "desk", jobs=jobs, also=["description"], maps={"sales": {"description": None}})
+    ada = w.person("Ada Lovelace", "marketing desk")
+    stumble(monkeypatch, method, "desk", spoil)
+    ran = w.run()
+    assert ran.exit_code == 5
+    assert w.shows(ada, "sales", email=SECRET)
+    assert f"desk:people: The connector memory did not expect what was answered ({method}: " in ran.text
+    assert SECRET not in ran.text and "test_stumbling_connectors.py:" in ran.text
+    monkeypatch.undo()
+    assert w.run().exit_code == 0
+    w.quiet()
+
+
+def test_writes_whose_receipts_were_lost_that_way_are_looked_up_before_they_are_sent_again(
+    world: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    w = world()
+    ada = w.person("Ada Lovelace", "marketing")
+
+    def lost(found: Iterator[Any]) -> Iterator[Any]:
+        list(found)
+        yield int(SECRET)
+
+    stumble(monkeypatch, "write", "sales", lost)
+    ran = w.run(check=False)
+    assert ran.exit_code == 5 and w.count("sales") == 1
+    monkeypatch.undo()
+    w.run()
+    assert w.count("sales") == 1 and w.shows(ada, "sales", first_name="Ada")
+    w.quiet()
