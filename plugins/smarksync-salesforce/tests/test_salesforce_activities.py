@@ -105,6 +105,36 @@ def test_task_whose_answer_is_lost_is_not_made_twice(org: Org) -> None:
     assert other.result == "created" and len(org.sim.rows("Task")) == 2
 
 
+@pytest.mark.parametrize("name", ["Task", "Event"])
+def test_two_facts_that_read_alike_are_two(org: Org, name: str) -> None:
+    # somebody fills in one form twice: each is told
+    fact = {"WhoId": org.lead(), "Subject": "form submitted: Demo", "smarksync.at": "2026-11-22T08:00:00Z"}
+    receipts = [org.create(name, key=f"marketing:forms:{n}", **fact) for n in (1, 2)]
+    assert [one.result for one in receipts] == ["created", "created"] and len(org.sim.rows(name)) == 2
+    again = org.create(name, key="marketing:forms:1", **fact)
+    assert (again.result, again.id) == ("created", receipts[0].id) and len(org.sim.rows(name)) == 2
+
+
+@pytest.mark.parametrize("name", ["Task", "Event"])
+def test_a_fact_is_made_once_however_long_ago_that_was(org: Org, name: str) -> None:
+    # after a lost ledger everything within the activity window is offered again
+    fact = {"WhoId": org.lead(), "Subject": "form submitted: Demo", "smarksync.at": "2026-11-22T08:00:00Z"}
+    first = org.create(name, key="marketing:forms:1", Description="asked for a demo", **fact)
+    org.clock.move(90 * 86_400)
+    again = org.create(name, key="marketing:forms:1", **fact)
+    assert (again.result, again.id) == ("created", first.id) and len(org.sim.rows(name)) == 1
+    assert str(org.sim.find(name)["Description"]).startswith("asked for a demo\n")
+
+
+def test_looking_for_facts_costs_one_call_a_batch(org: Org) -> None:
+    people = [org.lead(f"Nr {n}") for n in range(200)]
+    org.connector.describe("Task")
+    rows = [{"WhoId": rid, "Subject": f"form submitted: {n}"} for n, rid in enumerate(people)]
+    before = len(org.asked("/query"))
+    org.write(Op.CREATE, *rows, stream="Task", keys=[f"marketing:forms:{n}" for n in range(200)])
+    assert len(org.asked("/query")) - before == 1
+
+
 def test_task_of_a_person_with_our_subject_is_not_ours(org: Org) -> None:
     rid = org.lead()
     org.sim.add("Task", WhoId=rid, Subject=_task(org)["Subject"])

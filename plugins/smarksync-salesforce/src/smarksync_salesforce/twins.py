@@ -1,9 +1,9 @@
-"""Rows without a field for our id that may be there already: our own task from a call whose answer was lost, and
-members of a campaign."""
+"""Rows without a field for our id that may be there already: tasks and events that we made before our ledger was lost, or
+in a call whose answer was, and members of a campaign."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -14,30 +14,76 @@ from .ids import full_id
 from .soql import moment, one_of, select
 from .worked_out import native_body
 
-#: a create is sent again by the next run at the latest, which may be tomorrow's
+#: where the description may not be read or written: a create is sent again by the next run at the latest, which may be
+#: tomorrow's
 _RECENT = timedelta(days=3)
+#: more letters of subjects than this are not asked with: the person is what the system has an index of
+_SUBJECTS = 3_000
 
 
-def twins(api: Api, name: str, batch: Sequence[Write]) -> dict[str, Receipt]:
-    """Receipts for tasks and events that we made lately: the same subject, for the same person."""
+def marked(key: str, body: Mapping[str, Any], fields: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """The body of a new task or event with a mark of what it tells, as the last line of its description.
+
+    Neither object shows the moment of what a copy tells of, and two facts may read alike.
+    """
+    if not _markable(fields):
+        return dict(body)
+    said, mark = str(body.get("Description") or ""), _mark(key)
+    whole = f"{said}\n{mark}" if said else mark
+    room = int(fields["Description"].get("length") or 0)
+    return dict(body) if room and len(whole) > room else {**body, "Description": whole}
+
+
+def twins(api: Api, name: str, batch: Sequence[Write], fields: Mapping[str, Mapping[str, Any]]) -> dict[str, Receipt]:
+    """Receipts for tasks and events that we made already, known by their mark.
+
+    ``fields``: the object as described. Where its description is out of reach, what we made lately with the same subject
+    for the same person counts as the same.
+    """
     wanted: dict[tuple[str, str], Write] = {}
+    subjects: dict[str, None] = {}
+    people: dict[str, None] = {}
+    exact = _markable(fields)
     for write in batch:
         body = native_body(name, write.fields, creating=True)
         if write.key is not None and body.get("Subject"):
-            wanted[str(body["Subject"]).strip().lower(), full_id(str(body.get("WhoId") or ""))] = write
+            subject, who = str(body["Subject"]).strip(), full_id(str(body.get("WhoId") or ""))
+            wanted[_mark(write.key) if exact else subject.lower(), who] = write
+            subjects[subject] = people[who] = None
     if not wanted or not api.grant.user_id:
         return {}
-    now = api.server_time()
-    ours = f"CreatedById = '{api.grant.user_id}'"
-    lately = f"CreatedDate >= {moment(now - _RECENT)}" if now else None
     found: dict[str, Receipt] = {}
-    subjects = list(dict.fromkeys(str(w.fields["Subject"]).strip() for w in wanted.values()))
-    for condition in one_of("Subject", subjects):
-        for row in api.rows(select(("Id", "Subject", "WhoId"), name, [condition, ours, lately])):
-            known = wanted.get((str(row["Subject"]).strip().lower(), str(row.get("WhoId") or "")))
+    for conditions in _conditions(api, list(subjects), list(people), exact):
+        columns = ("Id", "Subject", "WhoId", *(("Description",) if exact else ()))
+        for row in api.rows(select(columns, name, [*conditions, f"CreatedById = '{api.grant.user_id}'"])):
+            said = str(row.get("Description") or "").rpartition("\n")[2] if exact else str(row["Subject"]).lower()
+            known = wanted.get((said.strip(), str(row.get("WhoId") or "")))
             if known is not None:
                 found[known.ref] = Receipt(known.ref, WriteResult.CREATED, str(row["Id"]))
     return found
+
+
+def _conditions(api: Api, subjects: list[str], people: list[str], exact: bool) -> Iterator[list[str | None]]:
+    said = list(one_of("Subject", subjects))
+    if not exact:
+        now = api.server_time()
+        for condition in said:
+            yield [condition, f"CreatedDate >= {moment(now - _RECENT)}" if now else None]
+    elif "" in people:  # about nobody
+        for condition in said:
+            yield [condition]
+    else:
+        short = said[0] if len(said) == 1 and len(said[0]) <= _SUBJECTS else None
+        for condition in one_of("WhoId", people):
+            yield [condition, short]
+
+
+def _mark(key: str) -> str:
+    return f"[SmarkSync {key}]"
+
+
+def _markable(fields: Mapping[str, Mapping[str, Any]]) -> bool:
+    return bool(fields.get("Description", {}).get("createable"))
 
 
 def members(api: Api, batch: Sequence[Write]) -> dict[str, Receipt]:

@@ -37,7 +37,7 @@ from .refusals import DUPLICATE, LOCKED, Refusal, from_csv, refusal
 from .roles import set_roles
 from .soql import one_of, select
 from .streams import COLLECTION, OUR_ID
-from .twins import members, twins
+from .twins import marked, members, twins
 from .worked_out import native_body
 
 Row = Mapping[str, Any]
@@ -45,6 +45,8 @@ _R = WriteResult
 _PREFIX = {name: prefix for prefix, name in PREFIXES.items()} | {"Task": "00T", "Event": "00U", "CampaignMember": "00v"}
 #: how often locked rows are tried, each time in batches of half the size
 _ROUNDS = 4
+#: objects of facts, which have no field for our id
+_FACTS = ("Task", "Event")
 _NO_ID_FIELD = (
     f"new rows need the field {OUR_ID} (text, length 64, external id, unique), so that none is made twice; add it, or "
     "give our user the right to see it"
@@ -70,8 +72,8 @@ class Writer:
             return
         if batch[0].op is Op.DELETE:
             yield from self._in_parts(name, batch, self._delete)
-        elif batch[0].op is Op.CREATE and name in ("Task", "Event"):
-            known = twins(self._api, name, batch)
+        elif batch[0].op is Op.CREATE and name in _FACTS:
+            known = twins(self._api, name, batch, self._schema.raw(name))
             yield from known.values()
             yield from self._in_parts(name, [w for w in batch if w.ref not in known], self._save)
         elif batch[0].op is Op.CREATE and self._needs_our_id(name):
@@ -135,6 +137,8 @@ class Writer:
         records = []
         for write in some:
             body = self._body(name, write, creating=creating)
+            if creating and write.key is not None and name in _FACTS:
+                body = marked(write.key, body, self._schema.raw(name))
             record = {"attributes": {"type": name}, **body}
             if not creating:
                 record["id"] = full_id(write.id or "")
@@ -252,10 +256,10 @@ class Writer:
         return {called.get(field, field): value for field, value in body.items()} if called else body
 
     def _by_key(self, name: str) -> bool:
-        return name not in ("Task", "Event", "CampaignMember") and OUR_ID in self._schema.raw(name)
+        return name not in (*_FACTS, "CampaignMember") and OUR_ID in self._schema.raw(name)
 
     def _needs_our_id(self, name: str) -> bool:
-        return name not in ("Task", "Event", "CampaignMember") and OUR_ID not in self._schema.raw(name)
+        return name not in (*_FACTS, "CampaignMember") and OUR_ID not in self._schema.raw(name)
 
 
 def _as_many(results: Sequence[Row], part: Sequence[Write]) -> list[Row]:
