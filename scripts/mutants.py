@@ -112,7 +112,7 @@ MUTANTS = (
     Mutant("old deletions acted on once deletes are turned on", (("engine/removals.py", "        side.memo[\"d\"] = 1\n", "        pass\n"),), tests=(CHANGED,)),
     Mutant("a wider `where` lets nobody in", (("engine/intake.py", "    links.look_again_outside(run.ledger, lane.sid)\n", ""),), tests=(CHANGED,)),
     Mutant("a new record's address looked for in what its row moves", (
-        ("engine/refusals.py", "    known = entities.load(run.ledger, {row.eid for row in rows if row.source is None})\n", "    known: dict[int, Any] = {}\n"),), tests=(FOUND,)),
+        ("engine/refusals.py", "        self._known = entities.load(run.ledger, {row.eid for row in rows if row.source is None})\n", "        self._known: dict[int, Any] = {}\n"),), tests=(FOUND,)),
     Mutant("our own write lets nobody out of `where`", (("engine/settle.py", "    tell_where(run, (row for row, _ in done))\n", ""),), tests=(FOUND,)),
     Mutant("a lost answer leaves a record outside `where` to nobody", (
         ("engine/matching.py", " and not _among(run, lane, values, ours)", ""),), tests=(FOUND,)),
