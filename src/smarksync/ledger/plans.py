@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from .db import Ledger, among, dumps, loads
+from .db import Ledger, among, dumps, loads, packed
 
 
 class PlanRow(NamedTuple):
@@ -59,8 +59,8 @@ def _noted(note: dict[str, Any]) -> dict[str, Any]:
 
 _COLUMNS = "seq, run, job, eid, sid, rid, op, status, consent, adopts, stamp"
 _INSERT = (
-    "INSERT INTO plan (seq, run, job, eid, sid, rid, op, status, consent, adopts, stamp) "
-    "VALUES (?, ?, ?, ?, ?, ?, ?, 'planned', ?, ?, ?)"
+    "INSERT INTO plan (run, job, seq, eid, sid, rid, op, status, consent, adopts, stamp) "
+    "VALUES (?1, ?2, ?, ?, ?, ?, ?, 'planned', ?, ?, ?)"
 )
 _BODY = (
     "INSERT INTO plan_bodies (seq, after, rest, agreed, source, source_fp, target, target_fp, memo, note) "
@@ -76,22 +76,22 @@ def add(ledger: Ledger, run: str, job: str, rows: Iterable[tuple[int, Any]]) -> 
     bodies: list[tuple[Any, ...]] = []
     marks: list[tuple[int, str, str]] = []
     for seq, (eid, row) in enumerate(rows, last + 1):
-        heads.append((seq, run, job, eid, row.sid, row.rid, row.op, row.consent, row.adopts, row.stamp))
+        heads.append((seq, eid, row.sid, row.rid, row.op, row.consent, row.adopts, row.stamp))
         values, alone = row.values, row.alone
         if alone is None:
-            agreed = dumps(values).decode() if values else None
-            bodies.append((seq, dumps(row.after), dumps(row.rest()), agreed, *_NOBODY))
+            agreed = packed(values).decode() if values else None
+            bodies.append((seq, packed(row.after), packed(row.rest()), agreed, *_NOBODY))
         else:  # one full copy less where a new record is sent just what becomes agreed
             same = row.stamp or (row.op == "create" and values == row.after)
-            agreed = None if same else dumps(values).decode()
-            note = None if row.note is None else dumps(row.note)
-            rest = dumps({"won": row.won} if note else row.rest())
+            agreed = None if same else packed(values).decode()
+            note = None if row.note is None else packed(row.note)
+            rest = packed({"won": row.won} if note else row.rest())
             source, source_fp, target, target_fp, memo = alone
-            bodies.append((seq, dumps(row.after), rest, agreed, source, source_fp, target, target_fp,
-                           dumps(memo) if memo else None, note))  # fmt: skip
+            bodies.append((seq, packed(row.after), rest, agreed, source, source_fp, target, target_fp,
+                           packed(memo) if memo else None, note))  # fmt: skip
         if row.marks:
             marks += [(seq, kind, field) for kind, field in row.marks]
-    ledger.add(_INSERT, heads)
+    ledger.add(_INSERT, heads, (run, job))
     ledger.add(_BODY, bodies)
     if marks:
         ledger.many("INSERT OR IGNORE INTO plan_marks (seq, kind, field) VALUES (?, ?, ?)", marks)
@@ -215,12 +215,27 @@ def busy(ledger: Ledger, eids: Iterable[int]) -> set[int]:
     return {row[0] for row in ledger.rows(f"SELECT eid FROM busy WHERE {where}", params)}
 
 
-def discard(ledger: Ledger, job: str) -> None:
-    """Forgets what was planned and not released: the next planning computes it from state."""
-    over = "SELECT seq FROM plan WHERE job = ? AND status IN ('planned', 'held', 'failed', 'stale')"
-    ledger.run(f"DELETE FROM plan_marks WHERE seq IN ({over})", (job,))
-    ledger.run(f"DELETE FROM plan_bodies WHERE seq IN ({over})", (job,))
-    ledger.run("DELETE FROM plan WHERE job = ? AND status IN ('planned', 'held', 'failed', 'stale')", (job,))
+def still_under_way(ledger: Ledger, eids: Iterable[int]) -> set[int]:
+    """Those of the entities with a write that is not settled now."""
+    where, params = among("eid", eids)
+    sql = f"SELECT eid FROM plan WHERE status IN ('released', 'sending', 'unknown') AND {where}"
+    return {row[0] for row in ledger.rows(sql, params)}
+
+
+def first_under_way(ledger: Ledger) -> int | None:
+    """The entity of the first row that is still to be sent, or on its way; None when there is none."""
+    eid = ledger.value("SELECT eid FROM plan WHERE status IN ('released', 'sending') ORDER BY seq LIMIT 1")
+    return None if eid is None else int(eid)
+
+
+def discard(ledger: Ledger, job: str, *, ahead: bool = False) -> None:
+    """Forgets what was planned and not released: the next planning computes it from state. ``ahead``: what was planned
+    while the last round was sent stays."""
+    states = "('held', 'failed', 'stale')" if ahead else "('planned', 'held', 'failed', 'stale')"
+    over = f"FROM plan WHERE job = ? AND status IN {states}"
+    ledger.run(f"DELETE FROM plan_marks WHERE seq IN (SELECT seq {over})", (job,))
+    ledger.run(f"DELETE FROM plan_bodies WHERE seq IN (SELECT seq {over})", (job,))
+    ledger.run(f"DELETE {over}", (job,))
 
 
 def planned_creates(ledger: Ledger, job: str, eids: Iterable[int]) -> list[int]:

@@ -19,8 +19,11 @@ from .rows import Alone, Outcome, Row, stamp_row
 from .side import Codec, Side, columns, wire_of
 
 _PLAIN = {"n", "s", "e", "x"}
+_SETTLED_CONSENT = {"a", "s", "e", "x"}
 _CONSENT = frozenset(CONSENT_FIELDS)
 _KNOWN = frozenset({"external_id", *CONSENT_FIELDS})
+#: sets of fields that are remembered of one connection in a job
+_SHAPES = 256
 
 
 def first(person: Person, job: JobRules) -> Outcome | None:
@@ -29,22 +32,32 @@ def first(person: Person, job: JobRules) -> Outcome | None:
         return None
     side = person.sides[0]
     memo = side.memo
-    if "n" not in memo or not _PLAIN.issuperset(memo) or side.rank or side.state != "live":
+    if side.rank or side.state != "live" or not _unsettled(side):
         return None
     if side.connection not in job.connections or side.connection in job.where or not _KNOWN.issuperset(person.agreed):
         return None
     if side.name_field is not None:
         return None
     values, problems = side.mapping.inward_row(memo.get("s") or {})
-    ways = _ways(job, side.connection)
-    if any(problem.field in job.rules for problem in problems) or not ways.barred.isdisjoint(values):
+    may = _may(job, side.connection, values)
+    if may.barred or (problems and any(problem.field in job.rules for problem in problems)):
         return None
-    names = ways.open
-    if names >= values.keys() and all(values.values()):
+    if may.open and all(values.values()):
         decided = values
     else:
+        names = _ways(job, side.connection).open
         decided = {name: value for name, value in values.items() if name in names and (value or not blank(value))}
     return _outcome(person, job, side, decided)
+
+
+def _unsettled(side: Side) -> bool:
+    """Whether nothing of the record was ever settled but consent, which has its own rules and comes first."""
+    memo = side.memo
+    if "n" in memo:
+        return _PLAIN.issuperset(memo)
+    return (
+        "a" in memo and _SETTLED_CONSENT.issuperset(memo) and _CONSENT.issuperset({*side.names()}.difference(memo["a"]))
+    )
 
 
 class _Ways(NamedTuple):
@@ -75,6 +88,32 @@ def _ways(job: JobRules, connection: str) -> _Ways:
     return found
 
 
+class _May(NamedTuple):
+    """What the fields of a newcomer tell by themselves, whatever is in them, of one connection in a job."""
+
+    open: bool  # it may change all of them
+    barred: bool  # another connection's word counts in one of them
+    sent: bool  # all of them may be written to it
+    shut: bool  # a new record there does not get one of them
+    built: bool  # build has to see to one of them
+
+
+def _may(job: JobRules, connection: str, values: Mapping[str, Any]) -> _May:
+    """Asked once for all newcomers with the same fields; most have those of the one before."""
+    known: dict[tuple[str, ...], _May] = job.worked_out.setdefault((connection, "may"), {})
+    names = tuple(values)
+    found = known.get(names)
+    if found is None:
+        if len(known) >= _SHAPES:
+            known.clear()
+        ways, fields = _ways(job, connection), frozenset(names)
+        found = known[names] = _May(
+            ways.open >= fields, not ways.barred.isdisjoint(fields), ways.sent >= fields,
+            not ways.shut.isdisjoint(fields), not ways.built.isdisjoint(fields),
+        )  # fmt: skip
+    return found
+
+
 def _outcome(person: Person, job: JobRules, side: Side, decided: dict[str, Any]) -> Outcome | None:
     outcome = Outcome()
     plain = len(person.agreed) == 1  # our id, and nothing besides
@@ -90,13 +129,13 @@ def _outcome(person: Person, job: JobRules, side: Side, decided: dict[str, Any])
         row.won = {side.key: []}
         creates.append(row)
         # the new record shows all that was decided, and says nothing that we have not heard
-        plain = plain and not target.subscribes and _ways(job, connection).shut.isdisjoint(decided)
-    if not creates and "x" in side.memo:
+        plain = plain and not target.subscribes and not _may(job, connection, decided).shut
+    if not creates and ("x" in side.memo or "a" in side.memo):
         return None  # it is stamped all the same, and what it keeps remembering is for build to say
     stamp = _stamp(person, side)
     outcome.rows = creates if stamp is None else [stamp, *creates]
     if plain and len(creates) == 1 and side.lid is not None:
-        creates[0].alone = Alone(side.lid, side.fp, None, None, _left(side, decided))
+        creates[0].alone = Alone(side.lid, side.fp, None, None, _left(job, side, decided))
     if not creates:
         outcome.local_values, outcome.local_whole = decided, True
         outcome.local_fields = list(decided)
@@ -108,10 +147,10 @@ def _create(
     person: Person, job: JobRules, target: Target, decided: Mapping[str, Any], merged: Mapping[str, Any]
 ) -> dict[str, Any] | None:
     mapping = target.mapping
-    ways = _ways(job, target.connection)
-    if mapping.fields.get("full_name") is not None or not ways.built.isdisjoint(merged):
+    ways, may = _ways(job, target.connection), _may(job, target.connection, decided)
+    if mapping.fields.get("full_name") is not None or may.built or not ways.built.isdisjoint(person.agreed):
         return None
-    names = decided if ways.sent >= decided.keys() else [n for n in decided if n in ways.sent]
+    names = decided if may.sent else [n for n in decided if n in ways.sent]
     after, problems = mapping.outward_row(decided, names)
     if problems or not _add_consent(job, target, merged, after) or mapping.missing(after):
         return None
@@ -145,16 +184,31 @@ def _stamp(person: Person, side: Side) -> Row | None:
     return row
 
 
-def _left(side: Side, decided: Mapping[str, Any]) -> dict[str, Any]:
+def _left(job: JobRules, side: Side, decided: Mapping[str, Any]) -> dict[str, Any]:
     """What the source still has to remember once ``decided`` is agreed: values that look different from it."""
-    seen = side.memo.get("s") or {}
-    name_of, of, codecs = side.mapping.sole_names.get, decided.get, side.mapping.codecs_by_vendor
+    memo = side.memo
+    seen = memo.get("s") or {}
+    name_of, of, codecs = _texts(job, side).get, decided.get, side.mapping.codecs_by_vendor
+    shown: dict[str, Any] = {}
     for vendor in [vendor for vendor, raw in seen.items() if of(name_of(vendor, "")) != raw]:
         codec = codecs.get(vendor)
-        if codec is None or not codec.agrees(codec.raw(seen), wire_of(codec, decided)):
-            break
-    else:
-        return {"x": side.memo["x"]} if "x" in side.memo else {}
-    settled = Side(side.sid, side.rid, side.eid, side.mapping, dict(side.memo))
-    settled.settle_whole(decided)
-    return settled.memo
+        if codec is not None and not codec.agrees(raw := codec.raw(seen), wire_of(codec, decided)):
+            shown.update(columns(codec, raw))
+    left: dict[str, Any] = {"x": memo["x"]} if "x" in memo else {}
+    if shown:
+        left["s"] = shown
+    if told := {vendor: how for vendor, how in memo.get("e", {}).items() if vendor in shown}:
+        left["e"] = told
+    return left
+
+
+def _texts(job: JobRules, side: Side) -> dict[str, str]:
+    """{vendor field: canonical field} where equal values agree, so that nothing has to be asked; made once a job and mapping."""
+    key = ("same", side.mapping)
+    texts: dict[str, str] | None = job.worked_out.get(key)
+    if texts is None:
+        codecs = side.mapping.codecs_by_vendor
+        alike = {vendor for vendor, codec in codecs.items() if codec.identity and codec.currency_vendor is None}
+        texts = {vendor: name for vendor, name in side.mapping.sole_names.items() if vendor in alike}
+        job.worked_out[key] = texts
+    return texts
