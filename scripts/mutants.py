@@ -112,7 +112,7 @@ MUTANTS = (
     Mutant("old deletions acted on once deletes are turned on", (("engine/removals.py", "        side.memo[\"d\"] = 1\n", "        pass\n"),), tests=(CHANGED,)),
     Mutant("a wider `where` lets nobody in", (("engine/intake.py", "    links.look_again_outside(run.ledger, lane.sid)\n", ""),), tests=(CHANGED,)),
     Mutant("a new record's address looked for in what its row moves", (
-        ("engine/refusals.py", "    known = entities.load(run.ledger, {row.eid for row in rows if row.source is None})\n", "    known: dict[int, Any] = {}\n"),), tests=(FOUND,)),
+        ("engine/refusals.py", "        self._known = entities.load(run.ledger, {row.eid for row in rows if row.source is None})\n", "        self._known: dict[int, Any] = {}\n"),), tests=(FOUND,)),
     Mutant("our own write lets nobody out of `where`", (("engine/settle.py", "    tell_where(run, (row for row, _ in done))\n", ""),), tests=(FOUND,)),
     Mutant("a lost answer leaves a record outside `where` to nobody", (
         ("engine/matching.py", " and not _among(run, lane, values, ours)", ""),), tests=(FOUND,)),
@@ -126,6 +126,11 @@ MUTANTS = (
     Mutant("what another person's record said taken for the survivor's", (
         ("plan/evidence.py", " and s.base(name, agreed) is not ABSENT)", ")"),), tests=(SPEAKS,)),
     Mutant("what was agreed a rival of an edit of it", (("plan/reconcile.py", "    if not any(v.edited for v in filled):\n", "    if True:\n"),), tests=(SPEAKS,)),
+    Mutant("a deletion after a restoration taken for the one before", (
+        ("engine/observe.py", "            side._put(\"d\", None)  # if", "            pass  # if"),), tests=(PEOPLE,)),
+    Mutant("a deletion that was dealt with is news after a merge", (("engine/lookup.py", "    if \"d\" in was:\n", "    if False:\n"),), tests=(PEOPLE,)),
+    Mutant("two records of one object are one person's by two of their keys", (
+        ("plan/match.py", "            places.setdefault(strong[0], set()).update(streams)\n", ""),), tests=(PEOPLE,)),
     Mutant("an emptied source filled when somebody is met", (
         ("plan/reconcile.py", "            if view.connection == rule.source and view.edited:\n", "            if False:\n"),), tests=(SPEAKS,)),
     Mutant("a restored record speaks beside the one that took its place", (

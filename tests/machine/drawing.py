@@ -50,6 +50,9 @@ def draw(
         steps.append(_insert(dice, dice.choice(names), people))
     for _ in range(size):
         steps.append(_step(dice, names, people))
+        if steps[-1][0] == "delete" and not extras.deletes and dice.random() < 0.4:  # and taken back once that is known
+            between = [_step(dice, names, people) for _ in range(dice.randrange(2))]
+            steps += [("run",), *between, ("restore", dice.randrange(3))]
     if faults:
         steps = [_fault(dice) if step == ("run",) and dice.random() < 0.8 else step for step in steps]
         steps.append(_fault(dice))
@@ -125,6 +128,8 @@ def _step(dice: random.Random, names: Sequence[str], people: int) -> Step:
         return ("answer", dice.randrange(3), dice.randrange(3))
     if kind == "merge":
         return ("merge", system, place, place + 1)
-    if kind in ("touch", "delete", "convert"):
+    if kind == "convert":
+        return (kind, system, place, dice.choice((0, 1, 2)))
+    if kind in ("touch", "delete"):
         return (kind, system, place)
     return ("run",)

@@ -129,15 +129,32 @@ class Player:
         if row is not None:
             self.world.systems[system].delete(*row)
 
+    def do_restore(self, place: int) -> None:
+        """Somebody takes a record back that was deleted, and known to be, as it was."""
+        bins = [(key, seat.raw) for human in self.oracle.humans for key, seat in human.bin.items()]
+        bins = [(key, raw) for key, raw in bins if key[0] in self.oracle.read()]
+        if bins:
+            key, raw = sorted(bins, key=lambda one: (one[0][:2], repr(sorted(one[1].items())), one[0][2]))[
+                place % len(bins)
+            ]
+            if key not in self.world.true_rows():
+                self.world.systems[key[0]].restore(key[1], key[2], self._vendor(key[0], raw))
+
     def do_merge(self, system: str, winner: int, loser: int) -> None:
         first, second = self._row(system, winner), self._row(system, loser)
         if first and second and first != second and first[0] == second[0]:
             self.world.systems[system].merge(first[0], first[1], second[1])
 
-    def do_convert(self, system: str, place: int) -> None:
+    def do_convert(self, system: str, place: int, into: int = 0) -> None:
+        """To a new record, or to one that is there already."""
         row, streams = self._row(system, place), self.world.profile.kind(system).streams
-        if row is not None and len(streams) > 1 and row[0] == streams[0] and (system, *row) not in self.oracle.doubts:
+        if row is None or len(streams) == 1 or row[0] != streams[0] or (system, *row) in self.oracle.doubts:
+            return
+        there = self._row(system, into - 1) if into else None
+        if there is None or there[0] != streams[1]:
             self.world.systems[system].convert(row[0], row[1], streams[1])
+        elif (system, *there) not in self.oracle.doubts:
+            self.world.systems[system].convert(row[0], row[1], streams[1], into=there[1])
 
     def do_wait(self, seconds: float) -> None:
         self.world.clock.advance(seconds)

@@ -34,6 +34,7 @@ class Oracle(Opting):
             self._matched = self.match
         self._relearn(visible)
         self._departures(visible)
+        self._restored(visible)
         newcomers = [
             k for k in visible
             if self.seat_of(k) is None and k not in self.unlinked and (k in self.doubts or self._wanted(k, visible[k][0]))

@@ -56,11 +56,24 @@ class Human:
     keys: dict[str, bool] = field(default_factory=dict)  # key: strong?
     places: set[str] = field(default_factory=set)
     gone: dict[str, dict[str, Any]] = field(default_factory=dict)
-    heard: dict[str, datetime] = field(
+    bin: dict[Key, Seat] = field(default_factory=dict)  # records that were deleted, and may be taken back
+    heard: dict[Key, dict[str, datetime]] = field(
         default_factory=dict
-    )  # by field: when records that had a say and have left were last edited
+    )  # records that left: when they were last edited, by settled field
     out: str | None = None  # standing consent: None, "in", "out"
     out_at: datetime | None = None
+
+    def leave(self, seat: Seat, bin: bool) -> None:
+        """A record of theirs leaves: what it had a say in was said no earlier than its last edit."""
+        del self.seats[seat.key]
+        if seat.at is not None:
+            self.heard[seat.key] = dict.fromkeys(seat.base, seat.at)
+        if bin:
+            self.bin[seat.key] = seat
+
+    def heard_of(self, name: str) -> datetime | None:
+        """Up to when records that have left had a say in what is agreed of a field."""
+        return max((at[name] for at in self.heard.values() if name in at), default=None)
 
     def former(self) -> set[str]:
         """Keys that were the person's by way of records that were merged into theirs, and that no record shows now."""

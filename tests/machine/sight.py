@@ -170,15 +170,25 @@ class Sight:
                     self._doubt_merged(doubtful, key, (name, gone.into_stream or stream, gone.into))
                 continue
             human, seat = found
-            del human.seats[key]
+            human.leave(seat, gone.into is None)
             self.done["departures"] += 1
             if gone.into is not None:
                 self._follow(human, seat, (name, gone.into_stream or stream, gone.into))
             else:
                 human.gone[name] = {f: self.means(name, f, v) for f, v in seat.raw.items()}
-            human.heard |= {f: at for f in seat.base if (at := self._later(human.heard.get(f), seat.at)) is not None}
             if seat.primary:
                 self._promote(human, name, gone.into and (name, gone.into_stream or stream, gone.into))
+
+    def _restored(self, visible: Mapping[Key, Any]) -> None:
+        """Who takes a record out of the bin means the same person. It speaks again where no better one does by then."""
+        for human in self.humans:
+            for key in [k for k in human.bin if k in visible]:
+                seat = human.seats[key] = human.bin.pop(key)
+                human.heard.pop(key, None)
+                seat.primary = False
+                seat.primary = self._first_here(human, key)
+                human.gone.pop(key[0], None)
+                self.done["restored"] += 1
 
     @staticmethod
     def _later(one: datetime | None, other: datetime | None) -> datetime | None:
@@ -226,7 +236,7 @@ class Sight:
     def _first_here(self, human: Human, key: Key) -> bool:
         """Primary: the best stream of the connection, in the order of the mapping."""
         order = self.kinds[key[0]].streams
-        rivals = [s for s in human.seats.values() if s.system == key[0]]
+        rivals = [s for s in human.seats.values() if s.system == key[0] and s.key != key]
         if any(order.index(s.key[1]) <= order.index(key[1]) for s in rivals):
             return False
         for rival in rivals:
@@ -242,6 +252,11 @@ class Sight:
             seat.edited.clear()
             seat.primary = self._first_here(survivor, key)
             survivor.seats[key] = seat
+        for key, seat in loser.bin.items():
+            seat.base.clear()
+            seat.kept.clear()
+            seat.edited.clear()
+            survivor.bin[key] = seat
         survivor.places |= loser.places
         survivor.gone |= loser.gone
         shown = {self._key(seat.system, seat.raw) for seat in loser.seats.values()}

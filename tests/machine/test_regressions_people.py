@@ -233,3 +233,54 @@ def test_duplicates_of_somebody_whom_two_systems_brought_a_page_before(place: Pa
     assert go(w).exit_code == 3
     assert w.sql("SELECT count(*) FROM entities WHERE state = 'provisional'") == [(4,)]
     assert [r["m_email"] for r in w.systems["m"].rows("people").values()] == ["bea@x.org", "ann@x.org"]
+
+
+def test_who_is_deleted_again_after_a_restoration_is_deleted(place: Path) -> None:
+    """s deletes Ann while m edits her, so that she is kept; s takes her back, and deletes her once more: that is news."""
+    w = world(place, Kind("m"), Kind("s"), deletes=(("m", "delete"),))
+    insert(w, "m", email="ann@x.org")
+    go(w)
+    kept = dict(w.systems["s"].rows("people")["p1"])
+    w.systems["s"].delete("people", "p1")
+    edit(w, "m", "p1", company="Acme")
+    go(w)
+    assert w.systems["m"].rows("people")
+    w.systems["s"].restore("people", "p1", kept)
+    go(w)
+    assert row(w, "s")["company"] == "Acme"
+    w.systems["s"].delete("people", "p1")
+    go(w)
+    assert not w.systems["m"].rows("people")
+
+
+def test_a_deletion_that_was_dealt_with_follows_nobody_into_a_merge(place: Path) -> None:
+    """Bea's record in s was deleted, and she was kept since m had edited her. Then m merges her into Ann, who has no record in
+    s: Ann was deleted in m for it."""
+    w = world(place, Kind("m"), Kind("s", create="never"), deletes=(("m", "delete"),))
+    ann, bea = insert(w, "m", email="ann@x.org", company="Bolt"), insert(w, "m", email="bea@x.org")
+    there = insert(w, "s", email="bea@x.org")
+    go(w)
+    w.systems["s"].delete("people", there)
+    edit(w, "m", bea, company="Acme")
+    go(w)
+    w.systems["m"].merge("people", ann, bea)
+    go(w)
+    go(w)
+    assert list(w.systems["m"].rows("people")) == [ann]
+
+
+def test_two_records_with_two_addresses_of_one_person_are_not_both_theirs(place: Path) -> None:
+    """Ann's address was changed in m and not yet in s, and two records of g turn up at once, one with either address: the
+    second was hers as well, without a question, and everybody had opted out with it."""
+    w = world(place, Kind("m"), Kind("s"), Kind("g", create="never"))
+    w.match_at_once = 500
+    insert(w, "s", email="old@x.org")
+    go(w)
+    edit(w, "m", "p1", email="ann@x.org")
+    insert(w, "g", email="ann@x.org")
+    insert(w, "g", email="old@x.org", first_name="Bea")
+    assert go(w).exit_code == 3
+    assert row(w, "g", "p2")["first_name"] == "Bea"
+    assert {("g", "people", "p1"), ("g", "people", "p2")} not in [
+        {k for k in rows if k[0] == "g"} for rows in w.links().values()
+    ]

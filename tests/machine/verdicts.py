@@ -87,7 +87,7 @@ class Verdicts(Sight):
                 continue
             if stopped and policy != "unlink":
                 return  # it is still to come
-            del human.seats[seat.key]
+            human.leave(seat, policy != "unlink")
             told = out.writes.pop(seat.key, {})
             if CONSENT in told:
                 out.writes[seat.key] = {CONSENT: told[CONSENT]}  # nobody waits for a deletion to hear an opt-out
@@ -202,7 +202,7 @@ class Verdicts(Sight):
         edited = {s.system for s in seats if name in s.base and s.base[name] != seen[s.system]}
         by_name = {s.system: s for s in seats}
         if new:
-            return self._first_meeting(law, agreed, seen, new, edited, by_name, human.heard.get(name))
+            return self._first_meeting(law, agreed, seen, new, edited, by_name, human.heard_of(name))
         left: set[str] = set()
         voices: dict[str, Any] = {}
         for system in edited:

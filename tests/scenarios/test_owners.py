@@ -343,7 +343,7 @@ def test_a_question_about_owners_names_the_colleagues(world: World, capsys: pyte
     world.text = CONFIG.replace('{"*": {}}', '{"*": {}, owner: {merge: ask}}')
     assert "merge: ask" in world.text
     jane, jane_there = world.colleague("jane@acme.example")
-    joe, _ = world.colleague("joe@acme.example")
+    joe, joe_there = world.colleague("joe@acme.example")
     _, ann_there = world.colleague("ann@acme.example")
     rid = world.lead("ada@example.com", jane)
     world.run()
@@ -360,3 +360,9 @@ def test_a_question_about_owners_names_the_colleagues(world: World, capsys: pyte
     for who, value in ((told[s], one["values"][s]["value"]) for s in told):
         assert f"{who} ('{value}')" in said
     assert f"agreed: jane@acme.example ('{one['agreed']}')" in said and jane_there not in said
+    assert invoke([*config, "conflicts", "resolve", str(one["id"]), "--value", "nobody@acme.example"]) == 2
+    assert "no owner that is known as 'nobody@acme.example'" in capsys.readouterr().err
+    assert invoke([*config, "conflicts", "resolve", str(one["id"]), "--value", "joe@acme.example"]) == 0
+    world.run()
+    assert world.marketing.row("contacts", rid)["owner_id"] == joe and world.sales_lead()["OwnerId"] == joe_there
+    world.quiet()

@@ -14,6 +14,7 @@ from smarksync.ledger import audit, conflicts, entities, keys, links, quarantine
 from smarksync.ledger.conflicts import Conflict
 from smarksync.ledger.db import Ledger
 from smarksync.ledger.quarantine import Held
+from smarksync.ledger.refs import of_kind
 from smarksync.model import Field, ValueProblem, normalise
 
 from . import parking, refs
@@ -44,8 +45,12 @@ def value(desk: Desk, conflict_id: int, text: str) -> dict[str, Any]:
     if field is None:
         raise UsageError(f"The field {one.field} is no longer in the schema of {kind}.")
     try:
-        wire = normalise(
-            field, _typed(field, text), country=desk.config.defaults.country, currency=desk.config.currency
+        wire = (
+            _pointed(desk, field, text)
+            if field.ref
+            else normalise(
+                field, _typed(field, text), country=desk.config.defaults.country, currency=desk.config.currency
+            )
         )
     except ValueProblem as problem:
         words = f" Its words: {', '.join(field.values)}." if field.values else ""
@@ -71,6 +76,24 @@ def _typed(field: Field, text: str) -> Any:
     if field.type == "money":
         return text.split()
     return text
+
+
+def _pointed(desk: Desk, field: Field, text: str) -> Any:
+    """The entity ids of whom or what is meant in a field that points at others. Raises UsageError for what is not known."""
+    found: list[str] = []
+    words = _typed(field, text)
+    for one in words if isinstance(words, list) else [text.strip()] if words is not None else []:
+        known = of_kind(desk.ledger, str(field.ref), one)
+        if len(known) != 1:
+            many = "no" if not known else "more than one"
+            raise UsageError(
+                f"There is {many} {field.ref} that is known as {one!r}.",
+                hint="Name it by its e-mail address, connection:object:id, or its entity id.",
+            )
+        found += known
+    if field.type == "set":
+        return sorted(set(found)) if words is not None else None
+    return found[0] if found else None
 
 
 def _answer(desk: Desk, one: Conflict, wire: Any, how: str) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from smarksync.plan.job import JobRules
 from smarksync.plugin import Connector, ConnectorSpec, Fetches, Finds, Record, StreamSpec
 
 from .owners import Owners
-from .raw import plain
+from .raw import Fingerprints, plain
 
 #: seconds between two signs of life
 BEAT = 10.0
@@ -72,6 +72,7 @@ class Lane:
     shown_now: int | None = None
     emptied: bool = False
     filtered: int = 0
+    _fingerprints: Fingerprints | None = None
 
     @property
     def sid(self) -> int:
@@ -79,9 +80,11 @@ class Lane:
         return self.stream.sid
 
     @property
-    def key(self) -> bytes:
-        """What tells the fingerprints of its mapping from those of any other."""
-        return self.mapping.version.encode()[:64]
+    def fingerprints(self) -> Fingerprints:
+        """Those of its rows, as this mapping reads them."""
+        if self._fingerprints is None:
+            self._fingerprints = Fingerprints(self.mapping.version.encode())
+        return self._fingerprints
 
     def fetch(self, ids: Sequence[str]) -> Iterator[Record]:
         """The rows of those ids that exist, with the mapped fields; for streams that can fetch."""

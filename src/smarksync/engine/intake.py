@@ -24,21 +24,22 @@ from smarksync.plugin import Can, Page, Record, TellsTime
 from . import facts
 from .context import Lane, Run, instant
 from .observe import observe
-from .raw import fingerprint, plain
+from .raw import body, plain
 
 #: seconds that an ending run waits for its readers
 LEAVE_AFTER = 5.0
 
 
 def waiting(lane: Lane, record: Record) -> Waiting:
-    """A row for the inbox: its fields as the JSON that the fingerprint is made of."""
-    return _waiting(lane.sid, record, *fingerprint(record.fields, lane.key))
+    """A row for the inbox."""
+    return _waiting(lane.sid, record, lane.fingerprints.of(record.fields))
 
 
-def _waiting(sid: int, record: Record, fp: bytes, body: bytes) -> Waiting:
+def _waiting(sid: int, record: Record, fp: bytes) -> Waiting:
     at = record.changed_at
     changed_at = instant(at) if at is not None else None
-    return Waiting(sid, record.id, fp, body, changed_at, record.changed_by, record.version, 0, record.fields)
+    fields = record.fields
+    return Waiting(sid, record.id, fp, body(fields), changed_at, record.changed_by, record.version, 0, fields)
 
 
 class Early(Protocol):
@@ -213,7 +214,7 @@ class _Absorber:
 
     def __init__(self, run: Run, lane: Lane, early: Early | None) -> None:
         self.run, self.lane = run, lane
-        self.key = lane.key
+        self.fingerprint = lane.fingerprints.of
         self.facts = facts.are(lane)
         self.early = None if self.facts or inbox.holds(run.ledger, [lane.sid], 1) else early
         self.seen = 0
@@ -283,16 +284,16 @@ class _Absorber:
             ledger.add("INSERT OR IGNORE INTO scan VALUES (?, ?)", [(lane.sid, i) for i in ids])
         changed: list[tuple[Record, bytes]] = []
         fresh: list[Waiting] = []
-        key, sid = self.key, lane.sid
+        fingerprint, sid = self.fingerprint, lane.sid
         for record in records:
             try:
-                fp, body = fingerprint(record.fields, key)
+                fp = fingerprint(record.fields)
             except TypeError:
                 record = plain(record)
-                fp, body = fingerprint(record.fields, key)
+                fp = fingerprint(record.fields)
             found = known.get(record.id, _NEW)
             if found is _NEW:
-                fresh.append(_waiting(sid, record, fp, body))
+                fresh.append(_waiting(sid, record, fp))
             elif found != fp:
                 changed.append((record, fp))
         if Can.CONDITIONAL in lane.spec.can:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from smarksync.ledger import entities, keys, links, streams
-from smarksync.ledger.db import dumps
+from smarksync.ledger.db import packed
 from smarksync.ledger.inbox import Waiting
 from smarksync.ledger.links import Link
 from smarksync.mapping import CompiledMapping
@@ -37,7 +37,7 @@ class Linker:
         self.run, self.entity, self.bodies = run, entity, bodies
         self.match = run.match.get(entity, [])
         self.next = int(run.ledger.value("SELECT seq FROM sqlite_sequence WHERE name = 'entities'") or 0) + 1
-        self.made: list[tuple[int, str, str, str, str, str]] = []
+        self.made: list[tuple[int, str, str]] = []
         self.links: list[Link] = []
         self.linked: set[tuple[int, str]] = set()  # those whose link is stored already
         self.keys: list[tuple[str, str, int]] = []
@@ -89,7 +89,7 @@ class Linker:
             self.name([group])
         eid, ref = self.next, self.refs[group[0].row]
         self.next += 1
-        self.made.append((eid, ref, self.entity, state, "{}", self.run.run_id))
+        self.made.append((eid, ref, state))
         agreed: dict[str, Any] = {"external_id": ref}
         self._place(eid, ref, agreed, group, [])
         return eid
@@ -145,7 +145,7 @@ class Linker:
     def flush(self) -> None:
         """Writes what was collected."""
         ledger = self.run.ledger
-        entities.add(ledger, self.made)
+        entities.begin(ledger, self.entity, self.run.run_id, self.made)
         if self.linked:
             links.put(ledger, [link for link in self.links if link[:2] in self.linked])
             self.links = [link for link in self.links if link[:2] not in self.linked]
@@ -178,7 +178,7 @@ def _memo(
         memo["u"] = unread
     if (lacking := stamp_lacking(mapping, fields, ref)) is not None:
         memo["x"] = lacking
-    return dumps(memo)
+    return packed(memo)
 
 
 __all__ = ["Arrived", "Bodies", "Linker"]

@@ -146,6 +146,8 @@ def readopt(
         memo["s"] = seen
     if unread := sorted(v for v, (c, raw) in raws.items() if raw is ABSENT and c.read):
         memo["u"] = unread
+    if "d" in was:
+        memo["d"] = 1  # what followed from its deletion has followed
     stamp = mapping.external_id
     if stamp is not None and stamp.write:
         shown = was["x"][0] if "x" in was else before.get("external_id")

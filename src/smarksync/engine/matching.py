@@ -68,7 +68,7 @@ class Ahead:
         None of their stream may be waiting there, because an older look at a record must not come after a newer one.
         """
         for start in range(0, len(rows), CHUNK):
-            _match_chunk(self._run, rows[start : start + CHUNK], [])
+            _match_chunk(self._run, rows[start : start + CHUNK], [], new=True)
 
     def chunk(self) -> bool:
         """Links the first rows of the inbox if there are enough of them to fill a chunk; says whether it did."""
@@ -93,13 +93,14 @@ def _provisional(run: Run) -> list[tuple[Link, int]]:
     ]
 
 
-def _match_chunk(run: Run, rows: list[Waiting], pending: list[tuple[Link, int]]) -> None:
+def _match_chunk(run: Run, rows: list[Waiting], pending: list[tuple[Link, int]], *, new: bool = False) -> None:
+    """``new``: none of the rows has a link."""
     newest = {(row.sid, row.rid): row for row in rows}  # a newer row replaces an older one
     bodies: Bodies = {}
     by_entity: dict[str, list[Newcomer]] = {}
-    linked_meanwhile = {
-        sid: links.of_records(run.ledger, sid, [r for s, r in newest if s == sid]) for sid in {s for s, _ in newest}
-    }
+    linked_meanwhile: dict[int, dict[str, Link]] = {sid: {} for sid, _ in newest}
+    for sid in () if new else linked_meanwhile:
+        linked_meanwhile[sid] = links.of_records(run.ledger, sid, [r for s, r in newest if s == sid])
     needed = {sid: _key_fields(run, lane) for sid, lane in run.lanes.items()}
     filters = {sid: _where(run, lane) for sid, lane in run.lanes.items()}
     lost = plans.load(run.ledger, "op = 'create' AND status IN ('sending', 'unknown')")

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from smarksync.ledger import entities, keys, links, states, streams
-from smarksync.ledger.db import dumps, loads
+from smarksync.ledger.db import loads, packed
 from smarksync.ledger.links import LIVE
 from smarksync.model import ABSENT, ValueProblem
 from smarksync.plan.job import LEFT
@@ -17,7 +17,6 @@ from smarksync.plugin import OWN_USER, Record
 from .absent import come_back
 from .context import Lane, Run, instant
 from .lookup import rank_of
-from .raw import fingerprint
 from .shared import wake_namesakes
 from .stamps import mark_stamp, stamp_lacking
 
@@ -54,7 +53,7 @@ def observe(
             differs = differences(record.fields, values)
             if keyed.isdisjoint(differs) and stamp_lacking(lane.mapping, record.fields, ref) is None:  # most by far
                 if differs:
-                    memos.append((link.lid, dumps(_edited(record, lane, differs, told or link.seen_at, link.own_at))))
+                    memos.append((link.lid, packed(_edited(record, lane, differs, told or link.seen_at, link.own_at))))
                     news.append((link.eid, sid, record.id, run_id))
                 elif not own:
                     lane.unchanged += 1
@@ -77,6 +76,7 @@ def observe(
             links.set_rank(ledger, lane.sid, record.id, rank_of(run, lane, link.eid))
             links.set_state(ledger, lane.sid, record.id, links.LIVE)
             streams.add_live(ledger, lane.sid, 1)
+            side._put("d", None)  # if it leaves once more, that is news
         moved = back or (come_back(side, values) if "q" in was else _moved(was, side.memo))
         if link.changed_at is not None and (
             not moved or _only_echo(was, side.memo) or _only_respelt(lane, was, side.memo)
@@ -104,8 +104,8 @@ def observe(
 
 def observe_again(run: Run, lane: Lane, records: Iterable[Record]) -> None:
     """The same for records that were read by id, outside of the pull; those that are linked to nobody are passed over."""
-    key = lane.key
-    observe(run, lane, [(one, fingerprint(one.fields, key)[0]) for one in records], own=True)
+    fingerprint = lane.fingerprints.of
+    observe(run, lane, [(one, fingerprint(one.fields)) for one in records], own=True)
 
 
 def _edited(

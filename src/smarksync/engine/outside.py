@@ -6,7 +6,7 @@ can look up), it was read whole, and the keys of what was left out are remembere
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from smarksync.ledger import outside
@@ -31,10 +31,10 @@ def lookup_keys(lane: Lane) -> list[str]:
     return [str(codec.vendor) for codec in codecs if codec is not None and codec.vendor in lane.spec.natural_keys]
 
 
-def places(run: Run, job: JobRun, lane: Lane, told: Mapping[int, Mapping[str, Any]]) -> dict[int, str]:
-    """{create: the record outside `where` that is its person}. ``told``: {create: what is agreed of the person with it}."""
+def places(run: Run, job: JobRun, lane: Lane, told: Iterable[tuple[int, Mapping[str, Any]]]) -> dict[int, str]:
+    """{create: the record outside `where` that is its person}. ``told``: (create, what is agreed of the person with it)."""
     if lane.stream.connection not in job.rules.where:
         return {}
-    keys = {seq: keys_of(job.match, values) for seq, values in told.items()}
+    keys = {seq: keys_of(job.match, values) for seq, values in told}
     found = outside.holders(run.ledger, lane.sid, (one for some in keys.values() for one in some))
     return {seq: found[one] for seq, some in keys.items() for one in some if one in found}

@@ -7,10 +7,11 @@ like any other value without a meaning, and everything else goes on.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date
 from decimal import Decimal
 from hashlib import blake2b
+from operator import itemgetter
 from typing import Any
 
 import orjson
@@ -21,7 +22,10 @@ from smarksync.plugin import Receipt, Record
 JSON = orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS | orjson.OPT_PASSTHROUGH_DATETIME
 #: the mark, with the value in a form that can be stored and looked at
 UNREADABLE = "unreadable"
+_AS_IT_COMES = orjson.OPT_NON_STR_KEYS | orjson.OPT_PASSTHROUGH_DATETIME
 _LARGEST = 2**63
+#: orders of fields that are remembered of one stream; rows without their blanks may have as many as there are rows
+_SHAPES = 256
 
 
 def plain(record: Record) -> Record:
@@ -30,7 +34,7 @@ def plain(record: Record) -> Record:
     if (id, by) != (record.id, record.changed_by):
         record = record._replace(id=id, changed_by=by)
     try:
-        orjson.dumps(record.fields, option=JSON)
+        body(record.fields)
     except TypeError:
         return record._replace(fields=fields(record.fields))
     return record
@@ -41,7 +45,7 @@ def echoed(receipt: Receipt) -> Receipt:
     if receipt.stored is None:
         return receipt
     try:
-        orjson.dumps(receipt.stored, option=JSON)
+        body(receipt.stored)
     except TypeError:
         return receipt._replace(stored=fields(receipt.stored))
     return receipt
@@ -52,14 +56,37 @@ def fields(raw: Mapping[str, Any]) -> dict[str, Any]:
     return {name: _value(value) for name, value in raw.items()}
 
 
-def fingerprint(row: Mapping[str, Any], key: bytes) -> tuple[bytes, bytes]:
-    """One hash over the mapped fields of a row, and the JSON that it is made of.
+def body(row: Mapping[str, Any]) -> bytes:
+    """The row as the JSON that is stored of it. Raises TypeError where a value has no such form."""
+    return orjson.dumps(row, option=_AS_IT_COMES)
 
-    ``key`` tells the mapping that they were read with (:attr:`.context.Lane.key`). Raises TypeError where a value has
-    no such form.
+
+class Fingerprints:
+    """One hash over the mapped fields of each row of a stream: the same fields with the same values, in whatever order.
+
+    The rows of a system mostly come with the same fields in the same order. Which fields those are is put in order and
+    hashed once; of each row no more than its values are.
     """
-    body = orjson.dumps(row, option=JSON)
-    return blake2b(body, digest_size=12, key=key).digest(), body
+
+    def __init__(self, mapping: bytes) -> None:
+        """``mapping`` names the mapping that the rows are read with: another one sees other rows."""
+        self._mapping = mapping
+        self._shapes: dict[tuple[str, ...], tuple[Callable[[Mapping[str, Any]], Any], bytes]] = {}
+
+    def of(self, row: Mapping[str, Any]) -> bytes:
+        """The row's. Raises TypeError where a value has no form in JSON."""
+        names = tuple(row)
+        values, shape = self._shapes.get(names) or self._learn(names)
+        return blake2b(orjson.dumps(values(row), option=JSON), digest_size=12, person=shape).digest()
+
+    def _learn(self, names: tuple[str, ...]) -> tuple[Callable[[Mapping[str, Any]], Any], bytes]:
+        inorder = sorted(names, key=str)
+        values: Callable[[Mapping[str, Any]], Any] = itemgetter(*inorder) if inorder else dict
+        told = blake2b(orjson.dumps(list(map(str, inorder))), digest_size=16, key=self._mapping[:64])
+        if len(self._shapes) >= _SHAPES:
+            self._shapes.clear()
+        found = self._shapes[names] = values, told.digest()
+        return found
 
 
 def _value(value: Any) -> Any:

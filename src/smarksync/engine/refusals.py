@@ -233,7 +233,7 @@ def before_creates(run: Run, job: JobRun, lane: Lane, rows: list[PlanRow]) -> li
     late: list[PlanRow] = []
     for row in rows:
         (late if lane.sid in linked.get(row.eid, ()) else wanted).append(row)
-    told = _told(run, rows)
+    told = _Told(run, lane, rows)
     wanted = _without_doubles(run, job, lane, _without_outsiders(run, job, lane, wanted, told), told)
     again = any(row.run != run.run_id for row in wanted)
     keys_there = lookup_keys(lane)
@@ -269,15 +269,28 @@ def before_creates(run: Run, job: JobRun, lane: Lane, rows: list[PlanRow]) -> li
         _drop(run, job, lane, late)
         for row in hits:
             there = [known[r.id] for r in found if r.id in known and _has(r, key, row)]
-            _found_there(run, job, lane, row, there, told[row.seq])
+            _found_there(run, job, lane, row, there, told.of(row))
     gone = {row.seq for row in hits}
     return [row for row in wanted if row.seq not in gone]
 
 
-def _told(run: Run, rows: Sequence[PlanRow]) -> dict[int, Mapping[str, Any]]:
-    """{row: what is agreed of its person with it}: a row names by itself what it moves, and another one may have moved all."""
-    known = entities.load(run.ledger, {row.eid for row in rows if row.source is None})
-    return {row.seq: {**known[row.eid][2], **row.values} if row.eid in known else row.values for row in rows}
+class _Told:
+    """What is agreed of a row's person with it: a row names by itself what it moves, and another one may have moved all."""
+
+    def __init__(self, run: Run, lane: Lane, rows: Sequence[PlanRow]) -> None:
+        self._known = entities.load(run.ledger, {row.eid for row in rows if row.source is None})
+        codec = lane.mapping.fields.get("email")
+        self._email = codec.vendor if codec is not None and codec.sends_text else None
+
+    def of(self, row: PlanRow) -> Mapping[str, Any]:
+        """Everything, for the few who need it."""
+        return {**self._known[row.eid][2], **row.values} if row.eid in self._known else row.values
+
+    def email(self, row: PlanRow) -> Any:
+        """The address alone, of everybody: where it goes out as it is, a row of which all is agreed sends it."""
+        if row.source is not None and self._email is not None and self._email in row.after:
+            return row.after[self._email]
+        return self.of(row).get("email")
 
 
 def _has(record: Record, key: str, row: PlanRow) -> bool:
@@ -310,12 +323,10 @@ def given_up(run: Run, job: JobRun, lane: Lane, row: PlanRow) -> None:
     job.count(lane.sid, "stale")
 
 
-def _without_outsiders(
-    run: Run, job: JobRun, lane: Lane, rows: list[PlanRow], told: Mapping[int, Mapping[str, Any]]
-) -> list[PlanRow]:
+def _without_outsiders(run: Run, job: JobRun, lane: Lane, rows: list[PlanRow], told: _Told) -> list[PlanRow]:
     """Rows of people who have no record there that takes no part (`where`): where nothing can be searched, it is known
     from the reading."""
-    places = outside.places(run, job, lane, {row.seq: told[row.seq] for row in rows})
+    places = outside.places(run, job, lane, ((row.seq, told.of(row)) for row in rows))
     if not places:
         return rows
     with run.ledger.tx():
@@ -326,14 +337,12 @@ def _without_outsiders(
     return [row for row in rows if row.seq not in places]
 
 
-def _without_doubles(
-    run: Run, job: JobRun, lane: Lane, rows: list[PlanRow], told: Mapping[int, Mapping[str, Any]]
-) -> list[PlanRow]:
+def _without_doubles(run: Run, job: JobRun, lane: Lane, rows: list[PlanRow], told: _Told) -> list[PlanRow]:
     """Rows of people whose address nobody else has there. One whose address became another's is asked about, not created:
     a link never matches anew because a key changed."""
     if ["email"] not in [list(parts_of(key)) for key in job.match]:
         return rows
-    addresses = {row.seq: str(email).casefold() for row in rows if (email := told[row.seq].get("email"))}
+    addresses = {row.seq: str(email).casefold() for row in rows if (email := told.email(row))}
     wanted = sorted({one for one in addresses.values() if not is_role_address(one)})
     found = keys.holders(run.ledger, [("email", one) for one in wanted])
     crowded = {one: {eid for eid, weak in holders if not weak} for (_, one), holders in found.items()}

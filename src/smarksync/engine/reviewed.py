@@ -23,7 +23,6 @@ from smarksync.plugin import Can, Record
 from .changes import FORMAT, described
 from .context import JobRun, Lane, Run
 from .observe import observe_again
-from .raw import fingerprint
 
 CHUNK = 500
 #: local rows need no release: matching has done them or not
@@ -190,8 +189,8 @@ def _records(change: Change) -> Iterable[str]:
 
 def _observe(run: Run, lane: Lane, ids: list[str]) -> None:
     found: list[Record] = list(lane.fetch(ids))
-    known, key = links.fingerprints(run.ledger, lane.sid, [r.id for r in found]), lane.key
-    changed = [r for r in found if r.id in known and known[r.id] != fingerprint(r.fields, key)[0]]
+    known, fingerprint = links.fingerprints(run.ledger, lane.sid, [r.id for r in found]), lane.fingerprints.of
+    changed = [r for r in found if r.id in known and known[r.id] != fingerprint(r.fields)]
     with run.ledger.tx():
         observe_again(run, lane, changed)
 

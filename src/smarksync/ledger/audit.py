@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from .db import Ledger, dumps, loads
+from .db import Ledger, loads, packed
 
 
 def add(ledger: Ledger, run: str, at: str, rows: Iterable[tuple[int, dict[str, Any]]]) -> None:
     """(eid, body): body has op, connection, object, id, fields {field: {before, after, from, …}}."""
     ledger.add(
-        "INSERT INTO audit (run, eid, at, body) VALUES (?, ?, ?, ?)", [(run, eid, at, dumps(b)) for eid, b in rows]
+        "INSERT INTO audit (run, at, eid, body) VALUES (?1, ?2, ?, ?)", [(eid, packed(b)) for eid, b in rows], (run, at)
     )
 
 

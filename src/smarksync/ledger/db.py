@@ -28,13 +28,14 @@ HEAD = "0003"
 #: seconds that one process waits for another that begins the same file
 WAL_PATIENCE = 20.0
 SETTINGS = {
+    "page_size": "8192",  # of a file that is begun now: half as many writes as with SQLite's 4096; older ones keep theirs
     "journal_mode": "WAL",
     "synchronous": "NORMAL",
     "foreign_keys": "OFF",
     "cache_size": "-32768",  # KiB: 32 MiB; beyond it the system's own cache serves as well
     "busy_timeout": "20000",
     "temp_store": "FILE",
-    "wal_autocheckpoint": "8000",  # pages, 32 MiB: a page that many rows touch is copied once, not at every 4 MiB
+    "wal_autocheckpoint": "4000",  # pages, 32 MiB: a page that many rows touch is copied once, not at every 4 MiB
     "journal_size_limit": "67108864",
     "secure_delete": "FAST",
 }
@@ -72,6 +73,8 @@ def dumps(value: Any) -> bytes:
     return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
 
 
+#: JSON with the keys as they come, in a third of the time: for what nobody compares byte by byte
+packed = orjson.dumps
 loads = orjson.loads
 
 
@@ -141,17 +144,22 @@ class Ledger:
         with self._explained("written"):
             self._con.executemany(sql, rows)
 
-    def add(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
-        """``INSERT … VALUES (?, …)`` for many rows, fifty to a statement: half the cost of one statement a row."""
+    def add(self, sql: str, rows: Iterable[Sequence[Any]], shared: tuple[Any, ...] = ()) -> None:
+        """``INSERT … VALUES (?, …)`` for many rows, fifty to a statement: half the cost of one statement a row.
+
+        ``shared``: values that all rows have; they are bound once a statement. They stand first in the statement's one
+        group of values, as ``?1``, ``?2``, …
+        """
         rows = rows if isinstance(rows, list) else list(rows)
         many = len(rows) - len(rows) % AT_ONCE
         with self._explained("written"):
             if many:
                 wide = _wide(sql)
                 for start in range(0, many, AT_ONCE):
-                    self._con.execute(wide, list(chain.from_iterable(rows[start : start + AT_ONCE])))
+                    self._con.execute(wide, [*shared, *chain.from_iterable(rows[start : start + AT_ONCE])])
             if many < len(rows):
-                self._con.executemany(sql, rows[many:] if many else rows)
+                rest = rows[many:] if many else rows
+                self._con.executemany(sql, [(*shared, *row) for row in rest] if shared else rest)
 
     @property
     def written(self) -> int:
@@ -201,10 +209,7 @@ class Ledger:
     def _check_epochs(self) -> None:
         if not self._epochs:
             return
-        names = dumps(list(self._epochs)).decode()
-        found = dict(
-            self.rows("SELECT name, epoch FROM leases WHERE name IN (SELECT value FROM json_each(?))", (names,))
-        )
+        found = dict(self.rows("SELECT name, epoch FROM leases"))  # one a stream: cheaper than to look for them by name
         for name, epoch in self._epochs.items():
             if found.get(name) != epoch:
                 raise LeaseLost(
@@ -274,6 +279,7 @@ class Ledger:
 def _connect(path: str) -> sqlite3.Connection:
     con = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=256)
     try:
+        con.execute(f"PRAGMA page_size = {SETTINGS['page_size']}")  # it is fixed with the first page, which WAL writes
         begin_wal(con, WAL_PATIENCE)
         for name, value in SETTINGS.items():
             con.execute(f"PRAGMA {name} = {value}")

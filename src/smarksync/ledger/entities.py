@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from . import activities, memberships, stages, ties
-from .db import Ledger, among, dumps, loads
+from .db import Ledger, among, dumps, loads, packed
 
 LIVE, ALIAS, PROVISIONAL, FORGOTTEN = "live", "alias", "provisional", "forgotten"
 
@@ -33,6 +33,12 @@ def is_ref(text: str) -> bool:
 def add(ledger: Ledger, rows: Iterable[tuple[int, str, str, str, str, str]]) -> None:
     """New entities: (eid, ref, kind, state, agreed, run)."""
     ledger.add("INSERT INTO entities (eid, ref, kind, state, agreed, created_run) VALUES (?, ?, ?, ?, ?, ?)", rows)
+
+
+def begin(ledger: Ledger, kind: str, run: str, rows: Iterable[tuple[int, str, str]]) -> None:
+    """New entities of which nothing is agreed yet: (eid, ref, state)."""
+    sql = "INSERT INTO entities (kind, created_run, eid, ref, state, agreed) VALUES (?1, ?2, ?, ?, ?, '{}')"
+    ledger.add(sql, rows, (kind, run))
 
 
 def taken(ledger: Ledger, ref: str) -> bool:
@@ -63,7 +69,7 @@ def save_agreed(ledger: Ledger, rows: Iterable[tuple[int, dict[str, Any]]]) -> N
     ledger.many(
         "UPDATE entities SET agreed = ? WHERE eid = ?",
         (
-            (dumps({k: v for k, v in agreed.items() if v is not None and k != "external_id"}).decode(), eid)
+            (packed({k: v for k, v in agreed.items() if v is not None and k != "external_id"}).decode(), eid)
             for eid, agreed in rows
         ),
     )

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from smarksync.model.moments import micros
 
-from .db import Ledger, among, dumps, loads
+from .db import Ledger, among, dumps, loads, packed
 
 #: live: takes part · gone: deleted there · filtered: outside `where` · waiting: unlinked, in quarantine
 LIVE, GONE, FILTERED, UNDONE = "live", "gone", "filtered", "undone"
@@ -37,7 +37,10 @@ class Link(NamedTuple):
 _COLUMNS = ("sid", "rid", "eid", "rank", "state", "fp", "seen_at", "changed_at", "own_at", "version")
 _L = "l.sid, l.rid, l.eid, l.rank, l.state, l.fp, m.memo, l.seen_at, l.changed_at, l.own_at, l.version, l.lid"
 _FROM = "FROM json_each(?) j CROSS JOIN links l LEFT JOIN memos m ON m.lid = l.lid"
-_PLACE = f"INSERT INTO links (lid, {', '.join(_COLUMNS)}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_PLACE = (
+    "INSERT INTO links (sid, rank, state, seen_at, lid, rid, eid, fp, changed_at, own_at, version) "
+    "VALUES (?1, ?2, ?3, ?4, ?, ?, ?, ?, ?, ?, ?)"
+)
 _PUT = (
     f"INSERT INTO links ({', '.join(_COLUMNS)}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (sid, rid) DO UPDATE SET "
     + ", ".join(f"{column} = excluded.{column}" for column in _COLUMNS[2:])
@@ -186,7 +189,12 @@ def known(ledger: Ledger, sid: int, rids: Iterable[str]) -> set[str]:
 def place(ledger: Ledger, rows: Sequence[Link]) -> None:
     """Links of records that have none; cheaper than :func:`put`, which looks first."""
     last = int(ledger.value("SELECT max(lid) FROM links") or 0)
-    ledger.add(_PLACE, [(lid, *link[:6], *link[7:11]) for lid, link in enumerate(rows, last + 1)])
+    alike: dict[tuple[int, int, str, str | None], list[tuple[Any, ...]]] = {}  # a page, or a batch, is
+    for lid, (sid, rid, eid, rank, state, fp, _, seen_at, changed_at, own_at, version, _) in enumerate(rows, last + 1):
+        one = (lid, rid, eid, fp, changed_at, own_at, version)
+        alike.setdefault((sid, rank, state, seen_at), []).append(one)
+    for shared, group in alike.items():
+        ledger.add(_PLACE, group, shared)
     memos = [(lid, link.memo) for lid, link in enumerate(rows, last + 1) if link.memo is not None]
     if memos:
         ledger.add("INSERT INTO memos (lid, memo) VALUES (?, ?)", memos)
@@ -270,7 +278,7 @@ def give(ledger: Ledger, loser: int, survivor: int) -> None:
 
 def pack(memo: dict[str, Any]) -> bytes | None:
     """A memo as it is stored; None when there is nothing to remember."""
-    return dumps(memo) if memo else None
+    return packed(memo) if memo else None
 
 
 def entity_of(ledger: Ledger, connection: str, entity: str, rid: str) -> str | None:

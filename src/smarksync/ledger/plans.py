@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from .db import Ledger, among, dumps, loads
+from .db import Ledger, among, dumps, loads, packed
 
 
 class PlanRow(NamedTuple):
@@ -59,8 +59,8 @@ def _noted(note: dict[str, Any]) -> dict[str, Any]:
 
 _COLUMNS = "seq, run, job, eid, sid, rid, op, status, consent, adopts, stamp"
 _INSERT = (
-    "INSERT INTO plan (seq, run, job, eid, sid, rid, op, status, consent, adopts, stamp) "
-    "VALUES (?, ?, ?, ?, ?, ?, ?, 'planned', ?, ?, ?)"
+    "INSERT INTO plan (run, job, seq, eid, sid, rid, op, status, consent, adopts, stamp) "
+    "VALUES (?1, ?2, ?, ?, ?, ?, ?, 'planned', ?, ?, ?)"
 )
 _BODY = (
     "INSERT INTO plan_bodies (seq, after, rest, agreed, source, source_fp, target, target_fp, memo, note) "
@@ -76,22 +76,22 @@ def add(ledger: Ledger, run: str, job: str, rows: Iterable[tuple[int, Any]]) -> 
     bodies: list[tuple[Any, ...]] = []
     marks: list[tuple[int, str, str]] = []
     for seq, (eid, row) in enumerate(rows, last + 1):
-        heads.append((seq, run, job, eid, row.sid, row.rid, row.op, row.consent, row.adopts, row.stamp))
+        heads.append((seq, eid, row.sid, row.rid, row.op, row.consent, row.adopts, row.stamp))
         values, alone = row.values, row.alone
         if alone is None:
-            agreed = dumps(values).decode() if values else None
-            bodies.append((seq, dumps(row.after), dumps(row.rest()), agreed, *_NOBODY))
+            agreed = packed(values).decode() if values else None
+            bodies.append((seq, packed(row.after), packed(row.rest()), agreed, *_NOBODY))
         else:  # one full copy less where a new record is sent just what becomes agreed
             same = row.stamp or (row.op == "create" and values == row.after)
-            agreed = None if same else dumps(values).decode()
-            note = None if row.note is None else dumps(row.note)
-            rest = dumps({"won": row.won} if note else row.rest())
+            agreed = None if same else packed(values).decode()
+            note = None if row.note is None else packed(row.note)
+            rest = packed({"won": row.won} if note else row.rest())
             source, source_fp, target, target_fp, memo = alone
-            bodies.append((seq, dumps(row.after), rest, agreed, source, source_fp, target, target_fp,
-                           dumps(memo) if memo else None, note))  # fmt: skip
+            bodies.append((seq, packed(row.after), rest, agreed, source, source_fp, target, target_fp,
+                           packed(memo) if memo else None, note))  # fmt: skip
         if row.marks:
             marks += [(seq, kind, field) for kind, field in row.marks]
-    ledger.add(_INSERT, heads)
+    ledger.add(_INSERT, heads, (run, job))
     ledger.add(_BODY, bodies)
     if marks:
         ledger.many("INSERT OR IGNORE INTO plan_marks (seq, kind, field) VALUES (?, ?, ?)", marks)

@@ -25,6 +25,18 @@ def find(ledger: Ledger, text: str) -> list[int]:
     return [row[0] for row in ledger.rows(sql, (rid, connection, name))]
 
 
+def of_kind(ledger: Ledger, kind: str, text: str) -> list[str]:
+    """The entity ids of one kind that ``text`` names, in the same three ways; a colleague may have a lead's address."""
+    text = text.strip()
+    if "@" in text and text.count(":") < 2:
+        where, value = "json_extract(CAST(agreed AS TEXT), '$.email') = ? AND state = 'live'", text.casefold()
+        rows = ledger.rows(f"SELECT ref FROM entities WHERE kind = ? AND {where} ORDER BY eid", (kind, value))
+    else:
+        chosen = ",".join(str(eid) for eid in find(ledger, text))
+        rows = ledger.rows(f"SELECT ref FROM entities WHERE kind = ? AND eid IN ({chosen}) ORDER BY eid", (kind,))
+    return [ref for (ref,) in rows]
+
+
 def _by_email(ledger: Ledger, address: str) -> list[int]:
     """Through the key index; where people are matched by something else, through what is agreed about them."""
     sql = (

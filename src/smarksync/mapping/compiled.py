@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from dataclasses import field as part
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from smarksync.model import ABSENT, Field, ValueProblem, equal
@@ -122,6 +124,28 @@ class CompiledField:
         return equal(self.field, before, after, resolution=self.stream.resolution)
 
 
+#: sets of fields that a mapping remembers; rows without their blanks may have as many as there are rows
+SHAPES = 256
+
+
+class Shape(NamedTuple):
+    """Of some fields that are written together: those that go out as they are, all at once, and the others."""
+
+    texts: Callable[[Mapping[str, Any]], tuple[Any, ...]]
+    vendors: tuple[str, ...]
+    most: int  # characters that each of them takes
+    others: tuple[str, ...]
+
+    @classmethod
+    def of(cls, names: tuple[str, ...], as_is: Mapping[str, tuple[str, int]]) -> Shape:
+        """``as_is``: {canonical: (vendor, most characters)}."""
+        mine = [name for name in names if name in as_is]
+        if len(mine) < 2:  # of one alone, itemgetter gives no tuple
+            return cls(lambda _: (), (), 0, names)
+        others = tuple(name for name in names if name not in as_is)
+        return cls(itemgetter(*mine), tuple(as_is[n][0] for n in mine), min(as_is[n][1] for n in mine), others)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class CompiledMapping:
     """One stream's mapping to one entity.
@@ -161,6 +185,7 @@ class CompiledMapping:
     #: vendor fields that are compared at all, and those whose every value that is not blank says something
     _compares: frozenset[str]
     _telling: frozenset[str]
+    _shapes: dict[tuple[str, ...], Shape] = part(default_factory=dict, init=False, repr=False)
 
     @property
     def refs(self) -> tuple[CompiledField, ...]:
@@ -198,7 +223,9 @@ class CompiledMapping:
 
     def told(self, raw: Mapping[str, Any]) -> dict[str, Any]:
         """What :meth:`differences` finds while nothing is agreed: ``raw`` without blanks and without what is per side."""
-        telling, compares = self._telling, self._compares
+        telling, compares, values = self._telling, self._compares, raw.values()
+        if telling >= raw.keys() and None not in values and "" not in values:  # nothing is left out
+            return dict(raw)
         found = {name: value for name, value in raw.items() if value is not None and value != "" and name in telling}
         if len(found) == len(raw):
             return found
@@ -274,10 +301,10 @@ class CompiledMapping:
         A name that ``values`` lacks, or that is not mapped or not writable, is left out; null is written as null.
         A full name is written when first_name or last_name is among ``names``; give both in ``values`` then.
         """
-        row: dict[str, Any] = {}
         problems: list[FieldProblem] = []
         fields, as_is = self.fields, self._sent_as_is
         name_changed = False
+        row, names = self._all_texts(values, tuple(names))
         for name in names:
             plain = as_is.get(name)
             if plain is not None:
@@ -309,6 +336,23 @@ class CompiledMapping:
             except ValueProblem as problem:
                 problems.append(FieldProblem(whole.name, problem.code, problem.message))
         return row, problems
+
+    def _all_texts(self, values: Mapping[str, Any], names: tuple[str, ...]) -> tuple[dict[str, Any], Iterable[str]]:
+        """Those of the fields that go out as they are, taken at once; and the names that are still to be looked at: all of
+        them where one of those is no text that fits. Most rows of a first load have the same fields as the one before."""
+        shape = self._shapes.get(names)
+        if shape is None:
+            if len(self._shapes) >= SHAPES:
+                self._shapes.clear()
+            shape = self._shapes[names] = Shape.of(names, self._sent_as_is)
+        try:
+            texts = shape.texts(values)
+            joined = "".join(texts)
+        except (KeyError, TypeError):
+            return {}, names
+        if "" in texts or (len(joined) > shape.most and max(map(len, texts)) > shape.most):
+            return {}, names
+        return dict(zip(shape.vendors, texts, strict=True)), shape.others
 
     def missing(self, row: Mapping[str, Any]) -> list[FieldProblem]:
         """What a create in vendor form still lacks: required fields that are not in ``row`` or empty there."""

@@ -14,8 +14,8 @@ from smarksync.model import ABSENT
 
 from .side import Side
 
-#: states of a record that was deleted, or became another one
-LEFT_US = ("gone", "moved")
+#: states of a record that was deleted, became another one, or was left alone after a deletion elsewhere
+LEFT_US = ("gone", "moved", "unlinked")
 
 
 class Evidence(NamedTuple):

@@ -21,6 +21,8 @@ from .side import Codec, Side, columns, wire_of
 _PLAIN = {"n", "s", "e", "x"}
 _CONSENT = frozenset(CONSENT_FIELDS)
 _KNOWN = frozenset({"external_id", *CONSENT_FIELDS})
+#: sets of fields that are remembered of one connection in a job
+_SHAPES = 256
 
 
 def first(person: Person, job: JobRules) -> Outcome | None:
@@ -36,13 +38,13 @@ def first(person: Person, job: JobRules) -> Outcome | None:
     if side.name_field is not None:
         return None
     values, problems = side.mapping.inward_row(memo.get("s") or {})
-    ways = _ways(job, side.connection)
-    if any(problem.field in job.rules for problem in problems) or not ways.barred.isdisjoint(values):
+    may = _may(job, side.connection, values)
+    if may.barred or (problems and any(problem.field in job.rules for problem in problems)):
         return None
-    names = ways.open
-    if names >= values.keys() and all(values.values()):
+    if may.open and all(values.values()):
         decided = values
     else:
+        names = _ways(job, side.connection).open
         decided = {name: value for name, value in values.items() if name in names and (value or not blank(value))}
     return _outcome(person, job, side, decided)
 
@@ -75,6 +77,32 @@ def _ways(job: JobRules, connection: str) -> _Ways:
     return found
 
 
+class _May(NamedTuple):
+    """What the fields of a newcomer tell by themselves, whatever is in them, of one connection in a job."""
+
+    open: bool  # it may change all of them
+    barred: bool  # another connection's word counts in one of them
+    sent: bool  # all of them may be written to it
+    shut: bool  # a new record there does not get one of them
+    built: bool  # build has to see to one of them
+
+
+def _may(job: JobRules, connection: str, values: Mapping[str, Any]) -> _May:
+    """Asked once for all newcomers with the same fields; most have those of the one before."""
+    known: dict[tuple[str, ...], _May] = job.worked_out.setdefault((connection, "may"), {})
+    names = tuple(values)
+    found = known.get(names)
+    if found is None:
+        if len(known) >= _SHAPES:
+            known.clear()
+        ways, fields = _ways(job, connection), frozenset(names)
+        found = known[names] = _May(
+            ways.open >= fields, not ways.barred.isdisjoint(fields), ways.sent >= fields,
+            not ways.shut.isdisjoint(fields), not ways.built.isdisjoint(fields),
+        )  # fmt: skip
+    return found
+
+
 def _outcome(person: Person, job: JobRules, side: Side, decided: dict[str, Any]) -> Outcome | None:
     outcome = Outcome()
     plain = len(person.agreed) == 1  # our id, and nothing besides
@@ -90,7 +118,7 @@ def _outcome(person: Person, job: JobRules, side: Side, decided: dict[str, Any])
         row.won = {side.key: []}
         creates.append(row)
         # the new record shows all that was decided, and says nothing that we have not heard
-        plain = plain and not target.subscribes and _ways(job, connection).shut.isdisjoint(decided)
+        plain = plain and not target.subscribes and not _may(job, connection, decided).shut
     if not creates and "x" in side.memo:
         return None  # it is stamped all the same, and what it keeps remembering is for build to say
     stamp = _stamp(person, side)
@@ -108,10 +136,10 @@ def _create(
     person: Person, job: JobRules, target: Target, decided: Mapping[str, Any], merged: Mapping[str, Any]
 ) -> dict[str, Any] | None:
     mapping = target.mapping
-    ways = _ways(job, target.connection)
-    if mapping.fields.get("full_name") is not None or not ways.built.isdisjoint(merged):
+    ways, may = _ways(job, target.connection), _may(job, target.connection, decided)
+    if mapping.fields.get("full_name") is not None or may.built or not ways.built.isdisjoint(person.agreed):
         return None
-    names = decided if ways.sent >= decided.keys() else [n for n in decided if n in ways.sent]
+    names = decided if may.sent else [n for n in decided if n in ways.sent]
     after, problems = mapping.outward_row(decided, names)
     if problems or not _add_consent(job, target, merged, after) or mapping.missing(after):
         return None

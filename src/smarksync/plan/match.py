@@ -161,7 +161,11 @@ def _round(
     if not keyed:
         return rest
     held = holders([(kind, value) for value in keyed])
-    places = occupied({eid for found in held.values() for eid, _ in found})
+    stored = occupied({eid for found in held.values() for eid, _ in found})
+    places = {eid: set(sids) for eid, sids in stored.items()}
+    for eid, group in result.groups:  # by other keys, of this round or of one before, too
+        if eid is not None:
+            places.setdefault(eid, set()).update(n.row[0] for n in group)
     for value, group in keyed.items():
         own = {n.eid for n in group if n.eid is not None}
         found = [(eid, weak) for eid, weak in held.get((kind, value), []) if eid not in own]
@@ -178,8 +182,10 @@ def _round(
             result.doubts.append(("duplicate", clash, strong, kind))
             if free:
                 result.groups.append((strong[0], free))
+                places[strong[0]].update(n.row[0] for n in free)
         elif strong:
             result.groups.append((strong[0], group))
+            places.setdefault(strong[0], set()).update(streams)
         elif found and len(group) == 1:
             # a former or secondary address proposes, and never links
             result.doubts.append(("ambiguous", group, [eid for eid, _ in found], kind))

@@ -20,7 +20,7 @@ class Alone(NamedTuple):
     memo: dict[str, Any]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, init=False)
 class Row:
     """One write to one record, with before, after and reason.
 
@@ -35,24 +35,44 @@ class Row:
     sid: int
     rid: str | None
     after: dict[str, Any]
-    before: dict[str, Any] = part(default_factory=dict)
-    fields: list[str] = part(default_factory=list)
-    values: dict[str, Any] = part(default_factory=dict)
-    taken: dict[str, dict[str, Any]] = part(default_factory=dict)
-    won: dict[str, list[str]] = part(default_factory=dict)
-    why: dict[str, dict[str, Any]] = part(default_factory=dict)
-    reason: str = ""
-    whole: bool = False
-    alone: Alone | None = None
-    note: dict[str, Any] | None = None
-    consent: bool = False
-    adopts: bool = False
-    stamp: bool = False
-    marks: list[tuple[str, str]] = part(default_factory=list)
-    case: dict[str, Any] = part(
-        default_factory=dict
-    )  # what a hand-off case is told when it is settled (engine/casebook.py)
-    task: dict[str, Any] = part(default_factory=dict)  # it is the task of a case, with these canonical values
+    before: dict[str, Any]
+    fields: list[str]
+    values: dict[str, Any]
+    taken: dict[str, dict[str, Any]]
+    won: dict[str, list[str]]
+    why: dict[str, dict[str, Any]]
+    reason: str
+    whole: bool
+    alone: Alone | None
+    note: dict[str, Any] | None
+    consent: bool
+    adopts: bool
+    stamp: bool
+    marks: list[tuple[str, str]]
+    case: dict[str, Any]  # what a hand-off case is told when it is settled (engine/casebook.py)
+    task: dict[str, Any]  # it is the task of a case, with these canonical values
+
+    def __init__(
+        self, op: str, sid: int, rid: str | None, after: dict[str, Any], before: dict[str, Any] | None = None,
+        fields: list[str] | None = None, values: dict[str, Any] | None = None,
+        taken: dict[str, dict[str, Any]] | None = None, won: dict[str, list[str]] | None = None,
+        why: dict[str, dict[str, Any]] | None = None, reason: str = "", whole: bool = False, alone: Alone | None = None,
+        note: dict[str, Any] | None = None, consent: bool = False, adopts: bool = False, stamp: bool = False,
+        marks: list[tuple[str, str]] | None = None, case: dict[str, Any] | None = None, task: dict[str, Any] | None = None,
+    ) -> None:  # fmt: skip
+        # written out, as Outcome's is
+        self.op, self.sid, self.rid, self.after = op, sid, rid, after
+        self.before = {} if before is None else before
+        self.fields = [] if fields is None else fields
+        self.values = {} if values is None else values
+        self.taken = {} if taken is None else taken
+        self.won = {} if won is None else won
+        self.why = {} if why is None else why
+        self.marks = [] if marks is None else marks
+        self.reason, self.whole, self.alone, self.note = reason, whole, alone, note
+        self.consent, self.adopts, self.stamp = consent, adopts, stamp
+        self.case = {} if case is None else case
+        self.task = {} if task is None else task
 
     def body(self) -> dict[str, Any]:
         """The JSON part of the stored row; empty parts left out. ``values`` are kept beside it, ready to be agreed."""

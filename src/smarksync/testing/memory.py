@@ -196,16 +196,24 @@ class MemorySystem:
         /,
         *,
         also: Mapping[str, Mapping[str, Any]] | None = None,
+        into: str | None = None,
     ) -> str:
-        """A person converts a row to one of stream ``to``; returns the new id.
+        """A person converts a row to one of stream ``to``; returns its id.
 
-        ``fields`` None = those of the same name go along. ``also``: rows made beside it, by stream.
+        ``fields`` None = those of the same name go along. ``also``: rows made beside it, by stream. ``into``: the id of a row
+        that is there already, which keeps what it shows and takes over what it lacks, as a Salesforce Contact does.
         """
         with self.lock:
             old = self._existing(stream, id).now.fields
             if fields is None:
                 fields = {name: value for name, value in old.items() if self.streams[to].info(name)}
-            into = self.insert(to, fields)
+            if into is None:
+                into = self.insert(to, fields)
+            else:
+                kept = self._existing(to, into).now.fields
+                lacks = {name: value for name, value in fields.items() if kept.get(name) is None and value is not None}
+                if lacks:
+                    self.edit(to, into, lacks)
             made = {name: self.insert(name, values) for name, values in (also or {}).items()}
             self._leave(stream, Gone(id, GoneKind.CONVERTED, into=into, into_stream=to, also=made or None))
             return into

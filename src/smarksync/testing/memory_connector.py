@@ -137,7 +137,7 @@ class PlainConnector:
             yield from records
 
     def gone(self, stream: str, *, cursor: Cursor | None, until: datetime | None) -> GonePages:
-        """What left since the cursor, in the order in which it left."""
+        """What left since the cursor and is still away, in the order in which it left."""
         decl = self._decl(stream)
         seen = int(cursor["n"]) if cursor else 0
         while True:
@@ -146,7 +146,8 @@ class PlainConnector:
                 waiting = [e for e in self.system.left[stream][seen:] if until is None or e.at <= until]
             part = waiting[: decl.page_size]
             seen += len(part)
-            yield tuple(e.gone for e in part if e.told), {"v": 1, "n": seen}
+            back = self.system.stores[stream].rows
+            yield tuple(e.gone for e in part if e.told and e.gone.id not in back), {"v": 1, "n": seen}
             if len(part) == len(waiting):
                 return
 

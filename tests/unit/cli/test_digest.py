@@ -49,6 +49,7 @@ def chat():
     thread.start()
     yield server
     server.shutdown()
+    thread.join()
     server.server_close()
 
 
@@ -99,6 +100,7 @@ def test_a_channel_that_refuses_is_named_and_its_address_is_not(place, chat, cap
 
 def test_a_channel_that_is_down_names_its_own_key_and_line(place, chat, capsys, monkeypatch):
     monkeypatch.setattr("smarksync.kit.clock.SystemClock.sleep", lambda _self, _seconds: None)
+    chat.shutdown()  # first: a thread that only now begins to serve a closed socket ends in an error of its own
     chat.server_close()
     assert invoke(["digest", "--period", "2026-06", "--send", "meeting"]) == 5
     said = capsys.readouterr().err

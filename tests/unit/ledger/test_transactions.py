@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -9,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from smarksync.errors import LedgerError
-from smarksync.ledger import entities, keys
-from smarksync.ledger.db import AT_ONCE, Ledger
+from smarksync.ledger import entities, keys, states
+from smarksync.ledger.db import AT_ONCE, SETTINGS, Ledger
 
 
 @pytest.fixture
@@ -50,3 +51,37 @@ def test_a_former_key_that_returns_is_strong_again(ledger: Ledger) -> None:
     keys.add(ledger, [mine, yours, yours])
     assert keys.of_entity(ledger, 1) == [("email", "ann@x.org", False)]
     assert keys.of_entity(ledger, 2) == [("email", "bea@x.org", False)]
+
+
+@pytest.mark.parametrize("count", [1, AT_ONCE, 2 * AT_ONCE + 3])
+def test_what_all_rows_share_is_bound_once_a_statement(ledger: Ledger, count: int) -> None:
+    ledger.add(
+        "INSERT INTO changes (run, sid, eid, rid) VALUES (?1, ?2, ?, ?)", [(n, str(n)) for n in range(count)], ("r", 7)
+    )
+    found = ledger.rows("SELECT eid, sid, rid, run FROM changes ORDER BY seq")
+    assert found == [(n, 7, str(n), "r") for n in range(count)]
+
+
+def test_changes_that_every_job_has_seen_are_forgotten_and_their_numbers_never_return(ledger: Ledger) -> None:
+    states.changed(ledger, [(n, None, None, "r") for n in range(5)])
+    states.prune(ledger, 3)
+    assert ledger.rows("SELECT seq FROM changes") == [(4,), (5,)]
+    states.prune(ledger, 5)
+    assert ledger.rows("SELECT seq FROM changes") == []
+    states.changed(ledger, [(9, None, None, "r")])
+    assert states.top(ledger) == 6
+
+
+def test_a_ledger_with_the_pages_of_an_earlier_version_goes_on(tmp_path: Path) -> None:
+    with closing(Ledger(f"sqlite:///{tmp_path / 'new.db'}")) as fresh:
+        assert fresh.value("PRAGMA page_size") == int(SETTINGS["page_size"])
+    with closing(sqlite3.connect(tmp_path / "old.db")) as older:
+        older.execute("PRAGMA page_size = 4096")
+        older.execute("PRAGMA journal_mode = WAL")
+        older.execute("CREATE TABLE something (x)")
+    with closing(Ledger(f"sqlite:///{tmp_path / 'old.db'}")) as found:
+        assert found.value("PRAGMA page_size") == 4096
+        entities.add(found, _people(1, 3 * AT_ONCE))
+    with closing(Ledger(f"sqlite:///{tmp_path / 'old.db'}")) as again:
+        assert again.value("SELECT count(*) FROM entities") == 3 * AT_ONCE
+        assert again.value("PRAGMA integrity_check") == "ok"

@@ -68,6 +68,27 @@ def test_one_bad_value_does_not_stop_the_row(whole: Callable[..., CompiledMappin
     assert [(problem.field, problem.code) for problem in problems] == [("company", "SMK-TOO-LONG")]
 
 
+@pytest.mark.parametrize(
+    "values", [
+        {"company": "Acme", "city": "Bonn", "state": "NW", "score": 3},
+        {"company": "Acme", "city": "", "state": "NW", "score": 3},
+        {"company": "Acme", "city": None, "state": "NW", "score": None},
+        {"company": "Acme AG", "city": "Bonn", "state": "NW", "score": 3},  # too long for one of them
+        {"company": "Acme", "state": "NW"},
+    ],
+)  # fmt: skip
+def test_texts_go_out_together_as_they_go_out_one_by_one(
+    whole: Callable[..., CompiledMapping], values: dict[str, object]
+) -> None:
+    live = [FieldInfo("C", max_length=6), FieldInfo("T", max_length=40), FieldInfo("P"), FieldInfo("S", T.INT)]
+    compiled = whole({"company": "C", "city": "T", "state": "P", "score": "S"}, live)
+    for _ in range(2):  # the second time it knows these fields
+        row, problems = compiled.outward_row(values, ["company", "city", "state", "score"])
+        single = [compiled.outward_row(values, [name]) for name in ("company", "city", "state", "score")]
+        assert row == {vendor: raw for part, _ in single for vendor, raw in part.items()}
+        assert {problem.field for problem in problems} == {one.field for _, some in single for one in some}
+
+
 def test_a_full_name_is_compared_and_written_and_left_to_the_engine_to_split(
     whole: Callable[..., CompiledMapping],
 ) -> None:
