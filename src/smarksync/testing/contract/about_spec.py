@@ -21,6 +21,7 @@ from smarksync.plugin import (
     Connector,
     Fetches,
     Finds,
+    Fixes,
     StreamSpec,
     Sweeps,
     TellsGone,
@@ -120,8 +121,13 @@ def preset_fits(stage: Stage, stream: StreamSpec) -> None:
                 stage.spec.name, streams[name], mapping, live, entity, transforms=_transforms(stage)
             )
             shown = {info.name for info in live}
-            for one in compiled.inactive:
-                if one.vendor not in shown and _OURS not in one.vendor.lower():
+            lacking = [one for one in compiled.inactive if one.vendor not in shown and _OURS not in one.vendor.lower()]
+            fixer = stage.connector
+            if lacking and isinstance(fixer, Fixes):  # as `check --fix` does
+                fixer.create_fields(name, [one.vendor for one in lacking])
+                shown = {info.name for info in stage.connector.describe(name)}
+            for one in lacking:
+                if one.vendor not in shown:
                     where = mapping.fields[one.name].place
                     raise Failed(f"{where}: {one.name}: {name} has no field {one.vendor}{nearest(one.vendor, shown)}.")
     except ConfigError as wrong:
