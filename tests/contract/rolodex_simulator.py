@@ -41,6 +41,9 @@ class RolodexSimulator(Simulator):
         self.rows[rid] = {**blank, **self.rows.get(rid, {}), **fields, "id": rid, "edited": self.now().isoformat()}
         return self.rows[rid]
 
+    def contract_opted_out(self, stream: str, rid: str) -> bool | None:
+        return bool(self.rows[rid]["no_mail"]) or None
+
     @route("GET", "/people", query=("since", "page", "email", "limit"))
     def list(self, request: Request) -> Answer:
         rows = [*self.rows.values()]
