@@ -19,6 +19,7 @@ RANDOM = "tests/machine/test_machine.py"
 KILL = "tests/machine/test_kill.py"
 FOUND = "tests/machine/test_found.py"
 CHANGED = "tests/machine/test_config_changes.py"
+FORESEEN = "tests/scenarios/test_foresight.py"
 SPEAKS = "tests/machine/test_who_speaks.py"
 
 
@@ -136,6 +137,8 @@ MUTANTS = (
     Mutant("a restored record speaks beside the one that took its place", (
         ("engine/observe.py", "record.id, rank_of(run, lane, link.eid))", "record.id, link.rank)"),), tests=(SPEAKS,)),
     Mutant("a no that was nothing taken for an edit", (("engine/observe.py", " or _only_respelt(lane, was, side.memo)", ""),), tests=(QUICK,)),
+    Mutant("a plan made ahead outlives a change", (("ledger/foreseen.py", "AND f.eid = c.eid AND c.seq > f.seq", "AND f.eid = c.eid AND 0"),), tests=(FORESEEN,)),
+    Mutant("a plan made ahead of no round is kept", (("engine/run.py", "        job.ahead.drop()\n", ""),), tests=(FORESEEN,)),
 )  # fmt: skip
 
 

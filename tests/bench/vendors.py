@@ -178,6 +178,7 @@ def _run(name: str, config: Any, registry: Any, sessions: Any) -> dict[str, Any]
         "calls": {side: told["total"] for side, told in report["calls"].items()},
         "kinds": {side: {k: v for k, v in told.items() if v and k != "total"} for side, told in report["calls"].items()},
         "objects": len(result.run.lanes), "reads": sum(told["read"] for told in report["calls"].values()),
+        "rereads": sum(told["reread"] for told in report["calls"].values()),
         "phases": phases.told(),
         "throttled": sum(told["throttled"] for told in report["calls"].values()), "calls_bound": round(bound),
         "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
@@ -208,8 +209,9 @@ def _say(step: dict[str, Any]) -> dict[str, Any]:
     phases = ", ".join(f"{stage} {wall} s (CPU {cpu} s)" for stage, (wall, cpu) in step["phases"].items())
     print(
         f"{step['step']:12} {step['read']:,} read, {step['written']:,} written in {step['seconds']} s (CPU {step['cpu_seconds']} s; "
-        f"the limits alone take {step['limits_seconds']} s){share}; {phases}; calls {calls} (bound {step['calls_bound']}), "
-        f"{step['reads'] / step['objects']:.1f} reads an object; {step['throttled']} refused for a limit; peak {step['peak_mb']} MB",
+        f"the limits alone take {step['limits_seconds']} s){share}; {phases}; calls {calls} = {sum(step['calls'].values())} "
+        f"(bound {step['calls_bound']}; {step['rereads']} of them read records again), {step['reads'] / step['objects']:.1f} reads "
+        f"an object; {step['throttled']} refused for a limit; peak {step['peak_mb']} MB",
         flush=True,
     )
     return step

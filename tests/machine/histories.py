@@ -36,6 +36,7 @@ class History:
         terms = Terms(self.kinds, self.jobs, self.adopt, self.extras)
         world = World(terms.profile(), folder, order=order)
         world.match_at_once = (1, 2, 500)[(self.seed + bool(order)) % 3]
+        world.plan_at_once = (500, 1, 2)[(self.seed + bool(order)) % 3]
         oracle = Oracle(terms.kinds, terms.laws(), world.systems)
         player = Player(world, oracle, terms)
         try:

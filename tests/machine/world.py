@@ -252,6 +252,7 @@ class World:
             Path(self.path + suffix).unlink(missing_ok=True)
         shutil.copyfile(_blank_ledger(str(folder)), self.path)
         self.now: Any = None  # a test may put another clock here
+        self.plan_at_once = 1  # people who are planned for at once while the round before is being sent
         self.match_at_once = 1  # new rows of a page that a first load matches without an inbox
         self.between_statements = False  # statements outside transactions become points of death, too
 
@@ -282,6 +283,7 @@ class World:
                         dry_run=dry,
                         threads=False,
                         match_at_once=self.match_at_once,
+                        plan_at_once=self.plan_at_once,
                     ),
                     registry=_registry(),
                     make_session=lambda name, _settings: OpenSession(name, root=str(self.folder)),

@@ -66,6 +66,10 @@ def _carry(run: Run, job: JobRun, steps: Sequence[Step], consent: int) -> None:
         lines.setdefault(name, _Line(run, job, consent)).steps.append((lane, op))
     with Hands((WRITERS + 1) * len(lines) if run.options.threads else 0) as hands:
         while under_way := [call for line in lines.values() for call in line.move(hands)]:
+            while job.ahead is not None and not (hands.aside and any(call.done() for call in under_way)):
+                if not job.ahead.chunk():
+                    break
+                run.beat()
             hands.any_of(under_way, BEAT / 2)
             run.beat()
 

@@ -44,6 +44,7 @@ class Options:
     allow: frozenset[str] = frozenset()
     threads: bool = True
     match_at_once: int = 500  # new rows of a page that are matched as they come in, in a first load
+    plan_at_once: int = 500  # entities that are planned for at once while the round before is being sent
     rows_ahead: int = 4_000  # rows that were read and wait for the ledger; a page beyond it waits with its reader
 
 
@@ -163,6 +164,7 @@ class JobRun:
     left: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     facts: bool = False  # it only learns what its lanes show (engine/observed.py)
     kind: str = "sync"
+    ahead: Ahead | None = None  # what is planned of the next round while this one is sent
     work: Work | None = None  # how a job of the agreement plans; None = the merge of a sync job
     late: frozenset[int] = frozenset()  # streams that are written after the others: they rest on what was settled there
     waits_for: frozenset[str] = frozenset()  # jobs which, stopped by a guard, hold this one, too (`handoffs: hold`)
@@ -173,6 +175,22 @@ class JobRun:
     def count(self, sid: int, what: str, by: int = 1) -> None:
         """Adds to a figure of a lane."""
         self.counts.setdefault(sid, Counter())[what] += by
+
+
+class Ahead(Protocol):
+    """What is planned of a job's next round while one is sent (:class:`.foresight.Foresight`)."""
+
+    def chunk(self) -> bool:
+        """Plans for a chunk of entities, if one can be filled; says whether it did."""
+        ...
+
+    def join(self) -> None:
+        """The round begins, and its candidates are gathered: without those whose plan still holds."""
+        ...
+
+    def drop(self) -> None:
+        """There is no such round, or it looks at everybody."""
+        ...
 
 
 class Work(Protocol):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -18,7 +18,7 @@ from smarksync.plan.rows import Outcome, Row
 from smarksync.plan.side import NAME_PARTS
 
 from . import absent, consents, only, removals, short
-from .context import JobRun, Run, instant
+from .context import Ahead, JobRun, Run, instant
 from .lookup import load_people
 from .refused import put_problems, refused_values
 from .settle import Rekeyed, rekey, settle_locally
@@ -31,15 +31,16 @@ FLIPS, FLIP_DAYS = 3, 7
 def plan_job(run: Run, job: JobRun, *, consent_only: bool = False) -> int:
     """Plans everything that changed since the job's mark; returns the sequence up to which it looked."""
     ledger = run.ledger
+    ahead, job.ahead = job.ahead, None
     with ledger.tx():
-        plans.discard(ledger, job.name)
+        plans.discard(ledger, job.name, ahead=ahead is not None)
         if not job.facts and not consent_only:
             _take_over_answers(run, job)
     top = states.top(ledger)
     doubts = plans.under_way(ledger)
     inherit = consent.anyone(ledger)
     done = 0
-    for eids in candidates(run, job, top):
+    for eids in candidates(run, job, top, ahead):
         with ledger.tx():
             _plan_chunk(run, job, eids, inherit, consent_only, doubts)
         inherit = inherit or consent.anyone(ledger)
@@ -79,8 +80,11 @@ def _tell_heirs(run: Run, job: JobRun, consent_only: bool, doubts: bool) -> None
                 _plan_chunk(run, job, part, True, only_consent, doubts)
 
 
-def candidates(run: Run, job: JobRun, top: int) -> Iterator[list[int]]:
-    """Entities by id: those that changed or are due — or all, when the rules themselves changed, or time may tell more."""
+def candidates(run: Run, job: JobRun, top: int, ahead: Ahead | None = None) -> Iterator[list[int]]:
+    """Entities by id: those that changed or are due — or all, when the rules themselves changed, or time may tell more.
+
+    Without those whom ``ahead`` has planned for already.
+    """
     ledger = run.ledger
     if run.options.only is not None and not job.facts:
         eids = only.chosen(run, job.rules.entity)
@@ -91,6 +95,8 @@ def candidates(run: Run, job: JobRun, top: int) -> Iterator[list[int]]:
     everything = daily or states.rules_of(ledger, job.name) != job.rules_hash
     if not everything:
         states.gather(ledger, job.name, states.mark(ledger, job.name), top, job.rules.entity)
+    if ahead is not None:
+        ahead.drop() if everything else ahead.join()
     last = 0
     while True:
         if everything:
@@ -113,16 +119,8 @@ def _plan_chunk(run: Run, job: JobRun, eids: list[int], inherit: bool, consent_o
     if consent_only or job.facts:
         rows = _decided(run, job, eids, inherit, consent_only, doubts)
     else:
-        barred = {*quarantine.of_entities(ledger, job.name, eids), *conflicts.of_entities(ledger, job.name, eids)}
-        if doubts:
-            barred |= plans.busy(ledger, eids)
-        if inherit:
-            barred |= keys.sharing_claims(ledger, eids)
-        taken = short.take(run, job, eids, barred, consents_too=inherit or consents.mapped(run))
+        taken = plain(run, job, eids, inherit=inherit, doubtful=plans.busy(ledger, eids) if doubts else ())
         rows = taken.rows
-        if taken.settled:
-            settle_local(run, job, taken.settled)
-            store_memos(run, [person for person, _ in taken.settled])
         if taken.others:
             rows += _decided(run, job, taken.others, inherit, False, doubts)
             order = {eid: place for place, eid in enumerate(eids)}
@@ -130,6 +128,23 @@ def _plan_chunk(run: Run, job: JobRun, eids: list[int], inherit: bool, consent_o
     plans.add(ledger, run.run_id, job.name, rows)
     for sid, count in Counter(row.sid for _, row in rows).items():
         job.count(sid, "planned", count)
+
+
+def plain(run: Run, job: JobRun, eids: list[int], *, inherit: bool, doubtful: Iterable[int]) -> short.Taken:
+    """What the short ways decide of a chunk, and what is settled with it. ``doubtful``: who has a write under way."""
+    ledger = run.ledger
+    barred = {
+        *quarantine.of_entities(ledger, job.name, eids),
+        *conflicts.of_entities(ledger, job.name, eids),
+        *doubtful,
+    }
+    if inherit:
+        barred |= keys.sharing_claims(ledger, eids)
+    taken = short.take(run, job, eids, barred, consents_too=inherit or consents.mapped(run))
+    if taken.settled:
+        settle_local(run, job, taken.settled)
+        store_memos(run, [person for person, _ in taken.settled])
+    return taken
 
 
 def _decided(

@@ -1,4 +1,13 @@
-"""Just before rows are sent: links that appeared meanwhile, look-ups before creates, targets seen too long ago read again."""
+"""Just before rows are sent: links that appeared meanwhile, look-ups before creates, targets seen too long ago read again.
+
+A re-read protects what somebody else did since the last look: an edit of a field that the row would write over, a record
+that was deleted or merged. It is due for every row whose `before` may be out of date, which is any but these: a create has
+no target, a system that knows versions refuses by itself, and our own id goes into a field that nobody else writes. A value
+that only fills a blank is not among them: by now somebody may have filled it. What spares most re-reads is to write soon
+after looking, which is why the next round is planned while the last one is sent (engine/foresight.py): a first load of a
+hundred thousand people writes to the source twice, and planning in between made the second write come too late. Where a
+round of writes alone takes longer than `freshness`, the next one's targets are read again, a call to each batch.
+"""
 
 from __future__ import annotations
 

@@ -26,6 +26,7 @@ from . import (
     decide,
     departures,
     facts,
+    foresight,
     forgetting,
     intake,
     keyring,
@@ -181,6 +182,8 @@ def _job(run: Run, job: JobRun) -> None:
                 rehearse.updates(run, job)
             return
         release.release(run, job, top)
+        if turn + 1 < ROUNDS:
+            foresight.begin(run, job, top)
         _push(run, job)
         _beat(run)
         if (
@@ -190,6 +193,9 @@ def _job(run: Run, job: JobRun) -> None:
             or not _news(run, job, top)
         ):
             break
+    if job.ahead is not None:
+        job.ahead.drop()
+        job.ahead = None
     if (
         whole
         and not any(run.connections[c].failed is not None for c in job.rules.connections)

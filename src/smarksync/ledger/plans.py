@@ -215,12 +215,27 @@ def busy(ledger: Ledger, eids: Iterable[int]) -> set[int]:
     return {row[0] for row in ledger.rows(f"SELECT eid FROM busy WHERE {where}", params)}
 
 
-def discard(ledger: Ledger, job: str) -> None:
-    """Forgets what was planned and not released: the next planning computes it from state."""
-    over = "SELECT seq FROM plan WHERE job = ? AND status IN ('planned', 'held', 'failed', 'stale')"
-    ledger.run(f"DELETE FROM plan_marks WHERE seq IN ({over})", (job,))
-    ledger.run(f"DELETE FROM plan_bodies WHERE seq IN ({over})", (job,))
-    ledger.run("DELETE FROM plan WHERE job = ? AND status IN ('planned', 'held', 'failed', 'stale')", (job,))
+def still_under_way(ledger: Ledger, eids: Iterable[int]) -> set[int]:
+    """Those of the entities with a write that is not settled now."""
+    where, params = among("eid", eids)
+    sql = f"SELECT eid FROM plan WHERE status IN ('released', 'sending', 'unknown') AND {where}"
+    return {row[0] for row in ledger.rows(sql, params)}
+
+
+def first_under_way(ledger: Ledger) -> int | None:
+    """The entity of the first row that is still to be sent, or on its way; None when there is none."""
+    eid = ledger.value("SELECT eid FROM plan WHERE status IN ('released', 'sending') ORDER BY seq LIMIT 1")
+    return None if eid is None else int(eid)
+
+
+def discard(ledger: Ledger, job: str, *, ahead: bool = False) -> None:
+    """Forgets what was planned and not released: the next planning computes it from state. ``ahead``: what was planned
+    while the last round was sent stays."""
+    states = "('held', 'failed', 'stale')" if ahead else "('planned', 'held', 'failed', 'stale')"
+    over = f"FROM plan WHERE job = ? AND status IN {states}"
+    ledger.run(f"DELETE FROM plan_marks WHERE seq IN (SELECT seq {over})", (job,))
+    ledger.run(f"DELETE FROM plan_bodies WHERE seq IN (SELECT seq {over})", (job,))
+    ledger.run(f"DELETE {over}", (job,))
 
 
 def planned_creates(ledger: Ledger, job: str, eids: Iterable[int]) -> list[int]:

@@ -95,8 +95,9 @@ def at_rest(sides: list[Side], agreed: Mapping[str, Any], standing: Mapping[str,
             return False
     claim = standing.get("email")
     for name, part in EVIDENCE_FIELDS.items():
-        if agreed.get(name) != (getattr(claim, part) if claim is not None else None):
-            return False
+        known, stands = agreed.get(name), getattr(claim, part) if claim is not None else None
+        if known != stands and (known is not None or any(side.codec(name) is not None for side in sides)):
+            return False  # where no system has a place for it, it is not among what is agreed
     for side in sides:
         memo = side.memo
         if not memo:
@@ -106,8 +107,8 @@ def at_rest(sides: list[Side], agreed: Mapping[str, Any], standing: Mapping[str,
         shown, fields = memo.get("s") or {}, side.mapping.fields
         for name in CONSENT_FIELDS:
             codec = fields.get(name)
-            if codec is not None and codec.vendor in shown and not _blank_claim(codec, shown):
-                return False
+            if codec is not None and codec.vendor in shown and (standing or not _blank_claim(codec, shown)):
+                return False  # beside a claim that stands even a blank one is something to put right
     return True
 
 

@@ -19,6 +19,7 @@ from .rows import Alone, Outcome, Row, stamp_row
 from .side import Codec, Side, columns, wire_of
 
 _PLAIN = {"n", "s", "e", "x"}
+_SETTLED_CONSENT = {"a", "s", "e", "x"}
 _CONSENT = frozenset(CONSENT_FIELDS)
 _KNOWN = frozenset({"external_id", *CONSENT_FIELDS})
 #: sets of fields that are remembered of one connection in a job
@@ -31,7 +32,7 @@ def first(person: Person, job: JobRules) -> Outcome | None:
         return None
     side = person.sides[0]
     memo = side.memo
-    if "n" not in memo or not _PLAIN.issuperset(memo) or side.rank or side.state != "live":
+    if side.rank or side.state != "live" or not _unsettled(side):
         return None
     if side.connection not in job.connections or side.connection in job.where or not _KNOWN.issuperset(person.agreed):
         return None
@@ -47,6 +48,16 @@ def first(person: Person, job: JobRules) -> Outcome | None:
         names = _ways(job, side.connection).open
         decided = {name: value for name, value in values.items() if name in names and (value or not blank(value))}
     return _outcome(person, job, side, decided)
+
+
+def _unsettled(side: Side) -> bool:
+    """Whether nothing of the record was ever settled but consent, which has its own rules and comes first."""
+    memo = side.memo
+    if "n" in memo:
+        return _PLAIN.issuperset(memo)
+    return (
+        "a" in memo and _SETTLED_CONSENT.issuperset(memo) and _CONSENT.issuperset({*side.names()}.difference(memo["a"]))
+    )
 
 
 class _Ways(NamedTuple):
@@ -119,12 +130,12 @@ def _outcome(person: Person, job: JobRules, side: Side, decided: dict[str, Any])
         creates.append(row)
         # the new record shows all that was decided, and says nothing that we have not heard
         plain = plain and not target.subscribes and not _may(job, connection, decided).shut
-    if not creates and "x" in side.memo:
+    if not creates and ("x" in side.memo or "a" in side.memo):
         return None  # it is stamped all the same, and what it keeps remembering is for build to say
     stamp = _stamp(person, side)
     outcome.rows = creates if stamp is None else [stamp, *creates]
     if plain and len(creates) == 1 and side.lid is not None:
-        creates[0].alone = Alone(side.lid, side.fp, None, None, _left(side, decided))
+        creates[0].alone = Alone(side.lid, side.fp, None, None, _left(job, side, decided))
     if not creates:
         outcome.local_values, outcome.local_whole = decided, True
         outcome.local_fields = list(decided)
@@ -173,16 +184,31 @@ def _stamp(person: Person, side: Side) -> Row | None:
     return row
 
 
-def _left(side: Side, decided: Mapping[str, Any]) -> dict[str, Any]:
+def _left(job: JobRules, side: Side, decided: Mapping[str, Any]) -> dict[str, Any]:
     """What the source still has to remember once ``decided`` is agreed: values that look different from it."""
-    seen = side.memo.get("s") or {}
-    name_of, of, codecs = side.mapping.sole_names.get, decided.get, side.mapping.codecs_by_vendor
+    memo = side.memo
+    seen = memo.get("s") or {}
+    name_of, of, codecs = _texts(job, side).get, decided.get, side.mapping.codecs_by_vendor
+    shown: dict[str, Any] = {}
     for vendor in [vendor for vendor, raw in seen.items() if of(name_of(vendor, "")) != raw]:
         codec = codecs.get(vendor)
-        if codec is None or not codec.agrees(codec.raw(seen), wire_of(codec, decided)):
-            break
-    else:
-        return {"x": side.memo["x"]} if "x" in side.memo else {}
-    settled = Side(side.sid, side.rid, side.eid, side.mapping, dict(side.memo))
-    settled.settle_whole(decided)
-    return settled.memo
+        if codec is not None and not codec.agrees(raw := codec.raw(seen), wire_of(codec, decided)):
+            shown.update(columns(codec, raw))
+    left: dict[str, Any] = {"x": memo["x"]} if "x" in memo else {}
+    if shown:
+        left["s"] = shown
+    if told := {vendor: how for vendor, how in memo.get("e", {}).items() if vendor in shown}:
+        left["e"] = told
+    return left
+
+
+def _texts(job: JobRules, side: Side) -> dict[str, str]:
+    """{vendor field: canonical field} where equal values agree, so that nothing has to be asked; made once a job and mapping."""
+    key = ("same", side.mapping)
+    texts: dict[str, str] | None = job.worked_out.get(key)
+    if texts is None:
+        codecs = side.mapping.codecs_by_vendor
+        alike = {vendor for vendor, codec in codecs.items() if codec.identity and codec.currency_vendor is None}
+        texts = {vendor: name for vendor, name in side.mapping.sole_names.items() if vendor in alike}
+        job.worked_out[key] = texts
+    return texts

@@ -177,7 +177,12 @@ def a_newcomer(draw: st.DrawFn) -> tuple[CompiledMapping, Person]:
     if one.external_id is not None:
         memo |= draw(st.sampled_from([{}, {"x": [None]}, {"x": ["another's"]}]))
     side = Side(1, "a", 7, one, memo, lid=1)
-    return one, Person(7, "ref7", {"external_id": "ref7", **draw(CONSENT)}, [side], frozenset({"shop"}))
+    agreed, told = {"external_id": "ref7"}, draw(CONSENT)
+    if told and draw(st.booleans()):  # consent is settled first, and then no more is said of the record as a whole
+        side.rebase(
+            agreed, {**agreed, **told}, told, {name: told[name] for name in told if side.codec(name) is not None}
+        )
+    return one, Person(7, "ref7", {**agreed, **told}, [side], frozenset({"shop"}))
 
 
 @given(a_newcomer(), rules(), st.booleans())
@@ -217,3 +222,21 @@ def test_a_newcomer_is_plain() -> None:
         ("create", {"EMAIL": "ada@example.com", "LAST_NAME": "Lovelace", "NO_MAIL": False, "OURS": "ref7"}),
     ]
     assert all(row.alone is not None for row in outcome.rows)
+
+
+def test_a_newcomer_who_opted_out_is_plain() -> None:
+    """Their opt-out is settled before anything else of them is decided, and goes onto the new record."""
+    raw = {"EMAIL": "ada@example.com", "LAST_NAME": "Lovelace", "NO_MAIL": True, "OURS": None}
+    side = Side(1, "a", 7, WHOLE[0], {"n": 1, "s": WHOLE[0].differences(raw, {}), "x": [None]}, lid=1)
+    agreed = {"external_id": "ref7", "email_opt_out": True}
+    side.rebase({"external_id": "ref7"}, agreed, ["email_opt_out"], {"email_opt_out": True})
+    job = JobRules(
+        "people", "lead", SYSTEMS, {n: Rule(n) for n in NAMES}, {"crm": Target(2, "crm", WHOLE[1], lambda _v, _p: True)},
+        lambda _n, a, b: bool(a == b), lambda _c: 2.0,
+    )  # fmt: skip
+    outcome = first(Person(7, "ref7", agreed, [side], frozenset({"shop"})), job)
+    assert outcome is not None
+    assert [(row.op, row.after) for row in outcome.rows] == [
+        ("update", {"OURS": "ref7"}),
+        ("create", {"EMAIL": "ada@example.com", "LAST_NAME": "Lovelace", "NO_MAIL": True, "OURS": "ref7"}),
+    ]
