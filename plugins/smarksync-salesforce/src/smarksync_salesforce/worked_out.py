@@ -149,7 +149,7 @@ _TASK = {
 }  # fmt: skip
 _EVENT_AT = ("StartDateTime", "ActivityDateTime", "CreatedDate")
 _EVENT = {
-    "smarksync.type": Pseudo(_choice("smarksync.type", *_TYPES, writable=True), ("Type",), event_type),
+    "smarksync.type": Pseudo(_choice("smarksync.type", *_TYPES), ("Type",), event_type),
     "smarksync.at": Pseudo(FieldInfo("smarksync.at", _T.INSTANT), _EVENT_AT, event_at),
     "smarksync.result": Pseudo(
         _choice("smarksync.result", "planned", "done"), ("EndDateTime", *_EVENT_AT), event_result
