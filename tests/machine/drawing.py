@@ -50,7 +50,7 @@ def draw(
         steps.append(_insert(dice, dice.choice(names), people))
     for _ in range(size):
         steps.append(_step(dice, names, people))
-        if steps[-1][0] == "delete" and not extras.deletes and dice.random() < 0.4:  # and taken back once that is known
+        if steps[-1][0] == "delete" and dice.random() < 0.4:  # and taken back once that is known
             between = [_step(dice, names, people) for _ in range(dice.randrange(2))]
             steps += [("run",), *between, ("restore", dice.randrange(3))]
     if faults:

@@ -44,6 +44,23 @@ def test_a_delete_is_passed_on_where_the_policy_says_so(world: Any, policy: str,
     w.quiet()
 
 
+def test_whoever_takes_our_deletion_back_keeps_the_record(world: Any) -> None:
+    """Before the next run, too: what it followed from was dealt with when it was done."""
+    w = world(deletes={"sales": "archive"})
+    ada = w.person("Ada Lovelace", "marketing sales")
+    w.person("Bob Noyce", "marketing sales")
+    w.run()
+    w.delete(ada, "marketing")
+    assert w.run()["sales"]["archived"] == 1
+    obj, id = w.place(ada, "sales")
+    w.systems["sales"].restore(obj, id, email="ada.lovelace@example.com", first_name="Ada", last_name="Lovelace")
+    w.run()
+    assert w.count("sales") == 2
+    w.run()
+    assert w.count("sales") == 2
+    w.quiet()
+
+
 def test_unlink_lets_the_other_record_go_its_own_way(world: Any) -> None:
     w = world(deletes={"sales": "unlink"})
     ada = w.person("Ada Lovelace", "marketing sales")

@@ -74,11 +74,13 @@ def settle(run: Run, done: Iterable[tuple[PlanRow, Receipt]]) -> None:
     fresh: set[tuple[int, str]] = set()
     rekeyed: list[tuple[PlanRow, Mapping[str, Any], Mapping[str, Any]]] = []
     touched: dict[tuple[int, str], Side] = {}
+    removed = [row for row, _ in done if row.op in ("delete", "archive")]
+    unfinished = plans.removals_beside(ledger, removed) if removed else set()
     for row, receipt in done:
         agreed = found[row.eid][2]
         sides = sides_of[row.eid]
         if row.op in ("delete", "archive"):
-            _settle_removal(run, row, sides, live)
+            _settle_removal(run, row, sides, live, row.eid in unfinished)
         else:
             before_agreed = agreed
             agreed = _settle_write(run, row, receipt, agreed, sides, live, news, fresh)
@@ -313,13 +315,18 @@ def _unasked(
         news.append((row.eid, target.sid, target.rid, run.run_id))
 
 
-def _settle_removal(run: Run, row: PlanRow, sides: list[Side], live: dict[int, int]) -> None:
-    """Our own deletion is no event: the link is gone, and marked as dealt with."""
+def _settle_removal(run: Run, row: PlanRow, sides: list[Side], live: dict[int, int], unfinished: bool) -> None:
+    """Our own deletion is no event: the link is gone, and marked as dealt with. So is what it followed from, once no
+    removal of that person is to come: whoever takes our deletion back then, or links a record anew, is not undone."""
     for side in sides:
         if side.sid == row.sid and side.rid == row.rid:
             side.state = links.GONE
             side.memo = {"d": 1}
             live[row.sid] = live.get(row.sid, 0) - 1
+    connections = {connection for job in run.jobs if job.name == row.job for connection in job.rules.connections}
+    for side in sides:
+        if side.state == links.GONE and side.connection in connections and not unfinished:
+            side.memo["d"] = 1
 
 
 def rekey(run: Run, changed: Iterable[Rekeyed]) -> None:

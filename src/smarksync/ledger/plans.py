@@ -222,6 +222,14 @@ def still_under_way(ledger: Ledger, eids: Iterable[int]) -> set[int]:
     return {row[0] for row in ledger.rows(sql, params)}
 
 
+def removals_beside(ledger: Ledger, done: Sequence[PlanRow]) -> set[int]:
+    """Of the entities that these removals are about, those with another one of the same job that is not done."""
+    where, params = among("eid", [row.eid for row in done])
+    sql = f"SELECT seq, job, eid FROM plan WHERE op IN ('delete', 'archive') AND {where}"
+    over, jobs = {row.seq for row in done}, {(row.job, row.eid) for row in done}
+    return {eid for seq, job, eid in ledger.rows(sql, params) if seq not in over and (job, eid) in jobs}
+
+
 def first_under_way(ledger: Ledger) -> int | None:
     """The entity of the first row that is still to be sent, or on its way; None when there is none."""
     eid = ledger.value("SELECT eid FROM plan WHERE status IN ('released', 'sending') ORDER BY seq LIMIT 1")
