@@ -32,7 +32,7 @@ def change_of(
     after, before, why = body.get("after", {}), body.get("before", {}), body.get("why", {})
     origin = {name.split(":")[0] for name in records}
     fields = {}
-    for vendor, value in after.items():
+    for vendor, value in sorted(after.items()):  # in the same order whatever planned it
         name = canonical.get(vendor, vendor)
         part = name if name != "full_name" else next((p for p in NAME_PARTS if p in why), name)
         source = why.get(part, {}).get("from")
