@@ -75,7 +75,7 @@ def draw(
         ]
     for _ in range(changes):  # after a first run, else it is just another config
         place = dice.randrange(len(steps) // 3, len(steps) + 1)
-        change = draw_change(dice, kinds, several)
+        change = draw_change(dice, kinds, several, bool(extras.deletes))
         if change[1] in ("connection", "map") and dice.random() < 0.7:  # what left mostly comes back
             back = dice.randrange(place, len(steps) + 1)
             steps[back:back] = [change]
