@@ -109,7 +109,6 @@ class Stage(Asking):
             raise NotTested("hook", f"{self.spec.name} brings no simulator: give `settings` or `start`")
         kind = simulator_class(self.spec)
         self.simulator = self.stack.enter_context(kind(people=0, now=self.clock.now))
-        self.page_rows = self.page_rows or getattr(self.simulator, "contract_page_rows", 0)
         return dict(self.simulator.settings)
 
     def transport(self) -> httpx.BaseTransport | None:
@@ -245,6 +244,7 @@ class Stage(Asking):
             self._schema: dict[str, Sequence[FieldInfo]] = {}
             self._count = self._counter()
             self.given = dict(self.start())
+            self.page_rows = self.page_rows or getattr(self.simulator, "contract_page_rows", 0)
             self.tap = Tap(self.transport(), self.clock.monotonic)
             stack.callback(self.tap.close)
             self.tokens = KeptTokens(self.tap)
