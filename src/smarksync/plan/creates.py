@@ -42,9 +42,8 @@ def add_creates(
         if row.whole:
             row.won = {side.key: [] for side in sides}
         explain(row, decided, views, sides)
-        if (
-            not row.whole
-        ):  # what was agreed before is settled there, too: the new record has no word of its own about it
+        # what was agreed before is settled there, too: the new record has no word of its own about it
+        if not row.whole:
             row.fields += [n for n in job.rules if n not in verdicts and n not in held]
         row.reason = "new from " + ", ".join(sorted({s.connection for s in sides}))
         outcome.rows.append(row)
