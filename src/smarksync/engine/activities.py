@@ -164,12 +164,8 @@ class Activities:
 def _found(run: Run, lane: Lane, row: PlanRow) -> str | None:
     """A record of that person there, at that moment, that says the same: ours."""
     told = row.body["task"]
-    sql = (
-        "SELECT rid FROM activities WHERE sid = ? AND eid = ? AND abs(at - ?) < 1000000 "
-        "AND (? IS NULL OR json_extract(CAST(body AS TEXT), '$.subject') = ?)"
-    )
-    found = run.ledger.one(sql, (lane.sid, row.eid, micros(told["at"]), told["subject"], told["subject"]))
-    return str(found[0]) if found else None
+    there = activities.at_moment(run.ledger, lane.sid, row.eid, micros(told["at"]))
+    return next((other.rid for other in there if told["subject"] in (None, other.body.get("subject"))), None)
 
 
 def _copied(run: Run, one: Activity, row: Row, taken: Container[tuple[int, str]]) -> str | None:
@@ -177,11 +173,10 @@ def _copied(run: Run, one: Activity, row: Row, taken: Container[tuple[int, str]]
 
     It says the same of that person, at that moment. ``taken``: (stream, record) that are copies of others.
     """
-    assert row.task is not None
-    subject = row.task["subject"]
-    sql = (
-        "SELECT rid FROM activities WHERE sid = ? AND eid = ? AND abs(at - ?) < 1000000 "
-        "AND json_extract(CAST(body AS TEXT), '$.subject') IS ? AND (? IS NOT NULL OR type = ?) ORDER BY aid"
-    )
-    found = run.ledger.rows(sql, (row.sid, one.eid, one.at, subject, subject, one.type))
-    return next((str(rid) for (rid,) in found if (row.sid, str(rid)) not in taken), None)
+    assert row.task is not None and one.eid is not None
+    said = row.task["subject"]
+    for other in activities.at_moment(run.ledger, row.sid, one.eid, one.at):
+        alike = other.body.get("subject") == said and (said is not None or other.type == one.type)
+        if alike and (row.sid, other.rid) not in taken:
+            return other.rid
+    return None

@@ -8,16 +8,24 @@ again, as after any malformed answer.
 
 from __future__ import annotations
 
-import functools
+import importlib
+import os
 import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, cast
 
+import pluggy
+
+import smarksync
 from smarksync.plugin import Connector, Malformed
 
 #: what Python raises about data that is not as expected; anything else (a full disk, no memory) is told as it is
 _STUMBLES = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+#: where our own files are, and those of the libraries through which a plugin is imported
+_NOT_THEIRS = tuple(
+    f"{Path(file).parent}{os.sep}" for file in (smarksync.__file__, pluggy.__file__, importlib.__file__)
+)
 _ASKED = (
     "check", "count", "create_fields", "define_fields", "describe", "describe_many", "fetch", "find", "gone", "ids",
     "read", "server_time", "whereabouts", "write",
@@ -68,13 +76,13 @@ def _malformed(error: Exception, kind: str, name: str) -> Malformed:
     )
 
 
-@functools.lru_cache(maxsize=1)
-def _core() -> str:
-    return str(Path(__file__).resolve().parent.parent) + "/"
-
-
 def _place(error: Exception) -> str:
-    """The last line of the connector itself on the way to the error: ``members.py:129``."""
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename != __file__]
-    own = [frame for frame in frames if not frame.filename.startswith(_core())] or frames
-    return f"{Path(own[-1].filename).name}:{own[-1].lineno}" if own else "no known line"
+    """As ``members.py:129``; of a connector that is a part of SmarkSync, whatever line raised it."""
+    frame = plugin_frame(error) or next(reversed(traceback.extract_tb(error.__traceback__)), None)
+    return f"{Path(frame.filename).name}:{frame.lineno}" if frame is not None else "no known line"
+
+
+def plugin_frame(error: Exception) -> traceback.FrameSummary | None:
+    """The last line of a plugin itself on the way to an error; None when it is in none of a plugin's files."""
+    found = traceback.extract_tb(error.__traceback__)
+    return next((frame for frame in reversed(found) if not frame.filename.startswith(("<", *_NOT_THEIRS))), None)

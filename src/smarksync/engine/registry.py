@@ -5,11 +5,9 @@ from __future__ import annotations
 import importlib
 import re
 import sys
-import traceback
 from collections.abc import Iterable, Mapping
 from contextlib import redirect_stdout
 from importlib.metadata import EntryPoint, entry_points
-from pathlib import Path
 from typing import Any
 
 import pluggy
@@ -20,9 +18,9 @@ from smarksync.mapping import catalogue
 from smarksync.mapping.lint import nearest
 from smarksync.plugin import SUPPORTED_CONTRACTS, ConnectorSpec, Transform, hookspecs
 
+from .contained import plugin_frame
+
 GROUP = "smarksync"
-#: where our own files are, and those of the libraries through which a plugin is imported
-_HERE = (str(Path(__file__).parents[1]), str(Path(pluggy.__file__).parent), str(Path(importlib.__file__).parent))
 #: what the name of a package may end with
 _PACKAGE = re.compile(r"[a-z0-9]([a-z0-9_.-]*[a-z0-9])?")
 
@@ -170,9 +168,8 @@ def _owner(point: EntryPoint) -> str:
 
 
 def _unusable(owner: str, what: str, error: Exception) -> PluginBroken:
-    found = traceback.extract_tb(error.__traceback__)
-    theirs = [one for one in found if not one.filename.startswith(("<", *_HERE))]
-    where = f" ({theirs[-1].filename}:{theirs[-1].lineno})" if theirs else ""
+    frame = plugin_frame(error)
+    where = f" ({frame.filename}:{frame.lineno})" if frame is not None else ""
     return PluginBroken(
         f"The plugin {owner} {what}: {type(error).__name__}: {error}{where}.",
         hint="Its jobs cannot run; reinstall or update it, or, if it is yours, mend it there.",

@@ -138,6 +138,12 @@ def to_copy(
     ]
 
 
+def at_moment(ledger: Ledger, sid: int, eid: int, at: int) -> list[Activity]:
+    """What a stream tells of an entity within a second of ``at``, in the order in which it was met."""
+    sql = f"SELECT {_A} FROM activities a WHERE a.sid = ? AND a.eid = ? AND abs(a.at - ?) < 1000000 ORDER BY a.aid"
+    return [_activity(row) for row in ledger.rows(sql, (sid, eid, at))]
+
+
 def waiting(ledger: Ledger) -> bool:
     """Whether any activity waits for its person."""
     return ledger.one("SELECT 1 FROM activities WHERE eid IS NULL AND of_rid IS NOT NULL LIMIT 1") is not None

@@ -24,7 +24,7 @@ from typing import Any
 from smarksync.errors import LedgerError
 from smarksync.kit.slots import Full, Rate, Slots, room
 
-from .db import begin_wal, private_file
+from .db import begin_wal, closed_on_failure, private_file
 
 #: How long one process waits for another that writes here, in seconds.
 _PATIENCE = 30.0
@@ -127,14 +127,11 @@ class SharedBudgets:
         if self._db is None:
             private_file(self._path)
             db = sqlite3.connect(self._path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False)
-            try:
+            with closed_on_failure(db):
                 begin_wal(db, _PATIENCE)
                 db.execute("PRAGMA synchronous = OFF")  # what a power cut loses is older than any window afterwards
                 for table in _TABLES:
                     db.execute(table)
-            except BaseException:
-                db.close()
-                raise
             self._db = db
         return self._db
 

@@ -106,11 +106,8 @@ class Ledger:
         with self._explained("opened"):
             private_file(self.path)
             self._con = _connect(self.path)
-            try:
+            with closed_on_failure(self):
                 self._migrate()
-            except BaseException:
-                self.close()
-                raise
 
     # -- statements ------------------------------------------------------------------------------
     def rows(self, sql: str, params: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
@@ -278,15 +275,20 @@ class Ledger:
 
 def _connect(path: str) -> sqlite3.Connection:
     con = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=256)
-    try:
-        con.execute(f"PRAGMA page_size = {SETTINGS['page_size']}")  # it is fixed with the first page, which WAL writes
-        begin_wal(con, WAL_PATIENCE)
-        for name, value in SETTINGS.items():
-            con.execute(f"PRAGMA {name} = {value}")
-    except BaseException:
-        con.close()
-        raise
+    with closed_on_failure(con):
+        for name, value in SETTINGS.items():  # in order: the log writes the first page, which fixes the size of all
+            begin_wal(con, WAL_PATIENCE) if name == "journal_mode" else con.execute(f"PRAGMA {name} = {value}")
     return con
+
+
+@contextlib.contextmanager
+def closed_on_failure(opened: sqlite3.Connection | Ledger) -> Iterator[None]:
+    """Lets a file go again that could be opened and not be got ready."""
+    try:
+        yield
+    except BaseException:
+        opened.close()
+        raise
 
 
 def ledger_path(url: str, root: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from . import plans
 from .db import Ledger, among
 
 
@@ -61,13 +62,7 @@ def doubt(ledger: Ledger, job: str, *, all_of_them: bool) -> None:
 
 def take_back(ledger: Ledger, job: str) -> list[tuple[int, int]]:
     """Forgets the rows that were planned for those set apart; (stream, how many)."""
-    over = "FROM plan WHERE job = ? AND status = 'planned' AND eid IN (SELECT eid FROM temp.unforeseen)"
-    counts = ledger.rows(f"SELECT sid, count(*) {over} GROUP BY sid", (job,))
-    if counts:
-        ledger.run(f"DELETE FROM plan_marks WHERE seq IN (SELECT seq {over})", (job,))
-        ledger.run(f"DELETE FROM plan_bodies WHERE seq IN (SELECT seq {over})", (job,))
-        ledger.run(f"DELETE {over}", (job,))
-    return [(sid, count) for sid, count in counts]
+    return plans.withdraw(ledger, "job = ? AND status = 'planned' AND eid IN (SELECT eid FROM temp.unforeseen)", (job,))
 
 
 def leave_out(ledger: Ledger) -> None:

@@ -240,10 +240,18 @@ def discard(ledger: Ledger, job: str, *, ahead: bool = False) -> None:
     """Forgets what was planned and not released: the next planning computes it from state. ``ahead``: what was planned
     while the last round was sent stays."""
     states = "('held', 'failed', 'stale')" if ahead else "('planned', 'held', 'failed', 'stale')"
-    over = f"FROM plan WHERE job = ? AND status IN {states}"
-    ledger.run(f"DELETE FROM plan_marks WHERE seq IN (SELECT seq {over})", (job,))
-    ledger.run(f"DELETE FROM plan_bodies WHERE seq IN (SELECT seq {over})", (job,))
-    ledger.run(f"DELETE {over}", (job,))
+    withdraw(ledger, f"job = ? AND status IN {states}", (job,))
+
+
+def withdraw(ledger: Ledger, where: str, params: Sequence[Any]) -> list[tuple[int, int]]:
+    """Forgets the rows of which a condition holds, whole; (stream, how many)."""
+    over = f"FROM plan WHERE {where}"
+    counts = ledger.rows(f"SELECT sid, count(*) {over} GROUP BY sid", params)
+    if counts:
+        ledger.run(f"DELETE FROM plan_marks WHERE seq IN (SELECT seq {over})", params)
+        ledger.run(f"DELETE FROM plan_bodies WHERE seq IN (SELECT seq {over})", params)
+        ledger.run(f"DELETE {over}", params)
+    return [(sid, count) for sid, count in counts]
 
 
 def planned_creates(ledger: Ledger, job: str, eids: Iterable[int]) -> list[int]:
@@ -315,13 +323,9 @@ def bring_back(ledger: Ledger) -> None:
 
 def let_go(ledger: Ledger, run: str, job: str, sid: int, status: str) -> None:
     """Rows of a job that will never send them: they go, and every job looks at their entities again."""
-    params = (job, sid, status)
-    over = "SELECT seq FROM plan WHERE job = ? AND sid = ? AND status = ?"
+    where, params = "job = ? AND sid = ? AND status = ?", (job, sid, status)
     ledger.run(
-        "INSERT INTO changes (eid, sid, rid, run) SELECT DISTINCT eid, NULL, NULL, ? FROM plan "
-        "WHERE job = ? AND sid = ? AND status = ?",
+        f"INSERT INTO changes (eid, sid, rid, run) SELECT DISTINCT eid, NULL, NULL, ? FROM plan WHERE {where}",
         (run, *params),
     )
-    ledger.run(f"DELETE FROM plan_marks WHERE seq IN ({over})", params)
-    ledger.run(f"DELETE FROM plan_bodies WHERE seq IN ({over})", params)
-    ledger.run("DELETE FROM plan WHERE job = ? AND sid = ? AND status = ?", params)
+    withdraw(ledger, where, params)

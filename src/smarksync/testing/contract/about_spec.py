@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from pydantic import ValidationError
 
-from smarksync.engine.registry import Registry
 from smarksync.errors import ConfigError
-from smarksync.mapping import catalogue, compile_mapping, load_preset
 from smarksync.mapping.lint import nearest
 from smarksync.model import ENTITIES
 from smarksync.plugin import (
@@ -25,11 +23,11 @@ from smarksync.plugin import (
     StreamSpec,
     Sweeps,
     TellsGone,
-    Transform,
     Writes,
 )
 
 from .clause import Failed, NotTested, clause, few
+from .presets import compiled, preset_streams
 from .stage import Stage
 
 _PROTOCOLS: tuple[tuple[type, frozenset[Can]], ...] = (
@@ -107,21 +105,17 @@ def preset_fits(stage: Stage, stream: StreamSpec) -> None:
     if not stage.spec.preset:
         raise NotTested("trait", "it brings no preset")
     try:
-        preset = load_preset(stage.spec.preset, f"{stage.spec.name} preset")
         streams = {one.name: one for one in stage.all_streams()}
-        for name, mapping in preset.streams.items():
+        for name, mapping in preset_streams(stage).items():
             if name not in streams:
                 raise Failed(f"{mapping.place}: there is no object {name}{nearest(name, streams)}.")
             if mapping.entity not in ENTITIES:
                 raise Failed(
                     f"{mapping.place}: there is no entity {mapping.entity}{nearest(mapping.entity, ENTITIES)}."
                 )
-            live, entity = stage.describe(name), ENTITIES[mapping.entity]
-            compiled = compile_mapping(
-                stage.spec.name, streams[name], mapping, live, entity, transforms=_transforms(stage)
-            )
-            shown = {info.name for info in live}
-            lacking = [one for one in compiled.inactive if one.vendor not in shown and _OURS not in one.vendor.lower()]
+            shown = {info.name for info in stage.describe(name)}
+            inactive = compiled(stage, streams[name], mapping).inactive
+            lacking = [one for one in inactive if one.vendor not in shown and _OURS not in one.vendor.lower()]
             fixer = stage.connector
             if lacking and isinstance(fixer, Fixes):  # as `check --fix` does
                 fixer.create_fields(name, [one.vendor for one in lacking])
@@ -132,14 +126,6 @@ def preset_fits(stage: Stage, stream: StreamSpec) -> None:
                     raise Failed(f"{where}: {one.name}: {name} has no field {one.vendor}{nearest(one.vendor, shown)}.")
     except ConfigError as wrong:
         raise Failed(f"{wrong}") from None
-
-
-def _transforms(stage: Stage) -> Mapping[str, Transform]:
-    """SmarkSync's own, and those of the connector's plugin where that is installed."""
-    registry = Registry()
-    with suppress(ConfigError):
-        registry.spec(stage.spec.name)
-    return catalogue(registry.transforms())
 
 
 _EVENTS = (

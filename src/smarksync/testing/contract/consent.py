@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from smarksync.errors import ConfigError
-from smarksync.mapping import CompiledMapping, compile_mapping, load_preset
+from smarksync.mapping import CompiledMapping
 from smarksync.model import ENTITIES
 from smarksync.plugin import Can, StreamSpec
 
 from .clause import Failed
+from .presets import compiled, preset_streams
 from .stage import Stage
 
 _FLAG = "email_opt_out"
@@ -44,17 +45,14 @@ def _plain(stage: Stage, stream: StreamSpec, vendor: str) -> Mapping[str, Any]:
 
 def _mapping(stage: Stage, stream: StreamSpec) -> CompiledMapping | None:
     """The preset of that stream, where it writes opt-outs; whether it can be compiled is another clause's question."""
-    if not stage.spec.preset:
-        return None
     try:
-        written = load_preset(stage.spec.preset, f"{stage.spec.name} preset").streams.get(stream.name)
+        written = preset_streams(stage).get(stream.name)
         if written is None or _FLAG not in written.fields or written.entity not in ENTITIES:
             return None
-        live = stage.describe(stream.name)
-        compiled = compile_mapping(stage.spec.name, stream, written, live, ENTITIES[written.entity])
+        mapping = compiled(stage, stream, written)
     except ConfigError:
         return None
-    return compiled if _FLAG in compiled.fields and compiled.fields[_FLAG].write else None
+    return mapping if _FLAG in mapping.fields and mapping.fields[_FLAG].write else None
 
 
 def _sent(mapping: CompiledMapping, out: bool) -> Mapping[str, Any]:

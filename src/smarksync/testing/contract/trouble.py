@@ -27,21 +27,26 @@ def search_key(stage: Stage, stream: StreamSpec) -> str | None:
     return keys[0] if keys else None
 
 
-def looks(stage: Stage, stream: StreamSpec, id: str, value: str = _NOBODY) -> Iterator[tuple[str, Call]]:
-    """(what, call) of everything that the connector can ask about a stream: that row, that value of a key."""
+def looks(
+    stage: Stage, stream: StreamSpec, id: str, value: str = _NOBODY, only: frozenset[Can] | None = None
+) -> Iterator[tuple[str, Call]]:
+    """(what, call) of everything that the connector can ask about a stream: that row, that value of a key. ``only``:
+    nothing but what these abilities are for."""
+    can = stream.can if only is None else stream.can & only
     connector, name, names = stage.connector, stream.name, stage.asked(stream.name)
-    yield "a read", lambda: stage.pages(name)
-    if Can.FIND in stream.can and (key := search_key(stage, stream)):
+    if only is None:
+        yield "a read", lambda: stage.pages(name)
+    if Can.FIND in can and (key := search_key(stage, stream)):
         yield "find", lambda: list(connector.find(name, key, [value], fields=(key,)))
-    if Can.FETCH in stream.can:
+    if Can.FETCH in can:
         yield "fetch", lambda: list(connector.fetch(name, [id], fields=names))
-    if Can.GONE in stream.can:
+    if Can.GONE in can:
         told = gone_pages(stage, stream, None)
         cursor = told[-1][1] if told else None
         yield "gone", lambda: gone_pages(stage, stream, cursor)
-    if Can.SWEEP in stream.can:
+    if Can.SWEEP in can:
         yield "ids", lambda: list(connector.ids(name))
-    if isinstance(connector, Explains):
+    if only is None and isinstance(connector, Explains):
         yield "whereabouts", lambda: list(connector.whereabouts(name, [id]))
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from smarksync.errors import SystemFailure, Unknown
 from smarksync.plugin import Can, Fixes, Op, Receipt, StreamSpec, Write, WriteResult
 
-from .asking import DONE as _DONE
+from .asking import DONE
 from .clause import Failed, NotTested, clause, few
 from .roundtrip import same
 from .stage import Stage
@@ -90,7 +90,7 @@ def _refused(stage: Stage, stream: StreamSpec) -> tuple[Mapping[str, Any], Recei
         receipt = _told(stage, stream, [write]).get(write.ref)
         if receipt is not None and receipt.result is WriteResult.REJECTED:
             return row, receipt
-        if receipt is not None and receipt.result in _DONE and receipt.id not in stage.ids(stream.name):
+        if receipt is not None and receipt.result in DONE and receipt.id not in stage.ids(stream.name):
             raise Failed(f"{stream.name} answers {receipt.result} to a row that no read shows afterwards.")
     raise NotTested("hook", f"of {tried} odd rows {stream.name} refused none: give `refused`")
 
@@ -174,7 +174,7 @@ def _refused_update(stage: Stage, stream: StreamSpec) -> None:
         if told is not None and told.result is WriteResult.REJECTED:
             _says_why(stream, told, "update")
             return
-        if told is None or told.result not in _DONE:
+        if told is None or told.result not in DONE:
             continue
         shown = stage.look(stream.name, [id], tuple(changed)).get(id, {})
         for name, value in changed.items():
@@ -246,7 +246,7 @@ def idempotent_by_key(stage: Stage, stream: StreamSpec) -> None:
     ids = []
     for ref in ("k1", "k2"):
         told = _told(stage, stream, [Write(ref, Op.CREATE, row, key=key)]).get(ref)
-        if told is None or told.result not in _DONE:
+        if told is None or told.result not in DONE:
             raise Failed(f"A create of {stream.name} by key is answered {told.result if told else 'by nothing'}.")
         ids.append(told.id)
     if ids[0] != ids[1]:
@@ -267,7 +267,7 @@ def conditional_honoured(stage: Stage, stream: StreamSpec) -> None:
         raise Failed(f"A write to {stream.name} against an old version is a conflict, and was written all the same.")
     now = _version(stage, stream, id)
     told = _told(stage, stream, [Write("v2", Op.UPDATE, {first: "Ours"}, id, if_version=now)]).get("v2")
-    if told is None or told.result not in _DONE:
+    if told is None or told.result not in DONE:
         raise Failed(
             f"A write to {stream.name} against the present version is answered {told.result if told else None}."
         )
@@ -284,16 +284,17 @@ def _version(stage: Stage, stream: StreamSpec, id: str) -> str:
 def lost_answer_is_unknown(stage: Stage, stream: StreamSpec) -> None:
     """The server did it and the answer never came: saying `retry` makes a second one, `rejected` loses it."""
     bad_gateway = Answer(502, "<html><body>Bad gateway</body></html>", {"Content-Type": "text/html"})
-    for act, answer, what in (
+    accidents: tuple[tuple[Act, Answer | None, str], ...] = (
         ("lost", None, "whose answer was lost"),
         ("replaced", bad_gateway, "that a gateway answered 502 for, after it was done"),
         ("unsent", None, "that could not be sent"),
-    ):
+    )
+    for act, answer, what in accidents:
         stage.pages(stream.name)  # tokens and whatever is fetched once
         (row,) = stage.rows(stream.name, 1)
         key = stage.key()
         before = stage.ids(stream.name)
-        plan = stage.tap.plan(act, kinds=("write",), times=None, answer=answer)  # type: ignore[arg-type]
+        plan = stage.tap.plan(act, kinds=("write",), times=None, answer=answer)
         receipts: list[Receipt] = []
         problem: SystemFailure | None = None
         try:
@@ -306,7 +307,7 @@ def lost_answer_is_unknown(stage: Stage, stream: StreamSpec) -> None:
             raise NotTested("trait", f"creating a row of {stream.name} sends nothing that counts as a write")
         _honest(stage, stream, next(iter(receipts), None), problem, before, f"A create of {stream.name} {what}")
         if Can.UPDATE in stream.can:
-            _honest_update(stage, stream, act, answer, what)  # type: ignore[arg-type]
+            _honest_update(stage, stream, act, answer, what)
 
 
 def _honest(
@@ -345,7 +346,7 @@ def _honest_update(stage: Stage, stream: StreamSpec, act: Act, answer: Answer | 
     if not plan.hits or problem is not None:
         return
     said = receipts[0].result if receipts else "by nothing"
-    if said in _DONE and stage.look(stream.name, [id], (field,)).get(id, {}).get(field) != "Sent once":
+    if said in DONE and stage.look(stream.name, [id], (field,)).get(id, {}).get(field) != "Sent once":
         raise Failed(f"An update of {stream.name} {what} is answered {said}, and the row does not have it.")
     if not receipts or said in (WriteResult.REJECTED, WriteResult.CONFLICT):
         raise Failed(f"An update of {stream.name} {what} is answered {said}; nobody refused it: UNKNOWN, or RETRY.")
