@@ -9,7 +9,7 @@ import os
 import stat
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from smarksync_files.booleans import Spelling, is_boolean
 from smarksync_files.csv_table import CsvTable
@@ -241,7 +241,7 @@ def table_of(data, delimiter):
     return CsvTable(data, name="f", id="id", updated_at="updated_at", encoding="utf-8", delimiter=delimiter)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150)
 @given(file=csv_files(), which=st.integers(0, 4), value=CELL | PLAIN)
 def test_csv_round_trip(file, which, value):
     data, names, rows, delimiter = file
@@ -270,7 +270,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     rows=st.lists(st.dictionaries(CELL.filter(lambda key: key != "id"), JSON, max_size=3), min_size=1, max_size=4),
     ascii_only=st.booleans(),

@@ -83,7 +83,7 @@ CALENDARS = {
 }  # fmt: skip
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(times(), st.sampled_from(sorted(CALENDARS)), st.integers(1, 900))
 def test_it_counts_what_the_brute_clock_counts(span: Any, which: Any, amount: int) -> None:
     start, end, pauses = span
@@ -99,7 +99,7 @@ def test_it_counts_what_the_brute_clock_counts(span: Any, which: Any, amount: in
     assert calendar.hours.elapsed(a, due - 1, stops) < amount * MINUTE
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(times(), st.sampled_from(sorted(CALENDARS)), st.integers(1, 4))
 def test_it_counts_the_days_that_the_brute_clock_counts(span: Any, which: Any, amount: int) -> None:
     start, end, pauses = span

@@ -165,7 +165,7 @@ def only_config_errors(text: str | bytes, tmp_path: Path) -> None:
 
 
 YAMLISH = st.text("ab:-[]{},'\"\n \t#&*!|>%@`?0.~$\\é\x00", max_size=80)
-slow_ok = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
+slow_ok = settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], max_examples=60)
 
 
 @slow_ok

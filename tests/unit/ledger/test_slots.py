@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from smarksync.kit.slots import Full, OwnSlots, Rate, Slots
@@ -138,7 +138,7 @@ def kept(world: World, rates: list[Rate]) -> None:
         assert world.busiest(rate.seconds * 1.0009) <= rate.limit
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(rates, lines)
 def test_threads_of_one_process(rates: list[Rate], lines: list[tuple[int, list[Trip]]]) -> None:
     machine = Machine()
@@ -150,7 +150,7 @@ def test_threads_of_one_process(rates: list[Rate], lines: list[tuple[int, list[T
         kept(world, rates)
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=100)
 @given(rates, mortals, jolts)
 def test_processes_that_are_killed_and_a_clock_that_jumps(
     rates: list[Rate], lines: list[tuple[int, list[Trip]]], jolts: list[tuple[float, str, float]]

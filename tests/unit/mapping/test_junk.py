@@ -27,7 +27,7 @@ PAIRS = [(kind, vendor) for kind, vendors in FITS.items() for vendor in sorted(v
 
 
 @pytest.mark.parametrize(("kind", "vendor"), PAIRS, ids=lambda value: str(value))
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(raw=JUNK, other=JUNK)
 def test_junk_is_refused_in_order(
     one: Callable[..., CompiledField], kind: str, vendor: FieldType, raw: Any, other: Any

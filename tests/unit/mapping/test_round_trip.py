@@ -16,7 +16,7 @@ from smarksync.mapping import CompiledField
 from smarksync.model import ValueProblem, equal, normalise
 from smarksync.plugin import FieldType
 
-QUICK = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+QUICK = settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 T = FieldType
 
 TEXTS = st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cc"]), max_size=40)

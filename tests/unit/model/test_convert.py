@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from smarksync.model import (
@@ -69,7 +69,6 @@ raw = st.one_of(
 
 
 @pytest.mark.parametrize("kind", FIELDS)
-@settings(deadline=None)  # the first value pays for a library's import
 @given(value=raw)
 def test_normalising_settles_at_once_and_gives_json(kind, value):
     try:
@@ -84,7 +83,6 @@ def test_normalising_settles_at_once_and_gives_json(kind, value):
     python_value(FIELDS[kind], wire)
 
 
-@settings(deadline=None)
 @given(
     st.one_of(
         st.datetimes(timezones=st.just(UTC)).map(datetime.isoformat),
@@ -121,7 +119,6 @@ few = {
 
 
 @pytest.mark.parametrize("kind", few)
-@settings(deadline=None)  # the first value pays for a library's import
 @given(
     data=st.data(),
     resolution=st.sampled_from([None, timedelta(seconds=1), timedelta(milliseconds=1), timedelta(seconds=60)]),

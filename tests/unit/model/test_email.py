@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from smarksync.model import ENTITIES, ValueProblem, email, normalise
@@ -38,13 +38,11 @@ def test_fast_is_slow_at_the_limits_of_length(value):
     assert outcome(parse_email, value) == outcome(slow_email, value)
 
 
-@settings(deadline=None)  # the first value pays for a library's import
 @given(address)
 def test_fast_is_slow(value):
     assert outcome(parse_email, value) == outcome(slow_email, value)
 
 
-@settings(deadline=None)  # the first value pays for a library's import
 @given(st.one_of(address, st.text()))
 def test_a_canonical_address_stays_as_it_is(value):
     result = outcome(parse_email, value)

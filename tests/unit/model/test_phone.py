@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import phonenumbers
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from smarksync.model import ENTITIES, ValueProblem, equal, normalise, phone_parsed
@@ -17,7 +17,6 @@ numbers = st.builds(lambda code, national: f"+{code}{national}", codes, st.text(
 messy = st.text("+0123456789 ()-/.x;ext=abc", max_size=24)
 
 
-@settings(deadline=None)  # the first value pays for a library's import
 @given(numbers, regions)
 def test_fast_is_slow(number, region):
     assert parse_phone(number, region) == slow_phone(number, region)
@@ -45,7 +44,6 @@ def test_the_fast_way_is_taken_and_right_for_every_calling_code(code):
     assert taken > 5
 
 
-@settings(deadline=None)  # the first value pays for a library's import
 @given(st.one_of(numbers, messy), regions, regions)
 def test_a_canonical_phone_stays_whatever_the_country(text, region, other):
     result = parse_phone(text, region)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from smarksync.errors import LedgerError
@@ -43,7 +43,6 @@ def test_full_names(text, first, last, result):
 part = st.one_of(st.none(), st.lists(st.text("abc", min_size=1, max_size=3), min_size=1, max_size=3).map(" ".join))
 
 
-@settings(deadline=None)  # the first value pays for a library's import
 @given(part, part)
 def test_our_own_full_name_is_never_an_edit(first, last):
     joined = names.join_name(first, last)
@@ -51,7 +50,6 @@ def test_our_own_full_name_is_never_an_edit(first, last):
         assert names.split_full_name(joined, first, last) == (first, last)
 
 
-@settings(deadline=None)  # the first value pays for a library's import
 @given(st.text("ab ", max_size=12), part, part)
 def test_a_split_says_the_same_name(text, first, last):
     result = names.split_full_name(text, first, last)
@@ -72,7 +70,6 @@ def test_registrable_domain(text, domain):
     assert registrable_domain(text) == domain
 
 
-@settings(deadline=None)  # the first value pays for a library's import
 @given(st.text("ab.-:/@ü", max_size=20))
 def test_a_registrable_domain_is_its_own(text):
     domain = registrable_domain(text)

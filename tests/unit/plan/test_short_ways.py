@@ -106,7 +106,7 @@ def an_edit(draw: st.DrawFn) -> Person:
 
 
 @given(an_edit(), rules())
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_an_edit(person: Person, job: JobRules) -> None:
     short = edited(person, job)
     if short is None:
@@ -186,7 +186,7 @@ def a_newcomer(draw: st.DrawFn) -> tuple[CompiledMapping, Person]:
 
 
 @given(a_newcomer(), rules(), st.booleans())
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_a_newcomer(known: tuple[CompiledMapping, Person], job: JobRules, stamps: bool) -> None:
     _one, person = known
     if stamps:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from smarksync.testing import MemoryStream, MemorySystem, text_fields
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     steps=st.lists(
         st.one_of(
