@@ -118,7 +118,14 @@ MUTANTS = (
     Mutant("a lost answer leaves a record outside `where` to nobody", (
         ("engine/matching.py", " and not _among(run, lane, values, ours)", ""),), tests=(FOUND,)),
     Mutant("a new record unsettled in what was agreed before", (
-        ("plan/creates.py", "            row.fields += [n for n in job.rules", "            row.fields += [n for n in ()"),), tests=(FOUND,)),
+        ("plan/creates.py", "            row.fields += [n for n in job.rules", "            row.fields += [n for n in ()"),), tests=(SPEAKS,)),
+    Mutant("a record that we made the newest word of all", (
+        ("engine/settle.py", "        target.changed_at = _as_old_as(side for side in sides if side is not target)\n", ""),
+        ("engine/settle_plain.py", "changed_at = since or run", "changed_at = run")), tests=(SPEAKS,)),
+    Mutant("what was agreed while a connection was away taken for an edit of it", (
+        ("engine/observe.py", "            not edited or", "            not moved or"),), tests=(SPEAKS,)),
+    Mutant("a table passed by for a word that is spelt in another way", (
+        ("mapping/choices.py", "if not closed and spelled in loose:", "if False:"),), tests=(CHANGED,)),
     Mutant("answers lost with the name of their job", (("engine/decide.py", "            _take_over_answers(run, job)\n", "            pass\n"),), tests=(CHANGED,)),
     Mutant("two behind one desk taken for one", (("engine/refusals.py", "(desk or entities.apart(run.ledger, row.eid, eid))", "entities.apart(run.ledger, row.eid, eid)"),), tests=(FOUND,)),
     Mutant("a converted lead's place taken by whichever record has the lowest id", (

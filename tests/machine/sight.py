@@ -61,8 +61,9 @@ class Sight:
         return next((title for title, own in words if own.casefold() == str(value).casefold()), value)
 
     def told(self, system: str, name: str, value: Any) -> Any:
-        """A canonical value in the system's own words."""
-        return dict(self.kinds[system].words).get(value, value) if name == "job_title" else value
+        """A canonical value in the system's own words; a line of the table is meant in capitals or without."""
+        words = self.kinds[system].words if name == "job_title" else ()
+        return next((own for title, own in words if title.casefold() == str(value).casefold()), value)
 
     def _key(self, system: str, raw: Mapping[str, Any]) -> str | None:
         return key_of({f: self.means(system, f, raw[f]) for f in raw}, self.match)

@@ -284,3 +284,22 @@ def test_two_records_with_two_addresses_of_one_person_are_not_both_theirs(place:
     assert {("g", "people", "p1"), ("g", "people", "p2")} not in [
         {k for k in rows if k[0] == "g"} for rows in w.links().values()
     ]
+
+
+def test_duplicates_are_let_go_once_their_rival_has_another_address(place: Path) -> None:
+    """Three records show Cyd's address, two of them in s. Ann is merged into one of these, and it gets her address: what is
+    left is one person, nobody's rival, and made known; of Ann and the record that she became there is nobody twice."""
+    w = world(
+        place, Kind("m"), Kind("s"), Kind("g"), rules=(NEWEST, ("email", "{direction: both, merge: newest, tie: g}"))
+    )
+    insert(w, "s", email="cyd@x.org", last_name="Pit")
+    insert(w, "s", email="cyd@x.org")
+    insert(w, "g", email="cyd@x.org")
+    ann = insert(w, "s", email="ann@x.org")
+    assert go(w).exit_code == 3
+    w.systems["s"].merge("people", "p1", ann)
+    go(w)
+    assert go(w).exit_code == 0
+    shown = {k: sorted(r[f"{k}_email"] for r in w.systems[k].rows("people").values()) for k in "msg"}
+    assert shown == {k: ["ann@x.org", "cyd@x.org"] for k in "msg"}
+    assert not go(w).writes()
