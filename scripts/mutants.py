@@ -57,6 +57,15 @@ MUTANTS = (
         ("engine/settle.py", "target.changed_at = target.changed_at or lane.ours(receipt.changed_at)", "target.changed_at = lane.ours(receipt.changed_at)")), True),
     Mutant("a one-sided untick of an opt-out passed on", (
         ("plan/consent.py", "evidence = BASIS_EVIDENCE.get(str(basis), 0) if name == \"email_opt_out\" else 0", "evidence, at = 2, at or now"),), True),
+    Mutant("an act of somebody's own counts however early it was", (
+        ("model/consent.py", "elif latest_act is not None and _later(latest_act, latest_out):", "elif latest_act is not None:"),)),
+    Mutant("any basis is an act of somebody's own", (
+        ("plan/consent.py", "BASIS_EVIDENCE.get(str(basis), 0) if", "BASIS_EVIDENCE.get(str(basis), 2) if"),)),
+    Mutant("whoever is not opted out has opted in", (
+        ("plan/consent.py", "act = evidence >= OWN_ACT and at is not None", "act = at is not None"),
+        ("plan/consent.py", "basis, evidence) if act else None", "basis, max(evidence, 2)) if act else None"))),
+    Mutant("a new record is not told since when somebody has opted out", (
+        ("engine/consents.py", "frozenset(name for name in EVIDENCE_FIELDS if", "frozenset(name for name in () if"),), tests=(PEOPLE,)),
     Mutant("deletion inferred from an incomplete scan", (
         ("engine/departures.py", "        if lane.failed is not None:\n            continue\n", ""),), True),
     Mutant("receipts by position", ((

@@ -303,3 +303,15 @@ def test_duplicates_are_let_go_once_their_rival_has_another_address(place: Path)
     shown = {k: sorted(r[f"{k}_email"] for r in w.systems[k].rows("people").values()) for k in "msg"}
     assert shown == {k: ["ann@x.org", "cyd@x.org"] for k in "msg"}
     assert not go(w).writes()
+
+
+def test_a_new_record_is_told_since_when_somebody_has_opted_out(place: Path) -> None:
+    """s has a flag and no place for more, m keeps the time beside it. Ann's record in m was made without one, though any record
+    that was there already would have got it."""
+    w = world(place, Kind("m", acts=True), Kind("s"))
+    insert(w, "s", email="ann@x.org", email_opt_out=True)
+    insert(w, "s", email="bea@x.org")
+    go(w)
+    shown = {r["m_email"]: r["m_consent_at"] for r in w.systems["m"].rows("people").values()}
+    assert shown == {"ann@x.org": w.sql("SELECT at FROM consent")[0][0], "bea@x.org": None}
+    assert not go(w).writes()

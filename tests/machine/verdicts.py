@@ -8,7 +8,7 @@ from typing import Any
 
 from smarksync.plugin import Can
 
-from .people import CONSENT, UNSETTLED, Foreseen, Human, Job, Law, Seat, blank, canonical, key_of
+from .people import BASIS, CONSENT, UNSETTLED, Foreseen, Human, Job, Law, Seat, blank, canonical, key_of
 from .sight import Sight
 
 
@@ -141,6 +141,10 @@ class Verdicts(Sight):
             if any(key in self._keys_shown(doubtful) for doubtful in self.doubts.values()):
                 self.cut = True  # whose rival this was is let go in this run, where it looks again, or in the next
 
+    def evidence(self, human: Human, now: datetime) -> dict[str, Any]:
+        """What is told beside a flag where there is a place for it (opting.py)."""
+        raise NotImplementedError
+
     def _looks_like(self, seat: Seat, name: str, value: Any) -> bool:
         """Whether the side shows what it would be sent, in its own terms."""
         raw = seat.raw.get(name)
@@ -177,6 +181,7 @@ class Verdicts(Sight):
             values[name] = human.agreed[name]
         if CONSENT not in kind.unmapped:
             values[CONSENT] = human.out == "out"
+            values.update(self.evidence(human, now) if kind.acts else {})
         key = (connection, kind.streams[0], f"?{human.number}")
         seat = Seat(key)
         human.seats[key] = seat
@@ -194,7 +199,7 @@ class Verdicts(Sight):
             if name in values and (kind.echo == "some" or (kind.echo == "none" and Can.FETCH in kind.without)):
                 seat.silent[name] = values[name]  # a record of which nothing was told is read back, where that can be
         if CONSENT not in kind.unmapped:
-            seat.raw[CONSENT] = values[CONSENT]
+            seat.raw.update({name: values.get(name) for name in (CONSENT, *(BASIS if kind.acts else ()))})
             seat.base[CONSENT] = True if values[CONSENT] else None
         # our writing it down makes nothing that people said newer
         said = [
