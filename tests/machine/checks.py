@@ -202,7 +202,9 @@ def _questions(world: World, oracle: Oracle, seen: RunSeen, stopped: bool = Fals
     held = {(c, o, r) for c, o, r in world.sql(sql)}
     if held != set(oracle.doubts):
         raise Wrong(f"doubts: held {sorted(held)}, foreseen {sorted(oracle.doubts)}")
-    code = 4 if stopped else 3 if asked or held else 0
+    there = {(human.number, key[0]) for human in oracle.humans for key in human.seats}
+    withheld = any(case[:2] in there for case in oracle.withheld)
+    code = 4 if stopped else 3 if asked or held or withheld else 0
     if seen.exit_code != code:
         raise Wrong(f"exit code: {seen.exit_code}, foreseen {code}; {seen.sentences}")
 

@@ -32,6 +32,9 @@ class Sight:
         self.questions: set[tuple[int, str]] = set()
         self.asked_by: dict[tuple[int, str], str] = {}  # the job that asks; another one's verdict is no answer
         self.answers: dict[tuple[int, str], tuple[Any, dict[str, Any]]] = {}  # the answer, and the values asked about
+        self.withheld: set[tuple[int, str, str]] = (
+            set()
+        )  # (person, system, field): it has no word for what it should be told
         self.unlinked: set[Key] = set()  # left alone for good, as a `deletes` policy says
         self.cut = False  # something came up that this model does not tell the outcome of
         self.done: Counter[str] = Counter()
