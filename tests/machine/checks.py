@@ -63,6 +63,8 @@ def _times(world: World, oracle: Oracle, foreseen: Foreseen) -> None:
         if human.out is None or human.out_at is None:
             continue
         at = stands.get(eid)
+        if human.said_again and at is not None and human.out_at <= datetime.fromisoformat(at) <= world.clock():
+            human.out_at, human.said_again = datetime.fromisoformat(at), False
         if at is None or not _about(datetime.fromisoformat(at), human.out_at, foreseen, world):
             raise Wrong(
                 f"consent: person {human.number} stands {human.out} since {human.out_at}, and the ledger says {at}"

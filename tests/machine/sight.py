@@ -305,6 +305,7 @@ class Sight:
     def _join(self, human: Human | None, rows: list[Key], visible: Mapping[Key, Any], was: Mapping[Key, Human]) -> None:
         if not rows:
             return
+        alone = human is None
         if human is None:
             self._number += 1
             human = Human(self._number)
@@ -319,8 +320,12 @@ class Sight:
             seat = Seat(key, raw=dict(raw), at=at, primary=self._first_here(human, key))
             human.seats[key] = seat
             human.places.add(key[0])
-            if key in was:  # what a doubtful record said of consent goes with it, and is no news
-                seat.base = _heard_of_consent(was[key].seats[key])
+            if (
+                key in was
+            ):  # what a doubtful record said of consent goes with it; news only for somebody who is there already
+                if alone:
+                    seat.base = _heard_of_consent(was[key].seats[key])
+                human.said_again = human.said_again or (len(rows) > 1 and was[key].out == "out")
                 human.say(was[key].out, was[key].out_at, was[key].basis)
             for value in was[key].former() if key in was else ():
                 human.keys.setdefault(value, False)
