@@ -58,6 +58,8 @@ def after_repair(world: World, oracle: Oracle, foreseen: Foreseen, seen: RunSeen
 
 def _times(world: World, oracle: Oracle, foreseen: Foreseen) -> None:
     """An opt-out counts from the moment at which the run heard of it: the oracle knows that only roughly, and learns it."""
+    if not any(kind.acts for kind in world.profile.kinds):
+        return  # with bare flags alone nothing follows from the time
     stands = dict(world.sql("SELECT eid, at FROM consent WHERE channel = 'email'"))
     for eid, human in eids_of(world, oracle, doubts=True).items():
         if human.out is None or human.out_at is None:
