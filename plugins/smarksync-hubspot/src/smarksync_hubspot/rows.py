@@ -58,6 +58,8 @@ class Shape:
         try:
             properties = row["properties"]
             rid = str(row["id"])
+            if not (rid.isascii() and rid.isdigit()):  # objects of the CRM have numbers
+                raise ValueError(rid)
             shown = {name: properties.get(real) for name, real in self._plain}
             for name, value in self._filled:
                 shown[name] = value(properties)
