@@ -107,8 +107,11 @@ def _promises(steps: list[dict[str, Any]], small: dict[str, Any] | None) -> Iter
     share = load["share_of_limits"] or 0.0
     yield f"throughput: {load['seconds']} s where the limits alone take {load['limits_seconds']} s: {share:.0%} (at least 90 %)"
     for step in steps:
-        bare = sum(step["calls"].values()) - step["rereads"]
-        yield f"calls, {step['step']}: {bare:,} (at most {step['calls_bound']:,}), and {step['rereads']:,} that read again"
+        apart = sum(kinds.get(kind, 0) for kinds in step["kinds"].values() for kind in ("auth", "schema"))
+        bare = sum(step["calls"].values()) - step["rereads"] - apart
+        if step["step"] != "idle":
+            yield (f"calls, {step['step']}: {bare:,} (at most {step['calls_bound']:,}); {step['rereads']:,} more read again, "
+                   f"{apart} more for a token and schemas")  # fmt: skip
     idle = next(step for step in later if step["step"] == "idle")
     yield f"idle: {idle['reads'] / idle['objects']:.1f} reads an object (at most 2); {idle['written']} written (none)"
     yield f"refused for a limit: {sum(step['throttled'] for step in steps)} calls (none)"
