@@ -27,6 +27,7 @@ ODD: tuple[tuple[str, Any], ...] = (
     ("a row is null", {"total": 1, "results": [None]}),
     *((f"an id is {odd!r}", {"total": 1, "results": [{**ROW, "id": odd}]}) for odd in ({"x": 1}, "", None, True, [], "not it", "abc")),
     ("no id", {"total": 1, "results": [ROW]}),
+    ("nothing of a row is shown", {"total": 1, "results": [{**ROW, "id": "1", "properties": {}}]}),
     ("properties are a list", {"total": 1, "results": [{**ROW, "id": "1", "properties": []}]}),
     *((f"paging is {odd!r}", {"total": 1, "results": [{**ROW, "id": "1"}], "paging": odd}) for odd in MORE),
     ("a list", []),
@@ -59,3 +60,26 @@ def test_a_result_whose_id_is_none_is_looked_at(hub: Account, odd: Any) -> None:
     hub.sim.faults.answer(200, {"status": "COMPLETE", "results": [result]}, path="*/batch/update")
     (receipt,) = hub.update("contacts", {"id": rid, "email": "one@odd.example"})
     assert receipt.result is WriteResult.UNKNOWN
+
+
+@pytest.mark.parametrize("results", [None, {}, "x", 7, [None], [[]], [7]], ids=repr)
+def test_results_that_are_none_are_looked_at(hub: Account, results: Any) -> None:
+    rid = hub.sim.create(email="one@odd.example")
+    hub.sim.faults.answer(200, {"status": "COMPLETE", "results": results}, path="*/batch/update")
+    (receipt,) = hub.update("contacts", {"id": rid, "email": "one@odd.example"})
+    assert receipt.result is WriteResult.UNKNOWN
+
+
+@pytest.mark.parametrize("odd", [["x"], 7, "yesterday", "2026-01-12", "2026-01-12T09:00:00"], ids=repr)
+def test_a_time_that_is_none_tells_nobody_gone(hub: Account, odd: Any) -> None:
+    rid = hub.sim.create(email="one@odd.example")
+    hub.read("contacts", ("email",))
+    _, cursor = hub.gone("contacts")
+    hub.wait(600)
+    hub.sim.archive("contacts", rid)
+    hub.wait(600)
+    body = {"results": [{**ROW, "id": rid, "archived": True, "archivedAt": odd}]}
+    hub.sim.faults.answer(200, body, path="/crm/v3/objects/contacts", method="GET")
+    with pytest.raises(Malformed):
+        hub.gone("contacts", cursor)
+    assert rid in [one.id for one in hub.gone("contacts", cursor)[0]]

@@ -221,6 +221,11 @@ def results_of(answer: Json) -> list[Json]:
     return [*rows]
 
 
+def objects_of(told: Any) -> list[Json]:
+    """The objects of a list that may be missing; what is none says nothing of any row."""
+    return [one for one in told if isinstance(one, Mapping)] if isinstance(told, list) else []
+
+
 def is_id(found: object) -> bool:
     """Whether that can name something: a number, or text without blanks (owners, pipelines and events have words)."""
     if isinstance(found, str):
