@@ -156,6 +156,8 @@ MUTANTS = (
         ("engine/observe.py", "record.id, rank_of(run, lane, link.eid))", "record.id, link.rank)"),), tests=(SPEAKS,)),
     Mutant("a no that was nothing taken for an edit", (("engine/observe.py", " or _only_respelt(lane, was, side.memo)", ""),), tests=(QUICK,)),
     Mutant("a plan made ahead outlives a change", (("ledger/foreseen.py", "AND f.eid = c.eid AND c.seq > f.seq", "AND f.eid = c.eid AND 0"),), tests=(FORESEEN,)),
+    Mutant("our own write taken for a look at the record", (
+        ("ledger/links.py", "SET fp = NULL, own_at", "SET fp = NULL, seen_at = '2999', own_at"),), tests=(FORESEEN,)),
     Mutant("a plan made ahead of no round is kept", (("engine/run.py", "        job.ahead.drop()\n", ""),), tests=(FORESEEN,)),
 )  # fmt: skip
 

@@ -287,7 +287,8 @@ def _echo(
     if stored is not None and sent:
         _unasked(target, stored, sent, codecs, after, lane, news, row, run)
     target.version = version_after(lane, receipt, target.version)
-    target.seen_at = run.stamp()
+    if row.op == "create" or (stored is not None and stored.keys() >= set(lane.mapping.vendor_fields)):
+        target.seen_at = run.stamp()  # any other answer shows what was sent, and nothing of what others did meanwhile
     if receipt.changed_at is not None:
         target.own_at = instant(receipt.changed_at)
         target.changed_at = target.changed_at or lane.ours(receipt.changed_at)

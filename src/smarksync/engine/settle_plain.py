@@ -32,7 +32,7 @@ def settle_plain(run: Run, done: Sequence[Pair]) -> list[Pair]:
     if not taken:
         return list(done)
     ledger, now = run.ledger, run.stamp()
-    stamped = _stamp(run, taken, now) if any(row.stamp for row, _ in taken.values()) else []
+    stamped = _stamp(run, taken) if any(row.stamp for row, _ in taken.values()) else []
     settled = plans.undisturbed(ledger, taken, run.run_id) if len(stamped) < len(taken) else []
     created = _new_there(run, [(one, *taken[one.seq]) for one in settled if one.target is None])
     updated = [one for one in settled if one.target is not None]
@@ -40,7 +40,7 @@ def settle_plain(run: Run, done: Sequence[Pair]) -> list[Pair]:
         _place(run, [(*taken[one.seq], one.changed_at) for one in created], now)
         plans.settle(ledger, created, whole=True)
     if updated:
-        links.written(ledger, now, [_written(run, one.target, *taken[one.seq]) for one in updated])
+        links.written(ledger, [_written(run, one.target, *taken[one.seq]) for one in updated])
         silent = [(one, taken[one.seq][0]) for one in updated if taken[one.seq][1].stored is None]
         links.memorise(
             ledger,
@@ -71,7 +71,7 @@ def _awaited(run: Run, row: PlanRow, memo: dict[str, Any]) -> dict[str, Any]:
     return {**memo, "w": sorted({*memo.get("w", ()), *(vendor for vendor in row.after if vendor in codecs)})}
 
 
-def _stamp(run: Run, taken: dict[int, Pair], now: str) -> list[int]:
+def _stamp(run: Run, taken: dict[int, Pair]) -> list[int]:
     """Records that carry our id now. Nothing else of them moved."""
     known = plans.stamped(run.ledger, [seq for seq, (row, _) in taken.items() if row.stamp], run.run_id)
     memos = []
@@ -81,7 +81,7 @@ def _stamp(run: Run, taken: dict[int, Pair], now: str) -> list[int]:
         memos.append((lid, links.pack(_awaited(run, row, memo) if receipt.stored is None else memo)))
     if known:
         links.memorise(run.ledger, memos)
-        links.written(run.ledger, now, [_written(run, lid, *taken[seq]) for seq, lid, _ in known])
+        links.written(run.ledger, [_written(run, lid, *taken[seq]) for seq, lid, _ in known])
     return [seq for seq, _, _ in known]
 
 
