@@ -79,9 +79,10 @@ def observe(
             links.set_state(ledger, lane.sid, record.id, links.LIVE)
             streams.add_live(ledger, lane.sid, 1)
             side._put("d", None)  # if it leaves once more, that is news
-        moved = back or (come_back(side, values) if "q" in was else _moved(was, side.memo))
+        edited = _moved(was, side.memo)
+        moved = back or (come_back(side, values) if "q" in was else edited)
         if link.changed_at is not None and (
-            not moved or _only_echo(was, side.memo) or _only_respelt(lane, was, side.memo)
+            not edited or _only_echo(was, side.memo) or _only_respelt(lane, was, side.memo)
         ):
             changed_at = link.changed_at  # a mere re-stamp is no edit, and our own write makes no record newer
         stored.append((fp, moment or link.seen_at, changed_at, link.own_at, record.version, link.lid))

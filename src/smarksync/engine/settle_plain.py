@@ -37,7 +37,7 @@ def settle_plain(run: Run, done: Sequence[Pair]) -> list[Pair]:
     created = _new_there(run, [(one, *taken[one.seq]) for one in settled if one.target is None])
     updated = [one for one in settled if one.target is not None]
     if created:
-        _place(run, [taken[one.seq] for one in created], now)
+        _place(run, [(*taken[one.seq], one.changed_at) for one in created], now)
         plans.settle(ledger, created, whole=True)
     if updated:
         links.written(ledger, [_written(run, one.target, *taken[one.seq]) for one in updated])
@@ -95,18 +95,19 @@ def _new_there(run: Run, rows: Sequence[tuple[Settled, PlanRow, Receipt]]) -> li
     return [one for one, row, answer in rows if row.sid == sid and ids[answer.id] == 1 and answer.id not in known]
 
 
-def _place(run: Run, rows: Sequence[Pair], now: str) -> None:
-    """Links of new records. Without a fingerprint a written record is looked at once more."""
+def _place(run: Run, rows: Sequence[tuple[PlanRow, Receipt, str | None]], now: str) -> None:
+    """Links of new records, each as old as the record that it was made of: our writing it down makes nothing that was said
+    newer. Without a fingerprint a written record is looked at once more."""
     new = []
-    for row, receipt in rows:
+    for row, receipt, since in rows:
         own_at = instant(receipt.changed_at) if receipt.changed_at is not None else None
-        changed_at = run.lanes[row.sid].ours(own_at)
+        changed_at = since or run.lanes[row.sid].ours(own_at)
         memo = None if receipt.stored is not None else links.pack(_awaited(run, row, {}))
         new.append(
             Link(row.sid, str(receipt.id), row.eid, 0, LIVE, None, memo, now, changed_at, own_at, receipt.version)
         )
     links.place(run.ledger, new)
-    audit.add(run.ledger, run.run_id, now, [(row.eid, note(run, row, receipt)) for row, receipt in rows])
+    audit.add(run.ledger, run.run_id, now, [(row.eid, note(run, row, receipt)) for row, receipt, _ in rows])
     streams.add_live(run.ledger, rows[0][0].sid, len(rows))
 
 
