@@ -59,6 +59,18 @@ def _wide(sql: str) -> str:
     return re.sub(r"(?<=VALUES )\([^)]*\)", lambda group: ", ".join([group[0]] * AT_ONCE), _whole(sql), count=1)
 
 
+def _sharing(sql: str, shared: Sequence[Any]) -> str:
+    """The statement with the values that all rows have in place of ``?1``, ``?2``, …: from Python 3.14 on a sequence is not bound
+    to numbered places (docs.python.org, "sqlite3 placeholders")."""
+    return re.sub(r"\?(\d+)", lambda place: _literal(shared[int(place[1]) - 1]), sql) if shared else sql
+
+
+def _literal(value: str | int | None) -> str:
+    if isinstance(value, str):
+        return "'" + value.replace("'", "''") + "'"
+    return "NULL" if value is None else str(int(value))
+
+
 def _whole(sql: str) -> str:
     """The statement such that its failure ends the transaction, as every failure here does.
 
@@ -144,19 +156,19 @@ class Ledger:
     def add(self, sql: str, rows: Iterable[Sequence[Any]], shared: tuple[Any, ...] = ()) -> None:
         """``INSERT … VALUES (?, …)`` for many rows, fifty to a statement: half the cost of one statement a row.
 
-        ``shared``: values that all rows have; they are bound once a statement. They stand first in the statement's one
-        group of values, as ``?1``, ``?2``, …
+        ``shared``: texts and numbers that all rows have; they are written into the statement once. They stand in its one
+        group of values as ``?1``, ``?2``, …
         """
         rows = rows if isinstance(rows, list) else list(rows)
         many = len(rows) - len(rows) % AT_ONCE
         with self._explained("written"):
             if many:
-                wide = _wide(sql)
+                wide = _sharing(_wide(sql), shared)
                 for start in range(0, many, AT_ONCE):
-                    self._con.execute(wide, [*shared, *chain.from_iterable(rows[start : start + AT_ONCE])])
+                    self._con.execute(wide, [*chain.from_iterable(rows[start : start + AT_ONCE])])
             if many < len(rows):
                 rest = rows[many:] if many else rows
-                self._con.executemany(sql, [(*shared, *row) for row in rest] if shared else rest)
+                self._con.executemany(_sharing(sql, shared), rest)
 
     @property
     def written(self) -> int:
