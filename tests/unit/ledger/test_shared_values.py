@@ -13,9 +13,9 @@ def test_shared_values_arrive_as_they_are(tmp_path: Path) -> None:
     said = "it's (?1) ?2 „so“"
     with warnings.catch_warnings(), ledger.tx():
         warnings.simplefilter("error")
-        ledger.run("CREATE TABLE things (word, number, nothing, own)")
-        sql = "INSERT INTO things (word, number, nothing, own) VALUES (?1, ?2, ?3, ?)"
+        ledger.run("CREATE TEMP TABLE things (word, number, missing, own)")
+        sql = "INSERT INTO things (word, number, missing, own) VALUES (?1, ?2, ?3, ?)"
         ledger.add(sql, [(n,) for n in range(AT_ONCE + 3)], (said, -7, None))
-    assert ledger.rows("SELECT DISTINCT word, number, nothing FROM things") == [(said, -7, None)]
+    assert ledger.rows("SELECT DISTINCT word, number, missing FROM things") == [(said, -7, None)]
     assert ledger.value("SELECT count(DISTINCT own) FROM things") == AT_ONCE + 3
     ledger.close()
