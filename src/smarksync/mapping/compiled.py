@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import field as part
+from functools import partial
 from operator import itemgetter
 from typing import Any, NamedTuple
 
 from smarksync.model import ABSENT, Field, ValueProblem, equal
 from smarksync.model.names import join_name
 from smarksync.model.phone import is_e164
+from smarksync.model.shapes import Shapes
 from smarksync.plugin import FieldInfo, StreamSpec
 
 from .agreement import Agrees, is_fold
@@ -124,10 +126,6 @@ class CompiledField:
         return equal(self.field, before, after, resolution=self.stream.resolution)
 
 
-#: sets of fields that a mapping remembers; rows without their blanks may have as many as there are rows
-SHAPES = 256
-
-
 class Shape(NamedTuple):
     """Of some fields that are written together: those that go out as they are, all at once, and the others."""
 
@@ -185,7 +183,10 @@ class CompiledMapping:
     #: vendor fields that are compared at all, and those whose every value that is not blank says something
     _compares: frozenset[str]
     _telling: frozenset[str]
-    _shapes: dict[tuple[str, ...], Shape] = part(default_factory=dict, init=False, repr=False)
+    _shapes: Shapes[Shape] = part(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_shapes", Shapes(partial(Shape.of, as_is=self._sent_as_is)))
 
     @property
     def refs(self) -> tuple[CompiledField, ...]:
@@ -340,11 +341,7 @@ class CompiledMapping:
     def _all_texts(self, values: Mapping[str, Any], names: tuple[str, ...]) -> tuple[dict[str, Any], Iterable[str]]:
         """Those of the fields that go out as they are, taken at once; and the names that are still to be looked at: all of
         them where one of those is no text that fits. Most rows of a first load have the same fields as the one before."""
-        shape = self._shapes.get(names)
-        if shape is None:
-            if len(self._shapes) >= SHAPES:
-                self._shapes.clear()
-            shape = self._shapes[names] = Shape.of(names, self._sent_as_is)
+        shape = self._shapes[names]
         try:
             texts = shape.texts(values)
             joined = "".join(texts)

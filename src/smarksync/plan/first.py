@@ -7,9 +7,11 @@ rules field by field. Anything that is not plain is left to build.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 from smarksync.model import ValueProblem
+from smarksync.model.shapes import Shapes
 
 from .consent import CONSENT_FIELDS
 from .creates import CLAIMS, outgoing_consent
@@ -22,8 +24,6 @@ _PLAIN = {"n", "s", "e", "x"}
 _SETTLED_CONSENT = {"a", "s", "e", "x"}
 _CONSENT = frozenset(CONSENT_FIELDS)
 _KNOWN = frozenset({"external_id", *CONSENT_FIELDS})
-#: sets of fields that are remembered of one connection in a job
-_SHAPES = 256
 
 
 def first(person: Person, job: JobRules) -> Outcome | None:
@@ -99,19 +99,19 @@ class _May(NamedTuple):
 
 
 def _may(job: JobRules, connection: str, values: Mapping[str, Any]) -> _May:
-    """Asked once for all newcomers with the same fields; most have those of the one before."""
-    known: dict[tuple[str, ...], _May] = job.worked_out.setdefault((connection, "may"), {})
-    names = tuple(values)
-    found = known.get(names)
-    if found is None:
-        if len(known) >= _SHAPES:
-            known.clear()
-        ways, fields = _ways(job, connection), frozenset(names)
-        found = known[names] = _May(
-            ways.open >= fields, not ways.barred.isdisjoint(fields), ways.sent >= fields,
-            not ways.shut.isdisjoint(fields), not ways.built.isdisjoint(fields),
-        )  # fmt: skip
-    return found
+    """Asked once for all newcomers with the same fields."""
+    known: Shapes[_May] | None = job.worked_out.get((connection, "may"))
+    if known is None:
+        known = job.worked_out[connection, "may"] = Shapes(partial(_may_of, _ways(job, connection)))
+    return known[tuple(values)]
+
+
+def _may_of(ways: _Ways, names: tuple[str, ...]) -> _May:
+    fields = frozenset(names)
+    return _May(
+        ways.open >= fields, not ways.barred.isdisjoint(fields), ways.sent >= fields,
+        not ways.shut.isdisjoint(fields), not ways.built.isdisjoint(fields),
+    )  # fmt: skip
 
 
 def _outcome(person: Person, job: JobRules, side: Side, decided: dict[str, Any]) -> Outcome | None:

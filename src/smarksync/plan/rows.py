@@ -125,8 +125,7 @@ class Outcome:
     ``left``: side, field, reason. What is settled without a write: ``local_fields``, their new values, the bases that move
     (``local_taken``), and whether every field of the entity is settled so. ``put_back``: field, sid, ours, theirs. ``held``:
     fields with a write that a problem stopped. ``outside``: streams whose record left `where`. ``refused``: streams and
-    vendor fields with a value still not taken there. ``waits``: for a parent that is not there yet. ``examined``: fields
-    looked at, whose open questions may close.
+    vendor fields with a value still not taken there. ``waits``: for a parent that is not there yet.
     """
 
     rows: list[Row]
@@ -144,12 +143,11 @@ class Outcome:
     outside: set[int]
     refused: set[tuple[int, str]]
     waits: str
-    examined: list[str]
 
     # written out: one is made for every entity, and default factories cost more
     def __init__(self) -> None:
         self.rows, self.problems, self.questions, self.left = [], [], [], []
         self.local_fields, self.local_values, self.local_taken, self.local_why = [], {}, {}, {}
         self.local_whole = self.filtered = False
-        self.put_back, self.held, self.outside, self.refused, self.examined = [], set(), set(), set(), []
+        self.put_back, self.held, self.outside, self.refused = [], set(), set(), set()
         self.waits = ""
