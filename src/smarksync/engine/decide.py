@@ -24,7 +24,9 @@ from .refused import put_problems, refused_values
 from .settle import Rekeyed, rekey, settle_locally
 from .shared import tell_other_jobs
 
-CHUNK = 500
+#: entities that are decided together: few enough that what was read of them is still at hand, in the processor's cache,
+#: when their rows are stored
+CHUNK = 200
 FLIPS, FLIP_DAYS = 3, 7
 
 
