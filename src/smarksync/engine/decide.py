@@ -24,9 +24,7 @@ from .refused import put_problems, refused_values
 from .settle import Rekeyed, rekey, settle_locally
 from .shared import tell_other_jobs
 
-#: entities that are decided together: few enough that what was read of them is still at hand, in the processor's cache,
-#: when their rows are stored
-CHUNK = 200
+CHUNK = 500
 FLIPS, FLIP_DAYS = 3, 7
 
 

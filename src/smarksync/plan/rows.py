@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from dataclasses import field as part
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 #: what a row is marked with for each field that it puts back: the breaker counts those that were written
 PUT_BACK = "put_back"
+
+
+_REST = ("before", "fields", "taken", "won", "why", "reason", "whole", "case", "task")
+_rest_of = attrgetter(*_REST)
 
 
 class Alone(NamedTuple):
@@ -80,11 +85,7 @@ class Row:
 
     def rest(self) -> dict[str, Any]:
         """The body without what is sent, which is kept apart."""
-        parts = {
-            "before": self.before, "fields": self.fields, "taken": self.taken, "won": self.won,
-            "why": self.why, "reason": self.reason, "whole": self.whole, "case": self.case, "task": self.task,
-        }  # fmt: skip
-        return {name: value for name, value in parts.items() if value}
+        return {name: value for name, value in zip(_REST, _rest_of(self), strict=True) if value}
 
 
 def stamp_row(sid: int, rid: str, vendor: str, ref: str, before: Any) -> Row:
