@@ -57,6 +57,15 @@ MUTANTS = (
         ("engine/settle.py", "target.changed_at = target.changed_at or lane.ours(receipt.changed_at)", "target.changed_at = lane.ours(receipt.changed_at)")), True),
     Mutant("a one-sided untick of an opt-out passed on", (
         ("plan/consent.py", "evidence = BASIS_EVIDENCE.get(str(basis), 0) if name == \"email_opt_out\" else 0", "evidence, at = 2, at or now"),), True),
+    Mutant("an act of somebody's own counts however early it was", (
+        ("model/consent.py", "elif latest_act is not None and _later(latest_act, latest_out):", "elif latest_act is not None:"),)),
+    Mutant("any basis is an act of somebody's own", (
+        ("plan/consent.py", "BASIS_EVIDENCE.get(str(basis), 0) if", "BASIS_EVIDENCE.get(str(basis), 2) if"),)),
+    Mutant("whoever is not opted out has opted in", (
+        ("plan/consent.py", "act = evidence >= OWN_ACT and at is not None", "act = at is not None"),
+        ("plan/consent.py", "basis, evidence) if act else None", "basis, max(evidence, 2)) if act else None"))),
+    Mutant("a new record is not told since when somebody has opted out", (
+        ("engine/consents.py", "frozenset(name for name in EVIDENCE_FIELDS if", "frozenset(name for name in () if"),), tests=(PEOPLE,)),
     Mutant("deletion inferred from an incomplete scan", (
         ("engine/departures.py", "        if lane.failed is not None:\n            continue\n", ""),), True),
     Mutant("receipts by position", ((
@@ -118,7 +127,14 @@ MUTANTS = (
     Mutant("a lost answer leaves a record outside `where` to nobody", (
         ("engine/matching.py", " and not _among(run, lane, values, ours)", ""),), tests=(FOUND,)),
     Mutant("a new record unsettled in what was agreed before", (
-        ("plan/creates.py", "            row.fields += [n for n in job.rules", "            row.fields += [n for n in ()"),), tests=(FOUND,)),
+        ("plan/creates.py", "            row.fields += [n for n in job.rules", "            row.fields += [n for n in ()"),), tests=(SPEAKS,)),
+    Mutant("a record that we made the newest word of all", (
+        ("engine/settle.py", "        target.changed_at = _as_old_as(side for side in sides if side is not target)\n", ""),
+        ("engine/settle_plain.py", "changed_at = since or run", "changed_at = run")), tests=(SPEAKS,)),
+    Mutant("what was agreed while a connection was away taken for an edit of it", (
+        ("engine/observe.py", "            not edited or", "            not moved or"),), tests=(SPEAKS,)),
+    Mutant("a table passed by for a word that is spelt in another way", (
+        ("mapping/choices.py", "if not closed and spelled in loose:", "if False:"),), tests=(CHANGED,)),
     Mutant("answers lost with the name of their job", (("engine/decide.py", "            _take_over_answers(run, job)\n", "            pass\n"),), tests=(CHANGED,)),
     Mutant("two behind one desk taken for one", (("engine/refusals.py", "(desk or entities.apart(run.ledger, row.eid, eid))", "entities.apart(run.ledger, row.eid, eid)"),), tests=(FOUND,)),
     Mutant("a converted lead's place taken by whichever record has the lowest id", (
@@ -138,6 +154,8 @@ MUTANTS = (
         ("engine/observe.py", "record.id, rank_of(run, lane, link.eid))", "record.id, link.rank)"),), tests=(SPEAKS,)),
     Mutant("a no that was nothing taken for an edit", (("engine/observe.py", " or _only_respelt(lane, was, side.memo)", ""),), tests=(QUICK,)),
     Mutant("a plan made ahead outlives a change", (("ledger/foreseen.py", "AND f.eid = c.eid AND c.seq > f.seq", "AND f.eid = c.eid AND 0"),), tests=(FORESEEN,)),
+    Mutant("our own write taken for a look at the record", (
+        ("ledger/links.py", "SET fp = NULL, own_at", "SET fp = NULL, seen_at = '2999', own_at"),), tests=(FORESEEN,)),
     Mutant("a plan made ahead of no round is kept", (("engine/run.py", "        job.ahead.drop()\n", ""),), tests=(FORESEEN,)),
 )  # fmt: skip
 

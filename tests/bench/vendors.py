@@ -12,7 +12,9 @@ is the time that this many calls take at best, a hundred at once and a hundred m
 * *idle*: nothing happened since; what it asks is what any run asks. A token and the schemas are counted apart.
 * *1 % changed*: that many contacts were edited in HubSpot.
 
-Printed, never a timed test.
+In the end each promise stands with its figure. Calls that read a record again just before it is written over
+(`freshness`; engine/freshness.py) grow with the time that a first load takes; they are told apart from those that the
+bound is about. Printed, never a timed test.
 """
 
 from __future__ import annotations
@@ -94,10 +96,28 @@ def main(size: int) -> None:
         _edit(environ, math.ceil(steps[0]["read"] / 100))
         time.sleep(12)  # the edits' own calls leave the window, and the search shows them
         steps.append(_say(run("1 % changed")))
-    if small is not None:
-        print(f"peak memory of the first load: {small['peak_mb']} MB with {small['read']:,} people, "
-              f"{steps[0]['peak_mb']} MB with {steps[0]['read']:,}")  # fmt: skip
+    for line in _promises(steps, small):
+        print(line)
     print(json.dumps({"vendors": [*([small] if small else []), *steps]}))
+
+
+def _promises(steps: list[dict[str, Any]], small: dict[str, Any] | None) -> Iterator[str]:
+    """A line a promise: what is asked, what was measured."""
+    load, *later = steps
+    share = load["share_of_limits"] or 0.0
+    yield f"throughput: {load['seconds']} s where the limits alone take {load['limits_seconds']} s: {share:.0%} (at least 90 %)"
+    for step in steps:
+        apart = sum(kinds.get(kind, 0) for kinds in step["kinds"].values() for kind in ("auth", "schema"))
+        bare = sum(step["calls"].values()) - step["rereads"] - apart
+        if step["step"] != "idle":
+            yield (f"calls, {step['step']}: {bare:,} (at most {step['calls_bound']:,}); {step['rereads']:,} more read again, "
+                   f"{apart} more for a token and schemas")  # fmt: skip
+    idle = next(step for step in later if step["step"] == "idle")
+    yield f"idle: {idle['reads'] / idle['objects']:.1f} reads an object (at most 2); {idle['written']} written (none)"
+    yield f"refused for a limit: {sum(step['throttled'] for step in steps)} calls (none)"
+    if small is not None:
+        yield (f"peak memory of a first load: {small['peak_mb']} MB with {small['read']:,} people, {load['peak_mb']} MB with "
+               f"{load['read']:,}; {steps[-1]['peak_mb']} MB after all four runs in one process (flat)")  # fmt: skip
 
 
 def _alone(size: int) -> dict[str, Any]:

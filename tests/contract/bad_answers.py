@@ -156,6 +156,33 @@ class NumbersAsTheyCome(Bad):
         return record._replace(fields={k: v // 10 if k == "employees" and v else v for k, v in record.fields.items()})
 
 
+class FirstOfSeveral(Bad):
+    """Of several choices the first is kept, and no receipt says so."""
+
+    breaks = "values_untouched"
+    says_so = "interests (choices) was written as ['scanners', 'printers']"
+
+    def write(self, stream: str, batch: Sequence[Write]) -> Iterator[Receipt]:
+        fewer = [{k: v[:1] if k == "interests" and v else v for k, v in write.fields.items()} for write in batch]
+        kept = [write._replace(fields=sent) for write, sent in zip(batch, fewer, strict=True)]
+        return (receipt._replace(stored=None) for receipt in super().write(stream, kept))
+
+
+class TagsAddedUp(Bad):
+    """Tags are added to those that a row has; what is taken away stays, and no receipt says so."""
+
+    breaks = "values_untouched"
+    says_so = "tags (choices) was written as ['Kit two']"
+
+    def write(self, stream: str, batch: Sequence[Write]) -> Iterator[Receipt]:
+        for write in batch:
+            had = self.system.row(stream, write.id) if write.id else None
+            tags = sorted({*((had or {}).get("tags") or ()), *(write.fields.get("tags") or ())})
+            added = {**write.fields, "tags": tags} if write.fields.get("tags") else write.fields
+            for receipt in super().write(stream, [write._replace(fields=added)]):
+                yield receipt._replace(stored=None)
+
+
 class NaiveReceipts(Bad):
     breaks = "times_aware_utc"
     says_so = "A receipt of leads (created): changed_at has no zone"

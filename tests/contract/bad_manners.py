@@ -73,7 +73,7 @@ class TakesALimitForTrouble(Bad):
         def own(response: Any) -> Verdict | None:
             return Verdict(Kind.TRANSIENT, "is slow", applied=False) if response.status == 429 else None
 
-        self.http.request("GET", f"/{kind}/0", resolve=own)
+        assert "done" in self.http.request("GET", f"/{kind}/0", resolve=own).json
 
 
 class LogsWhomItReads(Reads):

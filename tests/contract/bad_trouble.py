@@ -9,6 +9,7 @@ from typing import Any
 
 from bad_connectors import Bad, Pages, Reads
 
+from smarksync.kit.resolve import Kind, Verdict
 from smarksync.plugin import (
     AuthFailed,
     CheckReport,
@@ -35,6 +36,30 @@ class ReadsNothingWhenItFails(Reads):
             yield from pages
         except SystemFailure:
             yield Page([], cursor or {"v": 1}, False)
+
+
+class TakesWhatIsNotThereForNothing(Bad):
+    """A wrong path, or an object that it may not see: as if nobody were there."""
+
+    breaks = "pages_end"
+    says_so = "A read that is answered 404 ends as if nothing were wrong"
+
+    def ask(self, kind: str) -> None:
+        def own(response: Any) -> Verdict | None:
+            return Verdict(Kind.OK) if response.status == 404 else None
+
+        found = self.http.request("GET", f"/{kind}/0", resolve=own)
+        assert found.status == 404 or "done" in found.json
+
+
+class TakesNoListForAnEmptyOne(Bad):
+    """``answer.get("rows", [])``: an answer that says nothing says that nobody is there."""
+
+    breaks = "pages_end"
+    says_so = "A read that is answered 200 ends as if nothing were wrong"
+
+    def ask(self, kind: str) -> None:
+        self.http.request("GET", f"/{kind}/0")
 
 
 class StopsWhereItFails(Reads):

@@ -23,6 +23,8 @@ FIELDS = (
     FieldInfo("employees", FieldType.INT),
     FieldInfo("met_on", FieldType.DATE),
     FieldInfo("stage", FieldType.CHOICE, choices=(Choice("new"), Choice("won"), Choice("lost"))),
+    FieldInfo("interests", FieldType.CHOICES, choices=(Choice("scanners"), Choice("printers"))),
+    FieldInfo("tags", FieldType.CHOICES),
 )
 
 

@@ -95,7 +95,7 @@ class WebMemory(MemoryConnector):
 
     def ask(self, kind: str) -> None:
         """A call that changes nothing."""
-        self.http.request("GET", f"/{kind}/0")
+        assert "done" in self.http.request("GET", f"/{kind}/0").json
 
     def _commit(self, call: Call, part: Sequence[Write]) -> list[Receipt]:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,12 @@ NEWEST = ("*", "{direction: both, merge: newest}")
 
 def world(place: Path, *kinds: Kind, rules: tuple[tuple[str, str], ...] = (NEWEST,), **job: Any) -> World:
     return World(Profile(kinds, (JobPlan("people", tuple(k.name for k in kinds), rules, **job),)), place)
+
+
+def without(w: World, system: str) -> None:
+    """A connection leaves the config, with all that names it."""
+    jobs = (replace(j, between=tuple(c for c in j.between if c != system)) for j in w.profile.jobs)
+    w.reconfigure(replace(w.profile, jobs=tuple(jobs), absent=frozenset({system})))
 
 
 def insert(w: World, system: str, **fields: Any) -> str:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import datetime
 from typing import Any
 
 from .oracle import Oracle
-from .people import CONSENT, Foreseen, Human, Key, Wrong, canonical
+from .people import CONSENT, NOW, Foreseen, Human, Key, Wrong, canonical
 from .world import RunSeen, World
 
 
-def eids_of(world: World, oracle: Oracle) -> dict[int, Human]:
-    """The ledger's entities as the oracle's people, by the records that they share."""
+def eids_of(world: World, oracle: Oracle, *, doubts: bool = False) -> dict[int, Human]:
+    """The ledger's entities as the oracle's people, by the records that they share. ``doubts``: those in doubt as well."""
     found = {}
-    by_row = {key: human for human in oracle.humans for key in human.seats}
+    everybody = (*oracle.humans, *(oracle.doubts.values() if doubts else ()))
+    by_row = {key: human for human in everybody for key in human.seats}
     for eid, rows in world.links().items():
         human = next((by_row[r] for r in rows if r in by_row), None)
         if human is not None:
@@ -30,6 +32,7 @@ def after_run(world: World, oracle: Oracle, foreseen: Foreseen, seen: RunSeen, b
         made.setdefault(key[0], []).append(key)
     _creates(world, oracle, foreseen, seen, made)
     _writes(world, foreseen, seen)
+    _times(world, oracle, foreseen)
     values(world, oracle)
     _removed(foreseen, seen)
     _stopped(foreseen, seen)
@@ -46,10 +49,37 @@ def after_repair(world: World, oracle: Oracle, foreseen: Foreseen, seen: RunSeen
     oracle.take_creates(foreseen, made)
     if any(made.values()):
         raise Wrong(f"creates: nobody foresaw {made}")
+    _times(world, oracle, foreseen)
     values(world, oracle)
     _questions(world, oracle, seen)
     _history(world, oracle, foreseen)
     figures(seen)
+
+
+def _times(world: World, oracle: Oracle, foreseen: Foreseen) -> None:
+    """An opt-out counts from the moment at which the run heard of it: the oracle knows that only roughly, and learns it."""
+    stands = dict(world.sql("SELECT eid, at FROM consent WHERE channel = 'email'"))
+    for eid, human in eids_of(world, oracle, doubts=True).items():
+        if human.out is None or human.out_at is None:
+            continue
+        at = stands.get(eid)
+        if at is None or not _about(datetime.fromisoformat(at), human.out_at, foreseen, world):
+            raise Wrong(
+                f"consent: person {human.number} stands {human.out} since {human.out_at}, and the ledger says {at}"
+            )
+        human.out_at = datetime.fromisoformat(at)
+    rows = world.true_rows()
+    for human in (*oracle.humans, *oracle.doubts.values()):
+        for key, seat in human.seats.items():
+            if seat.raw.get("consent_at") == NOW and key in rows:
+                shown = rows[key][world.profile.kind(key[0]).vendor("consent_at")]
+                if not isinstance(shown, str) or datetime.fromisoformat(shown) != human.out_at:
+                    raise Wrong(f"consent: {':'.join(key)} shows {shown} as its time, and {human.out_at} stands")
+                seat.raw["consent_at"] = shown
+
+
+def _about(at: datetime, meant: datetime, foreseen: Foreseen, world: World) -> bool:
+    return at == meant or (meant == foreseen.at and meant <= at <= world.clock())
 
 
 #: how far a standing is from silence (engine.md, Consent)
@@ -73,7 +103,8 @@ def _history(world: World, oracle: Oracle, foreseen: Foreseen) -> None:
                 and "email" in body["fields"]]  # fmt: skip
         if _DOWN[after] < _DOWN[before] and not any(act.get("evidence", 0) >= 2 and act.get("at") for act in acts):
             raise Wrong(f"consent: entity {eid} went from {before} to {after} by no act that the audit names: {acts}")
-    oracle.stood, oracle.heard = now, int(world.sql("SELECT coalesce(max(id), 0) FROM audit")[0][0])
+    oracle.stood = {eid: status for eid, status in now.items() if eid not in joined}
+    oracle.heard = int(world.sql("SELECT coalesce(max(id), 0) FROM audit")[0][0])
 
 
 def _tells(world: World, body: dict[str, Any], name: str, system: str, value: Any) -> bool:
@@ -112,7 +143,7 @@ def _writes(world: World, foreseen: Foreseen, seen: RunSeen) -> None:
                 continue
             if name in into:
                 raise Wrong(f"writes: {system}:{stream}:{rid} got {name} twice in one run")
-            into[name] = value
+            into[name] = NOW if (foreseen.writes.get((system, stream, rid)) or {}).get(name) == NOW else value
     sent = {k: v for k, v in sent.items() if v}
     wanted = {
         key: {f: bool(v) if f == CONSENT else v for f, v in fields.items()}

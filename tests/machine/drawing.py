@@ -53,6 +53,17 @@ def draw(
         if steps[-1][0] == "delete" and dice.random() < 0.4:  # and taken back once that is known
             between = [_step(dice, names, people) for _ in range(dice.randrange(2))]
             steps += [("run",), *between, ("restore", dice.randrange(3))]
+    if acts := [
+        k.name for k in kinds if k.acts
+    ]:  # and somebody opts out here and there, so that there is something to come back from
+        for _ in range(6):
+            step = (
+                _act(dice, dice.choice(acts))
+                if dice.random() < 0.6
+                else ("edit", dice.choice(names), dice.randrange(3), {CONSENT: True})
+            )
+            place = dice.randrange(2, len(steps) + 1)
+            steps[place:place] = [step, ("run",)][: dice.choice((1, 2))]
     if faults:
         steps = [_fault(dice) if step == ("run",) and dice.random() < 0.8 else step for step in steps]
         steps.append(_fault(dice))
@@ -101,6 +112,12 @@ def _insert(dice: random.Random, system: str, people: int) -> Step:
     if dice.random() < 0.15:
         fields[CONSENT] = True
     return ("insert", system, fields)
+
+
+def _act(dice: random.Random, system: str) -> Step:
+    """The person ticks a box of their own, mostly just now; some say what proves nothing."""
+    basis = dice.choice(("own_act", "double_opt_in", "checkbox", "own_act", "legal", None))
+    return ("act", system, dice.randrange(3), basis, dice.choice((0, 0, 0, 4000)))
 
 
 def _step(dice: random.Random, names: Sequence[str], people: int) -> Step:

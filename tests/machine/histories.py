@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,9 @@ from smarksync.plugin import WriteResult
 from smarksync.testing import Refused
 
 from .checks import after_repair, after_run, eids_of, figures, quiet, settled
+from .opting import wire
 from .oracle import Oracle
-from .people import Wrong
+from .people import BASIS, CONSENT, Wrong
 from .terms import PLAIN, Extras, Rules, Terms
 from .world import Kind, World
 
@@ -119,6 +121,11 @@ class Player:
             self.world.systems[system].edit(*row, self._vendor(system, fields))
         except Refused:
             self.counts["refused"] += 1
+
+    def do_act(self, system: str, place: int, basis: str | None, age: float) -> None:
+        """A person opts in by themselves: the box unticked, with the time and how they did it."""
+        said = wire(self.world.clock() - timedelta(seconds=age))
+        self.do_edit(system, place, {CONSENT: False, BASIS[0]: said, BASIS[1]: basis})
 
     def do_touch(self, system: str, place: int) -> None:
         row = self._row(system, place)

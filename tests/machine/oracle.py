@@ -17,7 +17,7 @@ from datetime import datetime
 from typing import Any
 
 from .opting import Opting
-from .people import CONSENT, Foreseen, Job, Key, Wrong, canonical
+from .people import CONSENT, NOW, Foreseen, Job, Key, Wrong, canonical
 
 #: after so many runs without an edit the next one has nothing to do
 ENOUGH_RUNS = 3
@@ -49,7 +49,7 @@ class Oracle(Opting):
         for name in self.read():
             self.mapped[name], self.worded[name] = set(self.kinds[name].fields()), self.kinds[name].words
         self.look_at(now)
-        out = Foreseen()
+        out = Foreseen(at=now)
         self._work(out, now, allowed)
         return out
 
@@ -125,7 +125,8 @@ class Oracle(Opting):
             kind = self.kinds[connection]
             for key in made.get(connection, []):
                 row = self.systems[connection].rows(key[1])[key[2]]
-                if all(self._stored(connection, f, v) == row.get(kind.vendor(f)) for f, v in values.items()):
+                sent = {f: v for f, v in values.items() if v != NOW}
+                if all(self._stored(connection, f, v) == row.get(kind.vendor(f)) for f, v in sent.items()):
                     made[connection].remove(key)
                     seat.key = key
                     if stub in foreseen.writes:  # another job had more for the new record

@@ -11,6 +11,9 @@ Key = tuple[str, str, str]  # system, stream, id
 ROLES = ("info", "sales", "office")
 UNSETTLED = object()
 CONSENT = "email_opt_out"
+#: what a record may say beside its flag: when the person acted, and how
+BASIS = ("consent_at", "consent_basis")
+NOW = "<as this run heard of it>"
 
 
 @dataclass(slots=True)
@@ -61,7 +64,16 @@ class Human:
         default_factory=dict
     )  # records that left: when they were last edited, by settled field
     out: str | None = None  # standing consent: None, "in", "out"
-    out_at: datetime | None = None
+    out_at: datetime | None = None  # when they said so, or when it was first seen
+    basis: str | None = None
+
+    def say(self, out: str | None, at: datetime | None, basis: str | None = None) -> None:
+        """What is known of their consent from somewhere else: an opt-in counts only if it is later than every opt-out."""
+        if out is None or at is None:
+            return
+        mine, stays = self.out_at, self.out == "out"
+        if mine is None or at > mine or (at == mine and out == "out" and not stays):
+            self.out, self.out_at, self.basis = out, at, basis
 
     def leave(self, seat: Seat, bin: bool) -> None:
         """A record of theirs leaves: what it had a say in was said no earlier than its last edit."""
@@ -103,6 +115,7 @@ class Foreseen:
     beaten: list[tuple[int, str, str, Any]] = field(default_factory=list)
     removed: set[Key] = field(default_factory=set)
     stopped: dict[str, set[str]] = field(default_factory=dict)  # job: the guards that trip
+    at: datetime | None = None  # when the run began
 
 
 class Wrong(AssertionError):

@@ -61,8 +61,9 @@ class Sight:
         return next((title for title, own in words if own.casefold() == str(value).casefold()), value)
 
     def told(self, system: str, name: str, value: Any) -> Any:
-        """A canonical value in the system's own words."""
-        return dict(self.kinds[system].words).get(value, value) if name == "job_title" else value
+        """A canonical value in the system's own words; a line of the table is meant in capitals or without."""
+        words = self.kinds[system].words if name == "job_title" else ()
+        return next((own for title, own in words if title.casefold() == str(value).casefold()), value)
 
     def _key(self, system: str, raw: Mapping[str, Any]) -> str | None:
         return key_of({f: self.means(system, f, raw[f]) for f in raw}, self.match)
@@ -215,8 +216,7 @@ class Sight:
             return
         for value in former:
             target.keys.setdefault(value, False)
-        if doubtful.out == "out":
-            target.out = "out"
+        target.say(doubtful.out, doubtful.out_at, doubtful.basis)
 
     def _follow(self, human: Human, seat: Seat, into: Key) -> None:
         held = self.seat_of(into)
@@ -225,8 +225,9 @@ class Sight:
             human.seats[into] = Seat(into, primary=self._first_here(human, into))
             if doubtful is not None:
                 human.seats[into].raw = doubtful.seats[into].raw
+                human.seats[into].base = _heard_of_consent(doubtful.seats[into])
                 human.seats[into].at = doubtful.seats[into].at
-                human.out = doubtful.out or human.out
+                human.say(doubtful.out, doubtful.out_at, doubtful.basis)
                 value = self._key(into[0], human.seats[into].raw)
                 if value:
                     human.keys[value] = True
@@ -261,8 +262,7 @@ class Sight:
         survivor.gone |= loser.gone
         shown = {self._key(seat.system, seat.raw) for seat in loser.seats.values()}
         survivor.keys.update({k: k in shown or survivor.keys.get(k, False) for k in loser.keys})
-        if loser.out == "out":
-            survivor.out = "out"
+        survivor.say(loser.out, loser.out_at, loser.basis)
         loser.seats = {}  # they are the survivor's, who has somebody to speak for it on each connection
         self.humans.remove(loser)
         self.questions = {q for q in self.questions if q[0] != loser.number}
@@ -316,10 +316,16 @@ class Sight:
             seat = Seat(key, raw=dict(raw), at=at, primary=self._first_here(human, key))
             human.seats[key] = seat
             human.places.add(key[0])
-            if key in was and was[key].out is not None:
-                human.out = was[key].out  # what a doubtful record said of consent goes with it
+            if key in was:  # what a doubtful record said of consent goes with it, and is no news
+                seat.base = _heard_of_consent(was[key].seats[key])
+                human.say(was[key].out, was[key].out_at, was[key].basis)
             for value in was[key].former() if key in was else ():
                 human.keys.setdefault(value, False)
             value = self._key(key[0], raw)
             if value:
                 human.keys[value] = True
+
+
+def _heard_of_consent(seat: Seat) -> dict[str, Any]:
+    """All that is settled of a doubtful record."""
+    return {CONSENT: seat.base[CONSENT]} if CONSENT in seat.base else {}

@@ -8,14 +8,8 @@ from typing import Any
 
 import pytest
 
-from .by_hand import NEWEST, edit, go, insert, row, world
+from .by_hand import NEWEST, edit, go, insert, row, without, world
 from .world import JobPlan, Kind, Profile, World
-
-
-def without(w: World, system: str) -> None:
-    """A connection leaves the config, with all that names it."""
-    jobs = tuple(replace(j, between=tuple(c for c in j.between if c != system)) for j in w.profile.jobs)
-    w.reconfigure(replace(w.profile, jobs=jobs, absent=frozenset({system})))
 
 
 def mapped(w: World, system: str, **how: Any) -> None:
@@ -277,6 +271,22 @@ def test_a_changed_word_is_an_edit_of_the_system_that_uses_it(place: Path) -> No
     mapped(w, "s", words=(("CTO", "CEO"), ("CEO", "CTO")))
     go(w)
     assert (row(w, "m")["job_title"], row(w, "s")["job_title"]) == ("CTO", "CEO")
+    assert not go(w).writes()
+
+
+def test_a_changed_word_means_what_is_spelt_in_another_way_too(place: Path) -> None:
+    """g keeps titles in small letters. Its table is changed, so that they say another thing: a title that it had brought
+    itself was believed to pass the table by, because the table has it in capitals, though it is read by it."""
+    w = world(place, Kind("m"), Kind("g", lowers=frozenset({"job_title"})))
+    insert(w, "g", email="ann@x.org", job_title="CEO")
+    go(w)
+    assert row(w, "m")["job_title"] == row(w, "g")["job_title"] == "ceo"
+    mapped(w, "g", words=(("CEO", "CTO"), ("CTO", "CEO")))
+    go(w)
+    assert (row(w, "m")["job_title"], row(w, "g")["job_title"]) == ("CTO", "ceo")
+    edit(w, "m", "p1", job_title="Ceo")
+    go(w)
+    assert row(w, "g")["job_title"] == "cto"
     assert not go(w).writes()
 
 

@@ -69,6 +69,8 @@ TIGHT: dict[str, tuple[tuple[Kind, ...], Extras, int]] = {
         (Kind("m", reads=frozenset({"score"})), Kind("s", streams=("people", "contacts"))),
         Extras(deletes={"m": "archive", "s": "delete"}, where={"m": 9}, guards={"first_run": 3, "updates": 2, "deletes": 0}), 3,
     ),
+    # two sides tell whether an opt-in is an act of the person's own, and one has no more than a flag
+    "acting": ((Kind("m", acts=True), Kind("s", acts=True), Kind("g")), Extras(), 2),
     # some fields are only read on a side
     "one-way": (
         (Kind("m", reads=frozenset({"score", "company"})), Kind("s"), Kind("g", reads=frozenset({"first_name", "tags"}))),
@@ -80,7 +82,7 @@ TIGHT: dict[str, tuple[tuple[Kind, ...], Extras, int]] = {
 #: worlds whose config people edit, and what they must have done to it
 EDITED = {
     "three": ("change connection", "change second"), "four": ("change connection",), "odd": ("change where",),
-    "mixed": ("change connection",), "guarded": ("stopped",), "removing": ("change deletes",),
+    "mixed": ("change connection",), "guarded": ("stopped",), "removing": ("change deletes",), "acting": ("came back",),
 }  # fmt: skip
 
 
@@ -110,7 +112,7 @@ def test_random_histories_with_faults(name: str, place: Path) -> None:
 
 #: what the histories of a world must have had
 SEEN = {
-    "guarded": ("stopped",), "partial": ("writes",), "crossing": ("writes",), "one-way": ("writes",), "strict": ("stopped", "deletes archive"),
+    "guarded": ("stopped",), "partial": ("writes",), "crossing": ("writes",), "one-way": ("writes",), "acting": ("came back", "opted in", "put back"), "strict": ("stopped", "deletes archive"),
     "removing": ("deletes delete", "deletes archive", "deletes unlink"),
 }  # fmt: skip
 

@@ -284,3 +284,34 @@ def test_two_records_with_two_addresses_of_one_person_are_not_both_theirs(place:
     assert {("g", "people", "p1"), ("g", "people", "p2")} not in [
         {k for k in rows if k[0] == "g"} for rows in w.links().values()
     ]
+
+
+def test_duplicates_are_let_go_once_their_rival_has_another_address(place: Path) -> None:
+    """Three records show Cyd's address, two of them in s. Ann is merged into one of these, and it gets her address: what is
+    left is one person, nobody's rival, and made known; of Ann and the record that she became there is nobody twice."""
+    w = world(
+        place, Kind("m"), Kind("s"), Kind("g"), rules=(NEWEST, ("email", "{direction: both, merge: newest, tie: g}"))
+    )
+    insert(w, "s", email="cyd@x.org", last_name="Pit")
+    insert(w, "s", email="cyd@x.org")
+    insert(w, "g", email="cyd@x.org")
+    ann = insert(w, "s", email="ann@x.org")
+    assert go(w).exit_code == 3
+    w.systems["s"].merge("people", "p1", ann)
+    go(w)
+    assert go(w).exit_code == 0
+    shown = {k: sorted(r[f"{k}_email"] for r in w.systems[k].rows("people").values()) for k in "msg"}
+    assert shown == {k: ["ann@x.org", "cyd@x.org"] for k in "msg"}
+    assert not go(w).writes()
+
+
+def test_a_new_record_is_told_since_when_somebody_has_opted_out(place: Path) -> None:
+    """s has a flag and no place for more, m keeps the time beside it. Ann's record in m was made without one, though any record
+    that was there already would have got it."""
+    w = world(place, Kind("m", acts=True), Kind("s"))
+    insert(w, "s", email="ann@x.org", email_opt_out=True)
+    insert(w, "s", email="bea@x.org")
+    go(w)
+    shown = {r["m_email"]: r["m_consent_at"] for r in w.systems["m"].rows("people").values()}
+    assert shown == {"ann@x.org": w.sql("SELECT at FROM consent")[0][0], "bea@x.org": None}
+    assert not go(w).writes()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from .by_hand import NEWEST, edit, go, insert, row, world
+from .by_hand import NEWEST, edit, go, insert, row, without, world
 from .world import Kind, World
 
 TIE = (("*", "{direction: both, merge: newest, tie: s}"),)
@@ -165,3 +166,62 @@ def test_an_emptied_source_is_not_filled_again_because_a_record_is_met_beside_it
     assert [row(w, k)["first_name"] for k in "msg"] == ["Ann", None, "Ann"]
     assert [row(w, k)["last_name"] for k in "msg"] == ["Ore", None, "Pit"]
     assert not go(w).writes()
+
+
+@pytest.mark.parametrize("how", [{}, {"lowers": frozenset({"last_name"})}], ids=["as sent", "in its own way"])
+def test_a_record_that_we_made_is_no_newer_than_what_it_says(place: Path, how: dict[str, Any]) -> None:
+    """Ann's company is Acme in m. Then g, which nobody has connected yet, learns that it is Bolt; then her record in s is made,
+    of what m says. Our writing it down was believed to be the newest word of all, and Acme was written over Bolt."""
+    w = world(place, Kind("m"), Kind("s", **how), Kind("g"))
+    there = w.profile
+    without(w, "g")
+    insert(w, "m", email="ann@x.org", last_name="Ore", company="Acme")
+    w.clock.advance(600)
+    insert(w, "g", email="ann@x.org", company="Bolt")
+    w.clock.advance(600)
+    go(w)
+    assert row(w, "s")["company"] == "Acme"
+    w.reconfigure(there)
+    assert go(w).exit_code == 0
+    assert [row(w, k)["company"] for k in "msg"] == ["Bolt"] * 3
+
+
+def test_what_was_agreed_while_a_connection_was_away_makes_its_records_no_newer(place: Path) -> None:
+    """s and g differ about a company, and nothing tells who is right. While s is out of the config, g's word is all there is;
+    it comes back with a record that was saved once more and says what it said: a new time, and no edit."""
+    w = world(place, Kind("m"), Kind("s"), Kind("g"))
+    there = w.profile
+    insert(w, "g", email="ann@x.org", company="Bolt")
+    insert(w, "s", email="ann@x.org", company="Acme")
+    assert go(w).exit_code == 3
+    without(w, "s")
+    assert go(w).exit_code == 0
+    assert row(w, "m")["company"] == "Bolt"
+    w.clock.advance(600)
+    w.systems["s"].touch("people", "p1")
+    w.reconfigure(there)
+    assert go(w).exit_code == 3
+    assert [row(w, k)["company"] for k in "msg"] == ["Bolt", "Acme", "Bolt"]
+
+
+def test_what_was_agreed_before_a_record_was_made_is_settled_there(place: Path) -> None:
+    """Everything about Ann was agreed when g came, but for a company that one rule leaves alone. Her last name is emptied in s
+    while her record in g is made: g's copy of it is no word of its own, and the name not put back."""
+    rules = (("*", "{direction: both, merge: newest, blank: clear}"), ("company", "{direction: from m}"))
+    w = world(place, Kind("m"), Kind("s"), Kind("g", create="never"), rules=rules)
+    insert(w, "s", email="ann@x.org", last_name="Ore", company="Bolt")
+    go(w)
+    w.reconfigure(replace(w.profile, kinds=tuple(replace(k, create="always") for k in w.profile.kinds)))
+    plain, hit = w.faults.point, []
+
+    def point(name: str) -> None:
+        if name == "g.people.write" and not hit:
+            hit.append(name)
+            edit(w, "s", "p1", last_name=None)
+        plain(name)
+
+    w.faults.point = point
+    go(w)
+    assert hit and row(w, "g")["last_name"] == "Ore"
+    assert go(w).exit_code == 0
+    assert [row(w, k)["last_name"] for k in "msg"] == [None] * 3

@@ -8,7 +8,7 @@ from typing import Any
 
 from smarksync.plugin import Can
 
-from .people import CONSENT, UNSETTLED, Foreseen, Human, Job, Law, Seat, blank, canonical
+from .people import BASIS, CONSENT, UNSETTLED, Foreseen, Human, Job, Law, Seat, blank, canonical, key_of
 from .sight import Sight
 
 
@@ -31,6 +31,7 @@ class Verdicts(Sight):
             return
         asked: set[str] = set()
         spoke = False
+        named = self._named(human)
         for name, law in job.laws.items():
             here = [s for s in seats if name not in self.kinds[s.system].unmapped]
             moved = {s.system for s in here if s.base.get(name, UNSETTLED) != self.observed(s, name)}
@@ -51,6 +52,8 @@ class Verdicts(Sight):
                     self.answers[(human.number, name)] = answer
                 continue
             self._settle(human, name, here, value, left, out, now)
+        if self._named(human) != named:
+            self._rekey(human)
         self._removals(job, human, alive, spoke or bool(asked), out, held is not None)
         if held is not None:
             return
@@ -60,6 +63,11 @@ class Verdicts(Sight):
             if self._address_taken(human, connection):
                 self.cut = True
             self._create(job, human, connection, asked, out, now)
+
+    def _named(self, human: Human) -> list[tuple[Any, Any]]:
+        """What match keys are made of, as agreed and as each record shows it."""
+        everywhere = [human.agreed, *(seat.raw for seat in human.seats.values())]
+        return [(values.get("email"), values.get("last_name")) for values in everywhere]
 
     def _owed(self, seat: Seat, name: str, value: Any) -> bool:
         """Whether a record that a rule leaves alone misses what was agreed since it was settled, while nobody could write it."""
@@ -121,15 +129,21 @@ class Verdicts(Sight):
                 if not blank(seen) and seen != seat.base.get(name, UNSETTLED):
                     out.beaten.append((human.number, name, seat.system, seen))
             seat.base[name] = value
-        if name == "email" and before and value != before:
-            self._rekey(human, before)
 
-    def _rekey(self, human: Human, before: str) -> None:
-        """A former address proposes, and never links."""
-        current = {self._key(s.system, s.raw) for s in human.seats.values()}
-        for key in list(human.keys):
-            if key not in current and key.split("/")[0] == before:
-                human.keys[key] = False
+    def _keys_shown(self, human: Human) -> set[str | None]:
+        return {self._key(seat.system, seat.raw) for seat in human.seats.values()}
+
+    def _rekey(self, human: Human) -> None:
+        """A former address proposes, and never links, be it that people changed it or that we wrote over it."""
+        current = self._keys_shown(human) | {key_of(human.agreed, self.match)}
+        for key in [k for k, strong in human.keys.items() if strong and k not in current]:
+            human.keys[key] = False
+            if any(key in self._keys_shown(doubtful) for doubtful in self.doubts.values()):
+                self.cut = True  # whose rival this was is let go in this run, where it looks again, or in the next
+
+    def evidence(self, human: Human, now: datetime) -> dict[str, Any]:
+        """What is told beside a flag where there is a place for it (opting.py)."""
+        raise NotImplementedError
 
     def _looks_like(self, seat: Seat, name: str, value: Any) -> bool:
         """Whether the side shows what it would be sent, in its own terms."""
@@ -167,6 +181,7 @@ class Verdicts(Sight):
             values[name] = human.agreed[name]
         if CONSENT not in kind.unmapped:
             values[CONSENT] = human.out == "out"
+            values.update(self.evidence(human, now) if kind.acts else {})
         key = (connection, kind.streams[0], f"?{human.number}")
         seat = Seat(key)
         human.seats[key] = seat
@@ -184,10 +199,14 @@ class Verdicts(Sight):
             if name in values and (kind.echo == "some" or (kind.echo == "none" and Can.FETCH in kind.without)):
                 seat.silent[name] = values[name]  # a record of which nothing was told is read back, where that can be
         if CONSENT not in kind.unmapped:
-            seat.raw[CONSENT] = values[CONSENT]
+            seat.raw.update({name: values.get(name) for name in (CONSENT, *(BASIS if kind.acts else ()))})
             seat.base[CONSENT] = True if values[CONSENT] else None
+        # our writing it down makes nothing that people said newer
+        said = [
+            s.at for s in human.seats.values() if s is not seat and s.at is not None and s.system not in self.absent
+        ]
         skew = self.systems[connection].skew
-        seat.at = self.systems[connection].streams[kind.streams[0]].stamp(now + skew) - skew
+        seat.at = max(said, default=self.systems[connection].streams[kind.streams[0]].stamp(now + skew) - skew)
         out.creates.append((human, connection, values))
         self.done["creates"] += 1
 

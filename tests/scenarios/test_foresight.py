@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -28,8 +29,11 @@ __all__ = ["pair"]
 A_PERSON = 0.4
 
 
-def first_load(one: Pair, at_once: int, exit_code: int = 0) -> tuple[Result, list[int]]:
-    """A first load, and how many people each round planned for when it began. ``at_once``: as many are planned for ahead."""
+def first_load(
+    one: Pair, at_once: int, exit_code: int = 0, meanwhile: Callable[[ManualClock, str], None] | None = None
+) -> tuple[Result, list[int]]:
+    """A first load, and how many people each round planned for when it began. ``at_once``: as many are planned for ahead;
+    ``meanwhile``: what happens after each batch that was written, by its stream."""
     clock = ManualClock(datetime.now(UTC))
     rounds: list[int] = []
     pushed = [True]
@@ -37,6 +41,8 @@ def first_load(one: Pair, at_once: int, exit_code: int = 0) -> tuple[Result, lis
     def progress(stage: str, lane: str, done: int, _total: int | None) -> None:
         if stage == "push":
             pushed.append(True)
+            if meanwhile is not None:
+                meanwhile(clock, lane)
         if stage == "plan" and lane == "people":
             if pushed:
                 rounds.append(0)
@@ -68,6 +74,38 @@ def test_what_was_learned_is_carried_on_before_the_last_look_is_old(
     contacts = sides["marketing"]["contacts"]
     assert contacts["planned"] == contacts["written"] == 2 * PEOPLE
     pair.everybody_is_there_once()
+    pair.forget()
+    pair.run_later()
+    assert pair.writes() == []
+
+
+def test_an_edit_between_the_reading_and_our_stamp_is_not_written_over(pair: Pair) -> None:
+    """The answer to our stamp shows our id and nothing else of the record: it is no look at what a colleague did before."""
+    rows = pair.hub.store.rows["contacts"]
+    last = max(rows, key=int)
+    stamped: list[bool] = []
+
+    def meanwhile(clock: ManualClock, lane: str) -> None:
+        if lane == "marketing:contacts" and not stamped:
+            stamped.append(rows[last].properties.get("smarksync_id") is not None)
+            for sim in (pair.hub, pair.crm):
+                sim.elapse(60)
+            clock.move(60)  # not yet long enough since the reading, and long enough with the rest below
+            pair.hub.edit("contacts", last, hs_lead_status="IN_PROGRESS", jobtitle="Head of Patience")
+            for sim in (pair.hub, pair.crm):
+                sim.elapse(70)
+            clock.move(70)
+
+    result, _ = first_load(pair, 10, exit_code=3, meanwhile=meanwhile)  # whose word counts is a question: see below
+    assert stamped == [False]
+    assert rows[last].properties["smarksync_id"] is not None
+    assert rows[last].properties["hs_lead_status"] == "IN_PROGRESS"
+    assert result.report["calls"]["marketing"]["reread"] == -(-PEOPLE // 100)
+    (lead,) = [row for row in pair.crm.rows("Lead") if row["Email"] == rows[last].properties["email"]]
+    assert (lead["Status"], lead["Title"]) == ("Open - Not Contacted", "Head of Patience")
+    asked = {side: of["conflicts"] for one in result.report["jobs"][0]["sides"].values() for side, of in one.items()}
+    assert asked["contacts"] == 1, "Salesforce chose a status for its new lead, and a colleague another one"
+    pair.run_later()
     pair.forget()
     pair.run_later()
     assert pair.writes() == []

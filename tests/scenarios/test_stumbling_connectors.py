@@ -12,6 +12,10 @@ from smarksync.testing.memory_connector import MemoryConnector
 SECRET = "ada.lovelace@example.com"
 
 
+class VendorsOwn(Exception):
+    """What a vendor's library raises."""
+
+
 def stumble(
     monkeypatch: pytest.MonkeyPatch, method: str, system: str, spoil: Callable[[Iterator[Any]], Iterator[Any]]
 ) -> None:
@@ -36,7 +40,26 @@ def missing(found: Iterator[Any]) -> Iterator[Any]:
     raise KeyError(SECRET)
 
 
-@pytest.mark.parametrize("spoil", [numbers, missing])
+def giving_up(found: Iterator[Any]) -> Iterator[Any]:
+    """As the library of a vendor gives up, in words of its own."""
+    yield from found
+    raise VendorsOwn(SECRET)
+
+
+def unplugged(found: Iterator[Any]) -> Iterator[Any]:
+    """As a library that is not ours says that nobody is there."""
+    raise ConnectionResetError(104, SECRET)
+
+
+SAID = {
+    numbers: "did not expect what was answered",
+    missing: "did not expect what was answered",
+    giving_up: "failed, and does not say why",
+    unplugged: "failed, and does not say why",
+}
+
+
+@pytest.mark.parametrize("spoil", list(SAID), ids=lambda spoil: spoil.__name__)
 @pytest.mark.parametrize("method", ["read", "gone"])
 def test_its_job_stops_and_the_others_go_on(
     world: Any, monkeypatch: pytest.MonkeyPatch, spoil: Any, method: str
@@ -49,22 +72,23 @@ def test_its_job_stops_and_the_others_go_on(
     ran = w.run()
     assert ran.exit_code == 5
     assert w.shows(ada, "sales", email=SECRET)
-    assert f"desk:people: The connector memory did not expect what was answered ({method}: " in ran.text
+    assert f"desk:people: The connector memory {SAID[spoil]} ({method}: " in ran.text
     assert SECRET not in ran.text and "test_stumbling_connectors.py:" in ran.text
     monkeypatch.undo()
     assert w.run().exit_code == 0
     w.quiet()
 
 
+@pytest.mark.parametrize("error", [ValueError, VendorsOwn])
 def test_writes_whose_receipts_were_lost_that_way_are_looked_up_before_they_are_sent_again(
-    world: Any, monkeypatch: pytest.MonkeyPatch
+    world: Any, monkeypatch: pytest.MonkeyPatch, error: type[Exception]
 ) -> None:
     w = world()
     ada = w.person("Ada Lovelace", "marketing")
 
     def lost(found: Iterator[Any]) -> Iterator[Any]:
-        list(found)
-        yield int(SECRET)
+        yield from list(found)[:0]
+        raise error(SECRET)
 
     stumble(monkeypatch, "write", "sales", lost)
     ran = w.run(check=False)

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from salesforce_org import NAMES, Org
+from smarksync_salesforce.simulator.schema import field
 
 from smarksync.plugin import OWN_USER, FieldType, Invalid, Malformed
 
@@ -19,11 +20,14 @@ def test_pages_follow_the_vendors_word_and_not_the_number_of_rows(org: Org) -> N
     assert [r.id for p in pages for r in p.records] == made and pages[0].total == 401
 
 
-def test_two_long_texts_make_small_pages(org: Org) -> None:
-    # 1.5: 200 rows when two long texts are selected
+def test_two_long_texts_of_their_own_make_small_pages(org: Org) -> None:
+    # 1.5: 200 rows when two custom fields that are long texts are selected; those that Salesforce brings do not count
+    shape = org.sim.store.objects["Lead"]
+    shape.fields["Remarks__c"] = field("Remarks__c textarea(32000) custom")
     org.leads(250)
-    pages = org.pages(fields=["Description", "SmarkSync_Handoff_Note__c"])
-    assert [len(p.records) for p in pages] == [200, 50]
+    own = "SmarkSync_Handoff_Note__c"
+    assert [len(p.records) for p in org.pages(fields=["Description", own])] == [250]
+    assert [len(p.records) for p in org.pages(fields=["Remarks__c", own])] == [200, 50]
 
 
 def test_more_rows_than_a_page_in_one_second_are_neither_lost_nor_repeated(org: Org) -> None:

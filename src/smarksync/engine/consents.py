@@ -8,7 +8,7 @@ from typing import Any
 from smarksync.ledger import consent, keys, states
 from smarksync.ledger.consent import Standing
 from smarksync.model.consent import Claim, Status, view
-from smarksync.plan.consent import CHANNELS, ConsentOutcome, settle_consent
+from smarksync.plan.consent import CHANNELS, EVIDENCE_FIELDS, ConsentOutcome, settle_consent
 from smarksync.plan.job import Person
 
 from .context import JobRun, Run
@@ -30,13 +30,19 @@ def mapped(run: Run) -> bool:
     return any(name in mapping.fields for mapping in run.mappings.values() for name in CHANNELS.values())
 
 
+def told_beside(run: Run) -> frozenset[str]:
+    """The fields of evidence that some system has a place for: a new record there gets them with its flag."""
+    return frozenset(name for name in EVIDENCE_FIELDS if any(name in one.fields for one in run.mappings.values()))
+
+
 def consent_of(
-    run: Run, job: JobRun, person: Person, standing: Mapping[str, Standing], others: Others | None
-) -> ConsentOutcome | None:
+    run: Run, job: JobRun, person: Person, standing: Mapping[str, Standing], others: Others | None,
+    told: frozenset[str] = frozenset(),
+) -> ConsentOutcome | None:  # fmt: skip
     """The consent decision about one person; None when no side has a place for it."""
     inherited = others.opt_outs(person.eid) if others is not None else {}
     claims = {channel: as_claim(row) for channel, row in standing.items()} if standing else {}
-    return settle_consent(person.sides, person.agreed, claims, inherited, reachable(run, job), run.stamp())
+    return settle_consent(person.sides, person.agreed, claims, inherited, reachable(run, job), run.stamp(), told)
 
 
 def reachable(run: Run, job: JobRun) -> frozenset[str]:

@@ -2,14 +2,15 @@
 
 Connectors say what is wrong with an answer themselves (``Malformed``). Where one stumbles over it instead — a number that
 is none, a key or a list that is not there — that is told as the malformed answer that it is, with the connector and the
-line, without what the answer held. Written records whose receipts were lost that way are looked up before they are sent
-again, as after any malformed answer.
+line, without what the answer held. So is whatever else it raises by itself, such as the errors of a vendor's own library.
+Written records whose receipts were lost that way are looked up before they are sent again.
 """
 
 from __future__ import annotations
 
 import importlib
 import os
+import sqlite3
 import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,9 +19,10 @@ from typing import Any, cast
 import pluggy
 
 import smarksync
+from smarksync.errors import SmarkSyncError
 from smarksync.plugin import Connector, Malformed
 
-#: what Python raises about data that is not as expected; anything else (a full disk, no memory) is told as it is
+#: what Python raises about data that is not as expected
 _STUMBLES = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 #: where our own files are, and those of the libraries through which a plugin is imported
 _NOT_THEIRS = tuple(
@@ -54,8 +56,8 @@ def _guarded(name: str, kind: str) -> Callable[..., Any]:
     def asked(self: _Contained, *args: Any, **more: Any) -> Any:
         try:
             found = getattr(self._connector, name)(*args, **more)
-        except _STUMBLES as error:
-            raise _malformed(error, kind, name) from error
+        except Exception as error:
+            raise _said(error, kind, name) from error
         return _each(found, kind, name) if isinstance(found, Iterator) else found
 
     asked.__name__ = name
@@ -65,14 +67,28 @@ def _guarded(name: str, kind: str) -> Callable[..., Any]:
 def _each(found: Iterator[Any], kind: str, name: str) -> Iterator[Any]:
     try:
         yield from found
-    except _STUMBLES as error:
-        raise _malformed(error, kind, name) from error
+    except Exception as error:
+        raise _said(error, kind, name) from error
 
 
-def _malformed(error: Exception, kind: str, name: str) -> Malformed:
+def _said(error: Exception, kind: str, name: str) -> Exception:
+    """What a connector's error is told as; itself where it says what is wrong, or where this machine is at fault."""
+    if isinstance(error, (SmarkSyncError, MemoryError, sqlite3.Error)) or _of_this_machine(error):
+        return error
+    where = f"({name}: {type(error).__name__} at {_place(error)})"
+    what = "did not expect what was answered" if isinstance(error, _STUMBLES) else "failed, and does not say why"
     return Malformed(
-        f"The connector {kind} did not expect what was answered ({name}: {type(error).__name__} at {_place(error)}).",
+        f"The connector {kind} {what} {where}.",
         hint="The vendor has changed its answers, or the connector has a fault: please report it to its authors.",
+    )
+
+
+def _of_this_machine(error: Exception) -> bool:
+    """A full disk, a file that may not be read: not the connection errors of whichever library a connector uses."""
+    return (
+        isinstance(error, OSError)
+        and error.errno is not None
+        and not isinstance(error, (ConnectionError, TimeoutError))
     )
 
 

@@ -165,7 +165,7 @@ def _decided(
     busy = plans.busy(ledger, eids) if doubts else set()
     concerned = not job.facts and (inherit or consents.mapped(run))
     others_there = consents.Others(run, people) if concerned and inherit else None
-    special = short.special_fields(run)
+    special, told = short.special_fields(run), consents.told_beside(run)
     rows: list[tuple[int, Row]] = []
     changed_agreed: list[tuple[Person, Any]] = []
     settled: list[tuple[Person, Outcome]] = []
@@ -175,7 +175,8 @@ def _decided(
             job.fates[person.eid] = "quarantined" if person.eid in only_consent else "deferred"
             states.set_due(ledger, job.name, [(person.eid, "an earlier write is not settled")], run.stamp())
             continue
-        found = consents.consent_of(run, job, person, standing.get(person.eid, {}), others_there) if concerned else None
+        stands = standing.get(person.eid, {})
+        found = consents.consent_of(run, job, person, stands, others_there, told) if concerned else None
         if found is not None:
             if found.changed:
                 consents.record(run, person, found, others_there)

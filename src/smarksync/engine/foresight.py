@@ -5,7 +5,7 @@ nothing under way any more can be decided as soon as it is known, as far as one 
 (engine/short.py); everybody else waits for the round itself. The rows are a plan and no more: nothing is released before
 the round begins, which plans anew for whomever anything happened to since, and its guards weigh all rows together.
 
-So the writes of two rounds to one record are hardly further apart than the sending takes, which also spares it a re-read
+So a round is written soon after what it rests on was looked at, which spares re-reads in shorter runs
 (engine/freshness.py): planning first when all was sent added its own time to that.
 """
 

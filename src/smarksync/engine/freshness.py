@@ -3,10 +3,14 @@
 A re-read protects what somebody else did since the last look: an edit of a field that the row would write over, a record
 that was deleted or merged. It is due for every row whose `before` may be out of date, which is any but these: a create has
 no target, a system that knows versions refuses by itself, and our own id goes into a field that nobody else writes. A value
-that only fills a blank is not among them: by now somebody may have filled it. What spares most re-reads is to write soon
-after looking, which is why the next round is planned while the last one is sent (engine/foresight.py): a first load of a
-hundred thousand people writes to the source twice, and planning in between made the second write come too late. Where a
-round of writes alone takes longer than `freshness`, the next one's targets are read again, a call to each batch.
+that only fills a blank is not among them: by now somebody may have filled it.
+
+A look is the pull, a read by id, a record that we made ourselves, or an answer that shows every mapped field. The answer to
+a write that shows what was sent is none: it says nothing of what others did to the rest of the record before. So in a first
+load of more than `freshness` the second round of writes to one system reads its targets again, a call to each batch: with
+a hundred thousand people that is a third of HubSpot's calls, and what it protects is whoever worked there meanwhile.
+What spares re-reads otherwise is to write soon after looking, and so the next round is planned while the last one is
+sent (engine/foresight.py).
 """
 
 from __future__ import annotations

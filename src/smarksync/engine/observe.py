@@ -22,11 +22,12 @@ from .stamps import mark_stamp, stamp_lacking
 
 
 def observe(
-    run: Run, lane: Lane, rows: Sequence[tuple[Record, bytes]], own: bool = False
+    run: Run, lane: Lane, rows: Sequence[tuple[Record, bytes]], own: bool = False, seen: str | None = None
 ) -> list[tuple[Record, bytes]]:
     """Lays changed rows over what their links remember; returns those that are not linked to anyone.
 
-    Within a transaction. ``own`` says that the rows are re-reads before a write, not part of the pull.
+    Within a transaction. ``own`` says that the rows are re-reads before a write, not part of the pull; ``seen`` is when
+    they were looked at, if that was not the pull.
     """
     ledger = run.ledger
     found = links.of_records(ledger, lane.sid, [r.id for r, _ in rows])
@@ -34,7 +35,8 @@ def observe(
     parts = _key_parts(run, lane)
     keyed = _vendors_of(lane, parts)
     told = lane.ours(lane.stream.observed_at)
-    moment, run_id, sid, differences = lane.moment, run.run_id, lane.sid, lane.mapping.differences
+    moment = seen or lane.moment
+    run_id, sid, differences = run.run_id, lane.sid, lane.mapping.differences
     unlinked: list[tuple[Record, bytes]] = []
     stored: list[links.News] = []
     memos: list[tuple[int | None, bytes | None]] = []
@@ -77,12 +79,13 @@ def observe(
             links.set_state(ledger, lane.sid, record.id, links.LIVE)
             streams.add_live(ledger, lane.sid, 1)
             side._put("d", None)  # if it leaves once more, that is news
-        moved = back or (come_back(side, values) if "q" in was else _moved(was, side.memo))
+        edited = _moved(was, side.memo)
+        moved = back or (come_back(side, values) if "q" in was else edited)
         if link.changed_at is not None and (
-            not moved or _only_echo(was, side.memo) or _only_respelt(lane, was, side.memo)
+            not edited or _only_echo(was, side.memo) or _only_respelt(lane, was, side.memo)
         ):
             changed_at = link.changed_at  # a mere re-stamp is no edit, and our own write makes no record newer
-        stored.append((fp, lane.moment or link.seen_at, changed_at, link.own_at, record.version, link.lid))
+        stored.append((fp, moment or link.seen_at, changed_at, link.own_at, record.version, link.lid))
         if was != side.memo:
             memos.append((link.lid, links.pack(side.memo)))
         if moved:
@@ -105,7 +108,7 @@ def observe(
 def observe_again(run: Run, lane: Lane, records: Iterable[Record]) -> None:
     """The same for records that were read by id, outside of the pull; those that are linked to nobody are passed over."""
     fingerprint = lane.fingerprints.of
-    observe(run, lane, [(one, fingerprint(one.fields)) for one in records], own=True)
+    observe(run, lane, [(one, fingerprint(one.fields)) for one in records], own=True, seen=run.stamp())
 
 
 def _edited(

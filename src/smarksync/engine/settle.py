@@ -11,6 +11,7 @@ from smarksync.ledger.plans import PlanRow
 from smarksync.model import ABSENT, ValueProblem, blank
 from smarksync.plan.build import own_values
 from smarksync.plan.consent import CONSENT_FIELDS
+from smarksync.plan.evidence import seconds
 from smarksync.plan.job import Person
 from smarksync.plan.match import keys_of, parts_of
 from smarksync.plan.reasons import wanted_hash
@@ -183,12 +184,20 @@ def _settle_write(
         target.rebase(before, after, fields, {f: after.get(f) for f in fields})
     if row.op == "create":
         _unsent(target, body.get("after", {}), after)
+        target.changed_at = _as_old_as(side for side in sides if side is not target)
     fresh.add((target.sid, target.rid))
     target.eid = row.eid
     if row.op == "create" and "owner" in fields:
         _own_choice(lane, target, receipt, body.get("after", {}), after)
     _echo(run, lane, target, receipt, body.get("after", {}), after, news, row)
     return after
+
+
+def _as_old_as(sides: Iterable[Side]) -> str | None:
+    """When people last changed the records that a new one was made of: our writing it down makes nothing they said newer."""
+    return max(
+        (side.changed_at for side in sides if side.state == links.LIVE and side.changed_at), default=None, key=seconds
+    )
 
 
 def _still_shows(side: Side, field: str, value: Any, agreed: Mapping[str, Any]) -> bool:
@@ -280,7 +289,8 @@ def _echo(
     if stored is not None and sent:
         _unasked(target, stored, sent, codecs, after, lane, news, row, run)
     target.version = version_after(lane, receipt, target.version)
-    target.seen_at = run.stamp()
+    if row.op == "create" or (stored is not None and stored.keys() >= set(lane.mapping.vendor_fields)):
+        target.seen_at = run.stamp()  # any other answer shows what was sent, and nothing of what others did meanwhile
     if receipt.changed_at is not None:
         target.own_at = instant(receipt.changed_at)
         target.changed_at = target.changed_at or lane.ours(receipt.changed_at)

@@ -32,15 +32,15 @@ def settle_plain(run: Run, done: Sequence[Pair]) -> list[Pair]:
     if not taken:
         return list(done)
     ledger, now = run.ledger, run.stamp()
-    stamped = _stamp(run, taken, now) if any(row.stamp for row, _ in taken.values()) else []
+    stamped = _stamp(run, taken) if any(row.stamp for row, _ in taken.values()) else []
     settled = plans.undisturbed(ledger, taken, run.run_id) if len(stamped) < len(taken) else []
     created = _new_there(run, [(one, *taken[one.seq]) for one in settled if one.target is None])
     updated = [one for one in settled if one.target is not None]
     if created:
-        _place(run, [taken[one.seq] for one in created], now)
+        _place(run, [(*taken[one.seq], one.changed_at) for one in created], now)
         plans.settle(ledger, created, whole=True)
     if updated:
-        links.written(ledger, now, _written(run, ((one.target, taken[one.seq]) for one in updated)))
+        links.written(ledger, _written(run, ((one.target, taken[one.seq]) for one in updated)))
         silent = [(one, taken[one.seq][0]) for one in updated if taken[one.seq][1].stored is None]
         links.memorise(
             ledger,
@@ -71,7 +71,7 @@ def _awaited(run: Run, row: PlanRow, memo: dict[str, Any]) -> dict[str, Any]:
     return {**memo, "w": sorted({*memo.get("w", ()), *(vendor for vendor in row.after if vendor in codecs)})}
 
 
-def _stamp(run: Run, taken: dict[int, Pair], now: str) -> list[int]:
+def _stamp(run: Run, taken: dict[int, Pair]) -> list[int]:
     """Records that carry our id now. Nothing else of them moved."""
     known = plans.stamped(run.ledger, [seq for seq, (row, _) in taken.items() if row.stamp], run.run_id)
     memos = []
@@ -81,7 +81,7 @@ def _stamp(run: Run, taken: dict[int, Pair], now: str) -> list[int]:
         memos.append((lid, links.pack(_awaited(run, row, memo) if receipt.stored is None else memo)))
     if known:
         links.memorise(run.ledger, memos)
-        links.written(run.ledger, now, _written(run, ((lid, taken[seq]) for seq, lid, _ in known)))
+        links.written(run.ledger, _written(run, ((lid, taken[seq]) for seq, lid, _ in known)))
     return [seq for seq, _, _ in known]
 
 
@@ -95,18 +95,19 @@ def _new_there(run: Run, rows: Sequence[tuple[Settled, PlanRow, Receipt]]) -> li
     return [one for one, row, answer in rows if row.sid == sid and ids[answer.id] == 1 and answer.id not in known]
 
 
-def _place(run: Run, rows: Sequence[Pair], now: str) -> None:
-    """Links of new records. Without a fingerprint a written record is looked at once more."""
+def _place(run: Run, rows: Sequence[tuple[PlanRow, Receipt, str | None]], now: str) -> None:
+    """Links of new records, each as old as the record that it was made of: our writing it down makes nothing that was said
+    newer. Without a fingerprint a written record is looked at once more."""
     new = []
-    for row, receipt in rows:
+    for row, receipt, since in rows:
         own_at = instant(receipt.changed_at) if receipt.changed_at is not None else None
-        changed_at = run.lanes[row.sid].ours(own_at)
+        changed_at = since or run.lanes[row.sid].ours(own_at)
         memo = None if receipt.stored is not None else links.pack(_awaited(run, row, {}))
         new.append(
             Link(row.sid, str(receipt.id), row.eid, 0, LIVE, None, memo, now, changed_at, own_at, receipt.version)
         )
     links.place(run.ledger, new)
-    audit.add(run.ledger, run.run_id, now, [(row.eid, note(run, row, receipt)) for row, receipt in rows])
+    audit.add(run.ledger, run.run_id, now, [(row.eid, note(run, row, receipt)) for row, receipt, _ in rows])
     streams.add_live(run.ledger, rows[0][0].sid, len(rows))
 
 

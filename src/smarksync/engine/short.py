@@ -22,7 +22,7 @@ from smarksync.plan.match import parts_of
 from smarksync.plan.rows import Outcome, Row
 from smarksync.plan.side import Side
 
-from .consents import as_claim
+from .consents import as_claim, told_beside
 from .context import JobRun, Run
 from .notes import planned
 
@@ -50,7 +50,7 @@ def take(run: Run, job: JobRun, eids: Sequence[int], barred: Container[int], *, 
     standing = consent.of_entities(run.ledger, eids) if consents_too else {}
     found = entities.stored(run.ledger, eids)
     places = links.places(run.ledger, eids)
-    special = special_fields(run)
+    special, told = special_fields(run), told_beside(run)
     taken = Taken()
     for eid in eids:
         known, group = found.get(eid), places.get(eid)
@@ -59,7 +59,7 @@ def take(run: Run, job: JobRun, eids: Sequence[int], barred: Container[int], *, 
             person = _person(run, eid, known[0], known[2], group)
         if person is not None and consents_too:
             claims = {channel: as_claim(row) for channel, row in standing[eid].items()} if eid in standing else {}
-            person = person if at_rest(person.sides, person.agreed, claims) else None
+            person = person if at_rest(person.sides, person.agreed, claims, told) else None
         outcome = None if person is None else first(person, job.rules) or edited(person, job.rules)
         if person is None or outcome is None:
             taken.others.append(eid)

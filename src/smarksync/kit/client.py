@@ -88,9 +88,18 @@ class Client:
         )
         self._log = log
         self._secrets = tuple(secrets)
-        self._attempts = attempts
         self._longest_wait = longest_wait
         self._backoff = wait_random_exponential(multiplier=0.5, max=min(longest_wait, 20.0))
+        # one for all calls (threads have their own state in it): one a call would hold itself, and with it what was sent,
+        # until the cycle collector comes
+        self._retrying = Retrying(
+            stop=stop_after_attempt(attempts),
+            retry=retry_if_exception(lambda problem: isinstance(problem, _Failed) and problem.again),
+            wait=self._wait,
+            sleep=self._clock.sleep,
+            before_sleep=self._say_retry,
+            reraise=True,
+        )
 
     @property
     def host(self) -> str:
@@ -128,16 +137,8 @@ class Client:
         repeatable = kind != "write" if idempotent is None else idempotent
         url = self._wire.trust.url(path, handed=handed)
         trace = Trace(method, url, kind, params, json, form, headers, content)
-        retrying = Retrying(
-            stop=stop_after_attempt(self._attempts),
-            retry=retry_if_exception(lambda problem: isinstance(problem, _Failed) and problem.again),
-            wait=self._wait,
-            sleep=self._clock.sleep,
-            before_sleep=lambda state: self._say_retry(state, trace),
-            reraise=True,
-        )
         try:
-            return retrying(self._once, trace, repeatable, accept, resolve, expect)
+            return self._retrying(self._once, trace, repeatable, accept, resolve, expect)
         except _Failed as failed:
             raise self._final(failed.error, trace) from None
 
@@ -214,8 +215,9 @@ class Client:
             return min(problem.wait, self._longest_wait)
         return self._backoff(state)
 
-    def _say_retry(self, state: RetryCallState, trace: Trace) -> None:
+    def _say_retry(self, state: RetryCallState) -> None:
         problem = state.outcome.exception() if state.outcome else None
+        trace: Trace = state.args[0]
         if self._log is not None and isinstance(problem, _Failed):
             self._log.warning(
                 "http.retry",

@@ -27,6 +27,9 @@ _REDIRECTS = 5
 # Node closes idle connections after 5 s, gunicorn after 2: let go first, or a write meets a closed door.
 _IDLE = 1.5
 
+#: The stream of an answer that was read.
+_READ = httpx.ByteStream(b"")
+
 #: Methods that change nothing (RFC 9110, 9.2.1).
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -128,13 +131,17 @@ class Wire:
 
     def _send(self, http: httpx.Client, request: httpx.Request) -> httpx.Response:
         try:
-            return http.send(request)
+            answer = http.send(request)
         except httpx.HTTPError as problem:
             if not isinstance(problem, (httpx.ReadTimeout, httpx.WriteTimeout)):
                 self._free()
             raise
         finally:
             self._own.slot = None  # a request that nobody waits for any longer may still arrive: its slot says how long
+        # httpx lets an answer and its stream hold each other: the body, read long ago, would stay until the cycle collector
+        # comes, which in a run is hardly ever (engine/collector.py)
+        answer.stream = _READ
+        return answer
 
     def _free(self) -> None:
         """The request that this thread had under way has an answer, or will not arrive any more."""

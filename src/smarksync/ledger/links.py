@@ -205,12 +205,13 @@ def update(ledger: Ledger, rows: Iterable[News]) -> None:
 Written = tuple[str | None, str | None, str | None, bool, int | None]
 
 
-def written(ledger: Ledger, now: str, rows: Iterable[Written]) -> None:
-    """Records that hold what we sent them. Without a fingerprint they are looked at once more."""
+def written(ledger: Ledger, rows: Iterable[Written]) -> None:
+    """Records that hold what we sent them. Without a fingerprint they are looked at once more; when they were seen last
+    does not move, for an answer that shows what was sent shows nothing of what others did."""
     ledger.many(
-        "UPDATE links SET fp = NULL, seen_at = ?, own_at = COALESCE(?, own_at), changed_at = COALESCE(changed_at, ?), "
+        "UPDATE links SET fp = NULL, own_at = COALESCE(?, own_at), changed_at = COALESCE(changed_at, ?), "
         "version = CASE WHEN ? IS NULL AND ? THEN version ELSE ? END WHERE lid = ?",
-        [(now, own_at, ours, version, keeps, version, lid) for own_at, ours, version, keeps, lid in rows],
+        [(own_at, ours, version, keeps, version, lid) for own_at, ours, version, keeps, lid in rows],
     )
 
 

@@ -112,6 +112,7 @@ class Settled(NamedTuple):
     """A row that is settled without being read: its place, its entity, and the links that it rests on.
 
     ``stamped``: our id was written to the source since. ``held``: what the target remembers, if anything.
+    ``changed_at``: of the source.
     """
 
     seq: int
@@ -120,6 +121,7 @@ class Settled(NamedTuple):
     target: int | None
     stamped: int
     held: bytes | None
+    changed_at: str | None
 
 
 def undisturbed(ledger: Ledger, seqs: Iterable[int], run: str) -> list[Settled]:
@@ -130,7 +132,8 @@ def undisturbed(ledger: Ledger, seqs: Iterable[int], run: str) -> list[Settled]:
     """
     where, params = among("p.seq", seqs)
     sql = (
-        "SELECT p.seq, p.eid, b.source, b.target, s.fp IS NOT b.source_fp, m.memo FROM plan p CROSS JOIN plan_bodies b "
+        "SELECT p.seq, p.eid, b.source, b.target, s.fp IS NOT b.source_fp, m.memo, s.changed_at "
+        "FROM plan p CROSS JOIN plan_bodies b "
         "CROSS JOIN links s LEFT JOIN memos m ON m.lid = b.target "
         f"WHERE {where} AND p.run = ? AND p.stamp = 0 AND b.seq = p.seq AND s.lid = b.source AND s.eid = p.eid AND s.state = 'live' "
         "AND (s.fp IS b.source_fp OR (s.fp IS NULL AND b.target IS NULL)) AND (b.target IS NULL OR EXISTS (SELECT 1 FROM links t "

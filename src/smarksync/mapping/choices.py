@@ -251,6 +251,10 @@ def writer(table: ValueTable | None, canonical: Field, info: FieldInfo, *, keep:
     code = "SMK-PICKLIST-LEFT" if keep else "SMK-PICKLIST-UNMAPPED"
     write: dict[Any, Any] = dict(table.write) if table else {}
     taken = table.read if table else {}
+    loose = {squash(word): vendor for word, vendor in reversed(tuple(write.items())) if isinstance(word, str)}
+    means = {squash(vendor): word for vendor, word in reversed(tuple(taken.items())) if isinstance(vendor, str)}
+    loose.pop("", None)  # signs alone are like no other signs
+    means.pop("", None)
     matcher = Matcher(info.choices)
     closed = canonical.closed or canonical.type == "bool"
 
@@ -259,12 +263,15 @@ def writer(table: ValueTable | None, canonical: Field, info: FieldInfo, *, keep:
             return write[value]
         except (KeyError, TypeError):
             pass
+        spelled = squash(value) if loose or means else ""
+        if not closed and spelled in loose:
+            return loose[spelled]  # a line of the table is meant however its word is written, as it is when it is read
         if not matcher.free:
             found = matcher.find(value)
             if found is not None and (not closed or found not in taken):
                 write[value] = found  # pick lists are short: this remembers what was looked up
                 return found
-        elif not closed and (value not in taken or taken[value] == value):
+        elif not closed and taken.get(value, value) == value and squash(means.get(spelled, spelled)) == spelled:
             return value
         shown = f" ({value})" if value in canonical.values or isinstance(value, bool) else ""
         raise ValueProblem(code, f"{info.name} has no value for this {canonical.name}{shown}")

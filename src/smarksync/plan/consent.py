@@ -39,12 +39,13 @@ class ConsentOutcome:
 
 def settle_consent(
     sides: Iterable[Side], agreed: Mapping[str, Any], standing: Mapping[str, Claim], inherited: Mapping[str, list[Claim]],
-    reachable: frozenset[str], now: str,
+    reachable: frozenset[str], now: str, told: frozenset[str] = frozenset(),
 ) -> ConsentOutcome | None:  # fmt: skip
     """Joins the claims of all sides, or None when no side has a place for consent.
 
     ``inherited`` are opt-outs of other entities with the same address. ``reachable`` names the connections
-    that can be written now; what is owed to the others stays owed.
+    that can be written now; what is owed to the others stays owed. ``told``: evidence fields that a system has a place
+    for where this person may get a record.
     """
     sides = [s for s in sides if s.state in ("live", "filtered")]
     outcome = ConsentOutcome(dict(standing))
@@ -64,7 +65,7 @@ def settle_consent(
                 outcome.raised.append(channel)
         outcome.refused += [(str(c.source), channel, str(reason)) for c, reason in joined.refused]
         _views(placed, name, agreed, outcome, reachable, outcome.standing.get(channel))
-    _evidence_fields(sides, agreed, outcome, now)
+    _evidence_fields(sides, agreed, outcome, now, told)
     return outcome if concerned else None
 
 
@@ -86,7 +87,9 @@ def unreadable(sides: list[Side], agreed: Mapping[str, Any]) -> list[Problem]:
     return found
 
 
-def at_rest(sides: list[Side], agreed: Mapping[str, Any], standing: Mapping[str, Claim]) -> bool:
+def at_rest(
+    sides: list[Side], agreed: Mapping[str, Any], standing: Mapping[str, Claim], told: frozenset[str] = frozenset()
+) -> bool:
     """Whether :func:`settle_consent` would find nothing to do, seen without asking every side: nobody shows anything
     new that could be a claim, and what is agreed is what stands."""
     for channel, name in CHANNELS.items():
@@ -96,7 +99,7 @@ def at_rest(sides: list[Side], agreed: Mapping[str, Any], standing: Mapping[str,
     claim = standing.get("email")
     for name, part in EVIDENCE_FIELDS.items():
         known, stands = agreed.get(name), getattr(claim, part) if claim is not None else None
-        if known != stands and (known is not None or any(side.codec(name) is not None for side in sides)):
+        if known != stands and (known is not None or name in told or any(s.codec(name) is not None for s in sides)):
             return False  # where no system has a place for it, it is not among what is agreed
     for side in sides:
         memo = side.memo
@@ -213,14 +216,16 @@ def _views(
         outcome.rows.append(row)
 
 
-def _evidence_fields(sides: list[Side], agreed: Mapping[str, Any], outcome: ConsentOutcome, now: str) -> None:
+def _evidence_fields(
+    sides: list[Side], agreed: Mapping[str, Any], outcome: ConsentOutcome, now: str, told: frozenset[str]
+) -> None:
     """The evidence of the standing e-mail consent goes where a mapping has a place for it."""
     claim = outcome.standing.get("email")
     if claim is None:
         return
     for name, part in EVIDENCE_FIELDS.items():
         value = getattr(claim, part)
-        if agreed.get(name) != value and any(s.codec(name) is not None for s in sides):
+        if agreed.get(name) != value and (name in told or any(s.codec(name) is not None for s in sides)):
             outcome.values[name] = value
         for side in sides:
             codec = side.codec(name)

@@ -75,7 +75,6 @@ class FieldInfo:
     max_length: int | None = None
     unique: bool = False
     label: str = ""
-    #: fields of one group are written together or not at all (an amount and its currency)
     custom: bool = False
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import socket
 import threading
+import weakref
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 import httpx
 import pytest
@@ -30,6 +33,37 @@ OK = {"ok": True}
 
 def ok(_: httpx.Request | None = None) -> httpx.Response:
     return httpx.Response(200, json=OK)
+
+
+class Batch(dict[str, Any]):
+    """A body that can be watched."""
+
+
+def test_an_answer_and_what_was_sent_are_let_go_of_at_once(net):
+    """Without help of the cycle collector, which a run hardly ever calls: a run of many calls would keep them all."""
+    watched: list[weakref.ref[Any]] = []
+
+    def answer(_: httpx.Request) -> httpx.Response:
+        made = ok()
+        watched.append(weakref.ref(made))
+        return made
+
+    net.will(httpx.Response(503), answer)
+    client = net.session.client(URL)
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(3):
+            batch = Batch(rows=[{"name": "x"}])
+            watched.append(weakref.ref(batch))
+            assert client.request("POST", "/leads", json=batch, idempotent=True).json == OK
+            del batch
+            net.seen.clear()  # the net of this test remembers requests, and with them what was sent
+        assert len(watched) == 6
+        alive = [one() for one in watched[2:]]  # the first call failed once: an error and its traceback are a cycle
+        assert alive == [None] * 4
+    finally:
+        gc.enable()
 
 
 def test_a_read_is_sent_again_after_a_server_error(net):

@@ -12,7 +12,7 @@ from .consent import opt_outs_arrive
 from .leaving import left_after
 from .roundtrip import types_come_back
 from .stage import Stage
-from .trouble import must_fail
+from .trouble import DOWN, NOT_THERE, NOTHING, WEB_PAGE, must_fail
 
 _FEW = 3
 
@@ -63,7 +63,8 @@ def pages_end(stage: Stage, stream: StreamSpec) -> None:
                 said = "no page follows" if last else "another page follows"
                 raise Failed(f"{what} of {stream.name}: page {number + 1} says more={page.more}, and {said}.")
         cursor = pages[-1].cursor if pages else cursor
-    must_fail(stage, "A read", lambda: stage.pages(stream.name))
+    for answer in (DOWN, NOT_THERE, WEB_PAGE, NOTHING):
+        must_fail(stage, "A read", lambda: stage.pages(stream.name), answer)
 
 
 @clause(6, "read", "empty page with more continues")
@@ -81,7 +82,7 @@ def resume_has_no_gap(stage: Stage, stream: StreamSpec) -> None:
     shown: set[str] = set()
     for number, page in enumerate(pages[: _FEW + 1]):
         shown |= {record.id for record in page.records}
-        rest = stage.ids(stream.name, cursor=page.cursor, connector=stage.open())
+        rest = stage.ids(stream.name, cursor=page.cursor, connector=stage.contained())
         _missing(stream, ids, shown | rest, f"Resumed from the cursor of page {number + 1}")
     _breaks_off(stage, stream)
 
@@ -137,7 +138,7 @@ def more_than_a_page_at_one_time(stage: Stage, stream: StreamSpec) -> None:
         raise NotTested("hook", f"{len(ids)} rows got {len(times)} times: give `same_time`")
     _missing(stream, ids, stage.ids(stream.name, cursor=before), "An incremental read of rows with one time")
     shown = {record.id for record in pages[0].records}
-    rest = stage.ids(stream.name, cursor=pages[0].cursor, connector=stage.open())
+    rest = stage.ids(stream.name, cursor=pages[0].cursor, connector=stage.contained())
     _missing(stream, ids, shown | rest, "Resumed amid rows with one time")
 
 

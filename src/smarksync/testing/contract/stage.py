@@ -14,6 +14,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, ClassVar
 
+from smarksync.engine.contained import contain
 from smarksync.engine.registry import simulator_class
 from smarksync.errors import SystemFailure, UsageError
 from smarksync.kit.budget import Budgets
@@ -248,7 +249,7 @@ class Stage(Asking):
             self.tap = Tap(self.transport(), self.clock.monotonic)
             stack.callback(self.tap.close)
             self.tokens = KeptTokens(self.tap)
-            self.connector = self.open()
+            self.connector = self.contained()
             if self.live:
                 stack.callback(self.tidy)
             yield
@@ -278,6 +279,10 @@ class Stage(Asking):
         self.stack.callback(self.session.close)
         connector: Connector = self.spec.open(self.spec.settings.model_validate({**self.given, **other}), self.session)
         return connector
+
+    def contained(self) -> Any:
+        """Another connector, whose errors are told as runs tell them."""
+        return contain(self.open(), self.spec.name)
 
     @property
     def speaks_http(self) -> bool:

@@ -15,7 +15,13 @@ from .tap import Answer
 Call = Callable[[], object]
 
 _NOBODY = "nobody@conformance.example.com"
-_DOWN = Answer(500, {"message": "Something went wrong on our side."})
+DOWN = Answer(500, {"message": "Something went wrong on our side."})
+#: of a single row that may be an answer; of a list of rows it says that the path is wrong, or the object not ours to see
+NOT_THERE = Answer(404, {"message": "There is no such thing."})
+#: what a gateway or a maintenance notice says, as if all were well
+WEB_PAGE = Answer(200, "<html><body>We will be back soon.</body></html>", {"Content-Type": "text/html"})
+#: a list of no rows says so; an answer that has no list in it says nothing
+NOTHING = Answer(200, {})
 
 
 def search_key(stage: Stage, stream: StreamSpec) -> str | None:
@@ -51,7 +57,7 @@ def looks(
 
 
 def must_fail(
-    stage: Stage, what: str, call: Call, answer: Answer = _DOWN, kind: type[SystemFailure] = SystemFailure
+    stage: Stage, what: str, call: Call, answer: Answer = DOWN, kind: type[SystemFailure] = SystemFailure
 ) -> None:
     """Fails unless a call ends in such an error when the system answers nothing else. A call that asks nothing may end
     as it likes."""

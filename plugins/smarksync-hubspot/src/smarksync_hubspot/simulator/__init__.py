@@ -24,9 +24,9 @@ from ..rows import sent
 from .account import Account
 from .hands import Hands
 from .quirks import Quirks
-from .schema import STAMP, TYPES
+from .schema import TYPES
 from .seed import fill, submission
-from .store import Row, Store, iso
+from .store import Row, Store
 from .values import correlation, error
 
 __all__ = ["HubSpotSimulator", "Quirks"]
@@ -189,8 +189,7 @@ class HubSpotSimulator(Account):
         """A row that was entered a minute ago, and that search shows only now."""
         (rid,) = self.contract_seed(kind, [row])
         found = self.store.rows[kind][rid]
-        found.updated -= timedelta(minutes=1)
-        found.properties[STAMP[kind]] = iso(found.updated)
+        self.store.set_stamp(kind, found, found.updated - timedelta(minutes=1))
         return rid
 
     # ---- each call

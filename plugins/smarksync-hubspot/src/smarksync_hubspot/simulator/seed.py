@@ -42,6 +42,7 @@ def fill(sim: HubSpotSimulator) -> None:
     owners = [rid for rid, one in sim.owners.items() if not one["archived"]]
     known = {}
     wanted = {person.company_number for person in persons}
+    first = min((person.created_at for person in persons), default=None)
     for company in companies(sim.seed, max(wanted, default=-1) + 1):
         if company.number not in wanted or company.number % 4 == 3:  # some employers nobody made a company of
             continue
@@ -54,7 +55,7 @@ def fill(sim: HubSpotSimulator) -> None:
                 "state": company.state or None, "zip": company.postal_code, "country": company.country,
                 "hubspot_owner_id": owners[company.number % len(owners)], "type": "PROSPECT",
             },
-            created=_start(persons),
+            created=first,
         )  # fmt: skip
         known[company.number] = row.id
     by_number: dict[int, str] = {}
@@ -187,7 +188,3 @@ def _industry(word: str) -> str:
 
 def _campaign_status(word: str) -> str:
     return {"done": "completed", "active": "in_progress"}.get(word, "planned")
-
-
-def _start(persons: list[Person]) -> Any:
-    return min((person.created_at for person in persons), default=None)

@@ -6,10 +6,12 @@ from bisect import insort
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from operator import itemgetter
 from typing import Any
 
 from .quirks import Quirks
 from .schema import CHILD, PARENT, PRIMARY, STAMP, TYPES, UNLABELED, definitions
+from .values import ticks
 
 
 def iso(at: datetime) -> str:
@@ -31,6 +33,10 @@ class Row:
     shown: dict[str, str | None] | None = None
 
 
+#: what search shows, in the order of its stamps: the stamps in milliseconds, and the rows with their properties
+ByStamp = tuple[list[int], list[tuple[Row, dict[str, str | None]]]]
+
+
 class Store:
     """All records of the account, by object type and id."""
 
@@ -47,6 +53,7 @@ class Store:
         self.unique: dict[tuple[str, str], dict[str, str]] = {}
         self.merged: dict[tuple[str, str], str] = {}
         self._late: dict[tuple[str, str], Row] = {}
+        self._by_stamp: dict[str, ByStamp] = {}
         self._next = 0
 
     # ---- ids and stamps
@@ -79,6 +86,7 @@ class Store:
             row.properties.update(hs_all_contact_vids=row.id, hs_is_contact="true")
             row.properties.setdefault("hs_email_optout", None)
         self.rows[kind][row.id] = row
+        self._by_stamp.pop(kind, None)
         insort(self.order[kind], int(row.id))
         self._index_keys(kind, row)
         if created is None:
@@ -106,8 +114,13 @@ class Store:
     def touch(self, kind: str, row: Row, before: dict[str, str | None] | None = None) -> None:
         """Moves the stamp; the index shows what was ``before`` for a while."""
         self._becomes_late(kind, row, dict(row.properties) if before is None else before)
-        row.updated = max(self.stamp(), row.updated)
-        row.properties[STAMP[kind]] = iso(row.updated)
+        self.set_stamp(kind, row, max(self.stamp(), row.updated))
+
+    def set_stamp(self, kind: str, row: Row, at: datetime) -> None:
+        """The record was changed then."""
+        row.updated = at
+        row.properties[STAMP[kind]] = iso(at)
+        self._by_stamp.pop(kind, None)
 
     def archive(self, kind: str, row: Row) -> None:
         """Into the recycling bin: gone from lists and search, its e-mail address free again."""
@@ -115,6 +128,7 @@ class Store:
         self._forget_keys(kind, row)
         self._late.pop((kind, row.id), None)
         row.late = None
+        self._by_stamp.pop(kind, None)
 
     def restore(self, kind: str, row: Row) -> None:
         """Out of the bin again, as an administrator does it."""
@@ -135,6 +149,7 @@ class Store:
         del self.rows[kind][row.id]
         self.order[kind].remove(int(row.id))
         self._late.pop((kind, row.id), None)
+        self._by_stamp.pop(kind, None)
 
     def live(self, kind: str, rid: str) -> Row | None:
         """The record of that id, or the one that it was merged into."""
@@ -154,11 +169,7 @@ class Store:
 
     def indexed(self, kind: str) -> Iterator[tuple[Row, dict[str, str | None]]]:
         """Rows with the properties that search shows of them now."""
-        now = self.now()
-        for key, row in list(self._late.items()):
-            if row.late is None or row.late <= now:
-                row.late, row.shown = None, None
-                del self._late[key]
+        self._catch_up()
         for row in self.rows[kind].values():
             if row.archived is not None:
                 continue
@@ -166,6 +177,25 @@ class Store:
                 yield row, row.properties
             elif row.shown is not None:
                 yield row, row.shown
+
+    def by_stamp(self, kind: str) -> ByStamp:
+        """The same in the order of their stamps, made once for all queries between two changes."""
+        self._catch_up()
+        if kind not in self._by_stamp:
+            name = STAMP[kind]
+            pairs = [(ticks(shown[name] or "0"), (row, shown)) for row, shown in self.indexed(kind)]
+            pairs.sort(key=itemgetter(0))
+            self._by_stamp[kind] = [at for at, _ in pairs], [pair for _, pair in pairs]
+        return self._by_stamp[kind]
+
+    def _catch_up(self) -> None:
+        """What was late long enough is indexed by now."""
+        now = self.now()
+        for key, row in list(self._late.items()):
+            if row.late is None or row.late <= now:
+                row.late, row.shown = None, None
+                del self._late[key]
+                self._by_stamp.pop(key[0], None)
 
     def _becomes_late(self, kind: str, row: Row, before: dict[str, str | None] | None) -> None:
         lag = self.quirks.index_lag

@@ -104,9 +104,10 @@ class Rest(Org):
         return Answer(200, body)
 
     def page_size(self, query: Query, request: Request) -> int:
-        """Rows of a page: fewer where two long texts are asked for (1.5), or where the caller wishes so."""
+        """Rows of a page: fewer where two long texts are asked for that are custom fields (1.5; "Change the Batch Size in
+        Queries", SOQL and SOSL Reference), or where the caller wishes so."""
         size = self.quirks.page
-        if sum(1 for one, inner in query.columns if inner is None and one.long) >= 2:
+        if sum(1 for one, inner in query.columns if inner is None and one.long and "custom" in one.flags) >= 2:
             size = min(size, 200)
         wish = request.headers.get("sforce-query-options", "").partition("batchSize=")[2]
         return min(size, max(200, int(wish))) if wish.isdigit() else size
