@@ -106,7 +106,7 @@ SALESFORCE = (
     Removal("what left is taken for changed", "reading.py", "            if self._left is not None and has_left(row):\n", "            if False:\n", ("reading", "leaving")),
     Removal("what came back is still told as gone", "reading.py", "                    self._left.pop(str(row[\"Id\"]), None)", "                    pass", ("reading", "leaving")),
     Removal("what left is asked for a shorter time than it is told", "leaving.py", " and seen.since <= since:\n", ":\n", ("reading", "leaving")),
-    Removal("schemas that are refused among others are lost", "client.py", " if one.get(\"httpStatusCode\") == 200}", "}", ("reading",)),
+    Removal("schemas that are refused among others are lost", "client.py", "if isinstance(one, Mapping) and one.get(\"httpStatusCode\") == 200", "if isinstance(one, Mapping)", ("reading",)),
     Removal("roles that came without an edit go unnoticed", "reading.py", "        if not self._shape.has_roles or self._since is None:\n", "        if True:\n", ("reading", "activities")),
     Removal("an event that ended goes unnoticed", "reading.py", "            if self._shape.stream == \"Event\" and self._since is not None:\n", "            if False:\n", ("activities",)),
     Removal("a job whose results are gone ends the reading", "reading.py", "            except JobGone:\n                start = {}\n", "            except JobGone:\n                raise\n", ("bulk",)),

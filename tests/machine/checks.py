@@ -58,11 +58,15 @@ def after_repair(world: World, oracle: Oracle, foreseen: Foreseen, seen: RunSeen
 
 def _times(world: World, oracle: Oracle, foreseen: Foreseen) -> None:
     """An opt-out counts from the moment at which the run heard of it: the oracle knows that only roughly, and learns it."""
+    if not any(kind.acts for kind in world.profile.kinds):
+        return  # with bare flags alone nothing follows from the time
     stands = dict(world.sql("SELECT eid, at FROM consent WHERE channel = 'email'"))
     for eid, human in eids_of(world, oracle, doubts=True).items():
         if human.out is None or human.out_at is None:
             continue
         at = stands.get(eid)
+        if human.said_again and at is not None and human.out_at <= datetime.fromisoformat(at) <= world.clock():
+            human.out_at, human.said_again = datetime.fromisoformat(at), False
         if at is None or not _about(datetime.fromisoformat(at), human.out_at, foreseen, world):
             raise Wrong(
                 f"consent: person {human.number} stands {human.out} since {human.out_at}, and the ledger says {at}"
@@ -202,7 +206,9 @@ def _questions(world: World, oracle: Oracle, seen: RunSeen, stopped: bool = Fals
     held = {(c, o, r) for c, o, r in world.sql(sql)}
     if held != set(oracle.doubts):
         raise Wrong(f"doubts: held {sorted(held)}, foreseen {sorted(oracle.doubts)}")
-    code = 4 if stopped else 3 if asked or held else 0
+    there = {(human.number, key[0]) for human in oracle.humans for key in human.seats}
+    withheld = any(case[:2] in there for case in oracle.withheld)
+    code = 4 if stopped else 3 if asked or held or withheld else 0
     if seen.exit_code != code:
         raise Wrong(f"exit code: {seen.exit_code}, foreseen {code}; {seen.sentences}")
 

@@ -64,6 +64,11 @@ def draw(
             )
             place = dice.randrange(2, len(steps) + 1)
             steps[place:place] = [step, ("run",)][: dice.choice((1, 2))]
+    if any(k.titles for k in kinds):  # titles that a side has no word for, and then another one
+        for title in ("CTO", "CTO", dice.choice(("CEO", "CTO")), "CEO", dice.choice(("CEO", "CTO", None))):
+            step = ("edit", dice.choice(names), dice.randrange(3), {"job_title": title})
+            place = dice.randrange(2, len(steps) + 1)
+            steps[place:place] = [step, ("run",)][: dice.choice((1, 2, 2))]
     if faults:
         steps = [_fault(dice) if step == ("run",) and dice.random() < 0.8 else step for step in steps]
         steps.append(_fault(dice))

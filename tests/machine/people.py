@@ -66,6 +66,9 @@ class Human:
     out: str | None = None  # standing consent: None, "in", "out"
     out_at: datetime | None = None  # when they said so, or when it was first seen
     basis: str | None = None
+    said_again: bool = (
+        False  # of several who became one, one said no before: when that was heard depends on who is kept
+    )
 
     def say(self, out: str | None, at: datetime | None, basis: str | None = None) -> None:
         """What is known of their consent from somewhere else: an opt-in counts only if it is later than every opt-out."""

@@ -32,6 +32,9 @@ class Sight:
         self.questions: set[tuple[int, str]] = set()
         self.asked_by: dict[tuple[int, str], str] = {}  # the job that asks; another one's verdict is no answer
         self.answers: dict[tuple[int, str], tuple[Any, dict[str, Any]]] = {}  # the answer, and the values asked about
+        self.withheld: set[tuple[int, str, str]] = (
+            set()
+        )  # (person, system, field): it has no word for what it should be told
         self.unlinked: set[Key] = set()  # left alone for good, as a `deletes` policy says
         self.cut = False  # something came up that this model does not tell the outcome of
         self.done: Counter[str] = Counter()
@@ -302,6 +305,7 @@ class Sight:
     def _join(self, human: Human | None, rows: list[Key], visible: Mapping[Key, Any], was: Mapping[Key, Human]) -> None:
         if not rows:
             return
+        alone = human is None
         if human is None:
             self._number += 1
             human = Human(self._number)
@@ -316,8 +320,12 @@ class Sight:
             seat = Seat(key, raw=dict(raw), at=at, primary=self._first_here(human, key))
             human.seats[key] = seat
             human.places.add(key[0])
-            if key in was:  # what a doubtful record said of consent goes with it, and is no news
-                seat.base = _heard_of_consent(was[key].seats[key])
+            if (
+                key in was
+            ):  # what a doubtful record said of consent goes with it; news only for somebody who is there already
+                if alone:
+                    seat.base = _heard_of_consent(was[key].seats[key])
+                human.said_again = human.said_again or (len(rows) > 1 and was[key].out == "out")
                 human.say(was[key].out, was[key].out_at, was[key].basis)
             for value in was[key].former() if key in was else ():
                 human.keys.setdefault(value, False)

@@ -51,15 +51,14 @@ class Verdicts(Sight):
                 if answer is not None:
                     self.answers[(human.number, name)] = answer
                 continue
-            self._settle(human, name, here, value, left, out, now)
+            if held is not None or not self._waits(job, human, name, here, value, left):
+                self._settle(human, name, here, value, left, out, now)
         if self._named(human) != named:
             self._rekey(human)
         self._removals(job, human, alive, spoke or bool(asked), out, held is not None)
         if held is not None:
             return
-        for connection in job.between:
-            if connection in human.places or connection in job.never or self.kinds[connection].create != "always":
-                continue
+        for connection in self._lacking(job, human):
             if self._address_taken(human, connection):
                 self.cut = True
             self._create(job, human, connection, asked, out, now)
@@ -107,6 +106,44 @@ class Verdicts(Sight):
         for connection in left:
             del human.gone[connection]
 
+    def _lacking(self, job: Job, human: Human) -> list[str]:
+        """Where they get a new record."""
+        there = {*human.places, *job.never}
+        return [c for c in job.between if c not in there and self.kinds[c].create == "always"]
+
+    def _has_word(self, system: str, name: str, value: Any) -> bool:
+        titles = self.kinds[system].titles
+        return name != "job_title" or not titles or blank(value) or self.told(system, name, value) in titles
+
+    def _waits(self, job: Job, human: Human, name: str, seats: list[Seat], value: Any, left: set[str]) -> bool:
+        """Whether a field settles nowhere: all who should be told have no word for it, and it waits for another edit. Where
+        somebody else is told, it is agreed, and those without a word still show what they showed."""
+        mute = {s.system for s in seats if not self._has_word(s.system, name, value)} - left
+        owed = {s.system for s in seats if s.system not in left and self._differs(s, name, value)}
+        for seat in seats:
+            case = (human.number, seat.system, name)
+            if seat.system in owed & mute:
+                self.done["withheld"] += case not in self.withheld
+                self.withheld.add(case)
+            elif case in self.withheld:
+                self.done["released"] += 1
+                self.withheld.remove(case)
+        new = {
+            c for c in self._lacking(job, human)
+            if name not in self.kinds[c].unmapped and name not in self.kinds[c].reads and self._has_word(c, name, value)
+        }  # fmt: skip
+        return bool(owed & mute) and not (owed - mute) and (not new or job.laws[name].source in new)
+
+    def _differs(self, seat: Seat, name: str, value: Any) -> bool:
+        """Whether a record must be told a value."""
+        seen = self.observed(seat, name)
+        return (
+            name not in self.kinds[seat.system].reads
+            and seen != value
+            and not (blank(seen) and blank(value))
+            and not self._looks_like(seat, name, value)
+        )
+
     def _settle(
         self, human: Human, name: str, seats: list[Seat], value: Any, left: set[str], out: Foreseen, now: datetime
     ) -> None:
@@ -124,7 +161,10 @@ class Verdicts(Sight):
             if name in self.kinds[seat.system].reads:
                 seat.base[name] = seen  # what it shows was heard, and it cannot be told
                 continue
-            if seen != value and not (blank(seen) and blank(value)) and not self._looks_like(seat, name, value):
+            if self._differs(seat, name, value):
+                if not self._has_word(seat.system, name, value):
+                    seat.base[name] = seen  # it was heard, and has lost: no later edit, and still owed what is agreed
+                    continue
                 self._write(seat, name, value, out, now)
                 if not blank(seen) and seen != seat.base.get(name, UNSETTLED):
                     out.beaten.append((human.number, name, seat.system, seen))
@@ -178,6 +218,10 @@ class Verdicts(Sight):
                 or blank(human.agreed.get(name))
             ):
                 continue
+            if not self._has_word(connection, name, human.agreed[name]):
+                self.done["withheld"] += 1
+                self.withheld.add((human.number, connection, name))
+                continue
             values[name] = human.agreed[name]
         if CONSENT not in kind.unmapped:
             values[CONSENT] = human.out == "out"
@@ -189,7 +233,7 @@ class Verdicts(Sight):
         for name in job.laws:
             if name in kind.unmapped:
                 continue
-            if name not in asked:
+            if name not in asked and (human.number, connection, name) not in self.withheld:
                 # what it was not sent it shows nothing in, and that is nobody's edit
                 seat.base[name] = values.get(name)
             stored = self._stored(connection, name, values.get(name)) if name in values else None

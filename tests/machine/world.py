@@ -20,7 +20,7 @@ from smarksync.engine.run import Options, execute
 from smarksync.errors import LeaseHeld
 from smarksync.kit.session import OpenSession
 from smarksync.ledger.db import Ledger
-from smarksync.plugin import Can, FieldInfo, FieldType
+from smarksync.plugin import Can, Choice, FieldInfo, FieldType
 from smarksync.testing import (
     EVERYTHING,
     Call,
@@ -78,6 +78,7 @@ class Kind:
     reads: frozenset[str] = frozenset()  # fields that the mapping only reads there
     skips: frozenset[str] = frozenset()  # fields that it has and the mapping leaves out
     words: tuple[tuple[str, str], ...] = ()  # (title, the system's own word for it): a table in the mapping
+    titles: tuple[str, ...] = ()  # the only ones that it has a word for: its job title is a pick list
     create: str = "always"
     explains: bool = True  # the connector tells the server's time and where a row went
 
@@ -106,8 +107,11 @@ class Kind:
         infos = [
             FieldInfo(self.vendor(f), FIELDS[f], unique=f == "email" and self.unique_email)
             for f in FIELDS
-            if f not in self.lacks
+            if f not in self.lacks and not (f == "job_title" and self.titles)
         ]
+        if self.titles:
+            choices = tuple(Choice(title) for title in self.titles)
+            infos.append(FieldInfo(self.vendor("job_title"), FieldType.CHOICE, choices=choices))
         if self.acts:
             infos += [FieldInfo(self.vendor("consent_at"), FieldType.INSTANT), FieldInfo(self.vendor("consent_basis"))]
         if self.external_id:

@@ -225,7 +225,7 @@ def test_a_relative_path_counts_from_the_config(tmp_path):
 def test_check_warns_of_times_that_nobody_can_read(folder):
     folder.file(HEAD + "1,a,3/4/26\n2,b,\n")
     report = folder.open().check()
-    assert report.ok and "1 times" in report.warnings[0]
+    assert report.ok and "1 time in column" in report.warnings[0]
 
 
 def test_the_plugin_brings_one_connector(folder):

@@ -5,6 +5,10 @@ from __future__ import annotations
 
 def main() -> None:
     """Entry point of the ``smarksync`` command."""
-    from .main import invoke
+    try:
+        from .main import invoke
 
-    raise SystemExit(invoke())
+        code = invoke()
+    except KeyboardInterrupt:  # while the program itself was loaded: nothing was begun
+        code = 130
+    raise SystemExit(code)

@@ -62,7 +62,7 @@ def _person(out: Output, one: Mapping[str, Any]) -> None:
         out.line(f"  became one with {', '.join(one['aliases'])}")
     _title(out, "Records")
     out.table(
-        ("record", "state", "rank", "last read"),
+        ("record", "state", "rank", "last change read"),
         [(x["record"], x["means"], x["rank"], when(x["seen_at"])) for x in one["links"]],
         indent=2,
     )
@@ -90,8 +90,8 @@ def _fields(out: Output, one: Mapping[str, Any]) -> None:
     for field in one["fields"]:
         shown = {s["record"]: s for s in field["sides"]}
         rows.append((
-            ("≠ " if not field["agree"] else "  ") + field["field"], _value(field["agreed"]),
-            *(_side(shown.get(record)) for record in records), field["rule"] or "", _source(field["provenance"]),
+            ("≠ " if not field["agree"] else "  ") + field["field"], _value(field["agreed"], field["names"]),
+            *(_side(shown.get(record), field["names"]) for record in records), field["rule"] or "", _source(field["provenance"], field["names"]),
         ))  # fmt: skip
     out.table(("  field", "agreed", *records, "rule", "from"), rows, indent=2)
     for field in one["fields"]:
@@ -102,7 +102,7 @@ def _fields(out: Output, one: Mapping[str, Any]) -> None:
                 out.line(f"  ≠ {field['field']}: {side['record']} shows {_value(side['raw'])}, {side['problem']}")
 
 
-def _side(side: Mapping[str, Any] | None) -> str:
+def _side(side: Mapping[str, Any] | None, names: Mapping[str, str]) -> str:
     if side is None:
         return ""
     if side["unread"]:
@@ -110,16 +110,16 @@ def _side(side: Mapping[str, Any] | None) -> str:
     if side["problem"]:
         return f"{_value(side['raw'])} (!)"
     mark = " (edited)" if side["changed"] else (" (new)" if side["never_settled"] else "")
-    return _value(side["shows"]) + mark
+    return _value(side["shows"], names) + mark
 
 
-def _source(told: Mapping[str, Any] | None) -> str:
+def _source(told: Mapping[str, Any] | None, names: Mapping[str, str]) -> str:
     if not told:
         return ""
     parts = [told.get("from"), told.get("how"), f"run {told['run']}"]
     beaten = told.get("beaten")
     if beaten:
-        parts.append("beat " + ", ".join(f"{_value(v)} of {c}" for c, v in beaten.items()))
+        parts.append("beat " + ", ".join(f"{_value(v, names)} of {c}" for c, v in beaten.items()))
     return ", ".join(str(part) for part in parts if part)
 
 
@@ -168,8 +168,10 @@ def _title(out: Output, text: str) -> None:
     out.line(out.style("bold", text))
 
 
-def _value(what: Any) -> str:
-    """A value in a table: as it is, null as a dash."""
+def _value(what: Any, names: Mapping[str, str] | None = None) -> str:
+    """A value in a table: as it is, null as a dash, an entity that it points at by its name."""
     from smarksync.engine.timeline import shown
 
+    if names and isinstance(what, str):
+        what = names.get(what, what)
     return "–" if what is None else shown(what).strip("'")

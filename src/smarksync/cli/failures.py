@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from .globals import Globals
 
 INTERRUPTED = 130
+#: the commands that leave something to go on with when they are interrupted
+_WRITING = {"run", "apply"}
 #: what an operating system says when there is no room, or no right, to write
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _REFUSED = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.EISDIR, errno.ENOTDIR, errno.EBUSY, errno.ENAMETOOLONG,
@@ -70,7 +72,9 @@ def _words(error: BaseException, settings: Globals, args: Sequence[str]) -> tupl
             facts["connection"] = error.connection
         return error.exit_code, facts, text
     if isinstance(error, KeyboardInterrupt):
-        text = "Interrupted. What was written is remembered; the next run goes on from there."
+        text = "Interrupted."
+        if _WRITING & set(args):
+            text += " What was written is remembered; the next run goes on from there."
         return INTERRUPTED, {"code": "SMK-INTERRUPTED", "message": text, "hint": ""}, text
     usage = _usage(error)
     if usage is not None:

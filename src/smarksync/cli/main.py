@@ -7,6 +7,7 @@ is used, so that ``smarksync --help`` starts at once.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -103,6 +104,7 @@ def _root(
 
 def invoke(argv: Sequence[str] | None = None) -> int:
     """Runs one command line; returns its exit code. Never raises."""
+    _streams()
     args = _globals_first(list(sys.argv[1:] if argv is None else argv))
     if "--version" in args[: args.index("--") if "--" in args else None]:
         from smarksync import __version__
@@ -120,6 +122,14 @@ def invoke(argv: Sequence[str] | None = None) -> int:
         return int(code or 0)
     except BaseException as error:  # the one place that turns each failure into words and an exit code
         return failures.explain(error, settings, args)
+
+
+def _streams() -> None:
+    """Whoever starts us with a closed stdout or stderr (``>&-``, some daemons) wants nothing said there. Opened before all
+    else: a file of ours must not take the number of a stream that others write to."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 (for the whole process)
 
 
 def _globals_first(args: list[str]) -> list[str]:

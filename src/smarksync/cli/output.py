@@ -73,9 +73,16 @@ class Output:
             self.stream.flush()
         except BrokenPipeError:
             # the reader (`head`, a pager) has seen enough: not our failure, and not a reason to stop half-way
-            os.dup2(os.open(os.devnull, os.O_WRONLY), self.stream.fileno())
+            self._close()
+        except OSError:  # a full disk under `> file`: what was to be said is lost, which is a failure, told once
+            self._close()
+            raise
         except UnicodeEncodeError:
             self.stream.write(text.encode("ascii", "replace").decode("ascii"))
+
+    def _close(self) -> None:
+        """Nothing more is said there, not by what is still buffered at the end of the process either."""
+        os.dup2(os.open(os.devnull, os.O_WRONLY), self.stream.fileno())
 
 
 def table(

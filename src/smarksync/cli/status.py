@@ -17,7 +17,7 @@ MEANINGS = {
     2: "the command line, the config, the ledger or a file is wrong",
     3: "something waits for a person",
     4: "a guard stopped it before its first write",
-    5: "a system could not be reached or refused us",
+    5: "a system could not be reached or read, or refused us",
     6: "parts of the plan were stale",
     75: "another run took its place",
     130: "interrupted",
@@ -108,24 +108,27 @@ def _job(out: Output, job: Mapping[str, Any], running: Sequence[str]) -> None:
     out.line()
     out.line(f"{out.style('head', job['job'])} ({job['kind']} between {', '.join(job['between'])}): {said}")
     if job["held_since"]:
-        out.line(f"  stopped by a guard, held since {when(job['held_since'])}; {job['planned_and_held']:,} rows planned: "
-                 f"`smarksync plan {job['job']}` shows them")  # fmt: skip
+        rows = f"; {_rows(job['planned_and_held'])} planned" if job["planned_and_held"] else ""
+        out.line(
+            f"  stopped by a guard, held since {when(job['held_since'])}{rows}: `smarksync plan {job['job']}` shows what it held"
+        )
     elif job["planned_and_held"]:
-        out.line(f"  {job['planned_and_held']:,} rows planned and not sent: the next run plans them again")
+        out.line(f"  {_rows(job['planned_and_held'])} planned and not sent: the next run plans anew")
     if last and not job["first_load_done"]:
         out.line("  its first load is not complete: the guard `first_run` still stands in for `creates`")
     if job["changed_since"] and last:
         out.line(f"  {job['changed_since']:,} changed since its last look: the next run decides")
     for reason, count in job["due"].items():
-        out.line(f"  {count:,} wait for the next run: {reason}")
+        out.line(f"  {count:,} {'waits' if count == 1 else 'wait'} for the next run: {reason}")
 
 
 def _queues(out: Output, found: Mapping[str, Any]) -> None:
     out.line()
     for one in found["intents"]:
-        out.line(f"{one['rows']:,} {one['op']} to {one['to']}: {one['state']} — {one['means']}")
+        out.line(f"{one['op']} {one['to']}: {_rows(one['rows'])} {one['state']} — {one['means']}")
     if found["inbox"]:
-        out.line(f"{found['inbox']:,} rows were read and are not matched yet: the next run goes on with them")
+        were = "was read and is" if found["inbox"] == 1 else "were read and are"
+        out.line(f"{_rows(found['inbox'])} {were} not matched yet: the next run goes on there")
     for name, command in (("conflicts", "conflicts"), ("quarantine", "quarantine")):
         kinds = found[name]
         waiting = sum(states.get("open", 0) for states in kinds.values())
@@ -251,6 +254,10 @@ def ownerless(out: Output, count: int) -> None:
 def when(instant: str | None) -> str:
     """A time for people: to the second, in UTC."""
     return "never" if not instant else instant[:19].replace("T", " ") + " UTC"
+
+
+def _rows(count: int) -> str:
+    return f"{count:,} {'row' if count == 1 else 'rows'}"
 
 
 def size_text(count: int) -> str:

@@ -20,7 +20,7 @@ _HEADLINES = {
     0: ("good", "Done"),
     3: ("warn", "Done, and something waits for a person"),
     4: ("bad", "Stopped by a guard before the first write"),
-    5: ("bad", "Not finished: a system could not be reached or refused us"),
+    5: ("bad", "Not finished: a system could not be reached or read, or refused us"),
     6: ("warn", "Done, but parts of the plan were stale"),
 }
 
@@ -31,7 +31,7 @@ def headline(out: Output, report: Mapping[str, Any]) -> str:
     style, words = _HEADLINES.get(code, ("bad", "Failed"))
     if report["dry_run"]:
         words = {0: "Plan: nothing stands in the way", 3: "Plan: something waits for a person", 4: "Plan: a guard would stop the run",
-                 5: "No plan: a system could not be reached or refused us"}.get(code, words)  # fmt: skip
+                 5: "No plan: a system could not be reached or read, or refused us"}.get(code, words)  # fmt: skip
     elif code == 0 and not total(report, "written"):
         words = "Done: nothing to write, the systems agree"
     facts = f"run {report['run_id']}, {report['seconds']:.1f} s, exit code {code}"
@@ -90,6 +90,9 @@ def _job(out: Output, job: Mapping[str, Any], told: set[str], *, planned: bool, 
         shown = [f for f in shown if f != "held"]
     out.line()
     out.line(out.style("head", job["job"]))
+    if "refused" in job:
+        out.line("  refused: see below")
+        return
     if not rows:
         out.line("  not done" if failed else "  nothing to do")
         return

@@ -102,7 +102,7 @@ def _say(
         return f"unknown key `{word}`{where}.", hints.get(word) or suggest(word, known)
     if kind == "missing":
         where = f"`{dotted(path[:-1])}` has no" if len(path) > 1 else "there is no"
-        return f"{where} `{path[-1]}`.", f"Add `{path[-1]}: …`."
+        return f"{where} `{path[-1]}`.", f"Add `{path[-1]}: {'1' if path == ('version',) else '…'}`."
     if kind in ("literal_error", "enum"):
         words = re.findall(r"'([^']*)'", str(context.get("expected", "")))
         said = name if secret else f"{shown(value)}"

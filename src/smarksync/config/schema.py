@@ -171,6 +171,8 @@ class Retention(Section):
 
 def _format_version(value: Any) -> Any:
     if value != 1 or isinstance(value, (bool, float)):
+        if value == "1":
+            raise wrong("the version is a number, and this is text.", "Write it without quotes: `version: 1`.")
         raise wrong(f"version {shown(value)} of the config format is not known.", "This SmarkSync reads `version: 1`.")
     return value
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, SecretStr, ValidationError
@@ -39,7 +40,7 @@ def read_settings(config: Config, connection: str, model: type[Settings]) -> Set
             reveal({k: v for k, v in raw.items() if k not in unknown}), context={"root": str(config.root.resolve())}
         )
     except ValidationError as e:
-        told = problems(e, model, config._places, at=at, secret=True)
+        told = [_at_setting(config, p, at, raw) for p in problems(e, model, config._places, at=at, secret=True)]
         if unset:  # what the secret is part of cannot be judged without it
             gone = [one.path for one in unset]
             told = [p for p in told if p.path != at and not any(p.path[: len(path)] == path for path in gone)]
@@ -47,6 +48,14 @@ def read_settings(config: Config, connection: str, model: type[Settings]) -> Set
     if unset or extra:
         raise error([*unset, *extra])
     return settings
+
+
+def _at_setting(config: Config, problem: Problem, at: tuple[str, ...], raw: Mapping[str, Any]) -> Problem:
+    """A model that judges several settings together begins its words with the one that is wrong: that one's line is told."""
+    word = problem.message.removeprefix(f"`{'.'.join(at)}`: ").split(" ", 1)[0]
+    if problem.path != at or word not in raw:
+        return problem
+    return problem._replace(place=config.place(*at, word))
 
 
 def reveal(value: Any) -> Any:

@@ -29,6 +29,8 @@ _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _MARKER = re.compile(r"^(<{7}|>{7}|\|{7})(?= |\r?$)", re.MULTILINE)
 _MERGE = "Keep one of the two versions, and take out the lines of `<<<<<<<`, `=======` and `>>>>>>>`."
 #: problems that the parser meets after the place where they stand: there something was begun and not ended
+#: `${NAME}` in a flow map or list, outside quotes: there YAML takes its brace for one of its own
+_BARE_REFERENCE = re.compile(r"""[\[{,][^#"']*\$\{""")
 _BEGAN_EARLIER = ("end of stream", "expected ',' or", "could not find expected ':'")
 _WORDS: dict[str, bool | None] = {
     "": None, "~": None, "null": None, "Null": None, "NULL": None,
@@ -95,6 +97,12 @@ def parse(text: str, file: str) -> Node:
         earlier = any(words in str(e.problem) for words in _BEGAN_EARLIER)
         mark = (e.context_mark if earlier else None) or e.problem_mark or e.context_mark
         place = Place(file, mark.line + 1, mark.column + 1) if mark else Place(file, 1)
+        lines = text.splitlines()
+        near = [lines[m.line] for m in (e.problem_mark, e.context_mark) if m is not None and m.line < len(lines)]
+        if earlier and any(_BARE_REFERENCE.search(line) for line in near):
+            raise stop(
+                place, "a `${…}` stands inside brackets without quotes.", 'There it needs them: `{path: "${NAME}"}`.'
+            ) from None
         raise stop(place, *_plain_words(str(e.problem or e.context or "cannot be read"))) from None
     except YAMLError as e:
         raise stop(Place(file, 1), f"this is not YAML: {str(e).splitlines()[0]}.") from None

@@ -35,6 +35,7 @@ _ABOUT = (
     (Throttled, "quota", "the account's limit; wait, or run less often"),
     (SystemFailure, "reach", "the network, the address in the config, or {name} itself"),
 )
+_ACCESS = "whoever manages access to {name}"
 _LOCAL = "the settings of {name} in the config, or the files that they name"
 
 
@@ -141,8 +142,9 @@ class _Checker:
                 raise opened.failed
             report = opened.connector.check()
             one.account, one.budget_left = report.account, report.budget_left
+            about, whose = ("files", _LOCAL) if self._local(one.name) else ("permissions", _ACCESS)
             for problem in report.problems:
-                one.fail("permissions", problem, "", f"whoever manages access to {one.name}", code=5)
+                one.fail(about, problem, "", whose.format(name=one.name), code=5)
             for warning in report.warnings:
                 one.warn("found there", warning)
             if not report.ok and not report.problems:
@@ -151,10 +153,14 @@ class _Checker:
             self.unseen.add(one.name)
             _system(one, error, local=self._local(one.name))
             return
+        told = {finding.say for finding in one.findings}
         for obj in self._objects(one.name):
             try:
                 self._object(one, opened, obj)
             except SystemFailure as error:
+                if {str(error), error.message} & told:
+                    self.unseen.add(one.name)
+                    continue  # the connector has said it already
                 if isinstance(error, PermissionDenied) and self.workshop.written[one.name][obj].entity == KIND:
                     hint = "Records keep the owners that they have until it may be read."
                     one.warn("permissions", f"{one.name}:{obj}: {error.message}", hint)
@@ -264,13 +270,8 @@ class _Checker:
         for gone in compiled.inactive:
             cure = self._cure(one, opened, obj, gone.vendor)
             if gone.vendor in needed:
-                refused = sorted(
-                    {
-                        m.named.job
-                        for m in named.lacking(self.names, [compiled])
-                        if m.vendor == gone.vendor and m.named.job
-                    }
-                )
+                lacks = [m.named for m in named.lacking(self.names, [compiled]) if m.vendor == gone.vendor]
+                refused = sorted({n.job for n in lacks if n.job and n.connection is not None})
                 said = f"{needed[gone.vendor]}" + (f" Refused until then: {', '.join(refused)}." if refused else "")
                 one.fail("fields", said, cure, f"whoever manages the fields of {one.name}")
             elif gone.reason.startswith(f"{gone.vendor} is "):  # the same words for each of them: said once
@@ -284,7 +285,7 @@ class _Checker:
                 said = f"{one.name}.{obj}: {names[vendors[0]]} is inactive: {vendors[0]} is {why}."
             else:
                 said = f"{one.name}.{obj}: {len(vendors)} fields are inactive, each {why}: {', '.join(vendors)}."
-            one.warn("fields", said, cure)
+            one.warn("fields", said, cure if len(vendors) == 1 else cure.replace("creates it", "creates them"))
         if spec.external_id and spec.external_id not in {info.name for info in live} and "external_id" not in {
             gone.name for gone in compiled.inactive
         }:  # fmt: skip

@@ -146,7 +146,7 @@ def refusal(job: str, missing: Sequence[Lacking]) -> ConfigError:
     lines = tuple(str(one) for one in missing)
     prefix = f"{first.named.place}: "
     text = "\n".join(lines).removeprefix(prefix)
-    hint = f"Job {job} is refused, the others run. `smarksync check {first.connection} --fix` creates the field where it can."
+    hint = f"Job {job} is refused, the others run. `smarksync check {first.connection} --fix` creates {'the field' if len(missing) == 1 else 'the fields'} where it can."
     return ConfigError(text, file=first.named.place.file, line=first.named.place.line, hint=hint, problems=lines)
 
 

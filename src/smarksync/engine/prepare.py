@@ -113,7 +113,14 @@ class Workshop:
         mapping = self.written[opened.name][obj]
         stream = streams.get(self.ledger, opened.name, obj, mapping.entity)
         live = self._describe(opened, obj, stream.sid)
-        return None if live is None else self.lane_of(opened, stream, live)
+        if live is None:
+            return None
+        try:
+            return self.lane_of(opened, stream, live)
+        except ConfigError:
+            if opened.failed is None:
+                raise
+            return None  # what is remembered of a system that did not answer is nothing to blame the config for
 
     def lane_of(self, opened: Opened, stream: streams.Stream, live: Sequence[FieldInfo]) -> Lane:
         """A stream compiled against a schema that is at hand."""
@@ -380,5 +387,8 @@ def _other_streams(run: Run, config: Config, workshop: Workshop) -> None:
             if mapping.entity == KIND:
                 workshop.owners.mappings[stream.sid] = run.mappings[stream.sid]
         except ConfigError as error:
+            opened = run.connections.get(stream.connection)
+            if opened is not None and opened.failed is not None:
+                continue  # what is remembered of it does not fit; that it did not answer is told already
             run.notes.append(f"{stream.connection}:{stream.object} is left as it is: {error.message}")
     absent.leave(run, every)

@@ -93,7 +93,10 @@ def report(run: Run, exit_code: int, seconds: float, started_at: str) -> dict[st
                 **(job.work.report(run) if job.work else {}),
             }
         )
-    jobs += [{"job": name, "sides": {}, "stopped_by": None, "not_read": []} for name in run.refused]
+    jobs += [
+        {"job": name, "sides": {}, "stopped_by": None, "not_read": [], "refused": str(error)}
+        for name, error in run.refused.items()
+    ]
     calls = {}
     for name, opened in run.connections.items():
         counts = getattr(opened.session, "counts", None)

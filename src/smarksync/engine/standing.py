@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from smarksync.config import FieldRule, Job
-from smarksync.ledger import conflicts
+from smarksync.ledger import conflicts, entities
 from smarksync.model import ABSENT, Entity, Field, ValueProblem
 from smarksync.plan.rows import Outcome
 from smarksync.plan.side import NAME_PARTS, Side
 
 from .context import JobRun, Run
+from .queues import label
 
 _KEEPERS = {
     "consent": "follows the consent section, whatever the rules say",
@@ -34,11 +35,12 @@ def fields(
             continue
         differ = [s for s in shown if (not s["agrees"] and s["shows"] is not None) or s["problem"]]
         differ += [s for s in shown if s["shows"] is None and agreed.get(name) is not None and not s["unread"]]
-        rule = _rule(run, jobs, name, field)
+        rule = _rule(run, jobs, entity.name, name)
         found = {
             "field": name, "agreed": agreed.get(name), "sides": shown, "rule": rule,
             "agree": not differ, "differ": [s["record"] for s in differ],
             "because": _because(run, name, field, sides, outcomes, asked, rule is not None) if differ else [],
+            "names": _names(run, field, [agreed.get(name), *(s["shows"] for s in shown)]),
             "provenance": provenance.get(name) or (provenance.get("*") if agreed.get(name) is not None else None),
         }  # fmt: skip
         if found["agreed"] is not None or any(s["shows"] is not None or s["problem"] for s in shown):
@@ -68,9 +70,19 @@ def _shown(side: Side, name: str, agreed: Mapping[str, Any]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _rule(run: Run, jobs: Mapping[str, Job], name: str, field: Field) -> str | None:
+def _names(run: Run, field: Field, values: Sequence[Any]) -> dict[str, str]:
+    """What people know the entities by that a field points at; nothing for other fields."""
+    if field.ref is None:
+        return {}
+    refs = {ref for value in values for ref in (value if isinstance(value, list) else [value]) if isinstance(ref, str)}
+    found = entities.by_refs(run.ledger, sorted(refs))
+    return {ref: name for ref, eid in found.items() if (name := label(run.ledger, eid))}
+
+
+def _rule(run: Run, jobs: Mapping[str, Job], kind: str, name: str) -> str | None:
+    """The rule of the job that keeps entities of the kind in agreement; fields of other kinds have the same names."""
     for job in run.jobs:
-        if job.work is None and name in job.rules.rules:
+        if job.work is None and job.rules.entity == kind and name in job.rules.rules:
             written = jobs[job.name]
             rule = written.fields.get(name) or written.fields.get("*") or FieldRule()
             return f"{job.rules.rules[name].name}: {rule_text(rule, job.rules.rules[name].merge)}"

@@ -69,7 +69,7 @@ def _job(config: Config, ledger: Ledger, name: str) -> dict[str, Any]:
     last = None
     for run, at, ended, code in ledger.rows(
         "SELECT r.run, r.started_at, r.ended_at, r.exit_code FROM runs r, json_each(r.jobs) j "
-        "WHERE j.value = ? AND r.dry = 0 ORDER BY r.started_at DESC, r.run DESC LIMIT 1", (name,),
+        "WHERE j.value = ? AND r.dry = 0 ORDER BY r.rowid DESC LIMIT 1", (name,),
     ):  # fmt: skip
         last = {"run": run, "started_at": at, "ended_at": ended, "exit_code": code}
     mark = states.mark(ledger, name)

@@ -52,12 +52,16 @@ def _field(name: str, why: Mapping[str, Any]) -> str:
 
 
 def shown(value: Any, most: int = 60) -> str:
-    """A value in a sentence."""
+    """A value in a sentence. An amount whose currency nobody told is a number."""
     if value is None:
         return "nothing"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    text = ", ".join(map(str, value)) if isinstance(value, list) else " ".join(str(value).split())
+    text = (
+        ", ".join(str(part) for part in value if part is not None)
+        if isinstance(value, list)
+        else " ".join(str(value).split())
+    )
     return repr(text if len(text) <= most else text[: most - 1] + "…")
 
 

@@ -331,10 +331,10 @@ def private_file(path: str) -> None:
             if found.st_uid == os.geteuid() and found.st_mode & 0o077:
                 os.chmod(path, 0o600)
     except OSError as error:
-        raise LedgerError(
-            f"The ledger {path} cannot be opened: {error.strerror}.",
-            hint="Check that the folder exists and that this user may write there, or change `ledger:` in the config.",
-        ) from error
+        hint = "Check that the folder exists and that this user may write there, or change `ledger:` in the config."
+        if isinstance(error, PermissionError) and os.path.exists(path):
+            hint = "It belongs to another user, or is read-only: run SmarkSync as the user that made it, or give this one the right to read and write it."
+        raise LedgerError(f"The ledger {path} cannot be opened: {error.strerror}.", hint=hint) from error
 
 
 def _no_room(path: str) -> bool:

@@ -33,9 +33,9 @@ def unfinished(ledger: Ledger) -> list[str]:
 
 
 def listed(ledger: Ledger, limit: int = 20) -> list[dict[str, Any]]:
-    """The latest runs, newest first."""
+    """The latest runs, newest first: as they began, whatever the clock of this machine said at the time."""
     rows = ledger.rows(
-        "SELECT run, started_at, ended_at, exit_code, dry, jobs, report FROM runs ORDER BY started_at DESC, run DESC LIMIT ?",
+        "SELECT run, started_at, ended_at, exit_code, dry, jobs, report FROM runs ORDER BY rowid DESC LIMIT ?",
         (limit,),
     )
     return [_run(row) for row in rows]
@@ -44,7 +44,7 @@ def listed(ledger: Ledger, limit: int = 20) -> list[dict[str, Any]]:
 def one(ledger: Ledger, run: str) -> dict[str, Any] | None:
     """One run by its id or the beginning of it."""
     rows = ledger.rows(
-        "SELECT run, started_at, ended_at, exit_code, dry, jobs, report FROM runs WHERE run LIKE ? ORDER BY started_at DESC LIMIT 2",
+        "SELECT run, started_at, ended_at, exit_code, dry, jobs, report FROM runs WHERE run LIKE ? ORDER BY rowid DESC LIMIT 2",
         (run.replace("%", "") + "%",),
     )
     return _run(rows[0]) if len(rows) == 1 or (rows and rows[0][0] == run) else None

@@ -70,9 +70,9 @@ class FilesConnector:
                 problems.append(str(error))
                 continue
             if odd:
+                some, it = (f"{odd} time", "it") if odd == 1 else (f"{odd} times", "them")
                 warnings.append(
-                    f"{table.name}: {odd} times in column {table.updated_at} cannot be read; "
-                    "write them as 2026-11-22T09:30:00Z."
+                    f"{table.name}: {some} in column {table.updated_at} cannot be read; write {it} as 2026-11-22T09:30:00Z."
                 )
         return CheckReport(not problems, str(self.folder), tuple(problems), tuple(warnings))
 

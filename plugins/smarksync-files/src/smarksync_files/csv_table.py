@@ -213,6 +213,8 @@ class CsvTable(Table):
         else:
             what = "a double quote stands in the wrong place"
         hint = "Whoever writes the file: close quotes, and write a quote inside a quoted cell twice."
+        if "field limit" in reason:
+            hint += " A cell that is really so long must be shortened."
         return Malformed(f"{self.name}, line {line}: {what}.", hint=hint)
 
 

@@ -16,7 +16,13 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16-le", ("utf-16", "utf-16-le")),
     (codecs.BOM_UTF16_BE, "utf-16-be", ("utf-16", "utf-16-be")),
 )
+_WIDE = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _BARE = {"utf-8-sig": "utf-8", "utf-16": "utf-16-le"}
+
+
+def _guess(data: bytes) -> str:
+    """What a file that is not what it should be probably is: its mark says so, or most of its characters have a NUL."""
+    return "utf-16" if data.startswith(_WIDE) or data[:200].count(0) > 40 else "cp1252"
 
 
 class Unfit(ValueError):
@@ -57,7 +63,7 @@ class Text:
             byte = f"0x{body[error.start]:02X}"
             raise Malformed(
                 f"{name}, line {line}: byte {byte} is not {encoding}.",
-                hint=f"Whoever writes the file: save it as {encoding}, or set `encoding` to what it is (cp1252?).",
+                hint=f"Whoever writes the file: save it as {encoding}, or set `encoding` to what it is ({_guess(data)}?).",
             ) from None
         at = self.text.find("\0")
         if at >= 0:

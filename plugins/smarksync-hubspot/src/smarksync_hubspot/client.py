@@ -198,14 +198,36 @@ def _answered(response: Response) -> Answered:
 
 
 def after_of(answer: Json) -> str | None:
-    """The token for the next page; None at the end, where ``paging`` is missing (crm.md 2.5)."""
+    """The token for the next page; None at the end, where ``paging`` is missing (crm.md 2.5).
+
+    Raises Malformed for anything else than a token where there is more: taken for the end, it would hide rows for good.
+    """
     paging = answer.get("paging")
-    following = paging.get("next") if isinstance(paging, Mapping) else None
+    following = paging.get("next") if isinstance(paging, Mapping) else paging
+    if following is None:
+        return None
     token = following.get("after") if isinstance(following, Mapping) else None
-    return None if token in (None, "") else str(token)
+    if isinstance(token, bool) or not isinstance(token, str | int) or token == "":
+        raise Malformed("HubSpot says that there are more rows, and not where.")
+    return str(token)
 
 
 def results_of(answer: Json) -> list[Json]:
-    """The rows of an answer."""
+    """The rows of an answer. Raises Malformed also for one whose ``id`` is none: it would be taken for another record."""
     told = answer if isinstance(answer, Answered) else Answered(answer, "HubSpot's answer")
-    return [*told.rows("results")]
+    rows = told.rows("results")
+    if any("id" in row and not is_id(row["id"]) for row in rows):
+        raise Malformed(f"{told.where} has a row whose `id` is no id.")
+    return [*rows]
+
+
+def objects_of(told: Any) -> list[Json]:
+    """The objects of a list that may be missing; what is none says nothing of any row."""
+    return [one for one in told if isinstance(one, Mapping)] if isinstance(told, list) else []
+
+
+def is_id(found: object) -> bool:
+    """Whether that can name something: a number, or text without blanks (owners, pipelines and events have words)."""
+    if isinstance(found, str):
+        return found != "" and not any(one.isspace() for one in found)
+    return isinstance(found, int) and not isinstance(found, bool)

@@ -22,7 +22,7 @@ class Shape:
     def __init__(self, kind: str, fields: Sequence[str], schema: Schema) -> None:
         known = KINDS[kind]
         computed = {one.name: one for one in known.computed}
-        self.kind = kind
+        self.kind, self._stamp = kind, known.stamp
         #: pseudo fields whose ids must be read by the association API
         self.links: dict[str, Link] = {}
         self._filled: list[tuple[str, Callable[[Json], Any]]] = []
@@ -58,6 +58,12 @@ class Shape:
         try:
             properties = row["properties"]
             rid = str(row["id"])
+            if not (rid.isascii() and rid.isdigit()):  # objects of the CRM have numbers
+                raise ValueError(rid)
+            if (
+                properties.get(self._stamp) is None
+            ):  # every object has one: without it nothing of the row is shown, not nothing in it
+                raise ValueError(self._stamp)
             shown = {name: properties.get(real) for name, real in self._plain}
             for name, value in self._filled:
                 shown[name] = value(properties)
@@ -85,8 +91,16 @@ def _past(step: Json) -> Past:
 
 
 def instant(text: Any) -> datetime | None:
-    """A time of HubSpot's, aware; None when there is none."""
-    return datetime.fromisoformat(str(text)) if text else None
+    """A time of HubSpot's, aware; None when there is none. Raises Malformed for what is no time."""
+    if not text:
+        return None
+    try:
+        at = datetime.fromisoformat(str(text))
+    except ValueError:
+        at = None
+    if at is None or at.tzinfo is None:
+        raise Malformed("HubSpot shows a time in a shape that this connector does not know.")
+    return at
 
 
 def ticks(at: datetime) -> int:

@@ -13,7 +13,7 @@ from smarksync.kit.batch import pack
 from smarksync.kit.response import Response
 from smarksync.plugin import Invalid, Op, Receipt, SystemFailure, Unknown, Write, WriteResult
 
-from .client import Api, Json, body_of
+from .client import Api, Json, body_of, is_id, objects_of
 from .consent import Consent
 from .links import Links
 from .listing import batch as read_batch
@@ -199,12 +199,12 @@ class _Batch:
     def _take(self, what: str, rows: list[tuple[Write, dict[str, Any]]], body: Json) -> None:
         """Pairs results and errors with rows: by trace id, by id, by our own id or address; never by place."""
         names = _Names(rows)
-        for result in body.get("results") or ():
+        for result in objects_of(body.get("results")):
             row = names.of(result)
-            if row is not None:
+            if row is not None and is_id(result.get("id")):  # else nothing is known of the row: it is looked up
                 created = what == "create" or (what == "upsert" and result.get("new") is not False)
                 self._done[row.ref] = self._written(row, result, created)
-        errors: list[Json] = list(body.get("errors") or ())
+        errors = objects_of(body.get("errors"))
         for error in errors:
             traces, ids = rows_meant(error)
             meant = [self._by_ref[one] for one in traces if one in self._by_ref]

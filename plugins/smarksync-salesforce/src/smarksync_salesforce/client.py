@@ -15,6 +15,7 @@ from smarksync.kit.resolve import OK, Kind, Verdict, vendor_words
 from smarksync.kit.response import NotJson, Response
 from smarksync.plugin import Malformed, Session
 
+from .ids import is_id
 from .login import Grant, Login
 from .settings import SalesforceSettings
 
@@ -98,7 +99,11 @@ class Api:
         told = answer.get("compositeResponse") if isinstance(answer, Mapping) else None
         if not isinstance(told, list):
             raise Malformed(f"{self.http.host} answers several requests with something else than answers.")
-        found = {one.get("referenceId"): one.get("body") for one in told if one.get("httpStatusCode") == 200}
+        found = {
+            str(one.get("referenceId")): one.get("body")
+            for one in told
+            if isinstance(one, Mapping) and one.get("httpStatusCode") == 200
+        }
         return [found.get(one["referenceId"]) for one in wanted]
 
     def query(self, soql: str, *, everything: bool = False, kind: CallKind = "read") -> Iterator[Chunk]:
@@ -118,7 +123,15 @@ class Api:
             pages.turn(None if body["done"] else str(body.get("nextRecordsUrl") or ""))
             if not body["done"] and not pages.more:
                 raise Malformed(f"{self.http.host} says that a query has more rows, and not where.")
-            yield body["records"], pages.more, int(body.get("totalSize") or 0)
+            total = body.get("totalSize")
+            if isinstance(total, bool) or not isinstance(total, int):
+                raise Malformed(f"{self.http.host} answers a query without a number of rows.")
+            if "handed" not in how and body["done"] and len(body["records"]) < total:
+                raise Malformed(f"{self.http.host} speaks of {total:,} rows and shows {len(body['records']):,}.")
+            for row in body["records"]:
+                if not isinstance(row, Mapping) or ("Id" in row and not is_id(row["Id"])):
+                    raise Malformed(f"{self.http.host} shows a row that is none, or whose Id is no id.")
+            yield body["records"], pages.more, total
             how = {"handed": True, "resolve": _of_the_rest}
 
     def rows(self, soql: str, *, everything: bool = False, kind: CallKind = "reread") -> Iterator[Row]:

@@ -10,6 +10,7 @@ from smarksync.plugin import (
     Cursor,
     FieldInfo,
     GonePages,
+    Malformed,
     Page,
     Receipt,
     Record,
@@ -129,8 +130,13 @@ class Salesforce:
         for start in range(0, len(wanted), _BY_ID):
             body = {"ids": wanted[start : start + _BY_ID], "fields": columns}
             found = self._api.request("POST", f"/composite/sobjects/{stream}", json=body, kind="reread").json
-            # rows that are not there, or not ours to see, come as null
-            left = (row for row in found if row and not row.get("IsConverted") and not (persons and row[IS_PERSON]))
+            # rows that are not there, or not ours to see, come as null; silence about one is no word of it
+            if not isinstance(found, list) or len(found) != len(body["ids"]):
+                raise Malformed(f"Salesforce answers a question for {len(body['ids'])} records with something else.")
+            if not all(row is None or isinstance(row, Mapping) for row in found):
+                raise Malformed("Salesforce shows a record that is none.")
+            here = (row for row in found if row is not None)
+            left = (row for row in here if not row.get("IsConverted") and not (persons and row[IS_PERSON]))
             yield from (shape.record(row, now) for row in left)
 
     def write(self, stream: str, batch: Sequence[Write]) -> Iterator[Receipt]:

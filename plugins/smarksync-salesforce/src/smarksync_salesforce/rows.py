@@ -9,6 +9,7 @@ from typing import Any
 from smarksync.plugin import OWN_USER, Malformed, Record
 
 from .describe import Schema
+from .ids import is_id
 from .worked_out import PSEUDO, ROLES, Pseudo, instant
 
 Row = Mapping[str, Any]
@@ -53,6 +54,8 @@ class Shape:
                 shown["AccountId"] = None
             for name, pseudo in self._worked:
                 shown[name] = pseudo.of(row, now)
+            if not is_id(row["Id"]):
+                raise ValueError("Id")
             by = row["LastModifiedById"]
             author = OWN_USER if by and by == self._user else by
             return Record(str(row["Id"]), shown, instant(row["SystemModstamp"]), changed_by=author)

@@ -31,7 +31,7 @@ from smarksync.plugin import (
 from .bulk import NULL, ingest
 from .client import Api
 from .describe import Schema
-from .ids import PREFIXES, full_id
+from .ids import PREFIXES, full_id, is_id
 from .person_accounts import refused
 from .refusals import DUPLICATE, LOCKED, Refusal, from_csv, refusal
 from .roles import set_roles
@@ -209,8 +209,8 @@ class Writer:
 
     # ---- results
     def _receipt(self, name: str, write: Write, result: Row) -> tuple[Receipt, str]:
-        if result.get("success"):
-            rid = full_id(str(result.get("id") or write.id or ""))
+        if result["success"]:
+            rid = full_id(str(result.get("id") or write.id))
             return Receipt(write.ref, _R.CREATED if write.op is Op.CREATE else _R.UPDATED, rid), ""
         why = refusal(result.get("errors") or (), _PREFIX.get(name, ""), dict(write.fields))
         return self._judged(name, write, why), why.vendor_code
@@ -266,6 +266,12 @@ def _as_many(results: Sequence[Row], part: Sequence[Write]) -> list[Row]:
     """Results come in the order of the records; another number of them cannot be told apart."""
     if len(results) != len(part):
         raise Malformed(f"Salesforce answers {len(part)} records with {len(results)} results.")
+    for one, write in zip(results, part, strict=True):
+        # "false" in quotes is no refusal and no success, and a record that was made has an id
+        if not isinstance(one, Mapping) or not isinstance(one.get("success"), bool):
+            raise Malformed("Salesforce answers a record without a word whether it was written.")
+        if one["success"] and not is_id(one.get("id") or write.id):
+            raise Malformed("Salesforce says that a record was written, and its id is no id.")
     return list(results)
 
 

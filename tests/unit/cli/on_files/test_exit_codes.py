@@ -208,3 +208,51 @@ def test_a_limit_beyond_all_numbers_is_none(workspace: Workspace) -> None:
 def test_global_options_before_and_after_the_command(workspace: Workspace) -> None:
     assert workspace.run("run", "--no-color", "--log-format=json", "--log-level", "error").err == ""
     assert workspace.run("--version").out.startswith("smarksync ")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("path: marketing}", "path: ${NOWHERE}}", '9: a `${…}` stands inside brackets without quotes. There it needs them: `{path: "${NAME}"}`'),
+        ("version: 1\n", "", "there is no `version`. Add `version: 1`."),
+        ("version: 1\n", 'version: "1"\n', "the version is a number, and this is text. Write it without quotes"),
+    ],
+)  # fmt: skip
+def test_2_what_a_beginner_writes_is_answered_with_what_is_right(
+    workspace: Workspace, old: str, new: str, said: str
+) -> None:
+    workspace.config(workspace.config_text.replace(old, new, 1))
+    found = workspace.run("check")
+    assert found.code == 2 and said in found.err
+
+
+def test_2_a_setting_that_its_plugin_refuses_is_told_with_its_own_line(workspace: Workspace) -> None:
+    text = workspace.config_text.replace(
+        "connector: files\n    settings: {path: marketing} ",
+        "connector: hubspot\n    settings:\n      access_token: x\n      base_url: nowhere\n   ",
+    )
+    workspace.config(text)
+    line = text.splitlines().index("      base_url: nowhere") + 1
+    said = workspace.run("run")
+    assert said.code == 2 and f"smarksync.yaml:{line}: " in said.err and "is not a web address" in said.err
+
+
+def test_5_a_file_that_cannot_be_read_is_not_judged_by_what_it_was(workspace: Workspace) -> None:
+    """Its columns of the last run would blame the config for what nobody can know while the file is broken."""
+    workspace.run("run")
+    good = workspace.leads.read_text()
+    workspace.leads.write_text(good.replace("Email,", "Mail,", 1))
+    assert workspace.run("run").code == 2
+    workspace.leads.write_text(good.replace("id,", "nr,", 1))
+    said = workspace.run("run")
+    assert said.code == 5 and "there is no column `id`" in said.out and "Mail" not in said.out
+    workspace.leads.write_text(good)
+    assert workspace.run("run").code == 0
+
+
+def test_5_check_tells_a_broken_file_once_and_says_whose_it_is(workspace: Workspace) -> None:
+    workspace.leads.write_bytes(workspace.leads.read_text().encode("utf-16"))
+    found = workspace.run("check", "--json").json
+    (told,) = [f for one in found["connections"] for f in one["findings"]]
+    assert found["exit_code"] == 5 and "`encoding` to what it is (utf-16?)" in told["say"] + told["do"]
+    assert "the files that they name" in told["whose"]

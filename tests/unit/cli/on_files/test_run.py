@@ -91,3 +91,10 @@ def test_the_summary_names_both_sides(workspace: Workspace) -> None:
     assert "sales:leads" in said
     assert "created" in said
     assert "\x1b" not in said, "no colours into a pipe"
+
+
+def test_a_limit_lets_no_large_first_run_pass_and_goes_with_the_leave_for_it(workspace: Workspace) -> None:
+    workspace.many(120)
+    assert workspace.run("run", "--limit", "10").code == 4
+    assert workspace.run("run", "--allow", "first_run", "--limit", "10").code == 0
+    assert len(workspace.leads.read_text().splitlines()) == 11

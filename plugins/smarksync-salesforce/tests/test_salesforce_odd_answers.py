@@ -1,0 +1,73 @@
+"""Answers that are none: an error in words, nothing taken for deleted, no row taken for another, no write taken for done."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from salesforce_org import NAMES, Org
+
+from smarksync.plugin import Malformed, WriteResult
+
+
+def row(rid: Any, **more: Any) -> dict[str, Any]:
+    return {"Id": rid, "FirstName": "Ada", "LastName": "Lovelace", "SystemModstamp": "2026-01-12T09:00:00.000+0000",
+            "LastModifiedById": "0055g0000000001AAA", "IsDeleted": False, "IsConverted": False, "MasterRecordId": None,
+            "ConvertedContactId": None, "ConvertedAccountId": None, "ConvertedOpportunityId": None, **more}  # fmt: skip
+
+
+ODD: tuple[tuple[str, Any], ...] = (
+    ("rows are null", {"totalSize": 0, "done": True, "records": None}),
+    ("rows are an object", {"totalSize": 0, "done": True, "records": {}}),
+    ("no rows", {"totalSize": 0, "done": True}),
+    ("a row is null", {"totalSize": 1, "done": True, "records": [None]}),
+    ("a row is a list", {"totalSize": 1, "done": True, "records": [[]]}),
+    ("an id is an object", {"totalSize": 1, "done": True, "records": [row({"x": 1})]}),
+    ("an id is empty", {"totalSize": 1, "done": True, "records": [row("")]}),
+    ("an id is null", {"totalSize": 1, "done": True, "records": [row(None)]}),
+    ("fewer rows than there are", {"totalSize": 2, "done": True, "records": []}),
+    ("no number of rows", {"totalSize": "x", "done": True, "records": []}),
+    ("no end", {"totalSize": 0, "records": []}),
+    ("more, and not where", {"totalSize": 0, "done": False, "records": []}),
+    ("a list", []),
+)
+
+
+@pytest.mark.parametrize("body", [body for _, body in ODD], ids=[name for name, _ in ODD])
+def test_an_answer_to_a_query_that_is_none(org: Org, body: Any) -> None:
+    """Neither a reading nor a question for what left goes on behind it, and nobody is called gone because of it."""
+    rid, cursor = org.lead(), org.now()
+    for ask in (
+        lambda: org.pages(cursor=cursor),
+        lambda: list(org.connector.find("Lead", "Email", ["a@b.example"], fields=NAMES)),
+        lambda: list(org.connector.whereabouts("Lead", [rid])),
+    ):
+        org.sim.faults.answer(200, body, path="*/query*")
+        with pytest.raises(Malformed):
+            ask()
+    assert rid in org.read(cursor=cursor)
+
+
+@pytest.mark.parametrize("body", [{}, [], [7], [{}], [[]], [{"Id": ""}], [row("nobody")]], ids=str)
+def test_an_answer_about_records_asked_for_by_id_that_is_none(org: Org, body: Any) -> None:
+    rid = org.lead()
+    org.sim.faults.answer(200, body, path="*/composite/sobjects/Lead")
+    with pytest.raises(Malformed):
+        list(org.connector.fetch("Lead", [rid], fields=NAMES))
+
+
+@pytest.mark.parametrize(
+    "result",
+    [None, 7, [], {}, {"success": "false"}, {"success": "true"}, {"success": True, "id": {"x": 1}}, {"success": True, "id": "x"}],
+    ids=str,
+)  # fmt: skip
+def test_a_result_that_does_not_say_whether_it_was_written_is_looked_at(org: Org, result: Any) -> None:
+    rid = org.lead()
+    org.sim.faults.answer(200, [result], method="PATCH")
+    assert org.update(rid, City="Bath").result is WriteResult.UNKNOWN
+
+
+def test_a_new_record_without_an_id_is_looked_at(org: Org) -> None:
+    org.connector.describe("Lead")
+    org.sim.faults.answer(200, [{"success": True, "errors": []}], method="PATCH")
+    assert org.create().result is WriteResult.UNKNOWN
