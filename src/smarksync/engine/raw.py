@@ -16,6 +16,7 @@ from typing import Any
 
 import orjson
 
+from smarksync.model.shapes import Shapes
 from smarksync.plugin import Receipt, Record
 
 #: JSON as fingerprints are made of it; a time object is no JSON, although orjson could write one
@@ -24,8 +25,6 @@ JSON = orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS | orjson.OPT_PASSTHROUGH_D
 UNREADABLE = "unreadable"
 _AS_IT_COMES = orjson.OPT_NON_STR_KEYS | orjson.OPT_PASSTHROUGH_DATETIME
 _LARGEST = 2**63
-#: orders of fields that are remembered of one stream; rows without their blanks may have as many as there are rows
-_SHAPES = 256
 
 
 def plain(record: Record) -> Record:
@@ -61,6 +60,10 @@ def body(row: Mapping[str, Any]) -> bytes:
     return orjson.dumps(row, option=_AS_IT_COMES)
 
 
+#: of the fields of a row: their values in order, and the fields themselves as a hash
+_Shape = tuple[Callable[[Mapping[str, Any]], Any], bytes]
+
+
 class Fingerprints:
     """One hash over the mapped fields of each row of a stream: the same fields with the same values, in whatever order.
 
@@ -71,22 +74,18 @@ class Fingerprints:
     def __init__(self, mapping: bytes) -> None:
         """``mapping`` names the mapping that the rows are read with: another one sees other rows."""
         self._mapping = mapping
-        self._shapes: dict[tuple[str, ...], tuple[Callable[[Mapping[str, Any]], Any], bytes]] = {}
+        self._shapes = Shapes(self._learn)
 
     def of(self, row: Mapping[str, Any]) -> bytes:
         """The row's. Raises TypeError where a value has no form in JSON."""
-        names = tuple(row)
-        values, shape = self._shapes.get(names) or self._learn(names)
+        values, shape = self._shapes[tuple(row)]
         return blake2b(orjson.dumps(values(row), option=JSON), digest_size=12, person=shape).digest()
 
-    def _learn(self, names: tuple[str, ...]) -> tuple[Callable[[Mapping[str, Any]], Any], bytes]:
+    def _learn(self, names: tuple[str, ...]) -> _Shape:
         inorder = sorted(names, key=str)
         values: Callable[[Mapping[str, Any]], Any] = itemgetter(*inorder) if inorder else dict
         told = blake2b(orjson.dumps(list(map(str, inorder))), digest_size=16, key=self._mapping[:64])
-        if len(self._shapes) >= _SHAPES:
-            self._shapes.clear()
-        found = self._shapes[names] = values, told.digest()
-        return found
+        return values, told.digest()
 
 
 def _value(value: Any) -> Any:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from smarksync.ledger import plans, states, streams
 from smarksync.ledger.db import LARGEST
 from smarksync.plan.guard import Load, Trip, weigh
@@ -12,31 +14,31 @@ from .context import JobRun, Lane, Run
 def weigh_plan(run: Run, job: JobRun) -> list[Trip]:
     """The guards that stop the job; empty = go. Consent rows never count, stamps only against the quota."""
     first = not states.has_settled(run.ledger, job.name)
-    loads = [_load(run, job, lane) for lane in job.lanes]
+    # the plan may be long: it is gone through once, not once a stream
+    counted = plans.counts(run.ledger, job.name)
+    marked = plans.marks(run.ledger, job.name)
+    loads = [_load(run, lane, job, counted.get(lane.sid, ()), marked.get(lane.sid, ())) for lane in job.lanes]
     return weigh(loads, job.guards, first_run=first, allowed=run.options.allow)
 
 
-def _load(run: Run, job: JobRun, lane: Lane) -> Load:
-    ledger = run.ledger
-    load = Load(lane.name, streams.live(ledger, lane.sid))
-    sql = (
-        "SELECT op, count(*), sum(adopts), count(DISTINCT eid) FROM plan "
-        "WHERE job = ? AND sid = ? AND status = 'planned' AND consent = 0 AND stamp = 0 GROUP BY op"
-    )
-    for op, count, adopts, records in ledger.rows(sql, (job.name, lane.sid)):
+def _load(
+    run: Run, lane: Lane, job: JobRun, counted: Iterable[plans.Count], marked: Iterable[tuple[str, str, int]]
+) -> Load:
+    load = Load(lane.name, streams.live(run.ledger, lane.sid))
+    total = 0
+    for op, stamp, count, adopts, records in counted:
+        total += count
+        if stamp:
+            continue
         if op == "create":
             load.creates = count
         elif op == "update":
-            load.adoption = int(adopts or 0)
+            load.adoption = adopts
             load.updates = count
         elif op in ("delete", "archive"):
             load.deletes += count
         load.records += records
-    sql = (
-        "SELECT m.kind, m.field, count(*) FROM plan_marks m JOIN plan p ON p.seq = m.seq "
-        "WHERE p.job = ? AND p.sid = ? AND p.status = 'planned' GROUP BY 1, 2"
-    )
-    for kind, field, count in ledger.rows(sql, (job.name, lane.sid)):
+    for kind, field, count in marked:
         if kind == "blanks":
             load.blanks[field] = count
         elif kind == "owner_changes":
@@ -45,12 +47,6 @@ def _load(run: Run, job: JobRun, lane: Lane) -> Load:
             load.lifecycle_regressions += count
     if lane.pulled_whole:
         load.shown_before, load.shown_now = lane.stream.shown, lane.shown_now
-    total = int(
-        ledger.value(
-            "SELECT count(*) FROM plan WHERE job = ? AND sid = ? AND status = 'planned' AND consent = 0",
-            (job.name, lane.sid),
-        )
-    )
     load.calls = -(-total // max(1, lane.spec.max_batch))
     opened = run.connections[lane.stream.connection]
     left = getattr(getattr(opened.session, "counts", None), "budget_left", None)

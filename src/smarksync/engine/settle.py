@@ -38,6 +38,8 @@ class Rekeyed(NamedTuple):
     sides: Sequence[Side]
 
 
+#: named once: Python looks a member of an enumeration up at every asking
+_AS_WANTED = (WriteResult.CREATED, WriteResult.UPDATED, WriteResult.UNCHANGED)
 #: fields whose first value on a new record is told by rules of their own
 _OWN_WAYS = frozenset({"owner", *PER_SIDE, *CONSENT_FIELDS})
 
@@ -372,7 +374,7 @@ def _shown_keys(run: Run, one: Rekeyed) -> set[tuple[str, str]]:
 
 def changed_outcome(result: WriteResult) -> bool:
     """Whether the row is now as we wanted it."""
-    return result in (WriteResult.CREATED, WriteResult.UPDATED, WriteResult.UNCHANGED)
+    return result in _AS_WANTED
 
 
 __all__ = ["Rekeyed", "ValueProblem", "changed_outcome", "rekey", "settle", "settle_locally"]

@@ -10,7 +10,7 @@ config no longer names; everything that is not plain is left to settle.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from smarksync.ledger import audit, links, plans, quarantine, streams
@@ -40,7 +40,7 @@ def settle_plain(run: Run, done: Sequence[Pair]) -> list[Pair]:
         _place(run, [(*taken[one.seq], one.changed_at) for one in created], now)
         plans.settle(ledger, created, whole=True)
     if updated:
-        links.written(ledger, [_written(run, one.target, *taken[one.seq]) for one in updated])
+        links.written(ledger, _written(run, ((one.target, taken[one.seq]) for one in updated)))
         silent = [(one, taken[one.seq][0]) for one in updated if taken[one.seq][1].stored is None]
         links.memorise(
             ledger,
@@ -81,7 +81,7 @@ def _stamp(run: Run, taken: dict[int, Pair]) -> list[int]:
         memos.append((lid, links.pack(_awaited(run, row, memo) if receipt.stored is None else memo)))
     if known:
         links.memorise(run.ledger, memos)
-        links.written(run.ledger, [_written(run, lid, *taken[seq]) for seq, lid, _ in known])
+        links.written(run.ledger, _written(run, ((lid, taken[seq]) for seq, lid, _ in known)))
     return [seq for seq, _, _ in known]
 
 
@@ -111,9 +111,13 @@ def _place(run: Run, rows: Sequence[tuple[PlanRow, Receipt, str | None]], now: s
     streams.add_live(run.ledger, rows[0][0].sid, len(rows))
 
 
-def _written(run: Run, lid: int | None, row: PlanRow, receipt: Receipt) -> links.Written:
-    lane = run.lanes[row.sid]
-    own_at = instant(receipt.changed_at) if receipt.changed_at is not None else None
+def _written(run: Run, rows: Iterable[tuple[int | None, Pair]]) -> list[links.Written]:
+    """Of records by the numbers of their links."""
     # a version that the system did not tell is not the one that the record had before
-    keeps = Can.CONDITIONAL not in lane.spec.can or receipt.result is WriteResult.UNCHANGED
-    return own_at, lane.ours(own_at), receipt.version or None, keeps, lid
+    told = {sid for sid, lane in run.lanes.items() if Can.CONDITIONAL in lane.spec.can}
+    same, found = WriteResult.UNCHANGED, list[links.Written]()
+    for lid, (row, receipt) in rows:
+        own_at = instant(receipt.changed_at) if receipt.changed_at is not None else None
+        keeps = row.sid not in told or receipt.result is same
+        found.append((own_at, run.lanes[row.sid].ours(own_at), receipt.version or None, keeps, lid))
+    return found

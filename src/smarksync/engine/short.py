@@ -76,7 +76,7 @@ def take(run: Run, job: JobRun, eids: Sequence[int], barred: Container[int], *, 
 
 def tell_ahead(run: Run, job: JobRun, rows: Sequence[Row], special: frozenset[str]) -> None:
     """What the audit will say of a plain edit, so that it need not be read again when it is settled."""
-    several = sum(not row.stamp for row in rows) > 1
+    several = len(rows) > 1 and sum(not row.stamp for row in rows) > 1
     for row in rows:
         if row.alone is None:
             continue
@@ -91,18 +91,17 @@ def tell_ahead(run: Run, job: JobRun, rows: Sequence[Row], special: frozenset[st
 
 def _person(run: Run, eid: int, ref: str, agreed: str, group: list[Place]) -> Person | None:
     """The entity, when its records take part and one has something to say; None when that is not seen at once."""
-    told = 0
-    for link in group:
-        if link.state != LIVE or link.rank or link.sid not in run.mappings:
+    mappings = run.mappings
+    sides: list[Side] = []
+    told = False
+    for _, lid, sid, rid, rank, state, fp, memo in group:
+        mapping = mappings.get(sid)
+        if state != LIVE or rank or mapping is None:
             return None
-        told += link.memo is not None
+        told = told or memo is not None
+        sides.append(Side(sid, rid, eid, mapping, loads(memo) if memo else None, fp, lid))
     if not told:
         return None
     values: dict[str, Any] = loads(agreed)
     values["external_id"] = ref
-    mappings = run.mappings
-    sides = [
-        Side(link.sid, link.rid, eid, mappings[link.sid], loads(link.memo) if link.memo else None, fp=link.fp, lid=link.lid)
-        for link in group
-    ]  # fmt: skip
     return Person(eid, ref, values, sides, frozenset([side.connection for side in sides]))

@@ -114,17 +114,8 @@ def _place(link: Link) -> tuple[int, str]:
     return link.sid, link.rid
 
 
-class Place(NamedTuple):
-    """A link as far as a plain decision needs it: no times, no version."""
-
-    eid: int
-    lid: int
-    sid: int
-    rid: str
-    rank: int
-    state: str
-    fp: bytes | None
-    memo: bytes | None
+#: a link as far as a plain decision needs it: eid, lid, sid, rid, rank, state, fp, memo
+Place = tuple[int, int, int, str, int, str, bytes | None, bytes | None]
 
 
 def places(ledger: Ledger, eids: Iterable[int]) -> dict[int, list[Place]]:
@@ -135,11 +126,12 @@ def places(ledger: Ledger, eids: Iterable[int]) -> dict[int, list[Place]]:
         f"WHERE {where}"
     )
     found: dict[int, list[Place]] = {}
-    for link in map(Place._make, ledger.rows(sql, params)):
-        if link.eid in found:
-            found[link.eid].append(link)
+    link: Any
+    for link in ledger.rows(sql, params):
+        if link[0] in found:
+            found[link[0]].append(link)
         else:
-            found[link.eid] = [link]
+            found[link[0]] = [link]
     return found
 
 

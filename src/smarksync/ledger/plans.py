@@ -204,6 +204,35 @@ def kinds(ledger: Ledger, job: str) -> set[tuple[int, str, int]]:
     return {(consent, op, sid) for consent, op, sid in ledger.rows(sql, (job,))}
 
 
+#: op, whether our id alone, rows, rows that adopt, entities
+Count = tuple[str, int, int, int, int]
+
+
+def counts(ledger: Ledger, job: str) -> dict[int, list[Count]]:
+    """{sid: how many rows of each kind the job has planned, without those of consent}."""
+    sql = (
+        "SELECT sid, op, stamp, count(*), sum(adopts), count(DISTINCT eid) FROM plan "
+        "WHERE job = ? AND status = 'planned' AND consent = 0 GROUP BY sid, op, stamp"
+    )
+    found: dict[int, list[Count]] = {}
+    count: Any
+    for sid, *count in ledger.rows(sql, (job,)):
+        found.setdefault(sid, []).append(tuple(count))
+    return found
+
+
+def marks(ledger: Ledger, job: str) -> dict[int, list[tuple[str, str, int]]]:
+    """{sid: (kind, field, how often) of the marks of what the job has planned}."""
+    sql = (
+        "SELECT p.sid, m.kind, m.field, count(*) FROM plan_marks m CROSS JOIN plan p "
+        "WHERE p.seq = m.seq AND p.job = ? AND p.status = 'planned' GROUP BY 1, 2, 3"
+    )
+    found: dict[int, list[tuple[str, str, int]]] = {}
+    for sid, kind, field, count in ledger.rows(sql, (job,)):
+        found.setdefault(sid, []).append((kind, field, count))
+    return found
+
+
 def under_way(ledger: Ledger) -> bool:
     """Collects the entities with a write that is not settled yet, once a planning; whether there are any."""
     ledger.run("CREATE TEMP TABLE IF NOT EXISTS busy (eid INTEGER PRIMARY KEY)")

@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import field as part
-from operator import itemgetter
+from functools import partial
+from itertools import compress
+from operator import ne
 from typing import Any, NamedTuple
 
 from smarksync.model import ABSENT, Field, ValueProblem, equal
 from smarksync.model.names import join_name
 from smarksync.model.phone import is_e164
+from smarksync.model.shapes import All, Shapes, all_of
 from smarksync.plugin import FieldInfo, StreamSpec
 
 from .agreement import Agrees, is_fold
 from .kept import KeptWords
+from .together import Shape
 
 Convert = Callable[[Any], Any]
 _MISSING: Any = object()
@@ -124,28 +128,6 @@ class CompiledField:
         return equal(self.field, before, after, resolution=self.stream.resolution)
 
 
-#: sets of fields that a mapping remembers; rows without their blanks may have as many as there are rows
-SHAPES = 256
-
-
-class Shape(NamedTuple):
-    """Of some fields that are written together: those that go out as they are, all at once, and the others."""
-
-    texts: Callable[[Mapping[str, Any]], tuple[Any, ...]]
-    vendors: tuple[str, ...]
-    most: int  # characters that each of them takes
-    others: tuple[str, ...]
-
-    @classmethod
-    def of(cls, names: tuple[str, ...], as_is: Mapping[str, tuple[str, int]]) -> Shape:
-        """``as_is``: {canonical: (vendor, most characters)}."""
-        mine = [name for name in names if name in as_is]
-        if len(mine) < 2:  # of one alone, itemgetter gives no tuple
-            return cls(lambda _: (), (), 0, names)
-        others = tuple(name for name in names if name not in as_is)
-        return cls(itemgetter(*mine), tuple(as_is[n][0] for n in mine), min(as_is[n][1] for n in mine), others)
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class CompiledMapping:
     """One stream's mapping to one entity.
@@ -185,7 +167,20 @@ class CompiledMapping:
     #: vendor fields that are compared at all, and those whose every value that is not blank says something
     _compares: frozenset[str]
     _telling: frozenset[str]
-    _shapes: dict[tuple[str, ...], Shape] = part(default_factory=dict, init=False, repr=False)
+    _shapes: Shapes[Shape] = part(init=False, repr=False)
+
+    #: all at once: the raw values of the fields where equality is agreement, what was agreed of them, the plain texts
+    _shown: All = part(init=False, repr=False)
+    _known: All = part(init=False, repr=False)
+    _read_as_is: All = part(init=False, repr=False)
+    _text_names: tuple[str, ...] = part(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_shapes", Shapes(partial(Shape.of, as_is=self._sent_as_is)))
+        object.__setattr__(self, "_shown", all_of([vendor for vendor, _ in self._direct]))
+        object.__setattr__(self, "_known", all_of([name for _, name in self._direct]))
+        object.__setattr__(self, "_read_as_is", all_of([vendor for vendor, _, _ in self._texts]))
+        object.__setattr__(self, "_text_names", tuple(name for _, name, _ in self._texts))
 
     @property
     def refs(self) -> tuple[CompiledField, ...]:
@@ -200,7 +195,7 @@ class CompiledMapping:
         """
         get, want = raw.get, agreed.get
         found: dict[str, Any] = {}
-        for vendor, name in [(vendor, name) for vendor, name in self._direct if get(vendor) != want(name)]:
+        for vendor, name in self._unlike(raw, agreed):
             value = get(vendor, _MISSING)
             if value is not _MISSING and not self._agrees[name](value, want(name)):
                 found[vendor] = value
@@ -220,6 +215,18 @@ class CompiledMapping:
                 if not self._full_name.agrees(value, joined):
                     found[self._full_name.vendor] = value
         return found
+
+    def _unlike(self, raw: Mapping[str, Any], agreed: Mapping[str, Any]) -> list[tuple[str, str]]:
+        """Fields whose raw value is not letter by letter what was agreed; where none is missing, all are compared at once."""
+        if len(agreed) >= len(self._direct) <= len(raw):
+            try:
+                shown, known = self._shown(raw), self._known(agreed)
+            except KeyError:
+                pass
+            else:
+                return [*compress(self._direct, map(ne, shown, known))]
+        get, want = raw.get, agreed.get
+        return [(vendor, name) for vendor, name in self._direct if get(vendor) != want(name)]
 
     def told(self, raw: Mapping[str, Any]) -> dict[str, Any]:
         """What :meth:`differences` finds while nothing is agreed: ``raw`` without blanks and without what is per side."""
@@ -246,16 +253,9 @@ class CompiledMapping:
         parts are for the engine (model.names). ``country`` is the agreed one, for telephone numbers; the row's
         own goes before it.
         """
-        values: dict[str, Any] = {}
         problems: list[FieldProblem] = []
         get = raw.get
-        rest: list[tuple[str, str, Convert]] = []
-        for field in self._texts:
-            value = get(field[0])
-            if value.__class__ is str and value.isascii() and value:
-                values[field[1]] = value.strip()
-            else:
-                rest.append(field)
+        values, rest = self._plain_texts(raw)
         for vendor, name, inward in (*rest, *self._readable) if rest else self._readable:
             value = get(vendor, _MISSING)
             if value is _MISSING:
@@ -280,6 +280,26 @@ class CompiledMapping:
                 localised = phone.inward_in(country) if country and phone.inward_in else phone.inward
                 self._take(phone, value, localised, values, problems)
         return values, problems
+
+    def _plain_texts(self, raw: Mapping[str, Any]) -> tuple[dict[str, Any], list[tuple[str, str, Convert]]]:
+        """Texts that come in as they are without outer white space, and the fields that are still to be looked at."""
+        if len(raw) >= len(self._texts):
+            try:
+                texts = [*map(str.strip, self._read_as_is(raw))]
+            except (KeyError, TypeError):  # one is missing, or is no text
+                pass
+            else:
+                if "" not in texts and "".join(texts).isascii():
+                    return dict(zip(self._text_names, texts, strict=True)), []
+        values: dict[str, Any] = {}
+        rest: list[tuple[str, str, Convert]] = []
+        for field in self._texts:
+            value = raw.get(field[0])
+            if value.__class__ is str and value.isascii() and (text := value.strip()):
+                values[field[1]] = text
+            else:
+                rest.append(field)
+        return values, rest
 
     @staticmethod
     def _take(
@@ -340,11 +360,7 @@ class CompiledMapping:
     def _all_texts(self, values: Mapping[str, Any], names: tuple[str, ...]) -> tuple[dict[str, Any], Iterable[str]]:
         """Those of the fields that go out as they are, taken at once; and the names that are still to be looked at: all of
         them where one of those is no text that fits. Most rows of a first load have the same fields as the one before."""
-        shape = self._shapes.get(names)
-        if shape is None:
-            if len(self._shapes) >= SHAPES:
-                self._shapes.clear()
-            shape = self._shapes[names] = Shape.of(names, self._sent_as_is)
+        shape = self._shapes[names]
         try:
             texts = shape.texts(values)
             joined = "".join(texts)

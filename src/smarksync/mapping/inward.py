@@ -71,7 +71,7 @@ def compile_inward(
 
     chosen: Convert = inward
     if change is None and look_up is None and info.type in TEXTUAL:
-        chosen = _remembering(plain) if canonical.type in _FEW_VALUES else plain
+        chosen = remembering(plain, str) if canonical.type in _FEW_VALUES else plain
     return _flag_inward(chosen) if is_flag(mapping, canonical) else chosen
 
 
@@ -79,9 +79,10 @@ def compile_inward(
 _FEW_VALUES = frozenset(("int", "country", "enum"))
 
 
-def _remembering(convert: Convert) -> Convert:
+def remembering(convert: Convert, kind: type) -> Convert:
+    """The same, with its answers to values of a plain ``kind`` kept for when they come again."""
     remembered = lru_cache(maxsize=1024)(convert)
-    return lambda raw: remembered(raw) if raw.__class__ is str else convert(raw)
+    return lambda value: remembered(value) if value.__class__ is kind else convert(value)
 
 
 def is_flag(mapping: FieldMapping, canonical: Field) -> bool:

@@ -9,7 +9,7 @@ from smarksync.model import Field, ValueProblem
 from smarksync.plugin import FieldInfo, FieldType, StreamSpec, Transform
 
 from . import choices
-from .inward import is_flag
+from .inward import is_flag, remembering
 from .spec import FieldMapping
 from .transforms import chain_out
 from .vendor_types import TEXTUAL, text, writer
@@ -64,6 +64,8 @@ def compile_outward(
 
     if is_identity(canonical, info, table, transforms):
         return identity
+    if canonical.type == "int":
+        return remembering(outward, int)
     return _flag_outward(outward) if is_flag(mapping, canonical) else outward
 
 

@@ -28,7 +28,6 @@ def build(person: Person, job: JobRules) -> Outcome:
     sides = [s for s in person.sides if s.state == "live" and s.rank == 0 and s.connection in job.connections]
     sides = _participants(person, job, sides, outcome)
     if not sides:
-        outcome.examined = [*job.rules, "full_name"]  # nobody is left whose value could be in question
         return outcome
     fields = _fields(person, job, sides)
     again = meets_again(person, sides)
@@ -49,7 +48,6 @@ def build(person: Person, job: JobRules) -> Outcome:
         )  # fmt: skip
         verdicts[name] = verdict
         _owed(verdict, views[name], sides, job, name)
-        outcome.examined.append(name)
         if verdict.conflict is not None and not _tellable(sides, views[name], name):
             verdict = verdicts[name] = Verdict(
                 person.agreed.get(name),
@@ -106,8 +104,6 @@ def _names_told_apart(
 ) -> None:  # fmt: skip
     """A full name is in question only while no other side says how it is split."""
     parts = [name for name in fields if name in NAME_PARTS]
-    if parts and any(side.name_field is not None for side in sides):
-        outcome.examined.append("full_name")
     unsplit = {i for name in parts for i in blocked[name] if sides[i].codec(name) is sides[i].name_field}
     whole = join_of(merged)
     if all(sides[i].shown(field, person.agreed) == whole for i in unsplit if (field := sides[i].name_field)):

@@ -8,25 +8,25 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from operator import itemgetter
+from functools import partial
 from typing import Any, NamedTuple
 
 from smarksync.model import ABSENT, ValueProblem
-from smarksync.model.phone import is_e164
+from smarksync.model.phone import is_e164, same_phone
+from smarksync.model.shapes import Shapes
 
 from .build import AS_IT_IS
 from .job import LEFT, JobRules, Person
 from .reasons import reason_of
 from .reconcile import blank
 from .rows import Alone, Outcome, Row
-from .side import Side
+from .side import Side, Translation
 
 _PLAIN = {"s", "e", "a"}
 #: guards count what is done to it: build names it
 _GUARDED = "lifecycle"
 #: types of which two values may be one although they are not the same
 _SAME_IN_MANY_WAYS = frozenset(("phone", "instant", "set"))
-_name = itemgetter(0)
 
 
 def edited(person: Person, job: JobRules) -> Outcome | None:
@@ -35,53 +35,50 @@ def edited(person: Person, job: JobRules) -> Outcome | None:
         return None
     mover: Side | None = None
     settled: list[Side] = []
-    looked: list[str] = []
+    connections = job.connections
     for side in person.sides:
-        if side.state != "live" or side.rank or side.connection not in job.connections:
+        if side.state != "live" or side.rank or side.connection not in connections:
             continue
         if side.name_field is not None:
             return None  # names in one text have their own rules
         memo = side.memo
         if not memo:
             settled.append(side)
-            continue
-        if "a" in memo and not job.rules.keys().isdisjoint(memo["a"]):
+        elif "a" in memo and not job.rules.keys().isdisjoint(memo["a"]):
             return None  # something that this job decides was never settled there
-        if (names := _resting(person, job, side)) is not None:
+        elif "e" not in memo and _rests(person, job, side):
             settled.append(side)
-            looked += names
         elif mover is None and "s" in memo and _PLAIN.issuperset(memo):
             mover = side
         else:
             return None
-    if mover is None or _creates(person, job):
+    if mover is None or not _creating(job) <= person.taken_places:
         return None
-    values = _edits(person, job, mover)
-    outcome = None if values is None else _outcome(person, job, mover, settled, values)
-    if outcome is not None and looked:
-        outcome.examined = sorted({*looked, *outcome.examined})
-    return outcome
+    edits = _edits(person, job, mover)
+    return None if edits is None else _outcome(person, job, mover, settled, edits)
 
 
-def _resting(person: Person, job: JobRules, side: Side) -> list[str] | None:
-    """The fields where it only writes in another way what was agreed: a telephone number with spaces, a company by its
-    own id. None when it says anything else."""
+def _rests(person: Person, job: JobRules, side: Side) -> bool:
+    """Whether it only writes in another way what was agreed: a telephone number with spaces, a company by its own id."""
     if side.memo.keys() == {"a"}:
-        return []
+        return True
     if not side.memo.keys() <= {"s", "a"}:
-        return None
+        return False
     by_vendor = side.mapping.names_by_vendor
     names = [name for vendor in side.memo["s"] for name in by_vendor.get(vendor, ()) if name in job.rules]
     try:
-        same = all(side.observed(name, person.agreed) == person.agreed.get(name) for name in names)
+        return all(side.observed(name, person.agreed) == person.agreed.get(name) for name in names)
     except ValueProblem:
-        return None
-    return names if same else None
+        return False
 
 
-def _creates(person: Person, job: JobRules) -> bool:
-    there = person.taken_places
-    return any(target.policy is not None for connection, target in job.targets.items() if connection not in there)
+def _creating(job: JobRules) -> frozenset[str]:
+    """The connections on which the job may make a record; found once a job."""
+    found: frozenset[str] | None = job.worked_out.get(("creating",))
+    if found is None:
+        found = frozenset(connection for connection, target in job.targets.items() if target.policy is not None)
+        job.worked_out["creating",] = found
+    return found
 
 
 class _Way(NamedTuple):
@@ -101,36 +98,58 @@ class _Way(NamedTuple):
 Edits = list[tuple[_Way, Any]]
 
 
-def _ways(job: JobRules, mover: Side) -> dict[str, tuple[_Way, ...]]:
-    """By vendor field; made once a job and mapping."""
-    mapping = mover.mapping
-    ways: dict[str, tuple[_Way, ...]] | None = job.worked_out.get(mapping)
-    if ways is None:
-        ways = {}
-        for vendor, names in mapping.names_by_vendor.items():
-            ways[vendor] = tuple(_way(job, mover, name) for name in names if name in job.rules)
-        job.worked_out[mapping] = ways
-    return ways
+class _Speaker(NamedTuple):
+    """Of one mapping in a job, for records that it tells of: what is the same for all with the same fields."""
+
+    #: by the vendor fields that show something else: the ways in the order of names; None where a rule has to be asked
+    ways: Shapes[tuple[_Way, ...] | None]
+    #: by the fields that are written: why
+    reasons: Shapes[str]
 
 
-def _way(job: JobRules, mover: Side, name: str) -> _Way:
-    rule, codec = job.rules[name], mover.mapping.fields[name]
-    speaks = rule.source in (None, mover.connection) and rule.owner in (None, mover.connection)
+def _speaker(job: JobRules, mapping: Translation) -> _Speaker:
+    found: _Speaker | None = job.worked_out.get(mapping)
+    if found is None:
+        found = _Speaker(Shapes(partial(_ways, job, mapping)), Shapes(partial(_reason, job, mapping)))
+        job.worked_out[mapping] = found
+    return found
+
+
+def _ways(job: JobRules, mapping: Translation, vendors: Sequence[str]) -> tuple[_Way, ...] | None:
+    by_vendor = mapping.names_by_vendor
+    names = [name for vendor in vendors for name in by_vendor.get(vendor, ()) if name in job.rules]
+    if any(mapping.fields[name].currency_vendor is not None for name in names):
+        return None
+    return tuple([_way(job, mapping, name) for name in sorted(names)])
+
+
+def _way(job: JobRules, mapping: Translation, name: str) -> _Way:
+    rule, codec = job.rules[name], mapping.fields[name]
+    speaks = rule.source in (None, mapping.connection) and rule.owner in (None, mapping.connection)
     stands = speaks and name not in job.special and name != _GUARDED
     plain = codec.read and codec.inward_in is None and codec.field.type not in _SAME_IN_MANY_WAYS
-    how = f"owned by {rule.owner}" if rule.owner is not None else f"from {rule.source}" if rule.source else "edited"
     text, phone = plain and codec.reads_text, codec.read and codec.reads_phone
-    return _Way(name, codec.vendor, codec, stands, plain, text, phone, codec.identity, how)
+    return _Way(name, codec.vendor, codec, stands, plain, text, phone, codec.identity, _how(job, name))
+
+
+def _how(job: JobRules, name: str) -> str:
+    rule = job.rules[name]
+    return f"owned by {rule.owner}" if rule.owner is not None else f"from {rule.source}" if rule.source else "edited"
+
+
+def _reason(job: JobRules, mapping: Translation, names: Sequence[str]) -> str:
+    return reason_of([f"{name}: {_how(job, name)} ({mapping.connection})" for name in names])
 
 
 def _edits(person: Person, job: JobRules, mover: Side) -> Edits | None:
-    """(field, new value, or ABSENT where it only looks different); None when a rule has to be asked."""
-    ways, seen, agreed = _ways(job, mover), mover.memo.get("s") or {}, person.agreed
-    values: Edits = []
-    for way in sorted([way for vendor in seen for way in ways.get(vendor, ())], key=_name):
+    """(field, new value) of what does not only look different; None when a rule has to be asked."""
+    seen, agreed = mover.memo["s"], person.agreed
+    ways = _speaker(job, mover.mapping).ways[tuple(seen)]
+    if ways is None:
+        return None
+    edits: Edits = []
+    for way in ways:
         name, vendor, codec, stands, plain, text, phone, _, _ = way
-        if codec.currency_vendor is not None:
-            return None
         base, raw = agreed.get(name), seen[vendor]
         try:
             if text and raw.__class__ is str and raw.isascii():
@@ -138,42 +157,37 @@ def _edits(person: Person, job: JobRules, mover: Side) -> Edits | None:
             elif plain:
                 value = codec.inward(raw)
             elif phone and raw.__class__ is str and is_e164(raw):
-                value = base if codec.means(raw, base) else raw
+                value = base if base is not None and same_phone(raw, base) else raw
                 plain = True  # two numbers in full are not looked at again
             else:
                 value = mover.observed(name, agreed)
         except ValueProblem:
             return None
         if value is ABSENT or value == base:
-            values.append((way, ABSENT))
-        elif not stands or blank(value) or (not plain and (codec.means(value, base) or job.equal(name, value, base))):
+            continue
+        if not stands or blank(value) or (not plain and (codec.means(value, base) or job.equal(name, value, base))):
             return None
-        else:
-            values.append((way, value))
-    return values
+        edits.append((way, value))
+    return edits
 
 
-def _outcome(person: Person, job: JobRules, mover: Side, settled: Sequence[Side], values: Edits) -> Outcome | None:
+def _outcome(person: Person, job: JobRules, mover: Side, settled: Sequence[Side], edits: Edits) -> Outcome | None:
     outcome = Outcome()
-    outcome.examined = [way.name for way, _ in values]
-    edits = [edit for edit in values if edit[1] is not ABSENT]
     moved = {way.name: value for way, value in edits}
     why = _whys(edits, mover)
     written: set[str] = set()
     for side in settled:
-        row = _row(person, job, side, edits, outcome)
-        if row is None:
+        lacking = _lacking(person, job, side, edits, outcome)
+        if lacking is None:
             return None
-        if not row.after:
+        after, before, names = lacking
+        if not names:
             continue
-        names = row.fields
-        if len(names) == len(moved):
-            row.values, row.why = moved, why
-        else:
-            row.values, row.why = {name: moved[name] for name in names}, {name: why[name] for name in names}
-        row.won = {mover.key: names}
-        row.reason = reason_of([f"{name}: {why[name]['how']} ({mover.connection})" for name in names])
-        outcome.rows.append(row)
+        values, told = moved, why
+        if len(names) < len(moved):
+            values, told = {name: moved[name] for name in names}, {name: why[name] for name in names}
+        won, reason = {mover.key: names}, _speaker(job, mover.mapping).reasons[tuple(names)]
+        outcome.rows.append(Row("update", side.sid, side.rid, after, before, names, values, None, won, told, reason))
         written.update(names)
     if len(settled) == len(outcome.rows) == 1:
         target = settled[0]
@@ -196,8 +210,11 @@ def _keeps(target: Side, row: Row) -> bool:
     return not seen or (seen.keys().isdisjoint(row.after) and "country" not in row.fields)
 
 
-def _row(person: Person, job: JobRules, side: Side, edits: Edits, outcome: Outcome) -> Row | None:
-    """What the settled side lacks; None when build has to say why it cannot have it."""
+def _lacking(
+    person: Person, job: JobRules, side: Side, edits: Edits, outcome: Outcome
+) -> tuple[dict[str, Any], dict[str, Any], list[str]] | None:
+    """(what is to be written, what it shows there, the fields) of a settled side; None when build has to say why it cannot
+    have it."""
     after: dict[str, Any] = {}
     before: dict[str, Any] = {}
     names: list[str] = []
@@ -228,7 +245,7 @@ def _row(person: Person, job: JobRules, side: Side, edits: Edits, outcome: Outco
         after[vendor] = raw
         before[vendor] = None if shown is ABSENT else shown
         names.append(name)
-    return Row("update", side.sid, side.rid, after, before, names)
+    return after, before, names
 
 
 def _places(job: JobRules, side: Side) -> dict[str, tuple[Any, str, int | None]]:

@@ -7,9 +7,11 @@ rules field by field. Anything that is not plain is left to build.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 from smarksync.model import ValueProblem
+from smarksync.model.shapes import All, Shapes, all_of
 
 from .consent import CONSENT_FIELDS
 from .creates import CLAIMS, outgoing_consent
@@ -22,8 +24,6 @@ _PLAIN = {"n", "s", "e", "x"}
 _SETTLED_CONSENT = {"a", "s", "e", "x"}
 _CONSENT = frozenset(CONSENT_FIELDS)
 _KNOWN = frozenset({"external_id", *CONSENT_FIELDS})
-#: sets of fields that are remembered of one connection in a job
-_SHAPES = 256
 
 
 def first(person: Person, job: JobRules) -> Outcome | None:
@@ -99,19 +99,19 @@ class _May(NamedTuple):
 
 
 def _may(job: JobRules, connection: str, values: Mapping[str, Any]) -> _May:
-    """Asked once for all newcomers with the same fields; most have those of the one before."""
-    known: dict[tuple[str, ...], _May] = job.worked_out.setdefault((connection, "may"), {})
-    names = tuple(values)
-    found = known.get(names)
-    if found is None:
-        if len(known) >= _SHAPES:
-            known.clear()
-        ways, fields = _ways(job, connection), frozenset(names)
-        found = known[names] = _May(
-            ways.open >= fields, not ways.barred.isdisjoint(fields), ways.sent >= fields,
-            not ways.shut.isdisjoint(fields), not ways.built.isdisjoint(fields),
-        )  # fmt: skip
-    return found
+    """Asked once for all newcomers with the same fields."""
+    known: Shapes[_May] | None = job.worked_out.get((connection, "may"))
+    if known is None:
+        known = job.worked_out[connection, "may"] = Shapes(partial(_may_of, _ways(job, connection)))
+    return known[tuple(values)]
+
+
+def _may_of(ways: _Ways, names: tuple[str, ...]) -> _May:
+    fields = frozenset(names)
+    return _May(
+        ways.open >= fields, not ways.barred.isdisjoint(fields), ways.sent >= fields,
+        not ways.shut.isdisjoint(fields), not ways.built.isdisjoint(fields),
+    )  # fmt: skip
 
 
 def _outcome(person: Person, job: JobRules, side: Side, decided: dict[str, Any]) -> Outcome | None:
@@ -122,14 +122,15 @@ def _outcome(person: Person, job: JobRules, side: Side, decided: dict[str, Any])
     for connection, target in job.targets.items():
         if connection in person.taken_places or target.policy is None or target.policy(merged, person) is not True:
             continue
-        after = _create(person, job, target, decided, merged)
+        may = _may(job, connection, decided)
+        after = _create(person, job, target, may, decided, merged)
         if after is None:
             return None
-        row = Row("create", target.sid, None, after, values=decided, reason=f"new from {side.connection}", whole=True)
-        row.won = {side.key: []}
-        creates.append(row)
+        won: dict[str, list[str]] = {side.key: []}
+        reason = f"new from {side.connection}"
+        creates.append(Row("create", target.sid, None, after, None, None, decided, None, won, None, reason, True))
         # the new record shows all that was decided, and says nothing that we have not heard
-        plain = plain and not target.subscribes and not _may(job, connection, decided).shut
+        plain = plain and not target.subscribes and not may.shut
     if not creates and ("x" in side.memo or "a" in side.memo):
         return None  # it is stamped all the same, and what it keeps remembering is for build to say
     stamp = _stamp(person, side)
@@ -144,10 +145,10 @@ def _outcome(person: Person, job: JobRules, side: Side, decided: dict[str, Any])
 
 
 def _create(
-    person: Person, job: JobRules, target: Target, decided: Mapping[str, Any], merged: Mapping[str, Any]
+    person: Person, job: JobRules, target: Target, may: _May, decided: Mapping[str, Any], merged: Mapping[str, Any]
 ) -> dict[str, Any] | None:
     mapping = target.mapping
-    ways, may = _ways(job, target.connection), _may(job, target.connection, decided)
+    ways = _ways(job, target.connection)
     if mapping.fields.get("full_name") is not None or may.built or not ways.built.isdisjoint(person.agreed):
         return None
     names = decided if may.sent else [n for n in decided if n in ways.sent]
@@ -188,9 +189,9 @@ def _left(job: JobRules, side: Side, decided: Mapping[str, Any]) -> dict[str, An
     """What the source still has to remember once ``decided`` is agreed: values that look different from it."""
     memo = side.memo
     seen = memo.get("s") or {}
-    name_of, of, codecs = _texts(job, side).get, decided.get, side.mapping.codecs_by_vendor
+    codecs = side.mapping.codecs_by_vendor
     shown: dict[str, Any] = {}
-    for vendor in [vendor for vendor, raw in seen.items() if of(name_of(vendor, "")) != raw]:
+    for vendor in _unlike(job, side, seen, decided):
         codec = codecs.get(vendor)
         if codec is not None and not codec.agrees(raw := codec.raw(seen), wire_of(codec, decided)):
             shown.update(columns(codec, raw))
@@ -202,13 +203,23 @@ def _left(job: JobRules, side: Side, decided: Mapping[str, Any]) -> dict[str, An
     return left
 
 
-def _texts(job: JobRules, side: Side) -> dict[str, str]:
-    """{vendor field: canonical field} where equal values agree, so that nothing has to be asked; made once a job and mapping."""
+def _unlike(job: JobRules, side: Side, seen: Mapping[str, Any], decided: Mapping[str, Any]) -> list[str]:
+    """The vendor fields that do not show letter by letter what is decided."""
+    try:
+        known = _known(job, side)[tuple(seen)](decided)
+    except KeyError:  # nothing is decided of one of them
+        return list(seen)
+    return [vendor for vendor, raw, own in zip(seen, seen.values(), known, strict=True) if raw != own]
+
+
+def _known(job: JobRules, side: Side) -> Shapes[All]:
+    """By vendor fields: what is decided of each, where equal values agree, so that nothing has to be asked of these; made
+    once a job and mapping. KeyError where they mean something else."""
     key = ("same", side.mapping)
-    texts: dict[str, str] | None = job.worked_out.get(key)
-    if texts is None:
+    known: Shapes[All] | None = job.worked_out.get(key)
+    if known is None:
         codecs = side.mapping.codecs_by_vendor
         alike = {vendor for vendor, codec in codecs.items() if codec.identity and codec.currency_vendor is None}
-        texts = {vendor: name for vendor, name in side.mapping.sole_names.items() if vendor in alike}
-        job.worked_out[key] = texts
-    return texts
+        names = {vendor: name for vendor, name in side.mapping.sole_names.items() if vendor in alike}
+        known = job.worked_out[key] = Shapes(lambda vendors: all_of([names.get(vendor, "") for vendor in vendors]))
+    return known

@@ -54,7 +54,7 @@ class JobRules:
     worked_out: dict[object, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, init=False)
 class Person:
     """An entity with its sides in this run (any entity; most are people).
 
@@ -68,8 +68,18 @@ class Person:
     ref: str
     agreed: dict[str, Any]
     sides: list[Side]
-    taken_places: frozenset[str] = frozenset()
-    answers: dict[str, Any] = field(default_factory=dict)
-    parked: frozenset[tuple[str, int]] = frozenset()
-    asked: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    refused: Mapping[tuple[int, str], str] = field(default_factory=dict)
+    taken_places: frozenset[str]
+    answers: dict[str, Any]
+    parked: frozenset[tuple[str, int]]
+    asked: Mapping[str, Mapping[str, Any]]
+    refused: Mapping[tuple[int, str], str]
+
+    def __init__(
+        self, eid: int, ref: str, agreed: dict[str, Any], sides: list[Side],
+        taken_places: frozenset[str] = frozenset(), parked: frozenset[tuple[str, int]] = frozenset(),
+    ) -> None:  # fmt: skip
+        # written out, as Outcome's is
+        self.eid, self.ref = eid, ref
+        self.agreed, self.sides = agreed, sides
+        self.taken_places, self.parked = taken_places, parked
+        self.answers, self.asked, self.refused = {}, {}, {}

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from dataclasses import field as part
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 #: what a row is marked with for each field that it puts back: the breaker counts those that were written
 PUT_BACK = "put_back"
+
+
+_REST = ("before", "fields", "taken", "won", "why", "reason", "whole", "case", "task")
+_rest_of = attrgetter(*_REST)
 
 
 class Alone(NamedTuple):
@@ -80,11 +85,7 @@ class Row:
 
     def rest(self) -> dict[str, Any]:
         """The body without what is sent, which is kept apart."""
-        parts = {
-            "before": self.before, "fields": self.fields, "taken": self.taken, "won": self.won,
-            "why": self.why, "reason": self.reason, "whole": self.whole, "case": self.case, "task": self.task,
-        }  # fmt: skip
-        return {name: value for name, value in parts.items() if value}
+        return {name: value for name, value in zip(_REST, _rest_of(self), strict=True) if value}
 
 
 def stamp_row(sid: int, rid: str, vendor: str, ref: str, before: Any) -> Row:
@@ -125,8 +126,7 @@ class Outcome:
     ``left``: side, field, reason. What is settled without a write: ``local_fields``, their new values, the bases that move
     (``local_taken``), and whether every field of the entity is settled so. ``put_back``: field, sid, ours, theirs. ``held``:
     fields with a write that a problem stopped. ``outside``: streams whose record left `where`. ``refused``: streams and
-    vendor fields with a value still not taken there. ``waits``: for a parent that is not there yet. ``examined``: fields
-    looked at, whose open questions may close.
+    vendor fields with a value still not taken there. ``waits``: for a parent that is not there yet.
     """
 
     rows: list[Row]
@@ -144,12 +144,11 @@ class Outcome:
     outside: set[int]
     refused: set[tuple[int, str]]
     waits: str
-    examined: list[str]
 
     # written out: one is made for every entity, and default factories cost more
     def __init__(self) -> None:
         self.rows, self.problems, self.questions, self.left = [], [], [], []
         self.local_fields, self.local_values, self.local_taken, self.local_why = [], {}, {}, {}
         self.local_whole = self.filtered = False
-        self.put_back, self.held, self.outside, self.refused, self.examined = [], set(), set(), set(), []
+        self.put_back, self.held, self.outside, self.refused = [], set(), set(), set()
         self.waits = ""
