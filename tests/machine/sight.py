@@ -222,8 +222,8 @@ class Sight:
         target.say(doubtful.out, doubtful.out_at, doubtful.basis)
 
     def _follow(self, human: Human, seat: Seat, into: Key) -> None:
-        held = self.seat_of(into)
-        if held is None:
+        survivor = self._of(into)
+        if survivor is None:
             doubtful = self.doubts.pop(into, None)
             human.seats[into] = Seat(into, primary=self._first_here(human, into))
             if doubtful is not None:
@@ -234,8 +234,12 @@ class Sight:
                 value = self._key(into[0], human.seats[into].raw)
                 if value:
                     human.keys[value] = True
-        elif held[0] is not human:
-            self._unite(human, held[0])
+        elif survivor is not human:
+            self._unite(human, survivor)
+
+    def _of(self, key: Key) -> Human | None:
+        """Whose record it is, also when it was in the bin when people were looked at last, and was taken out since."""
+        return next((human for human in self.humans if key in human.seats or key in human.bin), None)
 
     def _first_here(self, human: Human, key: Key) -> bool:
         """Primary: the best stream of the connection, in the order of the mapping."""
