@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from itertools import permutations
 from pathlib import Path
 
@@ -315,3 +316,21 @@ def test_a_new_record_is_told_since_when_somebody_has_opted_out(place: Path) -> 
     shown = {r["m_email"]: r["m_consent_at"] for r in w.systems["m"].rows("people").values()}
     assert shown == {"ann@x.org": w.sql("SELECT at FROM consent")[0][0], "bea@x.org": None}
     assert not go(w).writes()
+
+
+def test_whoever_may_be_mailed_again_because_of_a_merge_has_the_act_in_the_log(place: Path) -> None:
+    """Ann opted out; Cyd opted in by a box of his own, later, and is then merged into Ann. That act stood in the log of the one
+    who is nobody any more, and the one who may be mailed again had none."""
+    w = world(place, Kind("m", acts=True), Kind("s"))
+    ann = insert(w, "m", email="ann@x.org", email_opt_out=True)
+    go(w)
+    at = (w.clock() + timedelta(seconds=60)).isoformat()
+    w.clock.advance(120)
+    cyd = insert(w, "m", email="cyd@x.org", email_opt_out=False, consent_at=at, consent_basis="checkbox")
+    go(w)
+    w.systems["m"].merge("people", ann, cyd)
+    go(w)
+    ((eid, status),) = [(eid, status) for eid, status in w.standing().items() if eid in w.survivors().values()]
+    assert status == "opted_in"
+    last = [body["fields"]["email"] for one, body in w.audit() if one == eid and body["op"] == "consent"][-1]
+    assert (last["after"], last["evidence"], last["basis"]) == ("opted_in", 2, "checkbox")

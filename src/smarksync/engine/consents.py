@@ -108,7 +108,12 @@ def record(run: Run, person: Person, outcome: ConsentOutcome, others: Others | N
 
 
 def audit_body(outcome: ConsentOutcome) -> dict[str, Any]:
-    """What the history says of a consent that moved: the act that it rests on."""
+    """What the history says of a consent that moved."""
+    return moved({channel: claim for channel, claim in outcome.standing.items() if channel in outcome.changed})
+
+
+def moved(claims: Mapping[str, Claim]) -> dict[str, Any]:
+    """The same of what stands by channel: the act that it rests on."""
     return {
         "op": "consent",
         "fields": {
@@ -119,7 +124,6 @@ def audit_body(outcome: ConsentOutcome) -> dict[str, Any]:
                 "basis": claim.basis,
                 "evidence": claim.evidence,
             }
-            for channel, claim in outcome.standing.items()
-            if channel in outcome.changed
+            for channel, claim in claims.items()
         },
     }

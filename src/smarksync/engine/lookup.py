@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from smarksync.ledger import conflicts, consent, entities, keys, links
+from smarksync.ledger import audit, conflicts, consent, entities, keys, links
 from smarksync.ledger.db import Ledger
 from smarksync.ledger.inbox import Waiting
 from smarksync.ledger.links import Link
@@ -159,10 +159,14 @@ def readopt(
 def _unite_consent(run: Run, theirs: Mapping[str, Any], ours: Mapping[str, Any], survivor: int) -> None:
     from smarksync.model.consent import join
 
-    from .consents import as_claim, as_standing
+    from .consents import as_claim, as_standing, moved
 
+    taken = {}
     for channel, standing in theirs.items():
-        own = ours.get(channel)
-        joined = join(as_claim(own) if own else None, [as_claim(standing)]).standing
-        if joined is not None:
-            consent.save(run.ledger, [as_standing(survivor, channel, joined)])
+        own = as_claim(ours[channel]) if channel in ours else None
+        joined = join(own, [as_claim(standing)]).standing
+        if joined is not None and joined != own:
+            taken[channel] = joined
+    if taken:
+        consent.save(run.ledger, [as_standing(survivor, channel, claim) for channel, claim in taken.items()])
+        audit.add(run.ledger, run.run_id, run.stamp(), [(survivor, moved(taken))])
