@@ -106,6 +106,8 @@ MUTANTS = (
     Mutant("union keeps one side", (("plan/reconcile.py", "sorted({item for v in voices for item in (v.observed or ())})", "sorted({item for v in voices[:1] for item in (v.observed or ())})"),)),
     Mutant("nothing is looked for before a create", (("engine/refusals.py", "    keys_there = lookup_keys(lane)\n", "    keys_there = []\n"),)),
     Mutant("rejected fills settled beside a create", (("engine/settle.py", "            if losers:  # still owed", "            if False:  # still owed"),)),
+    Mutant("what a record was never sent taken for emptied when another one is made", (
+        ("engine/settle.py", "            apart = side.memo.get(\"b\") or {}\n", "            apart = {}\n"),), tests=(QUICK,)),
     Mutant("other jobs are not told", (("engine/shared.py", "for kind, eid in told if kind in run.shared", "for kind, eid in told if kind in ()"),)),
     Mutant("a new record's fields that it was not sent taken for emptied", (
         ("engine/settle.py", "        _unsent(target, body.get(\"after\", {}), after)\n", "        pass\n"),), tests=(FOUND,)),

@@ -330,3 +330,18 @@ def test_an_edit_that_beat_a_deletion_is_not_forgotten_because_a_guard_stopped_o
     go(w, allow=("deletes",))
     go(w)
     assert [r["m_email"] for r in w.systems["m"].rows("people").values()] == ["bea@x.org"]
+
+
+def test_what_a_record_was_never_sent_is_not_emptied_by_the_next_record(place: Path) -> None:
+    """g cannot be written Cyd's first name, and m fails for a run. When m's record is made after all, g agreed to nothing:
+    its empty field was taken for one that somebody emptied then, and emptied s and m with its next edit."""
+    rules = (NEWEST, ("first_name", "{direction: both, merge: newest, tie: g, blank: clear}"))
+    w = world(place, Kind("m"), Kind("s"), Kind("g", reads=frozenset({"first_name"})), rules=rules)
+    insert(w, "s", email="cyd@x.org", first_name="Cyd")
+    w.faults.fail(lambda: Transient("gone away"), system="m", kind="write")
+    assert go(w).exit_code == 5 and w.systems["g"].rows("people") and not w.systems["m"].rows("people")
+    assert go(w).exit_code == 0
+    edit(w, "g", "p1", company="Bolt")
+    go(w)
+    assert [(row(w, name)["first_name"], row(w, name)["company"]) for name in "ms"] == [("Cyd", "Bolt")] * 2
+    assert not go(w).writes()

@@ -160,6 +160,9 @@ def _settle_write(
         # a side that an earlier row of this decision has written stands at the new value: what it showed before is over
         losers = {f: v for f, v in taken.get(side.key, {}).items() if _still_shows(side, f, v, before)}
         if whole and side.key in won:
+            # where nobody edited what it holds apart from all others (it was never sent the value), it has agreed to nothing
+            apart = side.memo.get("b") or {}
+            losers = {**{f: v for f, v in apart.items() if _still_shows(side, f, v, before)}, **losers}
             if losers:  # still owed a write: what it shows is said against what is agreed now
                 names = side.names()
                 side.rebase(before, after, names, {**{f: after.get(f) for f in names}, **losers})
