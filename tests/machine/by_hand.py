@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,20 @@ def row(w: World, system: str, rid: str = "p1") -> dict[str, Any]:
     found = w.systems[system].row("people", rid)
     assert found is not None
     return {f.removeprefix(f"{system}_"): v for f, v in found.items()}
+
+
+def meanwhile(w: World, point: str, act: Callable[[], None]) -> list[str]:
+    """What a person does when the next run comes to that point for the first time; the point, once it has been there."""
+    plain, hit = w.faults.point, []
+
+    def reached(name: str) -> None:
+        if name == point and not hit:
+            hit.append(name)
+            act()
+        plain(name)
+
+    w.faults.point = reached  # of this world alone
+    return hit
 
 
 def go(w: World, **how: Any) -> Any:

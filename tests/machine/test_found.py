@@ -12,7 +12,7 @@ import pytest
 from smarksync.errors import AuthFailed, Throttled
 from smarksync.plugin import Can, WriteResult
 
-from .by_hand import NEWEST, edit, go, insert, row, world
+from .by_hand import NEWEST, edit, go, insert, meanwhile, row, world
 from .checks import figures
 from .world import Kind, World
 
@@ -305,16 +305,12 @@ def test_an_edit_is_no_first_meeting_with_a_record_made_of_what_was_agreed(place
     insert(w, "s", email="ann@x.org", last_name="Ore", company="Bolt")
     go(w)
     w.reconfigure(replace(w.profile, kinds=tuple(replace(k, create="always") for k in w.profile.kinds)))
-    plain, hit = w.faults.point, []
 
-    def point(name: str) -> None:
-        if name == "g.people.write" and not hit:
-            hit.append(name)
-            edit(w, "s", "p1", last_name="Pit")
-            w.clock.advance(60)
-        plain(name)
+    def pit() -> None:
+        edit(w, "s", "p1", last_name="Pit")
+        w.clock.advance(60)
 
-    w.faults.point = point
+    hit = meanwhile(w, "g.people.write", pit)
     go(w)
     assert hit and row(w, "g")["last_name"] == "Ore"
     assert go(w).exit_code == 0

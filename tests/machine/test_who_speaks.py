@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from .by_hand import NEWEST, edit, go, insert, row, without, world
+from .by_hand import NEWEST, edit, go, insert, meanwhile, row, without, world
 from .world import Kind, World
 
 TIE = (("*", "{direction: both, merge: newest, tie: s}"),)
@@ -212,15 +212,7 @@ def test_what_was_agreed_before_a_record_was_made_is_settled_there(place: Path) 
     insert(w, "s", email="ann@x.org", last_name="Ore", company="Bolt")
     go(w)
     w.reconfigure(replace(w.profile, kinds=tuple(replace(k, create="always") for k in w.profile.kinds)))
-    plain, hit = w.faults.point, []
-
-    def point(name: str) -> None:
-        if name == "g.people.write" and not hit:
-            hit.append(name)
-            edit(w, "s", "p1", last_name=None)
-        plain(name)
-
-    w.faults.point = point
+    hit = meanwhile(w, "g.people.write", lambda: edit(w, "s", "p1", last_name=None))
     go(w)
     assert hit and row(w, "g")["last_name"] == "Ore"
     assert go(w).exit_code == 0
