@@ -69,6 +69,7 @@ class Site:
         """Stops listening."""
         self.server.should_exit = True
         self.thread.join(30)
+        self.board.close()
         self.ledger.close()
 
 

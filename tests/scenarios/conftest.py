@@ -57,6 +57,7 @@ def office(tmp_path: Path, registry: Registry) -> Iterator[Callable[..., Office]
 
         def make(**top: Any) -> Office:
             one = Office(tmp_path, registry, **top)
+            stack.callback(one.close)
             stack.enter_context(registered(*one.systems.values()))
             one.team()
             return one

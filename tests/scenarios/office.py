@@ -180,6 +180,12 @@ class Office:
             self._reading = Ledger("sqlite:///office.db", root=str(self.root))
         return self._reading
 
+    def close(self) -> None:
+        """Lets go of the ledger; a later look opens it again."""
+        if self._reading is not None:
+            self._reading.close()
+            self._reading = None
+
     def cases(self) -> list[Case]:
         """Every case; each is what its moves alone come to."""
         found = [pair for chunk in cases.every(self.reading) for pair in chunk]

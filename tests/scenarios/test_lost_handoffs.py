@@ -86,7 +86,7 @@ def test_calls_and_tasks_that_are_there_are_neither_planned_nor_made(pair: Pair,
 
 
 def _lost(o: Office, **options: Any) -> Any:
-    o._reading = None
+    o.close()
     lose(o.root, "office.db")
     return o.run(allow="first_run adoption updates creates share owner_changes", **options)
 

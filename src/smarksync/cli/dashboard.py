@@ -65,4 +65,6 @@ def dashboard(
         server.run(sockets=[listening])
     except KeyboardInterrupt:  # the way to stop it
         settings.out.line("Stopped.")
+    finally:
+        board.close()
     return 0

@@ -47,7 +47,8 @@ class Dashboard:
     def __init__(self, config: Config, registry: Registry, token: str, now: Callable[[], datetime]) -> None:
         self.config, self.registry, self.now = config, registry, now
         self._form = form_key(token)
-        self._mine = threading.local()
+        self._lent: dict[threading.Thread, Ledger] = {}
+        self._lending = threading.Lock()
         self.clocks = Clocks(config)
         self.counting = Counting(self.open, now)
 
@@ -57,11 +58,20 @@ class Dashboard:
 
     @property
     def ledger(self) -> Ledger:
-        """This thread's connection."""
-        found = getattr(self._mine, "ledger", None)
-        if found is None:
-            found = self._mine.ledger = self.open()
-        return found
+        """This thread's connection; those of threads that ended are let go of when another one asks."""
+        thread = threading.current_thread()
+        with self._lending:
+            if thread not in self._lent:
+                for ended in [one for one in self._lent if not one.is_alive()]:
+                    self._lent.pop(ended).close()
+                self._lent[thread] = self.open()
+            return self._lent[thread]
+
+    def close(self) -> None:
+        """Lets go of the connections of all threads, when nobody asks any more."""
+        with self._lending:
+            while self._lent:
+                self._lent.popitem()[1].close()
 
     @property
     def desk(self) -> Desk:
