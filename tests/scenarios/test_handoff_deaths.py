@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +29,7 @@ SYSTEMS: dict[str, dict[str, Any]] = {
 def play(root: Path, registry: Registry, kind: str, crash_at: int | None) -> int:
     """Two leads are handed over; the run dies at a point, and others follow. Returns the points of that run."""
     root.mkdir()
-    office = Office(root, registry, switches=SYSTEMS[kind])
-    with registered(*office.systems.values()):
+    with closing(Office(root, registry, switches=SYSTEMS[kind])) as office, registered(*office.systems.values()):
         office.team()
         people = [office.ready("Ada Lovelace"), office.ready("Bob Noyce", country="FR")]
         points = office.dies(crash_at)
@@ -47,7 +47,6 @@ def play(root: Path, registry: Registry, kind: str, crash_at: int | None) -> int
         assert all(case.body["record"] and case.body["task"] for case in found), where
         assert {office.person(person)["handoff_state"] for person in people} == {"offered"}, where
         office.quiet()
-        office.reading.close()
     return points
 
 
@@ -60,8 +59,10 @@ def test_a_hand_off_killed_anywhere_ends_as_if_it_had_not_been(kind: str, tmp_pa
 
 
 def test_an_answer_lost_after_the_task_was_made(tmp_path: Path, registry: Registry) -> None:
-    office = Office(tmp_path, registry, switches=SYSTEMS["silent"])
-    with registered(*office.systems.values()):
+    with (
+        closing(Office(tmp_path, registry, switches=SYSTEMS["silent"])) as office,
+        registered(*office.systems.values()),
+    ):
         office.team()
         office.ready()
         office.faults.lose(stream="tasks")

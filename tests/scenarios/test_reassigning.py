@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +43,7 @@ def office(tmp_path: Path, registry: Registry) -> Iterator[Callable[..., Office]
         def make(reassign: dict[str, Any] | None = None, **top: Any) -> Office:
             told = {"reassign": reassign} if reassign is not None else {}
             one = Office(tmp_path, registry, **{"agreement": agreement(**told), "routing": ROBIN, **top})
+            stack.callback(one.close)
             stack.enter_context(registered(*one.systems.values()))
             one.team()
             return one
@@ -221,8 +222,8 @@ def test_a_plan_shows_it_and_the_guard_on_owners_holds_it(office: Any) -> None:
 def play(root: Path, registry: Registry, crash_at: int | None) -> int:
     """A lead goes to somebody else; that run dies at a point, and others follow. Returns the points of that run."""
     root.mkdir()
-    o = Office(root, registry, agreement=agreement(reassign={"at_most": 5}), routing=ROBIN)
-    with registered(*o.systems.values()):
+    told = agreement(reassign={"at_most": 5})
+    with closing(Office(root, registry, agreement=told, routing=ROBIN)) as o, registered(*o.systems.values()):
         o.team()
         o.ready()
         o.run()
@@ -235,7 +236,6 @@ def play(root: Path, registry: Registry, crash_at: int | None) -> int:
         assert owner(o) == o.ben and case.body["reassigned"] == {"speed": 1}, where
         assert sorted(task["owner"] for task in o.sales_rows("tasks")) == [o.anna, o.ben], where
         o.quiet()
-        o.reading.close()
     return points
 
 
