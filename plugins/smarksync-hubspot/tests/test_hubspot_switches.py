@@ -83,3 +83,54 @@ def test_either_body_of_a_limit_is_waited_for(account: Make, body: str) -> None:
         hub.connector.check()
     assert hub.connector._api.http.counts["throttled"] > 0
     assert 5 <= (hub.clock.now() - began).total_seconds() <= 120
+
+
+def opted_out(hub: Account, *emails: str) -> bool:
+    return all(hub.sim.contact(email).properties["hs_email_optout"] == "true" for email in emails)
+
+
+@both
+def test_opt_outs_go_together_or_one_by_one(account: Make, on: bool) -> None:
+    hub = account_with(account, opts_out_together=on)
+    emails = [f"n{number}@one.example" for number in range(5)]
+    rows = [{"id": hub.sim.create(email=email), "hs_email_optout": True} for email in emails]
+    receipts = hub.update("contacts", *rows)
+    assert [receipt.stored for receipt in receipts] == [{"hs_email_optout": "true"}] * 5
+    assert opted_out(hub, *emails)
+    assert hub.calls("/unsubscribe-all") == (1 if on else 1 + 5)
+    again = hub.update("contacts", *({**row, "hs_email_optout": True} for row in rows))
+    assert {receipt.result for receipt in again} == {WriteResult.UPDATED}
+    assert hub.calls("/unsubscribe-all") == (2 if on else 1 + 5 + 5)  # what the account refuses is not asked again
+
+
+def test_whom_an_answer_about_many_does_not_name_is_opted_out_alone(account: Make) -> None:
+    hub = account_with(account, opts_out_together=True)
+    emails = [f"n{number}@one.example" for number in range(4)]
+    rows = [{"id": hub.sim.create(email=email), "hs_email_optout": True} for email in emails]
+    told = [
+        {"subscriberIdString": emails[0], "statuses": [{"status": "UNSUBSCRIBED"}, {"status": "SUBSCRIBED"}]},
+        {"subscriberIdString": emails[1], "statuses": []},
+        "n2@one.example",
+    ]
+    hub.sim.faults.answer(207, {"status": "COMPLETE", "results": told, "numErrors": 1}, path="*/batch/unsubscribe-all")
+    assert {receipt.result for receipt in hub.update("contacts", *rows)} == {WriteResult.UPDATED}
+    assert opted_out(hub, *emails) and hub.calls("/unsubscribe-all") == 1 + 4
+
+
+def test_an_opt_out_that_is_refused_alone_does_not_hold_the_others(account: Make) -> None:
+    hub = account_with(account, opts_out_together=True)
+    emails = ["a@one.example", "no address", "b@one.example"]
+    rows = [{"id": hub.sim.create(email=email), "hs_email_optout": True} for email in emails]
+    good, bad, also_good = hub.update("contacts", *rows)
+    assert {good.result, also_good.result} == {WriteResult.UPDATED} and opted_out(hub, emails[0], emails[2])
+    assert bad.result is WriteResult.REJECTED and bad.field == "hs_email_optout"
+
+
+@pytest.mark.parametrize("after", [True, False])
+def test_a_lost_answer_about_many_is_said_again_one_by_one(account: Make, after: bool) -> None:
+    hub = account_with(account, opts_out_together=True)
+    emails = ["a@one.example", "b@one.example"]
+    rows = [{"id": hub.sim.create(email=email), "hs_email_optout": True} for email in emails]
+    hub.sim.faults.drop(after=after, path="*/batch/unsubscribe-all", times=None)
+    assert {receipt.result for receipt in hub.update("contacts", *rows)} == {WriteResult.UPDATED}
+    assert opted_out(hub, *emails)

@@ -220,8 +220,9 @@ class Simulator:
             return refused.answer
 
     def _fitting(self, request: Request) -> tuple[tuple[_Route, re.Match[str]] | None, Sequence[str]]:
-        """The route of a request, and the methods that its path takes."""
+        """The route of a request, the most literal one first, and the methods that its path takes."""
         found = [(r, m) for r in self._routes if (m := r.pattern.fullmatch(request.raw))]
+        found.sort(key=lambda one: len(one[1].groupdict()))
         return next(((r, m) for r, m in found if r.method == request.method), None), sorted(
             {r.method for r, _ in found}
         )

@@ -332,12 +332,10 @@ class _Batch:
         unknown = [rid for rid, address in addresses.items() if not address and rid]
         for found in read_batch(self._api, "contacts", unknown, ("email",)):
             addresses[str(found["id"])] = found["properties"].get("email")
-        for row, receipt in wanted:
-            value = _true(row.fields[OPT_OUT])
-            try:
-                problem = self._consent.say(addresses.get(receipt.id), out=value)
-            except Unknown as lost:
-                self._done[row.ref] = self._half(row, lost.message)
+        said = [(addresses.get(receipt.id), _true(row.fields[OPT_OUT])) for row, receipt in wanted]
+        for (row, receipt), (_, value), problem in zip(wanted, said, self._consent.say_all(said), strict=True):
+            if isinstance(problem, Unknown):
+                self._done[row.ref] = self._half(row, problem.message)
                 continue
             self._owed[row.ref].discard(OPT_OUT)
             if problem is None:

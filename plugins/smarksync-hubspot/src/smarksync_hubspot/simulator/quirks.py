@@ -55,6 +55,8 @@ class Quirks:
     throttle_body: str = "gateway"
     #: SmarkSync's own properties are there from the start, on these objects
     has_our_properties: bool = False
+    #: opt-outs may be said for many addresses in one call (marketing.md 4.5: Enterprise only)
+    opts_out_together: bool = False
     #: scopes that the token lacks, as families: contacts, companies, deals, owners, lists, consent, forms, schema (crm.md 2.2)
     missing_scopes: set[str] = field(default_factory=set)
     #: seconds until a list's counts, which the search for lists shows, tell of who joined or left (memory)
