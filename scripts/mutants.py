@@ -108,6 +108,10 @@ MUTANTS = (
     Mutant("rejected fills settled beside a create", (("engine/settle.py", "            if losers:  # still owed", "            if False:  # still owed"),)),
     Mutant("what a record was never sent taken for emptied when another one is made", (
         ("engine/settle.py", "            apart = side.memo.get(\"b\") or {}\n", "            apart = {}\n"),), tests=(QUICK,)),
+    Mutant("a record made by one job settles what another job merges", (
+        ("plan/creates.py", " or held or apart)", " or held)"),), tests=(QUICK,)),
+    Mutant("the address of a record that left stays a key", (
+        ("engine/departures.py", "        former_keys(run, entities.survivor(ledger, link.eid))\n", ""),), tests=(PEOPLE,)),
     Mutant("other jobs are not told", (("engine/shared.py", "for kind, eid in told if kind in run.shared", "for kind, eid in told if kind in ()"),)),
     Mutant("a new record's fields that it was not sent taken for emptied", (
         ("engine/settle.py", "        _unsent(target, body.get(\"after\", {}), after)\n", "        pass\n"),), tests=(FOUND,)),

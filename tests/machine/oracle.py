@@ -33,8 +33,8 @@ class Oracle(Opting):
             self._renew_keys()
             self._matched = self.match
         self._relearn(visible)
-        self._departures(visible)
         self._restored(visible)
+        self._departures(visible)
         newcomers = [
             k for k in visible
             if self.seat_of(k) is None and k not in self.unlinked and (k in self.doubts or self._wanted(k, visible[k][0]))

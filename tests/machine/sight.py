@@ -32,9 +32,8 @@ class Sight:
         self.questions: set[tuple[int, str]] = set()
         self.asked_by: dict[tuple[int, str], str] = {}  # the job that asks; another one's verdict is no answer
         self.answers: dict[tuple[int, str], tuple[Any, dict[str, Any]]] = {}  # the answer, and the values asked about
-        self.withheld: set[tuple[int, str, str]] = (
-            set()
-        )  # (person, system, field): it has no word for what it should be told
+        # (person, system, field): it has no word for what it should be told by that job
+        self.withheld: dict[tuple[int, str, str], str] = {}
         self.unlinked: set[Key] = set()  # left alone for good, as a `deletes` policy says
         self.cut = False  # something came up that this model does not tell the outcome of
         self.done: Counter[str] = Counter()
@@ -182,9 +181,25 @@ class Sight:
                 human.gone[name] = {f: self.means(name, f, v) for f, v in seat.raw.items()}
             if seat.primary:
                 self._promote(human, name, gone.into and (name, gone.into_stream or stream, gone.into))
+            holder = (
+                human
+                if any(one is human for one in self.humans)
+                else self._of((name, gone.into_stream or stream, str(gone.into)))
+            )
+            if holder is not None:
+                self._fade(holder)
+
+    def _fade(self, human: Human) -> None:
+        """A record left: what no other one shows and is not agreed was its key alone, and is a former one now."""
+        if any(seat.system in self.absent for seat in human.seats.values()):
+            return
+        shown = {self._key(seat.system, seat.raw) for seat in human.seats.values()}
+        shown.add(key_of(human.agreed, self.match))
+        human.keys = {key: strong and key in shown for key, strong in human.keys.items()}
 
     def _restored(self, visible: Mapping[Key, Any]) -> None:
-        """Who takes a record out of the bin means the same person. It speaks again where no better one does by then."""
+        """Who takes a record out of the bin means the same person. It speaks again where no better one does by then. That
+        is heard with the rows, and so before what was merged."""
         for human in self.humans:
             for key in [k for k in human.bin if k in visible]:
                 seat = human.seats[key] = human.bin.pop(key)
@@ -192,6 +207,8 @@ class Sight:
                 seat.primary = False
                 seat.primary = self._first_here(human, key)
                 human.gone.pop(key[0], None)
+                if value := self._key(key[0], seat.raw):
+                    human.keys[value] = True
                 self.done["restored"] += 1
 
     @staticmethod
@@ -217,8 +234,8 @@ class Sight:
             doubtful.keys = dict.fromkeys(former, False)
             self.doubts[into] = doubtful
             return
-        for value in former:
-            target.keys.setdefault(value, False)
+        for value in former:  # one that a waiting record shows itself is looked at anew when it is matched
+            target.keys[value] = held is not None and target.keys.get(value, False)
         target.say(doubtful.out, doubtful.out_at, doubtful.basis)
 
     def _follow(self, human: Human, seat: Seat, into: Key) -> None:

@@ -289,6 +289,24 @@ def test_a_shared_system_between_two_jobs(place: Path) -> None:
         assert not go(w).writes()
 
 
+@pytest.mark.parametrize("blank", ["keep", "clear"])
+def test_a_record_made_by_one_job_does_not_settle_what_another_job_merges(place: Path, blank: str) -> None:
+    """The company is merged by s and g alone. A record at s that shows none, met while it gets one at m, has emptied nothing."""
+    plain = tuple((name, "{direction: both}") for name in ("email", "last_name"))
+    company = f"{{direction: both, merge: newest, tie: g, blank: {blank}}}"
+    jobs = (
+        JobPlan("left", ("m", "s"), plain),
+        JobPlan("right", ("s", "g"), (("company", company),), create=(("s", "never"),)),
+    )
+    w = World(Profile((Kind("m"), Kind("s"), Kind("g")), jobs), place)
+    insert(w, "g", email="ann@x.org", company="Bolt")
+    go(w)
+    insert(w, "s", email="ann@x.org", last_name="Pit")
+    go(w)
+    assert [row(w, k).get("company") for k in "sg"] == ["Bolt", "Bolt"] and row(w, "m")["last_name"] == "Pit"
+    assert not go(w).writes()
+
+
 def test_a_record_is_no_newer_because_we_could_not_write_it(place: Path) -> None:
     """Nobody knows which of two sets of tags is the newer one. g's record is touched, and the opt-out that we send there is
     refused because of it: read again, it shows nothing where it had showed no. That made it the newest record."""

@@ -334,3 +334,23 @@ def test_whoever_may_be_mailed_again_because_of_a_merge_has_the_act_in_the_log(p
     assert status == "opted_in"
     last = [body["fields"]["email"] for one, body in w.audit() if one == eid and body["op"] == "consent"][-1]
     assert (last["after"], last["evidence"], last["basis"]) == ("opted_in", 2, "checkbox")
+
+
+def test_the_address_of_a_record_that_was_deleted_is_a_former_one(place: Path) -> None:
+    """m makes one of two people, and s deletes the record that showed the second address. Who has that address now may be
+    somebody else: the opt-out is theirs alone, and they are asked about, not linked."""
+    w = world(place, Kind("m"), Kind("s"))
+    insert(w, "m", email="ann@x.org")
+    insert(w, "m", email="bea@x.org")
+    go(w)
+    (bea,) = [rid for rid, shown in w.systems["s"].rows("people").items() if shown["s_email"] == "bea@x.org"]
+    w.systems["m"].merge("people", "p1", "p2")
+    w.systems["s"].delete("people", bea)
+    insert(w, "m", email="bea@x.org", email_opt_out=True)
+    assert go(w).exit_code == 3
+    assert row(w, "m", "p1").get("email_opt_out") is not True
+    assert [kind for kind, _ in w.sql("SELECT state, count(*) FROM entities GROUP BY state ORDER BY 1")] == [
+        "alias",
+        "live",
+        "provisional",
+    ]

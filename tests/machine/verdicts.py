@@ -120,14 +120,15 @@ class Verdicts(Sight):
         somebody else is told, it is agreed, and those without a word still show what they showed."""
         mute = {s.system for s in seats if not self._has_word(s.system, name, value)} - left
         owed = {s.system for s in seats if s.system not in left and self._differs(s, name, value)}
+        names = {one.name for one in self.jobs}
         for seat in seats:
             case = (human.number, seat.system, name)
             if seat.system in owed & mute:
                 self.done["withheld"] += case not in self.withheld
-                self.withheld.add(case)
-            elif case in self.withheld:
+                self.withheld[case] = job.name
+            elif case in self.withheld and (self.withheld[case] == job.name or self.withheld[case] not in names):
                 self.done["released"] += 1
-                self.withheld.remove(case)
+                del self.withheld[case]  # another job's word for it says nothing
         new = {
             c for c in self._lacking(job, human)
             if name not in self.kinds[c].unmapped and name not in self.kinds[c].reads and self._has_word(c, name, value)
@@ -220,7 +221,7 @@ class Verdicts(Sight):
                 continue
             if not self._has_word(connection, name, human.agreed[name]):
                 self.done["withheld"] += 1
-                self.withheld.add((human.number, connection, name))
+                self.withheld[human.number, connection, name] = job.name
                 continue
             values[name] = human.agreed[name]
         if CONSENT not in kind.unmapped:

@@ -16,7 +16,7 @@ from smarksync.plugin import Can, Explains, Fetches, Gone, GoneKind, Sweeps, Tel
 from . import facts
 from .context import Lane, Run
 from .conversions import bring_along, expect, lane_of, note, promote, want
-from .lookup import unite
+from .lookup import former_keys, unite
 
 BATCH = 500
 
@@ -155,6 +155,7 @@ def _take(run: Run, lane: Lane, gone: Gone) -> None:
     if was_live:
         streams.add_live(ledger, lane.sid, -1)
     if link.eid is not None:
+        former_keys(run, entities.survivor(ledger, link.eid))
         states.changed(ledger, [(link.eid, lane.sid, gone.id, run.run_id)])
 
 

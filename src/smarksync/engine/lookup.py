@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -106,22 +106,41 @@ def unite(run: Run, loser: int, survivor: int) -> None:
             links.set_rank(ledger, worse.sid, worse.rid, 1)
     standing = consent.of_entities(ledger, [loser, survivor])
     _unite_consent(run, standing.get(loser, {}), standing.get(survivor, {}), survivor)
-    _former_keys(run, loser, moved, before)
+    _keep_keys(run, loser, _shown_keys(run, moved, before))
     entities.join(ledger, loser, survivor)
     # one of the two may have opted out, and who shares an address of the other one has not heard of it
     wake_namesakes(run, [(kind, value, survivor) for kind, value, weak in keys.of_entity(ledger, survivor) if not weak])
 
 
-def _former_keys(run: Run, eid: int, rows: Iterable[Link], agreed: Mapping[str, Any]) -> None:
-    """Keys that no living record of an entity shows are former ones: they propose, and never link."""
+def former_keys(run: Run, eid: int) -> None:
+    """After a record left: what no other one shows and is not agreed was the key of that record alone. Where a living
+    record is not read in this run, all of them stay."""
+    strong = {(kind, value) for kind, value, weak in keys.of_entity(run.ledger, eid) if not weak}
+    found = entities.load(run.ledger, [eid]).get(eid)
+    if found is None or not strong:
+        return
+    rows = links.of_entities(run.ledger, [eid]).get(eid, [])
+    kind = next((run.lanes[row.sid].stream.entity for row in rows if row.sid in run.lanes), None)
+    agreed = set(keys_of(run.match.get(kind, []), found[2])) if kind is not None else strong
+    if not strong <= agreed and all(row.sid in run.lanes for row in rows if row.state == links.LIVE):
+        _keep_keys(run, eid, agreed | _shown_keys(run, rows, found[2]))
+
+
+def _keep_keys(run: Run, eid: int, shown: Collection[tuple[str, str]]) -> None:
+    """The other keys of an entity are former ones: they propose, and never link."""
+    keys.weaken(
+        run.ledger, [(k, v, eid) for k, v, weak in keys.of_entity(run.ledger, eid) if not weak and (k, v) not in shown]
+    )
+
+
+def _shown_keys(run: Run, rows: Iterable[Link], agreed: Mapping[str, Any]) -> set[tuple[str, str]]:
+    """The keys that living records show."""
     shown: set[tuple[str, str]] = set()
     for link in rows:
         lane = run.lanes.get(link.sid)
         if lane is not None and link.state == links.LIVE:
             shown.update(keys_of(run.match.get(lane.stream.entity, []), own_values(side_of(run, link), agreed)))
-    keys.weaken(
-        run.ledger, [(k, v, eid) for k, v, weak in keys.of_entity(run.ledger, eid) if not weak and (k, v) not in shown]
-    )
+    return shown
 
 
 def _order(run: Run, link: Link) -> int:

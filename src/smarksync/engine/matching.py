@@ -84,12 +84,17 @@ class Ahead:
 
 
 def _provisional(run: Run) -> list[tuple[Link, int]]:
-    """Rows that wait for a person's decision: looked at again, because another row may have settled it."""
+    """Rows that wait for a person's decision: looked at again, because another row may have settled it. Where a system of
+    theirs could not be read they go on waiting: what it showed last may be over."""
+    unread = {lane.stream.entity for lane in run.lanes.values() if lane.failed is not None}
     sql = "SELECT eid FROM entities WHERE state = 'provisional'"
     eids = [row[0] for row in run.ledger.rows(sql)]
     found = links.of_entities(run.ledger, eids)
     return [
-        (link, eid) for eid, group in found.items() for link in group if link.state == "live" and link.sid in run.lanes
+        (link, eid)
+        for eid, group in found.items()
+        for link in group
+        if link.state == "live" and link.sid in run.lanes and run.lanes[link.sid].stream.entity not in unread
     ]
 
 

@@ -14,7 +14,7 @@ from smarksync.mapping import Preset
 from smarksync.model import Entity, Moves, equal
 from smarksync.plan.job import JobRules, Person, Target
 from smarksync.plan.reconcile import Rule, View
-from smarksync.plan.side import NAME_PARTS
+from smarksync.plan.side import NAME_PARTS, PER_SIDE
 
 from . import around
 from .context import Lane, Run
@@ -66,6 +66,7 @@ def compile_rules(
         name=job.name, entity=job.entity, connections=tuple(job.connections), rules=rules,
         targets=_targets(config, job, lanes, presets, run), equal=same, skew=lambda _c: skew, where=where, special=special,
         subscribe=job.subscribe, regressions=_regressions, restless=around.restless(config, job),
+        elsewhere=_elsewhere(config, job, mapped, rules),
     )  # fmt: skip
 
 
@@ -87,6 +88,18 @@ def _known_on_one_side(mapped: Mapping[str, set[str]], entity: Entity, rules: Ma
         if name not in rules and ordinary and sides == 1:
             found.add(name)
     return found
+
+
+def _elsewhere(config: Config, job: Job, mapped: Mapping[str, set[str]], rules: Mapping[str, Rule]) -> frozenset[str]:
+    """Fields that another job may merge on one of these connections, because this one has no rule for them."""
+    for other in config.jobs.values():
+        if other.kind != "sync" or other.name == job.name or other.entity != job.entity:
+            continue
+        if not set(other.connections).isdisjoint(job.connections):
+            fields = config.schema_[job.entity].fields
+            names = set().union(*mapped.values()).difference(rules, PER_SIDE)
+            return frozenset(name for name in names if name in fields and fields[name].group == "ordinary")
+    return frozenset()
 
 
 def _regressions(_field: str, before: Any, after: Any) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from smarksync.model import ValueProblem
@@ -27,6 +27,8 @@ def add_creates(
     views: Mapping[str, list[View]], merged: dict[str, Any], outcome: Outcome,
 ) -> None:  # fmt: skip
     """New records on connections where the entity has none."""
+    # what another job merges is settled there by that job alone: until then a record that shows nothing has said nothing
+    apart = bool(job.elsewhere) and any(not job.elsewhere.isdisjoint(_unsettled(side)) for side in sides)
     for connection, target in job.targets.items():
         if connection in person.taken_places or target.policy is None:
             continue
@@ -36,7 +38,7 @@ def add_creates(
         row = create_row(person, job, target, verdicts, merged, outcome, held)
         if row is None:
             continue
-        row.whole = not (outcome.questions or outcome.problems or outcome.left or outcome.held or held)
+        row.whole = not (outcome.questions or outcome.problems or outcome.left or outcome.held or held or apart)
         decided = {n: v for n, v in verdicts.items() if v.conflict is None}
         row.fields = [n for n in decided if n in job.rules and n not in held]
         if row.whole:
@@ -47,6 +49,11 @@ def add_creates(
             row.fields += [n for n in job.rules if n not in verdicts and n not in held]
         row.reason = "new from " + ", ".join(sorted({s.connection for s in sides}))
         outcome.rows.append(row)
+
+
+def _unsettled(side: Side) -> Collection[str]:
+    """The canonical fields that were never settled there."""
+    return side.names() if side.memo.get("n") else side.memo.get("a") or ()
 
 
 def create_row(

@@ -36,7 +36,7 @@ def first(person: Person, job: JobRules) -> Outcome | None:
         return None
     if side.connection not in job.connections or side.connection in job.where or not _KNOWN.issuperset(person.agreed):
         return None
-    if side.name_field is not None:
+    if side.name_field is not None or not job.elsewhere.isdisjoint(side.mapping.fields):
         return None
     values, problems = side.mapping.inward_row(memo.get("s") or {})
     may = _may(job, side.connection, values)

@@ -50,6 +50,8 @@ class JobRules:
     restless: bool = False  # time alone can change what `create` and `where` say
     #: fields that another job merges: this one writes them where it has an answer of its own, and carries no edit of them
     others: frozenset[str] = frozenset()
+    #: mapped fields without a rule here that another job of the entity may merge: what it decides settles nothing of them
+    elsewhere: frozenset[str] = frozenset()
     #: what the short ways work out once a job: first.py by connection, edited.py by mapping
     worked_out: dict[object, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 

@@ -288,7 +288,7 @@ class Side:
         for key in ("n", "b", "a"):
             memo.pop(key, None)
         seen = memo.get("s")
-        if seen:
+        if seen is not None:
             by_vendor = self.mapping.codecs_by_vendor
             left: dict[str, Any] = {}
             for vendor in seen:

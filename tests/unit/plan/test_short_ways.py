@@ -75,7 +75,9 @@ def rules(draw: st.DrawFn) -> JobRules:
     for sid, one in enumerate(MAPPINGS, 1):
         if draw(st.booleans()):
             targets[one.connection] = Target(sid, one.connection, one, lambda _values, _person: True)
-    return JobRules("people", "lead", SYSTEMS, found, targets, equal=lambda _n, a, b: bool(a == b), skew=lambda _c: 2.0)
+    elsewhere = frozenset(NAMES).difference(found) if draw(st.booleans()) else frozenset()
+    return JobRules("people", "lead", SYSTEMS, found, targets, equal=lambda _n, a, b: bool(a == b), skew=lambda _c: 2.0,
+                    elsewhere=elsewhere)  # fmt: skip
 
 
 def agreed_of(one: CompiledMapping, raw: dict[str, Any]) -> dict[str, Any]:
