@@ -64,7 +64,7 @@ HUBSPOT = (
     Removal("the opt-out sent as a property", "writes.py", "            and not (self._kind == \"contacts\" and name == OPT_OUT)\n", "", ("writing_facts", "switches")),
     Removal("opting in again without each subscription", "consent.py", "        for one in self._subscriptions():\n", "        for one in list(self._subscriptions())[:0]:\n", ("writing_facts", "switches")),
     Removal("no legal basis", "consent.py", "            if settings.legal_basis:\n", "            if False:\n", ("writing_facts", "switches")),
-    Removal("a lost opt-out taken for done", "writes.py", "            except Unknown as lost:\n                self._done[row.ref] = self._half(row, lost.message)\n                continue\n", "            except Unknown:\n                continue\n", ("writing_facts", "answers", "errors")),
+    Removal("a lost opt-out taken for done", "writes.py", "            if isinstance(problem, Unknown):\n                self._done[row.ref] = self._half(row, problem.message)\n                continue\n", "            if isinstance(problem, Unknown):\n                continue\n", ("writing_facts", "answers", "errors", "switches")),
     Removal("web page of a 404 taken for a refusal without a word", "client.py", "        if status == 404 and not body:  # a web page", "        if False:  # a web page", ("errors", "writing_facts", "switches")),
     Removal("429 waits a second whatever the limit", "client.py", "        return _TEN_SECONDLY if \"ten_secondly\" in policy or \"ten secondly\" in policy else _SECONDLY\n", "        return _SECONDLY\n", ("errors", "switches")),
     Removal("the day's limit waits a second", "client.py", "        if \"daily\" in policy:\n            return self._until_midnight()\n", "", ("errors",)),
@@ -101,7 +101,7 @@ SALESFORCE = (
     Removal("no look-back for late commits", "reading.py", "    return Place(at - LOOK_BACK, \"\")\n", "    return Place(at, \"\")\n", ("reading", "leaving")),
     Removal("a reading that broke off does not look back", "reading.py", "        place = place if place.at < late else Place(late, \"\")\n", "", ("reading", "leaving")),
     Removal("rows edited while we read end the order", "reading.py", "            if at is not None and at <= self._until and (reached is None or at >= reached):\n", "            if at is not None:\n", ("reading", "leaving")),
-    Removal("a large first reading by queries", "reading.py", "                    if place is None and total > self._bulk_above and self._fits_a_job():\n", "                    if False:\n", ("bulk",)),
+    Removal("a large first reading by queries", "reading.py", "                    if place is None and total > self._bulk_above and self._may_be_a_job:\n", "                    if False:\n", ("bulk",)),
     Removal("members taken out are not told", "reading.py", " or (self._shape.stream == \"CampaignMember\" and self._since is not None)\n", "\n", ("activities", "reading", "leaving")),
     Removal("what left is taken for changed", "reading.py", "            if self._left is not None and has_left(row):\n", "            if False:\n", ("reading", "leaving")),
     Removal("what came back is still told as gone", "reading.py", "                    self._left.pop(str(row[\"Id\"]), None)", "                    pass", ("reading", "leaving")),
@@ -130,6 +130,8 @@ SALESFORCE = (
     Removal("single errors not read", "refusals.py", "str(one.get(\"statusCode\") or one.get(\"errorCode\") or \"\")", "str(one.get(\"statusCode\") or \"\")", ("error_shapes",)),
     Removal("a converted lead tried again and again", "refusals.py", "    \"CANNOT_UPDATE_CONVERTED_LEAD\": (_R.CONFLICT, \"SMK-CONVERTED\"),\n", "", ("writing",)),
     Removal("an unknown exception taken for a refusal", "refusals.py", "    \"UNKNOWN_EXCEPTION\": (_R.UNKNOWN, \"SMK-UNKNOWN\"),\n", "", ("error_shapes",)),
+    Removal("objects that jobs do not take are never written", "bulk.py", "    return OK if refused or error_code", "    return OK if error_code", ("bulk",)),
+    Removal("the day's jobs used up stop queries and collections, too", "bulk.py", "    return OK if refused or error_code(response) == \"LIMIT_EXCEEDED\" else own\n", "    return OK if refused and own is None else own\n", ("bulk",)),
     Removal("rows of a job by position", "bulk.py", "            done.good[row[key] or row[\"sf__Id\"]] = (row[\"sf__Id\"], row[\"sf__Created\"] == \"true\")\n", "            done.good[str(rows[len(done.good)][key])] = (row[\"sf__Id\"], row[\"sf__Created\"] == \"true\")\n", ("bulk", "switches")),
     Removal("failed rows of a complete job overlooked", "bulk.py", "            done.bad[row[key]] = (row[\"sf__Id\"], row[\"sf__Error\"])\n", "            pass\n", ("bulk",)),
     Removal("an emptied field left alone in a job", "bulk.py", "    if value is None or value == \"\":\n        return NULL\n", "    if value is None or value == \"\":\n        return \"\"\n", ("bulk",)),
@@ -217,6 +219,9 @@ def main(words: list[str]) -> int:
     chosen = [
         (v, one) for v, some in ALL.items() for one in some if not words or any(w in f"{v}: {one.name}" for w in words)
     ]
+    if not chosen:
+        print(f"No removal's name contains {' or '.join(map(repr, words))}, so nothing is shown")
+        return 2
     survived = 0
     for vendor, one in chosen:
         began = time.monotonic()

@@ -12,8 +12,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
-from smarksync.kit.resolve import OK, Verdict
-from smarksync.kit.response import Response
+from smarksync.kit.counts import Kind as CallKind
+from smarksync.kit.resolve import OK, Verdict, vendor_words
+from smarksync.kit.response import Answered, Response
 from smarksync.plugin import Cursor, Malformed, Transient, Unknown
 
 from .client import Api, error_code, verdict
@@ -27,8 +28,15 @@ NULL = "#N/A"
 Row = Mapping[str, Any]
 
 
-class JobGone(Exception):
-    """The results of a query job are not kept any longer (7 days)."""
+class JobGone(Transient):
+    """The org does not know a job, or no longer (results are kept for 7 days)."""
+
+    def __init__(self) -> None:
+        super().__init__("Salesforce does not know a bulk job any more.")
+
+
+class JobRefused(Exception):
+    """No job is to be had for this: queries and collections are still there."""
 
 
 class BulkReader:
@@ -39,10 +47,9 @@ class BulkReader:
 
     @classmethod
     def start(cls, api: Api, soql: str) -> BulkReader:
-        """A new job."""
+        """A new job. Raises :class:`JobRefused`."""
         body = {"operation": "query", "query": soql, "contentType": "CSV", "lineEnding": "LF"}
-        told = api.request("POST", "/jobs/query", json=body, kind="read").json
-        return cls(api, _id(told), None, None, False)
+        return cls(api, _begun(api, "/jobs/query", body, "read"), None, None, False)
 
     @classmethod
     def resume(cls, api: Api, cursor: Mapping[str, Any]) -> BulkReader:
@@ -97,12 +104,15 @@ def _typed_rows(text: str, kinds: Mapping[str, str]) -> Iterator[Row]:
     header = next(reader, [])
     for cells in reader:
         row: dict[str, Any] = {}
-        for name, cell in zip(header, cells, strict=True):
-            relation, dot, inner = name.partition(".")
-            if dot:
-                row[relation] = {inner: cell} if cell else row.get(relation)
-            else:
-                row[name] = _typed(kinds.get(name, "string"), cell)
+        try:
+            for name, cell in zip(header, cells, strict=True):
+                relation, dot, inner = name.partition(".")
+                if dot:
+                    row[relation] = {inner: cell} if cell else row.get(relation)
+                else:
+                    row[name] = _typed(kinds.get(name, "string"), cell)
+        except ValueError:  # another number of cells than the header, or a number that is none
+            raise Malformed("Salesforce's results of a bulk job have a line that is none.") from None
         yield row
 
 
@@ -120,10 +130,24 @@ def _typed(kind: str, cell: str) -> Any:
     return cell
 
 
-def _id(told: Any) -> str:
+def _begun(api: Api, path: str, body: Row, kind: CallKind) -> str:
+    """The id of a new job. Raises :class:`JobRefused`."""
+    answer = api.request("POST", path, json=body, kind=kind, idempotent=True, resolve=_of_a_beginning)
+    if answer.status >= 400:
+        api.log.warning("salesforce.no_bulk", object=str(body.get("object", "")), reason=vendor_words(answer))
+        raise JobRefused
+    told = answer.json
     if not isinstance(told, Mapping) or not told.get("id"):
         raise Malformed("Salesforce made a bulk job and does not say which.")
     return str(told["id"])
+
+
+def _of_a_beginning(response: Response) -> Verdict | None:
+    """Some objects and columns are not the Bulk API's, and a day has so many jobs and batches (vendors/crm.md 1.7, 1.8):
+    a limit of their own, since that of requests has another code (REQUEST_LIMIT_EXCEEDED)."""
+    own = verdict(response)
+    refused = response.status == 400 and own is None
+    return OK if refused or error_code(response) == "LIMIT_EXCEEDED" else own
 
 
 def _finished(api: Api, path: str, resolve: Any = verdict) -> Mapping[str, Any]:
@@ -133,7 +157,7 @@ def _finished(api: Api, path: str, resolve: Any = verdict) -> Mapping[str, Any]:
         answer = api.request("GET", path, kind="read", resolve=resolve)
         if answer.status >= 400:
             raise JobGone
-        told: Mapping[str, Any] = answer.json
+        told = Answered(answer.json, "Salesforce's word on a bulk job")
         if told.get("state") in ("JobComplete", "Failed", "Aborted"):
             return told
         if waited > _LIMIT:
@@ -155,14 +179,13 @@ class Ingested:
 def ingest(api: Api, name: str, rows: Sequence[Mapping[str, Any]], key: str, *, upsert: bool) -> Ingested:
     """Writes rows by one job. ``key`` is the column that names each: our id, or the record's.
 
-    Raises :class:`Unknown` when the job was begun and its end cannot be seen.
+    Raises :class:`JobRefused`, and :class:`Unknown` when the job was begun and its end cannot be seen.
     """
     columns = list(dict.fromkeys([key, *(column for row in rows for column in row)]))
     body = {"object": name, "operation": "upsert" if upsert else "update", "contentType": "CSV", "lineEnding": "LF"}
     if upsert:
         body["externalIdFieldName"] = key
-    told = api.request("POST", "/jobs/ingest", json=body, kind="write", idempotent=True).json
-    path = f"/jobs/ingest/{_id(told)}"
+    path = f"/jobs/ingest/{_begun(api, '/jobs/ingest', body, 'write')}"
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(columns)
@@ -176,7 +199,7 @@ def ingest(api: Api, name: str, rows: Sequence[Mapping[str, Any]], key: str, *, 
             done.good[row[key] or row["sf__Id"]] = (row["sf__Id"], row["sf__Created"] == "true")
         for row in _results(api, f"{path}/failedResults"):
             done.bad[row[key]] = (row["sf__Id"], row["sf__Error"])
-    except (Transient, Malformed, JobGone) as problem:
+    except (Transient, Malformed) as problem:
         raise Unknown(f"Salesforce took a bulk job, and what became of it cannot be seen: {problem}") from None
     return done
 
@@ -190,7 +213,8 @@ def _closed(response: Response) -> Verdict | None:
 
 def _results(api: Api, path: str) -> Iterator[dict[str, str]]:
     answer = api.request("GET", path, kind="read", expect="any", headers=_CSV)
-    yield from csv.DictReader(io.StringIO(answer.text, newline=""))
+    for row in csv.DictReader(io.StringIO(answer.text, newline="")):
+        yield Answered(row, "Salesforce's results of a bulk job")
 
 
 def _cell(value: Any) -> str:

@@ -12,7 +12,7 @@ from smarksync.kit.client import Client
 from smarksync.kit.counts import Kind as CallKind
 from smarksync.kit.pages import LinkPages
 from smarksync.kit.resolve import OK, Kind, Verdict, vendor_words
-from smarksync.kit.response import NotJson, Response
+from smarksync.kit.response import Answered, NotJson, Response
 from smarksync.plugin import Malformed, Session
 
 from .ids import is_id
@@ -22,7 +22,8 @@ from .settings import SalesforceSettings
 Row = Mapping[str, Any]
 #: one answer of a query: its rows, whether more follow, and how many there are in all
 Chunk = tuple[list[Row], bool, int]
-_USAGE = re.compile(r"\bapi-usage=(\d+)/(\d+)")
+#: newer builds tell the share of single apps, too (per-app-api-usage, vendors/crm.md 1.8), in an order that nobody promises
+_USAGE = re.compile(r"(?<![\w-])api-usage=(\d+)/(\d+)")
 #: requests in one composite (vendors/crm.md 1.7)
 AT_ONCE = 25
 #: seconds to stay away when too many long requests run at once; and when the day's requests are used up
@@ -83,9 +84,9 @@ class Api:
             self.http.counts.budget_left = max(int(usage[2]) - int(usage[1]), 0)
         return response
 
-    def get(self, path: str, *, params: Mapping[str, Any] | None = None, kind: CallKind = "read") -> Any:
-        """The JSON at a path that must be there."""
-        return self.request("GET", path, params=params, kind=kind).json
+    def get(self, path: str, *, params: Mapping[str, Any] | None = None, kind: CallKind = "read") -> Answered:
+        """The object at a path that must be there."""
+        return Answered(self.request("GET", path, params=params, kind=kind).json, f"Salesforce's answer of {path}")
 
     def get_many(self, paths: Sequence[str], *, kind: CallKind = "read") -> list[Any]:
         """The JSON at several paths, at most 25, in one call; None where one was refused.
