@@ -40,6 +40,8 @@ class Pair:
             "BOTTLECRM_URL": self.crm_proxy.url, "BOTTLECRM_TOKEN": crm.token,
         }  # fmt: skip
         self.never_consented = {n for n in range(TOTAL) if n >= SIZE or n % 25 == 0}
+        #: who said no on either side
+        self.refused = {n for n in range(SIZE) if n % 25 == 0} | {n for n in range(FIRST_IN_CRM, TOTAL) if n % 40 == 1}
 
     def start(self, *words: str) -> subprocess.Popen[str]:
         """A `smarksync` process of its own."""
@@ -72,6 +74,8 @@ class Pair:
         members, leads = self.editor.members(), self.sales.leads()
         for email, lead in leads.items():
             member = members.get(email)
+            if int(email[1:5]) in self.refused:
+                assert opted_out(lead), f"{email} said no, and sales does not know"
             if member is None:
                 assert opted_out(lead) or email in missing, f"{email} is not in the audience"
                 continue
@@ -170,6 +174,7 @@ def _people_work_on(pair: Pair) -> tuple[frozenset[str], frozenset[str]]:
     for email in stops:
         pair.editor.edit(members[email], newsletters=[])
         pair.never_consented.add(int(email[1:5]))
+    pair.refused |= {int(email[1:5]) for email in (*stops, *refusals)}
     for email in refusals:
         pair.sales.edit(leads[email], custom_fields={"email_opt_out": True})
     for email in tagged:
