@@ -112,6 +112,12 @@ MUTANTS = (
         ("plan/creates.py", " or held or apart)", " or held)"),), tests=(QUICK,)),
     Mutant("the address of a record that left stays a key", (
         ("engine/departures.py", "        former_keys(run, entities.survivor(ledger, link.eid))\n", ""),), tests=(PEOPLE,)),
+    Mutant("a merge dates an opt-out anew", (
+        ("engine/lookup.py", "    out = [name for name in CHANNELS.values() if _opted_out(side, name, before)]\n", "    out: list[str] = []\n"),),
+        tests=("tests/machine/test_who_speaks.py",)),
+    Mutant("a merge of a record that was deleted before is no news", (
+        ("engine/departures.py", "(link.state == links.GONE and gone.into is None)", "link.state == links.GONE"),),
+        tests=("tests/machine/test_who_speaks.py",)),
     Mutant("other jobs are not told", (("engine/shared.py", "for kind, eid in told if kind in run.shared", "for kind, eid in told if kind in ()"),)),
     Mutant("a new record's fields that it was not sent taken for emptied", (
         ("engine/settle.py", "        _unsent(target, body.get(\"after\", {}), after)\n", "        pass\n"),), tests=(FOUND,)),

@@ -168,9 +168,16 @@ class Sight:
             key = (name, stream, gone.id)
             doubtful = self.doubts.pop(key, None)
             found = self.seat_of(key)
+            if found is None and gone.into is not None:
+                into = (name, gone.into_stream or stream, gone.into)
+                if doubtful is not None:
+                    self._doubt_merged(doubtful, key, into)
+                elif (
+                    human := self._of(key)
+                ) is not None:  # it was taken out of the bin and merged before anybody looked
+                    human.gone.pop(name, None)
+                    self._follow(human, human.bin.pop(key), into)
             if found is None:
-                if doubtful is not None and gone.into is not None:
-                    self._doubt_merged(doubtful, key, (name, gone.into_stream or stream, gone.into))
                 continue
             human, seat = found
             human.leave(seat, gone.into is None)
@@ -272,13 +279,13 @@ class Sight:
         """One person of two: the survivor's settled values stay, the other's records are adopted anew."""
         self.done["merges"] += 1
         for key, seat in loser.seats.items():
-            seat.base.clear()
+            seat.base = _heard_of_consent(seat)
             seat.kept.clear()
             seat.edited.clear()
             seat.primary = self._first_here(survivor, key)
             survivor.seats[key] = seat
         for key, seat in loser.bin.items():
-            seat.base.clear()
+            seat.base = _heard_of_consent(seat)
             seat.kept.clear()
             seat.edited.clear()
             survivor.bin[key] = seat
@@ -356,5 +363,5 @@ class Sight:
 
 
 def _heard_of_consent(seat: Seat) -> dict[str, Any]:
-    """All that is settled of a doubtful record."""
+    """All that stays settled of a record that is met anew, once it is known whose it is."""
     return {CONSENT: seat.base[CONSENT]} if CONSENT in seat.base else {}

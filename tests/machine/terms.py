@@ -205,7 +205,7 @@ def draw_change(dice: random.Random, kinds: Sequence[Kind], several: bool, polic
     ordinary = [f for f in FIELDS if f not in ("email", CONSENT)]
     what = dice.choices(
         ("rule", "map", "read_only", "create", "words", "where", "deletes", "rename", "match", "adopt", "connection", "second"),
-        (8, 8, 4, 3, 3, 4, 6 if policies else 2, 2, 2, 1, 0 if several else 5, 6 if several else 0),
+        (8, 8, 4, 3, 0 if any(k.titles for k in kinds) else 3, 4, 6 if policies else 2, 2, 2, 1, 0 if several else 5, 6 if several else 0),
     )[0]  # fmt: skip
     name = dice.choice(ordinary)
     words: tuple[Any, ...] = {

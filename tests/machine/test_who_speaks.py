@@ -217,3 +217,33 @@ def test_what_was_agreed_before_a_record_was_made_is_settled_there(place: Path) 
     assert hit and row(w, "g")["last_name"] == "Ore"
     assert go(w).exit_code == 0
     assert [row(w, k)["last_name"] for k in "msg"] == [None] * 3
+
+
+def test_a_record_that_was_deleted_and_taken_back_is_followed_into_a_merge(place: Path) -> None:
+    """All between two runs, but for the deletion: m takes Ann back and makes one person of her and Bea, who is told of the
+    opt-out that Ann left with."""
+    w = world(place, Kind("m"), Kind("s"))
+    ann, bea = insert(w, "m", email="ann@x.org", email_opt_out=True), insert(w, "m", email="bea@x.org")
+    go(w)
+    kept = dict(w.systems["m"].rows("people")[ann])
+    w.systems["m"].delete("people", ann)
+    go(w)
+    w.systems["m"].restore("people", ann, kept)
+    w.systems["m"].merge("people", bea, ann)
+    go(w)
+    assert w.sql("SELECT state, count(*) FROM entities GROUP BY state ORDER BY 1") == [("alias", 1), ("live", 1)]
+    assert {shown["s_email_opt_out"] for shown in w.systems["s"].rows("people").values()} == {True}
+    assert row(w, "m", bea)["email_opt_out"] is True
+    assert not go(w).writes()
+
+
+def test_an_opt_out_keeps_its_date_when_two_people_become_one(place: Path) -> None:
+    """Otherwise every merge would make it younger than what the person said since."""
+    w = world(place, Kind("m"), Kind("s"))
+    ann, bea = insert(w, "m", email="ann@x.org", email_opt_out=True), insert(w, "m", email="bea@x.org")
+    go(w)
+    ((since,),) = w.sql("SELECT at FROM consent WHERE channel = 'email'")
+    w.systems["m"].merge("people", bea, ann)
+    go(w)
+    assert row(w, "m", bea)["email_opt_out"] is True
+    assert {at for (at,) in w.sql("SELECT at FROM consent WHERE channel = 'email'")} == {since}

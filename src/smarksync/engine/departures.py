@@ -134,8 +134,8 @@ def _take(run: Run, lane: Lane, gone: Gone) -> None:
     ledger = run.ledger
     run.ledger.run("DELETE FROM inbox WHERE sid = ? AND rid = ?", (lane.sid, gone.id))
     link = links.of_records(ledger, lane.sid, [gone.id]).get(gone.id)
-    if link is None or link.state == links.GONE:
-        return
+    if link is None or (link.state == links.GONE and gone.into is None):
+        return  # of a record that left as deleted, and was taken back or told about twice, a merge is still news
     was_live = link.state == links.LIVE
     if gone.into is None or link.eid is None:
         links.set_state(ledger, lane.sid, gone.id, links.GONE)

@@ -11,8 +11,9 @@ from smarksync.ledger.db import Ledger
 from smarksync.ledger.inbox import Waiting
 from smarksync.ledger.links import Link
 from smarksync.mapping import CompiledMapping
-from smarksync.model import ABSENT
+from smarksync.model import ABSENT, ValueProblem
 from smarksync.plan.build import own_values
+from smarksync.plan.consent import CHANNELS
 from smarksync.plan.job import Person
 from smarksync.plan.match import keys_of
 from smarksync.plan.side import NAME_PARTS, Side, columns, wire_of
@@ -152,11 +153,13 @@ def _order(run: Run, link: Link) -> int:
 def readopt(
     mapping: CompiledMapping, link: Link, before: Mapping[str, Any], after: Mapping[str, Any], ledger: Ledger
 ) -> None:
-    """The same record beside other agreed values: what it shows stays, every base is unknown again."""
+    """The same record beside other agreed values: what it shows stays, every base is unknown again. But an opt-out that
+    was taken from it stands since then: seen as news, it would be dated anew and weigh more than a later opt-in."""
     was = link.memory()
     side = Side(link.sid, link.rid, link.eid, mapping, was)
     raws = {c.vendor: (c, side.shown(c, before)) for c in mapping.fields.values()}
-    memo: dict[str, Any] = {"n": 1}
+    out = [name for name in CHANNELS.values() if _opted_out(side, name, before)]
+    memo: dict[str, Any] = {"a": sorted({*side.names()} - {*out}), "b": dict.fromkeys(out, True)} if out else {"n": 1}
     seen: dict[str, Any] = {}
     for codec, raw in raws.values():
         if raw is not ABSENT and not codec.agrees(raw, wire_of(codec, after)):
@@ -173,6 +176,14 @@ def readopt(
         if shown != after.get("external_id"):
             memo["x"] = [shown]  # it carries the id of the other entity, and gets ours
     links.remember(ledger, [(links.pack(memo), link.sid, link.rid)])
+
+
+def _opted_out(side: Side, name: str, agreed: Mapping[str, Any]) -> bool:
+    """Whether the record shows an opt-out, and did when that was taken."""
+    try:
+        return side.codec(name) is not None and side.observed(name, agreed) is True and side.base(name, agreed) is True
+    except ValueProblem:
+        return False
 
 
 def _unite_consent(run: Run, theirs: Mapping[str, Any], ours: Mapping[str, Any], survivor: int) -> None:
