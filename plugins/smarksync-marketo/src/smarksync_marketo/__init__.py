@@ -8,7 +8,7 @@ from importlib.resources import files
 
 from smarksync.plugin import Can, Connector, ConnectorSpec, Session, StreamSpec, hookimpl
 
-from .settings import MarketoSettings
+from .settings import LEAD_KEYS, MarketoSettings
 
 __all__ = ["SPEC", "MarketoSettings", "smarksync_connectors"]
 
@@ -36,7 +36,7 @@ SPEC = ConnectorSpec(
             "leads",
             "lead",
             can=frozenset({Can.CREATE, Can.UPDATE, Can.DELETE, Can.FIND, Can.FETCH, Can.GONE}),
-            natural_keys=("email", "smarkSyncId"),
+            natural_keys=LEAD_KEYS,
             max_batch=_BATCH,
             overlap=timedelta(minutes=10),
             resolution=_SECOND,

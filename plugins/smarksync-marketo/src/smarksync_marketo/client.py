@@ -191,6 +191,12 @@ def rows_of(body: Mapping[str, Any]) -> list[Row]:
     return [*told.rows("result")]
 
 
+def askable(value: str) -> bool:
+    """Whether ``filterValues`` can name it: commas separate its values, and no way is told to write one inside a value
+    (docs, rest/lead-database/lead-database, "Query")."""
+    return "," not in value
+
+
 def error(body: Any) -> tuple[str | None, str]:
     """Code and words of the error inside an answer; (None, "") when the call succeeded."""
     if not isinstance(body, Mapping) or body.get("success") is not False:

@@ -24,7 +24,7 @@ from smarksync.plugin import (
 
 from .activities import FIELDS as ACTIVITY_FIELDS
 from .changes import Types
-from .client import PAGE, Api, Row, error, rows_of
+from .client import PAGE, Api, Row, askable, error, rows_of
 from .fields import create_fields, definitions, describe_leads, leads_by, record
 from .leads import Leads
 from .members import Enroller
@@ -157,13 +157,19 @@ class Marketo:
         return self._leads.gone(cursor, until)
 
     def find(self, stream: str, key: str, values: Sequence[str], *, fields: Sequence[str]) -> Iterator[Record]:
-        """Every row whose ``key`` is one of ``values``; Marketo compares without regard to case."""
-        wanted = list(dict.fromkeys(v.strip() for v in values if v and v.strip() and "," not in v))
+        """Every row whose ``key`` is one of ``values``; Marketo compares without regard to case.
+
+        Leads by a value with a comma cannot be asked for: the log says so, and ``write`` makes none that could be a
+        second one (see writes.py)."""
+        wanted = list(dict.fromkeys(v.strip() for v in values if v and v.strip()))
         if stream in OBJECTS:
             if self._objects(stream):
                 yield from found_objects(self._api, stream, key, wanted, fields)
             return
         self._only_leads(stream)
+        if unknown := sum(not askable(value) for value in wanted):
+            self._api.log.warning("marketo.comma", stream=stream, field=key, values=unknown)
+            wanted = [value for value in wanted if askable(value)]
         for start in range(0, len(wanted), PAGE):
             # asked for although not wanted: what came is checked against what was asked
             for row in leads_by(self._api, key, wanted[start : start + PAGE], (*fields, key)):

@@ -3,6 +3,8 @@
 * Companies (docs, rest/companies) have no list and no feed: by id, 300 a call, every time. They are known by
   ``externalCompanyId``, which is what leads point with; those without one cannot be pointed at and are left out.
 * Opportunities are found by their external id only: there is nothing that lists them.
+* ``filterValues`` is a comma-separated list and names no way to write a comma inside a value (docs,
+  rest/lead-database/lead-database, "Query"): a company by such a value ("Example, Inc.") is found by reading them all.
 * With a native CRM sync both are read only or not there at all (1018, 603, 610, 703): that is no failure.
 * Programs are assets (pages by offset, times as ``…Z+0000``); lists are read from the lead database.
 """
@@ -16,7 +18,7 @@ from smarksync.kit.counts import Kind as CallKind
 from smarksync.kit.response import whole
 from smarksync.plugin import Cursor, FieldInfo, FieldType, Page, Record
 
-from .client import PAGE, Api, Row, error, instant, rows_of
+from .client import PAGE, Api, Row, askable, error, instant, rows_of
 from .fields import field_info
 
 #: What "not for you" looks like where a native CRM sync owns the records, or a subscription has no such object.
@@ -79,7 +81,22 @@ def describe_object(api: Api, stream: str) -> list[FieldInfo]:
 def found_objects(
     api: Api, stream: str, key: str, values: Sequence[str], fields: Sequence[str], *, kind: CallKind = "reread"
 ) -> Iterator[Record]:
-    """Rows whose ``key`` is one of ``values``."""
+    """Rows whose ``key`` is one of ``values``. Those with a comma cannot be asked for: they are sought among all companies;
+    of opportunities, which nothing lists, they are not found, and the log says so."""
+    yield from _asked_for(api, stream, key, [value for value in values if askable(value)], fields, kind)
+    others = {value.casefold() for value in values if not askable(value)}
+    if others and stream == "companies":
+        for page in read_companies(api, tuple(dict.fromkeys((*fields, key)))):
+            for found in page.records:
+                if str(found.fields.get(key) or "").strip().casefold() in others:
+                    yield found._replace(fields={name: found.fields[name] for name in fields})
+    elif others:
+        api.log.warning("marketo.comma", stream=stream, field=key, values=len(others))
+
+
+def _asked_for(
+    api: Api, stream: str, key: str, values: Sequence[str], fields: Sequence[str], kind: CallKind
+) -> Iterator[Record]:
     path, own = OBJECTS[stream]
     asked = ",".join(dict.fromkeys((own, "updatedAt", *fields)))
     for start in range(0, len(values), PAGE):

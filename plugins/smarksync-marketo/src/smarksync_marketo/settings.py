@@ -9,6 +9,9 @@ from pydantic import Field, SecretStr, field_validator
 
 from smarksync.kit.settings import HttpSettings
 
+#: What names a lead beside its id.
+LEAD_KEYS = ("email", "smarkSyncId")
+
 
 class MarketoSettings(HttpSettings):
     """``base_url`` is ``https://<munchkin id>.mktorest.com``, with or without ``/rest``."""

@@ -3,6 +3,8 @@
 * New leads are sent ``createOnly``, known ones ``updateOnly`` by id. ``createOrUpdate`` would overwrite a lead that we
   did not know of, and concurrent upserts of one key make duplicates (docs, rest/leads); createOnly names it instead
   (1005), and it is looked up and matched.
+* Nobody can look a lead up by a value with a comma (client.askable). Where that is the lookup field, createOnly itself
+  refuses the second lead; where it is another key, the lead is not made: it could be there already.
 * Two rows with one key never travel together, nor does a second call before the first is answered.
 * Fields of the company are not sent with an update (see fields.COMPANY_FIELDS).
 """
@@ -14,9 +16,10 @@ from typing import Any
 
 from smarksync.plugin import Op, Receipt, Write, WriteResult
 
-from .client import PAGE, Row
+from .client import PAGE, Row, askable
 from .fields import COMPANY_FIELDS, leads_by
 from .sending import GONE, Sender, by_op, number, rejected, waves, without_nulls
+from .settings import LEAD_KEYS
 
 
 class Writer(Sender):
@@ -44,6 +47,9 @@ class Writer(Sender):
             if write.fields.get(lookup) in (None, ""):
                 said = f"Without {lookup} a lead cannot be created: it would be a new one each time."
                 yield rejected(write, "SMK-INVALID", said, field=lookup)
+            elif hidden := [k for k in LEAD_KEYS if k != lookup and not askable(str(write.fields.get(k) or ""))]:
+                said = f"Its {hidden[0]} holds a comma: Marketo cannot be asked whether that lead is there already."
+                yield rejected(write, "SMK-INVALID", f"{said} Correct it, or create the lead by hand.", field=hidden[0])
             else:
                 ready.append(write)
         for wave in waves(ready, lambda w: str(w.fields[lookup]).strip().casefold()):
@@ -63,7 +69,7 @@ class Writer(Sender):
     def _with_holders(self, rows: Sequence[Write], receipts: Sequence[Receipt], lookup: str) -> Iterator[Receipt]:
         """Duplicates with the leads that have the key, looked up together."""
         doubles = {r.ref for r in receipts if r.code == "SMK-DUPLICATE"}
-        values = [str(w.fields[lookup]) for w in rows if w.ref in doubles]
+        values = [value for w in rows if w.ref in doubles and askable(value := str(w.fields[lookup]))]
         holders: dict[str, list[str]] = {}
         if values:
             for start in range(0, len(values), PAGE):
