@@ -240,7 +240,10 @@ def test_a_record_that_was_deleted_and_taken_back_is_followed_into_a_merge(place
 def test_an_opt_out_keeps_its_date_when_two_people_become_one(place: Path) -> None:
     """Otherwise every merge would make it younger than what the person said since."""
     w = world(place, Kind("m"), Kind("s"))
-    ann, bea = insert(w, "m", email="ann@x.org", email_opt_out=True), insert(w, "m", email="bea@x.org")
+    ann, bea = (
+        insert(w, "m", email="ann@x.org", email_opt_out=True),
+        insert(w, "m", email="bea@x.org", email_opt_out=False),
+    )
     go(w)
     ((since,),) = w.sql("SELECT at FROM consent WHERE channel = 'email'")
     w.systems["m"].merge("people", bea, ann)
