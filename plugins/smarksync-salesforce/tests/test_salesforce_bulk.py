@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from salesforce_org import NAMES, Org
 
-from smarksync.plugin import Op, Transient, WriteResult
+from smarksync.plugin import Op, WriteResult
 
 EVERY = (
     "FirstName",
@@ -83,14 +83,29 @@ def test_job_whose_results_are_gone_is_read_anew(org: Org) -> None:
     )
 
 
-def test_job_that_fails_is_told(org: Org) -> None:
-    org.leads(30)
+@pytest.mark.parametrize("state", ["Failed", "Aborted"])
+def test_a_job_that_fails_each_time_leaves_the_reading_to_queries(
+    org: Org, state: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    made = set(org.leads(30))
     org.open(bulk_read_above=10)
-    org.sim.faults.garble(
-        {"id": "750", "state": "Failed", "errorMessage": "InternalServerError"}, path="*/jobs/query/*"
-    )
-    with pytest.raises(Transient, match="Failed"):
-        org.pages()
+    told = {"id": "750", "state": state, "object": "Lead", "errorMessage": "InternalServerError"}
+    org.sim.faults.garble(told, path="*/jobs/query/*", times=None)
+    pages = org.pages()
+    assert {r.id for page in pages for r in page.records} == made and not pages[-1].more
+    assert org.asked("/jobs/query").count("POST /jobs/query") == 1
+    said = capfd.readouterr().err
+    assert "salesforce.no_bulk" in said and "InternalServerError" in said
+
+
+@pytest.mark.parametrize("state", ["Failed", "Aborted"])
+def test_a_job_of_an_earlier_run_that_failed_is_read_anew_by_queries(org: Org, state: str) -> None:
+    made = set(org.leads(30))
+    org.open(bulk_read_above=10)
+    org.sim.faults.garble({"id": "750", "state": state}, path="*/jobs/query/*", times=None)
+    cursor = {"v": 1, "job": "7505g00000ZZZZZEA3", "locator": "20", "until": "2026-11-22T09:00:00+00:00"}
+    assert set(org.read(cursor=cursor)) == made
+    assert org.asked("/jobs/query").count("POST /jobs/query") == 0
 
 
 def test_objects_that_jobs_do_not_hand_out_are_queried(org: Org) -> None:

@@ -36,7 +36,7 @@ class JobGone(Transient):
 
 
 class JobRefused(Exception):
-    """No job is to be had for this: queries and collections are still there."""
+    """No job is to be had for this, or it did not come to an end: queries and collections are still there."""
 
 
 class BulkReader:
@@ -57,12 +57,19 @@ class BulkReader:
         return cls(api, str(cursor["job"]), cursor.get("locator"), cursor.get("until"), False)
 
     def pages(self, kinds: Mapping[str, str]) -> Iterator[tuple[list[Row], Cursor, bool]]:
-        """Rows, the cursor behind them, and whether more follow. ``kinds``: the vendor's type of each column."""
+        """Rows, the cursor behind them, and whether more follow. ``kinds``: the vendor's type of each column.
+
+        Raises :class:`JobRefused` before the first row when the job failed or somebody aborted it: a job of the same query
+        would mostly fail again, with every run."""
         path = f"/jobs/query/{self._job}"
         if not self._done:
             state = _finished(self._api, path, _gone)
             if state.get("state") != "JobComplete":
-                raise Transient(f"Salesforce did not complete a query job: {state.get('state')}.")
+                said = state.get("errorMessage") or ""
+                self._api.log.warning(
+                    "salesforce.no_bulk", object=state.get("object", ""), state=state["state"], reason=said
+                )
+                raise JobRefused
         while True:
             params: dict[str, Any] = {"maxRecords": _PAGE, **({"locator": self._locator} if self._locator else {})}
             answer = self._api.request(
