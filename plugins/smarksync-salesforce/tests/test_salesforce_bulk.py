@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from salesforce_org import NAMES, Org
 
-from smarksync.plugin import Op, WriteResult
+from smarksync.plugin import Op, PermissionDenied, Receipt, Write, WriteResult
 
 EVERY = (
     "FirstName",
@@ -146,6 +146,36 @@ def test_many_updates_are_a_job_and_null_clears(org: Org) -> None:
     rows = [org.sim.get("Lead", rid) for rid in ids]
     assert [r["City"] for r in rows] == ["Bath", None, None, None, None, None] and rows[0]["FirstName"] == "Ada"
     assert {r["Title"] for r in rows} == {"Countess"} and org.sim.count(path="/composite") == 0
+
+
+def test_rows_too_long_for_one_upload_go_by_several_jobs(org: Org, monkeypatch: pytest.MonkeyPatch) -> None:
+    # 1.7: 150 MB an upload, in base64
+    limit = 2000
+    monkeypatch.setattr("smarksync_salesforce.bulk._UPLOAD", limit)
+    org.open(bulk_write_above=3)
+    ids = org.leads(9)
+    texts = [
+        *('é"' * 150 for _ in range(8)),
+        "x" * 3000,
+    ]  # three of them fit, and one alone is longer than a job may be
+    receipts = org.write(Op.UPDATE, *({"Description": text} for text in texts), ids=ids)
+    assert {r.result for r in receipts} == {WriteResult.UPDATED} and len(receipts) == 9
+    assert [org.sim.get("Lead", rid)["Description"] for rid in ids] == texts
+    sent = [call for call in org.sim.calls if call.method == "PUT" and "/jobs/ingest/" in call.path]
+    assert len(sent) == 4 and org.sim.count(path="/composite") == 0
+
+
+def test_what_follows_a_job_that_cannot_begin_is_told_as_not_sent(org: Org, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("smarksync_salesforce.bulk._UPLOAD", 20)
+    org.open(bulk_write_above=3)
+    ids = org.leads(4)
+    org.connector.describe("Lead")
+    org.fails(403, "API_DISABLED_FOR_ORG", "no API here", path="*/jobs/ingest", times=None)
+    writes = [Write(str(n), Op.UPDATE, {"City": "Bath" * 4}, rid) for n, rid in enumerate(ids)]
+    told: list[Receipt] = []
+    with pytest.raises(PermissionDenied):
+        told.extend(org.connector.write("Lead", writes))
+    assert {r.ref: r.result for r in told} == dict.fromkeys("0123", WriteResult.RETRY)
 
 
 def test_duplicates_that_a_job_finds_are_looked_up_by_address(org: Org) -> None:
