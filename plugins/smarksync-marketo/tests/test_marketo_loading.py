@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import pytest
+from smarksync_marketo.fields import ALWAYS
 from smarksync_marketo.simulator.bulk_api import Job
 
 from smarksync.plugin import Malformed, Transient
@@ -184,7 +185,9 @@ def test_bulk_file_comes_in_parts_and_is_checked(marketo: Make, monkeypatch: pyt
     other = {"exportId": "x", "status": "Completed", "numberOfRecords": 1, "fileChecksum": "sha256:00"}
     body = {"requestId": "1", "success": True, "result": [other]}
     m.sim.faults.answer(200, body, path="*/status.json", times=None)
-    m.sim.faults.answer(200, "id,email\n1001,other@example.com\n", path="*/file.json", times=None)
+    columns = [*ALWAYS, *(name for name in FIELDS if name not in ALWAYS)]
+    line = ["1001", *("null" for _ in columns[1:])]
+    m.sim.faults.answer(200, f"{','.join(columns)}\n{','.join(line)}\n", path="*/file.json", times=None)
     with pytest.raises(Malformed, match="checksum"):
         m.read()
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from salesforce_org import NAMES, Org
 
-from smarksync.plugin import Op, Transient, WriteResult
+from smarksync.plugin import Op, PermissionDenied, Receipt, Write, WriteResult
 
 EVERY = (
     "FirstName",
@@ -83,14 +83,29 @@ def test_job_whose_results_are_gone_is_read_anew(org: Org) -> None:
     )
 
 
-def test_job_that_fails_is_told(org: Org) -> None:
-    org.leads(30)
+@pytest.mark.parametrize("state", ["Failed", "Aborted"])
+def test_a_job_that_fails_each_time_leaves_the_reading_to_queries(
+    org: Org, state: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    made = set(org.leads(30))
     org.open(bulk_read_above=10)
-    org.sim.faults.garble(
-        {"id": "750", "state": "Failed", "errorMessage": "InternalServerError"}, path="*/jobs/query/*"
-    )
-    with pytest.raises(Transient, match="Failed"):
-        org.pages()
+    told = {"id": "750", "state": state, "object": "Lead", "errorMessage": "InternalServerError"}
+    org.sim.faults.garble(told, path="*/jobs/query/*", times=None)
+    pages = org.pages()
+    assert {r.id for page in pages for r in page.records} == made and not pages[-1].more
+    assert org.asked("/jobs/query").count("POST /jobs/query") == 1
+    said = capfd.readouterr().err
+    assert "salesforce.no_bulk" in said and "InternalServerError" in said
+
+
+@pytest.mark.parametrize("state", ["Failed", "Aborted"])
+def test_a_job_of_an_earlier_run_that_failed_is_read_anew_by_queries(org: Org, state: str) -> None:
+    made = set(org.leads(30))
+    org.open(bulk_read_above=10)
+    org.sim.faults.garble({"id": "750", "state": state}, path="*/jobs/query/*", times=None)
+    cursor = {"v": 1, "job": "7505g00000ZZZZZEA3", "locator": "20", "until": "2026-11-22T09:00:00+00:00"}
+    assert set(org.read(cursor=cursor)) == made
+    assert org.asked("/jobs/query").count("POST /jobs/query") == 0
 
 
 def test_objects_that_jobs_do_not_hand_out_are_queried(org: Org) -> None:
@@ -131,6 +146,36 @@ def test_many_updates_are_a_job_and_null_clears(org: Org) -> None:
     rows = [org.sim.get("Lead", rid) for rid in ids]
     assert [r["City"] for r in rows] == ["Bath", None, None, None, None, None] and rows[0]["FirstName"] == "Ada"
     assert {r["Title"] for r in rows} == {"Countess"} and org.sim.count(path="/composite") == 0
+
+
+def test_rows_too_long_for_one_upload_go_by_several_jobs(org: Org, monkeypatch: pytest.MonkeyPatch) -> None:
+    # 1.7: 150 MB an upload, in base64
+    limit = 2000
+    monkeypatch.setattr("smarksync_salesforce.bulk._UPLOAD", limit)
+    org.open(bulk_write_above=3)
+    ids = org.leads(9)
+    texts = [
+        *('é"' * 150 for _ in range(8)),
+        "x" * 3000,
+    ]  # three of them fit, and one alone is longer than a job may be
+    receipts = org.write(Op.UPDATE, *({"Description": text} for text in texts), ids=ids)
+    assert {r.result for r in receipts} == {WriteResult.UPDATED} and len(receipts) == 9
+    assert [org.sim.get("Lead", rid)["Description"] for rid in ids] == texts
+    sent = [call for call in org.sim.calls if call.method == "PUT" and "/jobs/ingest/" in call.path]
+    assert len(sent) == 4 and org.sim.count(path="/composite") == 0
+
+
+def test_what_follows_a_job_that_cannot_begin_is_told_as_not_sent(org: Org, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("smarksync_salesforce.bulk._UPLOAD", 20)
+    org.open(bulk_write_above=3)
+    ids = org.leads(4)
+    org.connector.describe("Lead")
+    org.fails(403, "API_DISABLED_FOR_ORG", "no API here", path="*/jobs/ingest", times=None)
+    writes = [Write(str(n), Op.UPDATE, {"City": "Bath" * 4}, rid) for n, rid in enumerate(ids)]
+    told: list[Receipt] = []
+    with pytest.raises(PermissionDenied):
+        told.extend(org.connector.write("Lead", writes))
+    assert {r.ref: r.result for r in told} == dict.fromkeys("0123", WriteResult.RETRY)
 
 
 def test_duplicates_that_a_job_finds_are_looked_up_by_address(org: Org) -> None:

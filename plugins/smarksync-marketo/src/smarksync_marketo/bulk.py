@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 
 from smarksync.kit.resolve import Kind, Verdict
 from smarksync.kit.response import Answered, Response
+from smarksync.kit.response import whole as whole_number
 from smarksync.plugin import FieldInfo, Malformed, Record, Throttled, Transient
 
 from .client import PAGE, Api, Row, error, rows_of, stamp
@@ -82,6 +83,9 @@ def by_bulk(
         header = next(lines, None)
         page: list[Record] = []
         if header is not None:
+            if missing := [name for name in asked if name not in header]:
+                # its values would be taken for empty ones
+                raise Malformed(f"Marketo's bulk file has no column `{missing[0]}`, which was asked for.")
             read = csv_reader(infos, header)
             for line in lines:
                 page += [record(row, fields) for row in there_by([read(line)], last)]
@@ -110,7 +114,7 @@ def extracts(api: Api, asks: Sequence[Ask]) -> Iterator[tuple[Ask, Iterator[list
                     break  # the queue is full: ours come first
                 under_way.append((waiting.popleft(), job))
             ask, job = under_way.popleft()
-            yield ask, csv.reader(_text(api, ask.kind, job, _done(api, ask.kind, job)))
+            yield ask, _lines(api, ask.kind, job, _done(api, ask.kind, job))
     except NoBulk:
         for ask, job in under_way:  # nobody will fetch them, and others wait
             _cancel(api, ask.kind, job)
@@ -187,10 +191,28 @@ def _done(api: Api, kind: str, job: str) -> Mapping[str, Any]:
     )
 
 
+def _lines(api: Api, kind: str, job: str, status: Mapping[str, Any]) -> Iterator[list[str]]:
+    """The lines of a job's file, the header first. Raises Malformed for a file that is no CSV, or holds too few rows."""
+    told, shown = _number(status, "numberOfRecords"), -1
+    try:
+        for line in csv.reader(_text(api, kind, job, status)):
+            shown += 1
+            yield line
+    except (UnicodeDecodeError, csv.Error):
+        raise Malformed("Marketo's bulk file is no CSV in UTF-8.", hint="`bulk: never` reads in pages.") from None
+    if shown < told:
+        raise Malformed(f"Marketo's bulk file has {max(shown, 0)} rows, and its job speaks of {told}.")
+
+
+def _number(status: Mapping[str, Any], name: str) -> int:
+    """A count of a job; none is told as 0. Raises Malformed."""
+    return whole_number(status, name) if status.get(name) not in (None, "") else 0
+
+
 def _text(api: Api, kind: str, job: str, status: Mapping[str, Any]) -> Iterator[str]:
     """The lines of a job's file, fetched in parts and checked against its checksum."""
-    size = int(status.get("fileSize") or 0)
-    if not int(status.get("numberOfRecords") or 0) and not size:
+    size = _number(status, "fileSize")
+    if not _number(status, "numberOfRecords") and not size:
         return  # a job without rows has no file
     digest = hashlib.sha256()
     rest = b""

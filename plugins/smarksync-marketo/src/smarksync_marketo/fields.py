@@ -13,7 +13,7 @@ from typing import Any
 from smarksync.kit.counts import Kind as CallKind
 from smarksync.kit.response import whole
 from smarksync.model import Field
-from smarksync.plugin import FieldInfo, FieldType, Invalid, PermissionDenied, Record
+from smarksync.plugin import FieldInfo, FieldType, Invalid, Malformed, PermissionDenied, Record
 
 from .client import PAGE, Api, Row, error, instant, rows_of
 
@@ -201,11 +201,14 @@ def csv_reader(infos: Mapping[str, FieldInfo], header: Sequence[str]) -> Callabl
 
     def row(line: Sequence[str]) -> dict[str, Any]:
         if len(line) != len(turn):
-            raise Invalid("A line of the bulk file has another number of columns than its header.")
-        return {
-            name: None if text in ("null", "") else read(text) if read else text
-            for (name, read), text in zip(turn, line, strict=True)
-        }
+            raise Malformed("A line of Marketo's bulk file has another number of columns than its header.")
+        try:
+            return {
+                name: None if text in ("null", "") else read(text) if read else text
+                for (name, read), text in zip(turn, line, strict=True)
+            }
+        except (ValueError, OverflowError):
+            raise Malformed("A line of Marketo's bulk file has a text where a number is documented.") from None
 
     return row
 

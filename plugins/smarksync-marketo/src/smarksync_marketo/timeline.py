@@ -164,7 +164,7 @@ def _from_csv(cells: Mapping[str, str | None]) -> Row:
     """A row of a bulk file as the feed shows an activity: its attributes are a JSON object."""
     row: dict[str, Any] = dict(cells)
     try:
-        told = orjson.loads(cells.get("attributes") or "{}")
+        told = orjson.loads(cells["attributes"] or "{}")
         row.update((name, int(cell)) for name in _NUMBERS if (cell := cells.get(name)))
     except ValueError:
         told = None

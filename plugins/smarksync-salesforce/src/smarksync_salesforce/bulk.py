@@ -24,6 +24,8 @@ _PAGE, _PART = 10_000, 1_000
 #: seconds between two looks at a job: at first, at most; and how long a job may take in all
 _FIRST, _LONGEST, _LIMIT = 0.5, 20.0, 3600.0
 _CSV = {"Accept": "text/csv"}
+#: bytes of the rows of one ingest job: 150 MB are taken, counted in base64, which is a third more (vendors/crm.md 1.7)
+_UPLOAD = 100_000_000
 NULL = "#N/A"
 Row = Mapping[str, Any]
 
@@ -36,7 +38,7 @@ class JobGone(Transient):
 
 
 class JobRefused(Exception):
-    """No job is to be had for this: queries and collections are still there."""
+    """No job is to be had for this, or it did not come to an end: queries and collections are still there."""
 
 
 class BulkReader:
@@ -57,12 +59,19 @@ class BulkReader:
         return cls(api, str(cursor["job"]), cursor.get("locator"), cursor.get("until"), False)
 
     def pages(self, kinds: Mapping[str, str]) -> Iterator[tuple[list[Row], Cursor, bool]]:
-        """Rows, the cursor behind them, and whether more follow. ``kinds``: the vendor's type of each column."""
+        """Rows, the cursor behind them, and whether more follow. ``kinds``: the vendor's type of each column.
+
+        Raises :class:`JobRefused` before the first row when the job failed or somebody aborted it: a job of the same query
+        would mostly fail again, with every run."""
         path = f"/jobs/query/{self._job}"
         if not self._done:
             state = _finished(self._api, path, _gone)
             if state.get("state") != "JobComplete":
-                raise Transient(f"Salesforce did not complete a query job: {state.get('state')}.")
+                said = state.get("errorMessage") or ""
+                self._api.log.warning(
+                    "salesforce.no_bulk", object=state.get("object", ""), state=state["state"], reason=said
+                )
+                raise JobRefused
         while True:
             params: dict[str, Any] = {"maxRecords": _PAGE, **({"locator": self._locator} if self._locator else {})}
             answer = self._api.request(
@@ -174,6 +183,19 @@ class Ingested:
         self.state, self.error = state, error
         self.good: dict[str, tuple[str, bool]] = {}
         self.bad: dict[str, tuple[str, str]] = {}
+
+
+def uploads(bodies: Sequence[Row]) -> Iterator[slice]:
+    """Which rows go by one ingest job, so that its file stays below the limit of an upload. A row alone is never cut."""
+    first = total = 0
+    for place, body in enumerate(bodies):
+        # as if each cell were in quotes, and its own quotes doubled
+        size = sum(len(cell.encode()) + cell.count('"') + 3 for cell in map(_cell, body.values()))
+        if total and total + size > _UPLOAD:
+            yield slice(first, place)
+            first, total = place, 0
+        total += size
+    yield slice(first, len(bodies))
 
 
 def ingest(api: Api, name: str, rows: Sequence[Mapping[str, Any]], key: str, *, upsert: bool) -> Ingested:

@@ -4,7 +4,8 @@ More rows than a page share one second as soon as anybody loads data, so the pla
 off goes on behind its last row, unless that row is so near its end that rows with an earlier stamp may have been
 committed since (vendors/crm.md 1.6, "Lag"): then it looks back, too.
 
-A large first reading is a Bulk API 2.0 job; its pages are remembered by job and locator.
+A large first reading is a Bulk API 2.0 job; its pages are remembered by job and locator. Where the job is refused or fails,
+queries read the object in the same run.
 """
 
 from __future__ import annotations
@@ -59,17 +60,17 @@ class Reader:
                 return
             except JobGone:
                 start = {}
+            except JobRefused:
+                start, self._may_be_a_job = {}, False
         try:
             yield from self._ordered(start)
         except _WorthAJob:
             soql = select(self._shape.columns, self._shape.stream, self._where(None))
             try:
-                reader = BulkReader.start(self._api, soql)
+                yield from self._bulk(BulkReader.start(self._api, soql))
             except JobRefused:
                 self._may_be_a_job = False
                 yield from self._ordered(start)
-            else:
-                yield from self._bulk(reader)
 
     # ---- by query
     def _ordered(self, start: Mapping[str, Any]) -> Iterator[Page]:

@@ -28,7 +28,7 @@ from smarksync.plugin import (
     WriteResult,
 )
 
-from .bulk import NULL, JobRefused, ingest
+from .bulk import NULL, JobRefused, ingest, uploads
 from .client import Api
 from .describe import Schema
 from .ids import PREFIXES, full_id, is_id
@@ -79,7 +79,7 @@ class Writer:
         elif batch[0].op is Op.CREATE and self._needs_our_id(name):
             yield from (_refused(w, "SMK-REFUSED", _NO_ID_FIELD, OUR_ID) for w in batch)
         elif self._bulk_above and len(batch) >= self._bulk_above and self._may_go_by_bulk(name, batch):
-            yield from self._by_job(name, batch)
+            yield from self._by_jobs(name, batch)
         else:
             yield from self._in_parts(name, batch, self._save)
 
@@ -171,6 +171,16 @@ class Writer:
             return False
         plain = all("ContactRoles" not in w.fields and NULL not in w.fields.values() for w in batch)
         return plain and OUR_ID in self._schema.raw(name)
+
+    def _by_jobs(self, name: str, batch: Sequence[Write]) -> Iterator[Receipt]:
+        for part in uploads([write.fields for write in batch]):
+            try:
+                yield from self._by_job(name, batch[part])
+            except SystemFailure as failure:
+                yield from (
+                    Receipt(w.ref, _R.RETRY, w.id, code=failure.code, message="Not sent.") for w in batch[part.stop :]
+                )
+                raise
 
     def _by_job(self, name: str, batch: Sequence[Write]) -> Iterator[Receipt]:
         creating = batch[0].op is Op.CREATE
