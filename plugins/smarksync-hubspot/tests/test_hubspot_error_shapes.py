@@ -23,15 +23,20 @@ SHAPES: tuple[tuple[str, int, dict[str, Any], WriteResult, str, str | None, str]
     ("no such property", 400, {
         **invalid("jobtitle", "PROPERTY_DOESNT_EXIST", 'Property "jobtitle" does not exist'),
         "errors": [{"message": "does not exist", "code": "PROPERTY_DOESNT_EXIST", "context": {"propertyName": ["jobtitle"]}}],
-    }, _R.REJECTED, "SMK-REFUSED", "jobtitle", "PROPERTY_DOESNT_EXIST"),
+    }, _R.REJECTED, "SMK-INVALID", "jobtitle", "PROPERTY_DOESNT_EXIST"),
     *(
-        (code, 400, invalid("jobtitle", code, "Head of Secrets was not valid"), _R.REJECTED, "SMK-REFUSED", "jobtitle", code)
-        for code in ("INVALID_LONG", "INVALID_EMAIL", "INVALID_OPTION", "INVALID_FLOAT", "INVALID_DATE", "READ_ONLY_VALUE", "STRING_TOO_LONG")
+        (code, 400, invalid("jobtitle", code, "Head of Secrets was not valid"), _R.REJECTED, ours, "jobtitle", code)
+        for ours, codes in (
+            ("SMK-VALUE-TYPE", ("INVALID_LONG", "INVALID_EMAIL", "INVALID_FLOAT", "INVALID_DATE")),
+            ("SMK-PICKLIST-UNMAPPED", ("INVALID_OPTION",)), ("SMK-READ-ONLY", ("READ_ONLY_VALUE",)),
+            ("SMK-TOO-LONG", ("STRING_TOO_LONG",)), ("SMK-REFUSED", ("NEVER_HEARD_OF",)),
+        )
+        for code in codes
     ),
     ("required", 400, {
         "status": "error", "message": "Invalid input JSON on line 1, column 60. Some required fields were not set: [name]",
         "category": "VALIDATION_ERROR",
-    }, _R.REJECTED, "SMK-REFUSED", None, "required fields"),
+    }, _R.REJECTED, "SMK-REQUIRED", None, "required fields"),
     ("conflict", 409, {
         "status": "error", "message": "Contact already exists. Existing ID: 37765128953", "category": "CONFLICT",
     }, _R.REJECTED, "SMK-DUPLICATE", None, "already exists"),
@@ -39,7 +44,7 @@ SHAPES: tuple[tuple[str, int, dict[str, Any], WriteResult, str, str | None, str]
      _R.REJECTED, "SMK-REFUSED", None, "infer object type"),
     ("not found", 404, {"status": "error", "message": "Object not found", "category": "OBJECT_NOT_FOUND"},
      _R.CONFLICT, "SMK-GONE", None, "not there any more"),
-    ("rate", 400, {"status": "error", "message": "slow down", "category": "RATE_LIMITS"}, _R.RETRY, "SMK-REFUSED", None, "slow down"),
+    ("rate", 400, {"status": "error", "message": "slow down", "category": "RATE_LIMITS"}, _R.RETRY, "SMK-THROTTLED", None, "slow down"),
     ("no word", 400, {"status": "error"}, _R.REJECTED, "SMK-REFUSED", None, "without a word"),
 )  # fmt: skip
 

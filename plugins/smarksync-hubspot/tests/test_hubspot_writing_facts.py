@@ -143,7 +143,7 @@ def test_one_bad_row_spoils_no_other(account: Make, multi: bool) -> None:
     receipts = hub.create("contacts", *rows)
     assert [receipt.result for receipt in receipts].count(WriteResult.CREATED) == 19
     bad = receipts[13]
-    assert (bad.result, bad.code, bad.field) == (WriteResult.REJECTED, "SMK-REFUSED", "email")
+    assert (bad.result, bad.code, bad.field) == (WriteResult.REJECTED, "SMK-VALUE-TYPE", "email")
     assert "no address" not in str(bad.message) and "INVALID_EMAIL" in str(bad.message)
     assert hub.calls(write=True) == (1 if multi else 11)
 
@@ -208,7 +208,7 @@ def test_an_unknown_option_and_a_former_owner_are_refused_with_their_field(hub: 
     left = next(rid for rid, owner in hub.sim.owners.items() if owner["archived"])
     receipts = hub.update("contacts", {"id": one, "hs_lead_status": "Hot"}, {"id": two, "hubspot_owner_id": left})
     assert [(receipt.code, receipt.field) for receipt in receipts] == [
-        ("SMK-REFUSED", "hs_lead_status"),
+        ("SMK-PICKLIST-UNMAPPED", "hs_lead_status"),
         ("SMK-REFUSED", "hubspot_owner_id"),
     ]
 

@@ -208,3 +208,40 @@ def test_batches_grow_only_where_jobs_may_take_them() -> None:
     }
     assert large["Lead"] == 5000 and large["Task"] == 200 and small["Lead"] == 200
     assert NAMES
+
+
+def test_reading_goes_by_queries_where_a_job_is_refused(org: Org) -> None:
+    # 1.7: "X is not supported by the Bulk API": fall back to REST
+    made = set(org.leads(30))
+    org.sim.quirks.not_in_bulk = ("Lead",)
+    org.open(bulk_read_above=10)
+    pages = org.pages()
+    assert {r.id for page in pages for r in page.records} == made and not pages[-1].more
+    assert org.sim.count(path="/jobs/query") == 1, "asked for once, not with every page"
+
+
+@pytest.mark.parametrize("op", [Op.CREATE, Op.UPDATE])
+def test_rows_go_by_collections_where_a_job_is_refused(org: Org, op: Op) -> None:
+    org.sim.quirks.not_in_bulk = ("Lead",)
+    org.open(bulk_write_above=3)
+    ids = org.leads(4) if op is Op.UPDATE else []
+    receipts = org.write(op, *_rows(4), ids=ids)
+    assert {r.result for r in receipts} == {WriteResult.CREATED if op is Op.CREATE else WriteResult.UPDATED}
+    assert len(org.sim.rows("Lead")) == 4 and org.sim.count(path="/jobs/ingest") == 1
+
+
+def test_when_the_days_jobs_are_used_up_queries_and_collections_go_on(org: Org) -> None:
+    # 1.8: the day's requests are another limit, so there is no hour to wait
+    made = org.leads(30)
+    org.sim.quirks.daily_bulk_jobs = 0
+    org.open(bulk_read_above=10, bulk_write_above=3)
+    assert set(org.read()) == set(made)
+    receipts = org.write(Op.UPDATE, *({"City": "Bath"} for _ in made), ids=made)
+    assert {r.result for r in receipts} == {WriteResult.UPDATED} and org.clock.slept == []
+
+
+def test_a_job_that_cannot_begin_just_now_is_not_given_up_for_good(org: Org) -> None:
+    org.leads(30)
+    org.open(bulk_read_above=10)
+    org.fails(400, "TXN_SECURITY_METERING_ERROR", "took too long", path="*/jobs/query", times=1)
+    assert len(org.read()) == 30 and org.asked("/jobs/query").count("POST /jobs/query") == 2

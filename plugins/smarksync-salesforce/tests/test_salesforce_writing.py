@@ -212,6 +212,7 @@ def test_too_many_long_requests_are_waited_for(org: Org) -> None:
         "api-usage=14990/15000",
         "api-usage=14990/15000; per-app-api-usage=17/250(appName=x)",
         "api-bursts=1/750; api-usage=14990/15000",
+        "per-app-api-usage=17/250(appName=x); api-usage=14990/15000",
     ],
 )
 def test_what_is_left_of_the_day_is_told(org: Org, header: str) -> None:

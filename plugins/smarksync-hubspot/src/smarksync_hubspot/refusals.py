@@ -18,10 +18,19 @@ DUPLICATE = "SMK-DUPLICATE"
 REFUSED = "SMK-REFUSED"
 GONE = "SMK-GONE"
 PERMISSION = "SMK-PERMISSION"
+#: what is wrong with a value or a property → our code (crm.md 2.9); other words are REFUSED
+_CODES: Mapping[str, str] = {
+    "PROPERTY_DOESNT_EXIST": "SMK-INVALID",
+    "READ_ONLY_VALUE": "SMK-READ-ONLY",
+    "INVALID_OPTION": "SMK-PICKLIST-UNMAPPED",
+    "STRING_TOO_LONG": "SMK-TOO-LONG",
+    **dict.fromkeys(("INVALID_LONG", "INVALID_FLOAT", "INVALID_DATE", "INVALID_EMAIL"), "SMK-VALUE-TYPE"),
+}
 
 _EXISTING = re.compile(r"Existing ID:\s*(\d+)")
 #: another unique property says it in words only: who holds the value stands before them (seen in the wild)
 _HELD = re.compile(r"(?:(\d+) )?already has that value")
+_LACKS = "required fields were not set"
 #: what is wrong with the property and not with a value: every row that has it is refused alike
 _OF_THE_PROPERTY = ("PROPERTY_DOESNT_EXIST", "READ_ONLY_VALUE")
 # the message embeds a list of JSON objects as text; names and codes in it are safe to repeat, values are not
@@ -59,10 +68,16 @@ def refusal(error: Json, sent: Any = None) -> Refusal:
     if category == "OBJECT_NOT_FOUND":
         return Refusal(GONE, "the record is not there any more")
     if category in ("RATE_LIMITS", "RATE_LIMIT"):
-        return Refusal(REFUSED, modest(message), passing=True)
+        return Refusal("SMK-THROTTLED", modest(message), passing=True)
     words = "; ".join(f"{name}: {code}" for code, name in details[:5]) or modest(_QUOTED.sub("…", message), sent)
     impossible = tuple(name for code, name in details if code in _OF_THE_PROPERTY)
-    return Refusal(REFUSED, words or "refused without a word", field, impossible=impossible)
+    return Refusal(_code(details, message), words or "refused without a word", field, impossible=impossible)
+
+
+def _code(details: Sequence[tuple[str, str]], message: str) -> str:
+    if not details:
+        return "SMK-REQUIRED" if _LACKS in message else REFUSED
+    return _CODES.get(details[0][0], REFUSED)
 
 
 def _details(error: Json) -> Iterator[tuple[str, str]]:

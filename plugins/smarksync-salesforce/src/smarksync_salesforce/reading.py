@@ -16,7 +16,7 @@ from typing import Any
 from smarksync.kit.pages import position
 from smarksync.plugin import Can, Cursor, Malformed, Page, Record
 
-from .bulk import BulkReader, JobGone
+from .bulk import BulkReader, JobGone, JobRefused
 from .client import Api, LocatorGone, Row
 from .leaving import Seen, columns, has_left
 from .person_accounts import where
@@ -44,6 +44,7 @@ class Reader:
         self._until = min(until, now) if until is not None else now
         self._asked = until
         self._bulk_above = bulk_above
+        self._may_be_a_job = shape.stream not in NOT_IN_BULK and not shape.has_roles
         #: from when on changes are shown that leave no stamp on the row; None: all rows are read, as they are now
         self._since: datetime | None = None
         #: rows that left, by id, when they are asked for, too
@@ -61,8 +62,14 @@ class Reader:
         try:
             yield from self._ordered(start)
         except _WorthAJob:
-            reader = BulkReader.start(self._api, select(self._shape.columns, self._shape.stream, self._where(None)))
-            yield from self._bulk(reader)
+            soql = select(self._shape.columns, self._shape.stream, self._where(None))
+            try:
+                reader = BulkReader.start(self._api, soql)
+            except JobRefused:
+                self._may_be_a_job = False
+                yield from self._ordered(start)
+            else:
+                yield from self._bulk(reader)
 
     # ---- by query
     def _ordered(self, start: Mapping[str, Any]) -> Iterator[Page]:
@@ -77,7 +84,7 @@ class Reader:
             soql = select(asked, stream, self._where(place), order=True)
             try:
                 for rows, more, total in self._api.query(soql, everything=self._with_deleted()):
-                    if place is None and total > self._bulk_above and self._fits_a_job():
+                    if place is None and total > self._bulk_above and self._may_be_a_job:
                         raise _WorthAJob
                     records = [self._shape.record(row, self._until) for row in self._still_there(rows)]
                     place, reached = self._behind(records, place, reached)
@@ -160,9 +167,6 @@ class Reader:
         return found
 
     # ---- by job
-    def _fits_a_job(self) -> bool:
-        return self._shape.stream not in NOT_IN_BULK and not self._shape.has_roles
-
     def _bulk(self, reader: BulkReader) -> Iterator[Page]:
         kinds = {name: str(one["type"]) for name, one in self._shape.schema.raw(self._shape.stream).items()}
         for rows, cursor, more in reader.pages(kinds):

@@ -28,7 +28,7 @@ from smarksync.plugin import (
     WriteResult,
 )
 
-from .bulk import NULL, ingest
+from .bulk import NULL, JobRefused, ingest
 from .client import Api
 from .describe import Schema
 from .ids import PREFIXES, full_id, is_id
@@ -182,6 +182,9 @@ class Writer:
             rows.append({**{c: v for c, v in body.items() if not creating or v is not None}, key: value})
         try:
             job = ingest(self._api, name, rows, key, upsert=creating)
+        except JobRefused:
+            yield from self._in_parts(name, batch, self._save)
+            return
         except Unknown as failure:
             yield from (failed(write, failure) for write in batch)
             return

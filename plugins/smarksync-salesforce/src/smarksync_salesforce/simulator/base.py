@@ -36,6 +36,11 @@ class Org(Simulator):
     pages_shown: int
     locked: dict[str, tuple[int, int]]
     queue: str
+    jobs: Mapping[str, Any]
+
+    def jobs_left(self) -> int:
+        """Bulk jobs that may still be begun (1.8)."""
+        return max(self.quirks.daily_bulk_jobs - len(self.jobs), 0)
 
     def object(self, request: Request) -> str:
         """The object that a path names."""

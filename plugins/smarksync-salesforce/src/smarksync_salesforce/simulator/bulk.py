@@ -43,6 +43,12 @@ class Bulk(Rest):
         self.jobs[job["id"]] = job
         return job
 
+    def _refuse_job(self, name: object) -> None:
+        if name in self.quirks.not_in_bulk or name not in self.store.objects:
+            raise Refused(error(400, "INVALIDENTITY", f"{name} is not supported by the Bulk API"))
+        if not self.jobs_left():
+            raise Refused(error(403, "LIMIT_EXCEEDED", "Max number of jobs exceeded for today."))
+
     def _found(self, request: Request, kind: str) -> Job:
         job = self.jobs.get(request.params["id"])
         if job is None or job["jobType"] != kind:
@@ -56,8 +62,7 @@ class Bulk(Rest):
         known = {"object", "operation", "externalIdFieldName", "contentType", "lineEnding", "columnDelimiter"}
         if set(body) - known or body.get("operation") not in ("insert", "update", "upsert", "delete"):
             return error(400, "INVALIDJOB", f"a job takes {', '.join(sorted(known))}")
-        if body.get("object") not in self.store.objects:
-            return error(400, "INVALIDENTITY", f"{body.get('object')} is not supported by the Bulk API")
+        self._refuse_job(body.get("object"))
         if body["operation"] == "upsert" and not body.get("externalIdFieldName"):
             return error(400, "INVALIDJOB", "External ID was blank for an upsert.")
         own: Row = {k: body[k] for k in ("object", "operation", "externalIdFieldName") if k in body}
@@ -185,8 +190,9 @@ class Bulk(Rest):
         query = self.parsed(str(body.get("query")))
         if any(one.type == "address" for one, _ in query.columns):
             return error(400, "FUNCTIONALITY_NOT_ENABLED", "Selecting compound data not supported in Bulk Query")
-        if query.children or query.count or query.object in ("Group",):
+        if query.children or query.count:
             return error(400, "INVALIDENTITY", f"{query.object} is not supported by the Bulk API")
+        self._refuse_job(query.object)
         job = self._job(
             "V2Query", request, {"operation": body["operation"], "object": query.object, "state": "UploadComplete"}
         )

@@ -32,6 +32,10 @@ class Quirks:
     bulk_polls: int = 1
     #: bulk results come in another order than they were sent in (1.7)
     bulk_unordered: bool = True
+    #: objects that bulk jobs refuse, which does not say so of queries and collections (1.7, INVALIDENTITY)
+    not_in_bulk: tuple[str, ...] = ("Group",)
+    #: bulk jobs in 24 hours: a limit apart from that of requests (1.8, DailyBulkV2QueryJobs)
+    daily_bulk_jobs: int = 10_000
     #: state and country are pick lists: free text is refused (1.10, trap 11)
     country_picklists: bool = False
     #: Person Accounts are switched on: a human is an account and a contact at once (1.10, trap 4)

@@ -34,7 +34,7 @@ class Rest(Org):
             200,
             {
                 "DailyApiRequests": {"Max": self.quirks.daily_requests, "Remaining": left},
-                "DailyBulkV2QueryJobs": {"Max": 10000, "Remaining": 10000},
+                "DailyBulkV2QueryJobs": {"Max": self.quirks.daily_bulk_jobs, "Remaining": self.jobs_left()},
                 "DailyBulkApiBatches": {"Max": 15000, "Remaining": 15000},
             },
         )
