@@ -90,7 +90,7 @@ def test_a_time_that_is_none_tells_nobody_gone(hub: Account, odd: Any) -> None:
 def test_a_written_row_with_an_id_that_is_no_number_is_looked_at(hub: Account, what: str, odd: Any) -> None:
     """Believed, the person would be linked to a record that nobody has, and every later write would fail.
 
-    Ids of CRM objects are numbers: https://developers.hubspot.com/docs/api-reference/crm-contacts-v3/guide (``hs_object_id``).
+    Every recorded id of an object is a number (crm.md, HubSpot: the recorded create and the traps); no page was looked up for it.
     """
     rid = hub.sim.create(email="one@odd.example")
     key = "0190b6e0-0000-7000-8000-000000000001"

@@ -234,5 +234,5 @@ def is_id(found: object) -> bool:
 
 
 def is_number(found: object) -> bool:
-    """Whether that can name an object of the CRM: those have whole numbers, as text or not (crm.md 2.3)."""
+    """Whether that can name an object of the CRM: those have whole numbers, as text or not (recorded: crm.md)."""
     return is_id(found) and str(found).isascii() and str(found).isdigit()
