@@ -165,11 +165,17 @@ MUTANTS = (
 
 
 def main(words: list[str]) -> int:
-    """Runs the control, then each bug (or those whose name contains a word given)."""
+    """Runs the control, then each bug (or those whose name contains a word given). ``--check`` only asks whether all fit."""
     chosen = [m for m in MUTANTS if not words or any(w in m.name for w in words)]
     broken = [m.name for m in MUTANTS if not _applies(m)]
     if broken:
         print("These bugs cannot be seeded any more; write them anew:", *broken, sep="\n  ")
+        return 2
+    if words == ["--check"]:
+        print(f"{len(MUTANTS)} bugs can be seeded")
+        return 0
+    if not chosen:
+        print(f"No bug's name contains {' or '.join(map(repr, words))}, so nothing is shown")
         return 2
     if not words and not _passes(None):
         print("control: the tests fail without any bug, so nothing is shown")

@@ -219,6 +219,9 @@ def main(words: list[str]) -> int:
     chosen = [
         (v, one) for v, some in ALL.items() for one in some if not words or any(w in f"{v}: {one.name}" for w in words)
     ]
+    if not chosen:
+        print(f"No removal's name contains {' or '.join(map(repr, words))}, so nothing is shown")
+        return 2
     survived = 0
     for vendor, one in chosen:
         began = time.monotonic()

@@ -37,9 +37,8 @@ class Site:
     """A workspace with ``leads`` people and what became of them by ``now``, and its dashboard at ``origin``."""
 
     now = datetime(2026, 10, 14, 10, tzinfo=UTC)
-    token = "a-token-of-the-tests"
 
-    def __init__(self, folder: Path, leads: int) -> None:
+    def __init__(self, folder: Path, leads: int, token: str = "a-token-of-the-tests") -> None:
         import uvicorn
 
         from smarksync.config import load
@@ -49,6 +48,7 @@ class Site:
         from smarksync.testing.history_ledger import fill
         from smarksync.web.app import create_app
 
+        self.token = token
         (folder / "smarksync.yaml").write_text(CONFIG)
         for name, head in (("marketing/contacts", "id,email,phone"), ("sales/leads", "id,Email,Phone")):
             (folder / name).parent.mkdir()
@@ -74,6 +74,6 @@ class Site:
 
 
 @pytest.fixture(scope="session")
-def open_site() -> Callable[[Path, int], Site]:
+def open_site() -> Callable[..., Site]:
     """Opens a site in an empty folder; whoever opens it closes it."""
     return Site

@@ -84,7 +84,7 @@ SPECS = {
     ),
     "FieldInfo": ("name", "type", "writable", "required", "choices", "max_length", "unique", "label", "custom"),
     "Choice": ("value", "label", "active"),
-    "CheckReport": ("ok", "account", "problems", "warnings", "budget_left"),
+    "CheckReport": ("ok", "account", "problems", "warnings", "budget_left", "unreadable"),
     "Transform": ("name", "inward", "outward", "accepts", "doc"),
 }  # fmt: skip
 

@@ -334,3 +334,35 @@ def test_whoever_may_be_mailed_again_because_of_a_merge_has_the_act_in_the_log(p
     assert status == "opted_in"
     last = [body["fields"]["email"] for one, body in w.audit() if one == eid and body["op"] == "consent"][-1]
     assert (last["after"], last["evidence"], last["basis"]) == ("opted_in", 2, "checkbox")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "basis", "opted_out"),
+    [(60, "own_act", False), (-3600, "own_act", True), (60, "legal", True), (60, None, True)],
+    ids=["their own, later", "their own, before the opt-out", "not their own", "of no basis"],
+)
+def test_who_opted_out_is_mailed_again_by_a_later_act_of_their_own_only(
+    place: Path, seconds: int, basis: str | None, opted_out: bool
+) -> None:
+    w = world(place, Kind("m", acts=True), Kind("s"))
+    ann = insert(w, "m", email="ann@x.org", email_opt_out=True)
+    go(w)
+    at = (w.clock() + timedelta(seconds=seconds)).isoformat()
+    w.clock.advance(120)
+    edit(w, "m", ann, email_opt_out=False, consent_at=at, consent_basis=basis)
+    go(w)
+    assert (row(w, "m", ann)["email_opt_out"], row(w, "s")["email_opt_out"]) == (opted_out, opted_out)
+    assert not go(w).writes()
+
+
+@pytest.mark.parametrize(("basis", "standing"), [("own_act", ["opted_in"]), ("legal", []), (None, [])])
+def test_who_never_opted_out_has_not_opted_in_by_a_time_alone(
+    place: Path, basis: str | None, standing: list[str]
+) -> None:
+    """The flag says "not opted out" as before, which is silence; a time comes beside it."""
+    w = world(place, Kind("m", acts=True), Kind("s"))
+    ann = insert(w, "m", email="ann@x.org", email_opt_out=False)
+    go(w)
+    edit(w, "m", ann, consent_at=w.clock().isoformat(), consent_basis=basis)
+    go(w)
+    assert [status for status in w.standing().values() if status != "no_claim"] == standing

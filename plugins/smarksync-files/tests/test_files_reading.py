@@ -73,7 +73,7 @@ def test_broken_files_name_line_and_cure_and_give_no_row(folder, data, said):
     assert f"crm/leads.csv, {said}" in str(raised.value)
     assert raised.value.hint
     report = connector.check()
-    assert not report.ok and said in report.problems[0]
+    assert report.unreadable.keys() == {"leads"} and said in report.unreadable["leads"]
 
 
 @pytest.mark.parametrize(

@@ -219,3 +219,14 @@ def test_missing_bulk_file_is_404_in_plain_text(marketo: Make) -> None:
     m.sim.faults.answer(404, "Not Found", path="*/file.json", times=None)
     with pytest.raises(Transient, match="bulk file"):
         m.read()
+
+
+@pytest.mark.parametrize("path", ["*/export/create.json", "*/status.json"])
+@pytest.mark.parametrize("result", [[], None], ids=str)
+def test_an_answer_about_a_job_that_names_none(marketo: Make, path: str, result: list[object] | None) -> None:
+    m = marketo()
+    m.world.add(email="ada@example.com")
+    m.again(bulk="always")
+    m.sim.faults.answer(200, {"requestId": "1", "success": True, "result": result}, path=path, times=None)
+    with pytest.raises(Malformed, match="bulk extract"):
+        m.read()

@@ -116,7 +116,8 @@ def _words() -> Iterable[Part]:
         "An attempt is a call, an e-mail, a meeting or a task that a person in sales made and that took place; automated mails do not count.",
         "Offered: the lead stands in the CRM with an owner. Accepted and rejected: sales said yes or no.",
         "Excused: the case ended, or was merged or withdrawn, before the promise was due.",
-        "A breach is charged to the system while the record was not written or had no owner, otherwise to the team that promised.",
+        "A breach of sales' clocks is charged to the system when more than half of the time went by before the record was "
+        "written and had an owner; every other breach to the team that promised.",
     ])  # fmt: skip
 
 

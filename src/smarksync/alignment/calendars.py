@@ -24,7 +24,7 @@ from .holidays import holidays_of
 #: local spans of a weekday (Monday 0) in minutes of the day
 Week = Mapping[int, Sequence[tuple[int, int]]]
 _DAY_ONE = date(1970, 1, 1).toordinal()
-#: how far into the future working time is looked for, in years
+#: how far into the future working time is looked for, in years after those that are asked about
 HORIZON = 12
 
 
@@ -100,6 +100,7 @@ class BusinessCalendar:
         self._closed = frozenset(closed)
         self._free: dict[int, frozenset[date]] = {}
         self._table: Table | None = None
+        self._asked: tuple[int, int] | None = None  # the years that instants were asked about, one more on each side
         self._low = self._high = self._anchor = 0
         self.hours = Hours(self)
         self.days = Days(self)
@@ -135,28 +136,37 @@ class BusinessCalendar:
         """The spans around an instant. More years do not change what a clock showed with fewer."""
         if self._table is None or not self._low <= at < self._high:
             year = moment(at).year
-            known = (self._table.first, self._table.last) if self._table else (year, year)
-            self._grow(min(year - 1, known[0]), max(year + 1, known[1]))
+            asked = self._asked or (year, year)
+            self._asked = max(2, min(year - 1, asked[0])), min(9998, max(year + 1, asked[1]))
+            self._low = (date(self._asked[0], 1, 1).toordinal() - _DAY_ONE) * DAY + DAY
+            self._high = (date(self._asked[1] + 1, 1, 1).toordinal() - _DAY_ONE) * DAY - DAY
+            self._cover(*self._asked)
         assert self._table is not None
         return self._table
 
     def reach(
         self, shows: Measure, column: Callable[[Table], list[Measure]], place: Callable[[Table, int, Measure], int]
     ) -> int | None:
-        """The earliest instant at which a column of the table shows that much; None when no year comes to it."""
-        assert self._table is not None  # `gone` was asked before
+        """The earliest instant at which a column of the table shows that much; None when no year comes to it.
+
+        No further than :data:`HORIZON` years after those that instants were asked about, however often it is asked: a
+        calendar that never opens would compute twelve years more for every case.
+        """
+        assert self._table is not None and self._asked is not None  # `gone` was asked before
         if column(self._table)[-1:] < [shows]:
-            self._grow(self._table.first, self._table.last + HORIZON)
+            self._cover(self._asked[0], min(9998, self._asked[1] + HORIZON))
         found = column(self._table)
         i = bisect_left(found, shows)
         return place(self._table, i, shows) if i < len(found) else None
 
-    def _grow(self, first: int, last: int) -> None:
-        first, last = max(2, first), min(9998, last)
-        self._low = (date(first, 1, 1).toordinal() - _DAY_ONE) * DAY + DAY
-        self._high = (date(last + 1, 1, 1).toordinal() - _DAY_ONE) * DAY - DAY
+    def _cover(self, first: int, last: int) -> None:
+        """Computes the spans of these years, and of those that are there already, unless all of them are."""
         if self._table is None:
             self._anchor = self._low
+        elif first < self._table.first or last > self._table.last:
+            first, last = min(first, self._table.first), max(last, self._table.last)
+        else:
+            return
         self._table = self._build(first, last)
 
     def _build(self, first: int, last: int) -> Table:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 from itertools import combinations, pairwise
+from math import prod
 
 from smarksync.config import Config, Problem
 from smarksync.config.values import MONTHS
 from smarksync.model.moments import micros
 
+from .clock import DAY, HOUR
 from .goals import Plan, steps_of
 from .judge import ENDS
 from .periods import PERIODS
@@ -73,12 +75,19 @@ def _pairs(terms: Terms, start: int) -> Iterator[Problem]:
     persistence = [term for term in terms.promises if term.promise.promise == "attempts" and term.promise.at_least]
     for first in terms.first_attempts:
         for window in persistence:
-            if first.starts == "offered" and (_due(first, start) or 0) > (_due(window, start) or 0):
+            if first.starts == "offered" and _always_later(first, window, start):
                 said = (
                     f"the first attempt may come after {first.promise.within}, when the {window.promise.within} of `{window.id}` "
                     f"({window.promise.place()}) are over."
                 )
                 yield first.promise.problem(said, "Make it shorter, or the other longer.", at=("within",))
+
+
+def _always_later(one: Term, other: Term, start: int) -> bool:
+    """Whether it is due after the other whenever a case starts in the year to come: not only on Fridays or at Christmas."""
+    # every five hours: that comes to every hour of the week, in every season
+    starts = range(start, start + 366 * DAY, 5 * HOUR)
+    return all((_due(one, at) or 0) > (_due(other, at) or 0) for at in starts)
 
 
 def _due(term: Term, start: int) -> int | None:
@@ -129,6 +138,10 @@ def _below_goals(config: Config, terms: Terms, plan: Plan) -> Iterator[Problem]:
         if promise.promise != "volume" or promise.of not in plan.rungs or promise.count is None:
             continue
         by_product = "product" in term.segments
+        others = [name for name in term.segments if name != "product"]
+        apart = prod(len(terms.agreement.segments[name].values) for name in others)
+        if not apart:
+            continue  # it is promised for each of nobody knows how many
         size = {"month": 1, "quarter": 3, "year": 12}[term.period]
         worst: tuple[float, str] | None = None
         for product in list(plan.mix) if by_product else [None]:
@@ -137,9 +150,10 @@ def _below_goals(config: Config, terms: Terms, plan: Plan) -> Iterator[Problem]:
                 if needed is not None and (worst is None or needed > worst[0]):
                     when = MONTHS[first - 1] if size == 1 else f"{MONTHS[first - 1]}-{MONTHS[first + size - 2]}"
                     worst = needed, f"{product or 'all products'} in {when} {plan.year}"
-        if worst is not None and worst[0] > promise.count + 1e-9:
+        if worst is not None and worst[0] > promise.count * apart + 1e-9:
             part = f" ({sourced:.0%} of the revenue is marketing's)" if sourced is not None else ""
-            said = f"`count: {promise.count}` is below what the goals need: {worst[0]:.0f} for {worst[1]}{part}."
+            times = f", {apart} times over (each {' and '.join(others)})," if apart > 1 else ""
+            said = f"`count: {promise.count}`{times} is below what the goals need: {worst[0]:.0f} for {worst[1]}{part}."
             yield promise.problem(said, "Promise more, or plan with less.", at=("count",))
 
 

@@ -64,10 +64,6 @@ def show(settings: Globals, options: Any, form: str, out: Path | None, *, quiet:
     facts: dict[str, Any] = {}
 
     def collect(run: Any) -> None:
-        if options.only is not None:
-            from .run import known
-
-            known(run.ledger, options.only)
         for change in engine_changes.changes(run):
             spool.add(change)
         facts["forecast"] = engine_changes.forecast(run)

@@ -55,8 +55,6 @@ def run(
     result = perform(settings, options, quiet=quiet)
     ledger = result.run.ledger
     try:
-        if only is not None:
-            known(ledger, only)
         waits = waiting(ledger, [job.name for job in result.run.jobs])
     finally:
         ledger.close()
@@ -64,17 +62,3 @@ def run(
     if json:
         settings.out.object({**result.report, **({"messages": result.sentences} if result.sentences else {})})
     return result.exit_code
-
-
-def known(ledger: object, ref: str) -> None:
-    """Raises UsageError when ``--only`` named nobody."""
-    from smarksync.errors import UsageError
-    from smarksync.ledger import refs
-    from smarksync.ledger.db import Ledger
-
-    assert isinstance(ledger, Ledger)
-    if not refs.find(ledger, ref):
-        raise UsageError(
-            f"`--only {ref}` names nobody that these jobs have read; nothing was written.",
-            hint="A REF is an e-mail address, connection:object:id, or an entity id.",
-        )

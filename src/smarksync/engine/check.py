@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
 from smarksync.alignment import reach
 from smarksync.config import Config, Job, useless_rules
-from smarksync.errors import AuthFailed, ConfigError, PermissionDenied, SystemFailure, Throttled
+from smarksync.errors import ConfigError, PermissionDenied, SystemFailure
 from smarksync.ledger import schemas, streams
 from smarksync.ledger.db import Ledger
 from smarksync.mapping import CompiledMapping, ObjectMapping
@@ -24,53 +24,10 @@ from smarksync.plugin import FieldInfo, Fixes, StreamSpec
 
 from . import definitions, named, observed, removals, routed, writers
 from .context import Opened
+from .findings import Checked, Finding, by_config, by_connector, by_system, shorter
 from .owners import KIND
 from .prepare import Workshop
 from .registry import Registry
-
-#: what a failure of a whole call is about, and whose problem it is
-_ABOUT = (
-    (AuthFailed, "credentials", "the credentials in the config, or whoever manages access to {name}"),
-    (PermissionDenied, "permissions", "whoever manages rights in {name}"),
-    (Throttled, "quota", "the account's limit; wait, or run less often"),
-    (SystemFailure, "reach", "the network, the address in the config, or {name} itself"),
-)
-_ACCESS = "whoever manages access to {name}"
-_LOCAL = "the settings of {name} in the config, or the files that they name"
-
-
-@dataclass(slots=True)
-class Finding:
-    """One thing found. ``level``: failure, warning or note; ``code`` 2 = config, 5 = the system, 0 = no failure."""
-
-    level: str
-    about: str
-    say: str
-    do: str = ""
-    whose: str = ""
-    code: int = 0
-
-
-@dataclass(slots=True)
-class Checked:
-    """One connection as found. ``fixed`` says what was created; ``fixable`` the fields that ``--fix`` would ask for."""
-
-    name: str
-    connector: str
-    account: str = ""
-    budget_left: int | None = None
-    objects: dict[str, int] = field(default_factory=dict)  # object → mapped fields in use
-    findings: list[Finding] = field(default_factory=list)
-    fixable: dict[str, list[str]] = field(default_factory=dict)
-    fixed: list[str] = field(default_factory=list)
-
-    def fail(self, about: str, say: str, do: str = "", whose: str = "", code: int = 2) -> None:
-        """A failure; ``code`` is the exit code that it asks for."""
-        self.findings.append(Finding("failure", about, say, do, whose, code))
-
-    def warn(self, about: str, say: str, do: str = "") -> None:
-        """A warning."""
-        self.findings.append(Finding("warning", about, say, do))
 
 
 def check(
@@ -121,11 +78,11 @@ class _Checker:
             opened = self.workshop.open(name)
         except ConfigError as error:
             self.unseen.add(name)
-            _config(one, error)
+            by_config(one, error)
             return one
         except SystemFailure as error:
             self.unseen.add(name)
-            _system(one, error, local=self._local(one.name))
+            by_system(one, error, local=self._local(one.name))
             return one
         try:
             self._opened(one, opened)
@@ -141,17 +98,10 @@ class _Checker:
             if opened.failed is not None:
                 raise opened.failed
             report = opened.connector.check()
-            one.account, one.budget_left = report.account, report.budget_left
-            about, whose = ("files", _LOCAL) if self._local(one.name) else ("permissions", _ACCESS)
-            for problem in report.problems:
-                one.fail(about, problem, "", whose.format(name=one.name), code=5)
-            for warning in report.warnings:
-                one.warn("found there", warning)
-            if not report.ok and not report.problems:
-                one.fail("reach", "The connector says that it cannot work.", code=5)
+            by_connector(one, report, self._objects(one.name), local=self._local(one.name))
         except SystemFailure as error:
             self.unseen.add(one.name)
-            _system(one, error, local=self._local(one.name))
+            by_system(one, error, local=self._local(one.name))
             return
         told = {finding.say for finding in one.findings}
         for obj in self._objects(one.name):
@@ -166,7 +116,7 @@ class _Checker:
                     one.warn("permissions", f"{one.name}:{obj}: {error.message}", hint)
                     continue
                 self.unseen.add(one.name)
-                _system(one, error, obj, local=self._local(one.name))
+                by_system(one, error, obj, local=self._local(one.name))
         with suppress(SystemFailure):
             self._activities(opened)
         for said in routed.strangers(self.config, opened, self.workshop.written[one.name], self.mappings):
@@ -220,7 +170,7 @@ class _Checker:
             compiled = self.workshop.compile(one.name, spec, mapping, live)
         except ConfigError as error:
             self.unseen.add(one.name)
-            _config(one, error)
+            by_config(one, error)
             if missing and opened.spec.closed:
                 one.warn("fields", f"{one.name}.{obj}: {', '.join(missing)} cannot be added there.", opened.spec.closed)
             return
@@ -230,7 +180,7 @@ class _Checker:
         for warning in compiled.warnings:
             if warning not in inactive and not warning.endswith(NEVER_CUT):
                 one.warn("mapping", warning)
-        _shorter(one, obj, compiled.warnings)
+        shorter(one, obj, compiled.warnings)
         self._inactive(one, opened, obj, compiled, spec, live)
         known = self.config.schema_[mapping.entity].fields
         for name in mapping.fields:
@@ -371,30 +321,6 @@ def _missing(mapping: ObjectMapping, spec: StreamSpec, live: Iterable[FieldInfo]
     if spec.external_id:
         wanted[spec.external_id] = False
     return [vendor for vendor, own in wanted.items() if vendor not in there and not (own and nearest(vendor, there))]
-
-
-def _shorter(one: Checked, obj: str, warnings: Sequence[str]) -> None:
-    """Fields of the vendor that are shorter than ours, in one line: good to know, and nothing that anybody could mend."""
-    told = [
-        w.removesuffix(f": {NEVER_CUT}").split(f"{one.name}.{obj}: ", 1)[-1] for w in warnings if w.endswith(NEVER_CUT)
-    ]
-    if told:
-        one.findings.append(Finding("note", "mapping", f"{one.name}.{obj}: {'; '.join(told)}: {NEVER_CUT}."))
-
-
-def _config(one: Checked, error: ConfigError) -> None:
-    """Each problem of a config error as a failure of its own; the last carries the hint."""
-    for problem in error.problems or (str(error),):
-        one.fail("config", problem, error.hint if error.problems else "", "the config")
-
-
-def _system(one: Checked, error: SystemFailure, obj: str | None = None, *, local: bool = False) -> None:
-    about, whose = next((about, whose) for kind, about, whose in _ABOUT if isinstance(error, kind))
-    if local and about == "reach":
-        whose = _LOCAL
-    place = f"{one.name}:{obj}" if obj else one.name
-    message = error.message.removeprefix(f"{one.name}: ")  # the client names the connection by itself
-    one.fail(about, f"{place}: {message}", error.hint, whose.format(name=one.name), code=5)
 
 
 __all__ = ["check"]

@@ -2,12 +2,33 @@
 
 from __future__ import annotations
 
+from smarksync.errors import UsageError
 from smarksync.ledger import entities, links, refs
 from smarksync.model import ABSENT, ValueProblem
 
 from .context import Run
 from .lookup import side_of
 from .owners import KIND
+
+
+def named(run: Run) -> None:
+    """Raises UsageError when REF names nobody of all that was read; nothing is planned then, so nothing is written.
+
+    Where a system failed or a job was refused, REF may be somebody there: then the run ends as that says.
+    """
+    if run.options.only is None or refs.find(run.ledger, run.options.only):
+        return
+    failures = (
+        *(opened.failed for opened in run.connections.values()),
+        *(lane.failed for lane in run.lanes.values()),
+        *(job.failed for job in run.jobs),
+    )
+    if run.refused or any(failure is not None for failure in failures):
+        return
+    raise UsageError(
+        f"`--only {run.options.only}` names nobody that these jobs have read; nothing was written.",
+        hint="A REF is an e-mail address, connection:object:id, or an entity id.",
+    )
 
 
 def chosen(run: Run, kind: str) -> list[int]:
@@ -46,4 +67,4 @@ def _parents(run: Run, eids: list[int]) -> set[int]:
     return set(entities.by_refs(run.ledger, sorted(names)).values())
 
 
-__all__ = ["chosen"]
+__all__ = ["chosen", "named"]

@@ -33,6 +33,7 @@ from . import (
     matching,
     notify,
     observed,
+    only,
     parking,
     recover,
     rehearse,
@@ -139,6 +140,7 @@ def _work(run: Run) -> None:
     facts.resolve(run)
     recover.after_match(run)
     parking.wake(run)
+    only.named(run)
     for job in run.jobs:
         _beat(run)
         for name in job.rules.connections:

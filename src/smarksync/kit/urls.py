@@ -80,14 +80,20 @@ class Trust:
         Raises :class:`Malformed` when a handed URL leads where it must not.
         """
         if "://" in path or path.startswith("//"):
-            return self._check(urljoin(self.base + "/", path))
+            return self._joined(self.base + "/", path)
         if handed:
-            return self._check(urljoin(self.base + "/", path))
+            return self._joined(self.base + "/", path)
         return f"{self.base}/{path.lstrip('/')}" if path else self.base
 
     def redirect(self, current: str, location: str) -> str:
         """Where a redirect from ``current`` leads; raises :class:`Malformed` when it must not be followed."""
-        return self._check(urljoin(current, location))
+        return self._joined(current, location)
+
+    def _joined(self, current: str, handed: str) -> str:
+        try:
+            return self._check(urljoin(current, handed))
+        except ValueError:  # brackets that hold no address
+            raise Malformed(f"{self.host} handed us an address that is not a plain web address.") from None
 
     def _check(self, url: str) -> str:
         parts = _split(url)

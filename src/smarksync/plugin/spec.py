@@ -134,13 +134,18 @@ class ConnectorSpec:
 
 @dataclass(frozen=True, slots=True)
 class CheckReport:
-    """What ``check`` found. ``problems`` and ``fixes`` are sentences for people."""
+    """What ``check`` found, in sentences for people.
+
+    ``problems`` keep the whole connection from working. ``unreadable`` is of single objects, by name: which of them
+    matter, the config says, of which a connector knows nothing.
+    """
 
     ok: bool
     account: str = ""
     problems: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     budget_left: int | None = None
+    unreadable: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,6 @@ from starlette.types import ASGIApp
 
 from .pages import style
 
-COOKIE = "smarksync"
 _NAMES = ("127.0.0.1", "localhost")
 _LOCKED = "This dashboard opens with the link that `smarksync dashboard` has printed. Start it again for a new one.\n"
 _ELSEWHERE = (
@@ -35,6 +34,11 @@ def form_key(token: str) -> str:
     return hmac.new(token.encode(), b"form", hashlib.sha256).hexdigest()
 
 
+def cookie_name(token: str) -> str:
+    """One for each dashboard: browsers send a machine's cookies to all its ports, and the last one opened would lock the others."""
+    return f"smarksync_{hashlib.sha256(token.encode()).hexdigest()[:12]}"
+
+
 def policy() -> str:
     """The content security policy: nothing from elsewhere, no inline script; the report's one inline style by its hash."""
     digest = base64.b64encode(hashlib.sha256(style().encode()).digest()).decode()
@@ -50,6 +54,7 @@ class Guard(BaseHTTPMiddleware):
     def __init__(self, app: ASGIApp, token: str) -> None:
         super().__init__(app)
         self._token = token
+        self._cookie = cookie_name(token)
         self._headers = {
             "Content-Security-Policy": policy(), "X-Content-Type-Options": "nosniff", "Referrer-Policy": "same-origin",
             "Cache-Control": "no-store", "X-Frame-Options": "DENY",
@@ -65,7 +70,7 @@ class Guard(BaseHTTPMiddleware):
         host = request.headers.get("host", "").rsplit(":", 1)[0]
         if host not in _NAMES:  # a name of somebody else's that leads to this machine (DNS rebinding)
             return PlainTextResponse(_ELSEWHERE, 421)
-        known = request.cookies.get(COOKIE, "")
+        known = request.cookies.get(self._cookie, "")
         told = request.query_params.get("token", "")
         # as bytes: it takes no other text than ASCII
         if not any(hmac.compare_digest(one.encode(), self._token.encode()) for one in (known, told)):
@@ -80,7 +85,7 @@ class Guard(BaseHTTPMiddleware):
             return None
         rest = [(name, value) for name, value in parse_qsl(request.url.query) if name != "token"]
         response = RedirectResponse(request.url.path + (f"?{urlencode(rest)}" if rest else ""), 303)
-        response.set_cookie(COOKIE, self._token, httponly=True, samesite="strict", path="/")
+        response.set_cookie(self._cookie, self._token, httponly=True, samesite="strict", path="/")
         return response
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
+from smarksync.alignment.judge import TALKED
 from smarksync.engine import explain, refs, status
 from smarksync.engine.offline import Desk
 from smarksync.engine.queues import label
@@ -20,6 +21,8 @@ from .clocks import Clocks
 PAGE = 50
 #: activities and moves of one lead that a page shows; the newest
 MOST = 200
+#: states of open cases in which a first attempt may still be waited for
+_UNTRIED = tuple(state for state in cases.OPEN if state not in TALKED)
 
 
 def badges(ledger: Ledger) -> dict[str, int]:
@@ -228,10 +231,24 @@ def overview(ledger: Ledger, now: datetime) -> dict[str, Any]:
     return {
         "run": runs[0] if runs else None,
         "open": int(ledger.value("SELECT count(*) FROM cases INDEXED BY cases_board WHERE closed_at IS NULL")),
-        "overdue": int(ledger.value(
-            "SELECT count(*) FROM cases INDEXED BY cases_board "
-            "WHERE closed_at IS NULL AND state IN ('qualified', 'offered') AND due_at < ?", (micros(now),)
-        )),
+        "overdue": _overdue(ledger, micros(now)),
         "leads": int(ledger.value("SELECT COALESCE(sum(live), 0) FROM streams WHERE entity = 'lead'")),
         **badges(ledger),
     }  # fmt: skip
+
+
+def _overdue(ledger: Ledger, now: int) -> int:
+    """Open hand-offs that wait for a first attempt after it was due.
+
+    One that was called waits no more, whatever state sales left it in; one whose clock stood still before it was due is
+    not late; one that has an opportunity was talked to.
+    """
+    waiting = ",".join("?" * len(_UNTRIED))
+    return int(ledger.value(
+        f"SELECT count(*) FROM cases c INDEXED BY cases_board WHERE c.closed_at IS NULL AND c.state IN ({waiting}) "
+        "AND c.due_at < ? "
+        "AND NOT EXISTS (SELECT 1 FROM activities a INDEXED BY activities_attempts "
+        "WHERE a.eid = c.eid AND a.attempt = 1 AND a.at BETWEEN c.offered_at AND ?) "
+        "AND NOT EXISTS (SELECT 1 FROM pauses p WHERE p.cid = c.cid AND p.to_at IS NULL AND p.from_at <= c.due_at)",
+        (*_UNTRIED, now, now),
+    ))  # fmt: skip

@@ -40,6 +40,7 @@ def test_everything_that_was_agreed_stands_in_it(config_of: Make) -> None:
         "At least 2 and at most 4 attempts within 16 days", "Accepted or rejected within 2 business days",
         "mon-fri 09:00-17:00", "2026-12-25 Christmas Day", "2026-12-24, 2026-12-31",
         'while lead.waiting\\_for == "customer"', "in turn: anna@acme.example (x2), ben@acme.example",
+        "charged to the system when more than half of the time went by before the record was written and had an owner",
         "| Marketing |  |  |  |", "| Inside sales |  |  |  |",
     ):  # fmt: skip
         assert said in text, said
@@ -144,6 +145,37 @@ def test_the_example_can_be_kept(config_of: Make) -> None:
 def test_what_can_never_be_kept_is_named_with_its_line(config_of: Make, old: str, new: str, said: str) -> None:
     problems, _ = found(config_of((old, new), more=JOBS))
     assert any(said in one and "agreement.yaml:" in one.split(": ")[0] for one in problems), problems
+
+
+@pytest.mark.parametrize(
+    "now", ["2026-11-20T10:00", "2026-11-23T10:00", "2026-12-23T10:00"]
+)  # Friday, Monday, Christmas
+@pytest.mark.parametrize(("within", "window", "never"), [
+    ("2 business days", "2 days", False),  # over a week-end it comes later, otherwise it does not
+    ("5 business hours", "1 days", False),
+    ("3 business days", "2 days", True),
+])  # fmt: skip
+def test_what_contradicts_itself_does_so_on_every_day_of_the_year(
+    config_of: Make, now: str, within: str, window: str, never: bool
+) -> None:
+    config = config_of(
+        ("within: 5 business hours", f"within: {within}"), ("within: 16 days", f"within: {window}"), more=JOBS
+    )
+    terms = Terms.of(config)
+    assert terms is not None
+    problems, _ = contradictions(config, terms, datetime.fromisoformat(f"{now}:00+00:00"))
+    assert any("the first attempt may come after" in str(one) for one in problems) is never, problems
+
+
+def test_a_volume_by_region_is_compared_with_what_the_regions_bring_together(config_of: Make) -> None:
+    """Printers need 148 MQLs in March; 75 in each of two tiers are enough, 75 in each of no one knows how many may be."""
+    rates = ("lead_to_mql: measured, mql_to_sql: measured", "lead_to_mql: 0.2, mql_to_sql: 0.4")
+    per = ("per: [product, month]", "per: [product, tier, month]")
+    for values, wanted in ((", values: [a]", 1), (", values: [a, b]", 0), ("", 0)):
+        tier = f"    tier: {{of: lead.company{values}}}"
+        config = config_of(rates, per, ("  segments:\n", f"  segments:\n{tier}\n"), more=JOBS)
+        warnings = found(config, make_plan(config.goals, {}))[1]
+        assert len([w for w in warnings if "below what the goals need" in w]) == wanted, (values, warnings)
 
 
 def test_holidays_that_nobody_knows(config_of: Make) -> None:

@@ -238,6 +238,16 @@ def test_a_calendar_that_never_opens_is_never_due() -> None:
     assert never.hours.elapsed(0, at("2026-11-18T10:00:00")) == 0
 
 
+def test_a_calendar_that_never_opens_is_not_looked_through_further_for_every_case() -> None:
+    years: list[int] = []
+    never = BusinessCalendar({0: ()}, "UTC", holidays=lambda year: years.append(year) or ())
+    rare = BusinessCalendar({0: ((540, 541),)}, "UTC", holidays=lambda year: years.append(year) or ())
+    for calendar in (never, rare):
+        for case in range(50):
+            assert hours(1_000, calendar).due(at("2026-11-18T10:00:00") + case * HOUR) is None
+    assert max(years, default=0) < 2026 + 20
+
+
 def test_a_long_wait_is_found_years_ahead() -> None:
     mondays = BusinessCalendar({0: ((540, 600),)}, "Europe/Berlin")
     assert wall(hours(200, mondays).due(at("2026-11-18T10:00:00"))) == "Mon 2030-09-16 10:00:00"

@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 from smarksync.ledger import conflicts, quarantine
+from smarksync.web.guard import cookie_name
 
 PAGES = ("/", "/handoffs", "/funnel", "/leads", "/conflicts", "/quarantine", "/plans", "/runs", "/mapping", "/report")
 
@@ -84,9 +85,10 @@ def test_without_the_link_nothing_is_seen(shared, path):
 
 @pytest.mark.parametrize("token", ["%C3%BC", "%FF", "", "x" * 5_000])
 def test_whatever_is_not_the_token_opens_nothing(shared, token):
-    with shared.stranger(cookies={"smarksync": "x"}) as stranger:
+    with shared.stranger(cookies={cookie_name(shared.site.token): "x"}) as stranger:
         assert stranger.get(f"/?token={token}").status_code == 401
-        assert stranger.get("/", headers={"cookie": b"smarksync=\xfc"}).status_code == 401
+        odd = cookie_name(shared.site.token).encode() + b"=\xfc"
+        assert stranger.get("/", headers={"cookie": odd}).status_code == 401
 
 
 def test_the_token_leaves_the_address_bar_and_becomes_a_cookie_that_scripts_cannot_read(shared):
@@ -95,6 +97,17 @@ def test_the_token_leaves_the_address_bar_and_becomes_a_cookie_that_scripts_cann
     assert (answer.status_code, answer.headers["location"]) == (303, "/handoffs?state=offered")
     cookie = answer.headers["set-cookie"].lower()
     assert "httponly" in cookie and "samesite=strict" in cookie
+
+
+def test_the_dashboard_of_another_workspace_does_not_lock_this_one(shared, tmp_path, open_site):
+    """A browser sends the cookies of 127.0.0.1 to all its ports."""
+    other = Place(open_site(tmp_path, 0, "the-token-of-another-one"))
+    with shared.stranger(follow_redirects=True) as browser:
+        for one in (shared, other):
+            assert browser.get(f"{one.origin}/?token={one.site.token}").status_code == 200
+        for one in (shared, other):
+            assert browser.get(f"{one.origin}/").status_code == 200
+    other.close()
 
 
 NAMES = (
@@ -169,6 +182,36 @@ def test_open_hand_offs_are_counted_and_those_that_can_still_be_saved_stand_firs
     shown = list(dict.fromkeys(re.findall(r'href="/leads/(\w+)"', shared.text("/handoffs"))))
     wanted = [ref for _, ref in (*running, *late)]
     assert shown[: len(wanted)] == wanted[: len(shown)]
+
+
+def overdue(place):
+    found = re.search(r"<b>([\d,]+)</b><span>late, and still without a first attempt</span>", place.text("/"))
+    return int(found[1].replace(",", ""))
+
+
+def test_whoever_was_called_or_whose_clock_stands_still_is_not_late(place):
+    now = place.site.now.timestamp() * 1e6
+    place.ledger.run("DELETE FROM activities WHERE attempt = 1")
+    late = "FROM cases WHERE closed_at IS NULL AND state = 'offered' AND due_at < ?"
+    (_, eid, offered), (paused, _, _), (accepted, _, _), *_ = place.ledger.rows(
+        f"SELECT cid, eid, offered_at {late}", (now,)
+    )
+    before = overdue(place)
+    place.ledger.run("UPDATE cases SET state = 'accepted' WHERE cid = ?", (accepted,))
+    assert overdue(place) == before  # yes was said, and nobody has called
+    place.ledger.run(
+        "INSERT INTO activities (sid, rid, eid, type, at, actor, attempt, body) VALUES (1, 'c1', ?, 'call', ?, 'sales', 1, '{}')",
+        (eid, offered - 1),
+    )
+    assert overdue(place) == before  # that was before the offer
+    place.ledger.run("UPDATE activities SET at = ? WHERE rid = 'c1'", (offered + 1,))
+    assert overdue(place) == before - 1
+    place.ledger.run(
+        "INSERT INTO pauses VALUES (?, 'waiting', (SELECT due_at FROM cases WHERE cid = ?) + 1, NULL)", (paused,) * 2
+    )
+    assert overdue(place) == before - 1  # it was late already
+    place.ledger.run("UPDATE pauses SET from_at = 1")
+    assert overdue(place) == before - 2
 
 
 @pytest.mark.parametrize(
@@ -264,6 +307,27 @@ def test_a_quarantined_record_is_ignored_until_something_else_is_wanted(place):
     assert "That is no phone number." in place.text("/quarantine")
     place.post(f"/quarantine/{number}", {"key": place.key(), "act": "ignore"})
     assert place.ledger.value("SELECT state FROM quarantine WHERE id = ?", (number,)) == "ignored"
+
+
+@pytest.mark.parametrize("queue", ["conflicts", "quarantine"])
+def test_a_page_of_a_long_queue_says_that_it_is_not_all(place, queue):
+    eid, sid = place.ledger.one("SELECT eid, sid FROM links LIMIT 1")
+
+    def fill(numbers):
+        for number in numbers:
+            if queue == "conflicts":
+                ask(place, f"field_{number}")
+            else:
+                quarantine.put(
+                    place.ledger, job="people", eid=eid, sid=sid, kind="value", field=f"f{number}", code="SMK-VALUE-TYPE",
+                    message="No phone.", wanted="x", facts={}, run="r", now="2026-10-14T09:00:00Z",
+                )  # fmt: skip
+
+    fill(range(200))
+    assert "The newest" not in place.text(f"/{queue}")
+    fill(range(200, 203))
+    text = place.text(f"/{queue}")
+    assert "The newest 200 of 203 stand here" in text and f"<code>smarksync {queue} list --limit 203</code>" in text
 
 
 def test_looking_changes_nothing(shared):

@@ -51,9 +51,13 @@ class FilesConnector:
         self.folder = Path(session.root, settings.path)
 
     def check(self) -> CheckReport:
-        """Reads every file and tries the right to write. Times that cannot be read are warnings."""
+        """Reads every file and tries the right to write. Times that cannot be read are warnings.
+
+        A file that is broken is said by its object: a folder may hold files that no mapping names.
+        """
         problems: list[str] = []
         warnings: list[str] = []
+        unreadable: dict[str, str] = {}
         try:
             streams = listing(self.folder, self._settings)
         except SystemFailure as error:
@@ -67,14 +71,14 @@ class FilesConnector:
                 table = self._table(stream)
                 odd = sum(1 for row in table.unique_rows() if _odd_time(table, row))
             except SystemFailure as error:
-                problems.append(str(error))
+                unreadable[stream] = str(error)
                 continue
             if odd:
                 some, it = (f"{odd} time", "it") if odd == 1 else (f"{odd} times", "them")
                 warnings.append(
                     f"{table.name}: {some} in column {table.updated_at} cannot be read; write {it} as 2026-11-22T09:30:00Z."
                 )
-        return CheckReport(not problems, str(self.folder), tuple(problems), tuple(warnings))
+        return CheckReport(not problems, str(self.folder), tuple(problems), tuple(warnings), unreadable=unreadable)
 
     def describe(self, stream: str) -> Sequence[FieldInfo]:
         """The columns of the file as it is now."""

@@ -21,7 +21,7 @@ from smarksync.kit.resolve import Kind, Verdict
 from smarksync.kit.response import Answered, Response
 from smarksync.plugin import FieldInfo, Malformed, Record, Throttled, Transient
 
-from .client import PAGE, Api, error, rows_of, stamp
+from .client import PAGE, Api, Row, error, rows_of, stamp
 from .fields import ALWAYS, csv_reader, record, there_by
 from .settings import MarketoSettings
 
@@ -138,7 +138,7 @@ def _begin(api: Api, ask: Ask, *, must: bool) -> str | None:
             )
             code, words = error(made)
             if code is None:
-                job = str(rows_of(made)[0]["exportId"])
+                job = str(_only(made)["exportId"])
         if job:
             where = f"{_path(ask.kind)}/{job}/enqueue.json"
             queued = api.call("POST", where, kind="read", about_rows=True, idempotent=False)
@@ -154,6 +154,14 @@ def _begin(api: Api, ask: Ask, *, must: bool) -> str | None:
     raise Throttled("Marketo's queue for bulk extracts stays full.", retry_after=POLL)
 
 
+def _only(body: Mapping[str, Any]) -> Row:
+    """The one row of an answer about a job. Raises Malformed."""
+    found = rows_of(body)
+    if not found:
+        raise Malformed("Marketo's answer about a bulk extract does not say which it means.")
+    return found[0]
+
+
 def _path(kind: str) -> str:
     return f"/bulk/v1/{kind}/export"
 
@@ -166,7 +174,7 @@ def _cancel(api: Api, kind: str, job: str) -> None:
 def _done(api: Api, kind: str, job: str) -> Mapping[str, Any]:
     """The job once it is over; polls it."""
     for _ in range(_PATIENCE):
-        status = rows_of(api.get(f"{_path(kind)}/{job}/status.json"))[0]
+        status = _only(api.get(f"{_path(kind)}/{job}/status.json"))
         word = str(status.get("status", "")).lower()
         if word == "completed":
             return status

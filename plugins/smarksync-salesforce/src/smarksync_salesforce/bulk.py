@@ -14,7 +14,7 @@ from typing import Any
 
 from smarksync.kit.counts import Kind as CallKind
 from smarksync.kit.resolve import OK, Verdict, vendor_words
-from smarksync.kit.response import Response
+from smarksync.kit.response import Answered, Response
 from smarksync.plugin import Cursor, Malformed, Transient, Unknown
 
 from .client import Api, error_code, verdict
@@ -28,8 +28,11 @@ NULL = "#N/A"
 Row = Mapping[str, Any]
 
 
-class JobGone(Exception):
-    """The results of a query job are not kept any longer (7 days)."""
+class JobGone(Transient):
+    """The org does not know a job, or no longer (results are kept for 7 days)."""
+
+    def __init__(self) -> None:
+        super().__init__("Salesforce does not know a bulk job any more.")
 
 
 class JobRefused(Exception):
@@ -101,12 +104,15 @@ def _typed_rows(text: str, kinds: Mapping[str, str]) -> Iterator[Row]:
     header = next(reader, [])
     for cells in reader:
         row: dict[str, Any] = {}
-        for name, cell in zip(header, cells, strict=True):
-            relation, dot, inner = name.partition(".")
-            if dot:
-                row[relation] = {inner: cell} if cell else row.get(relation)
-            else:
-                row[name] = _typed(kinds.get(name, "string"), cell)
+        try:
+            for name, cell in zip(header, cells, strict=True):
+                relation, dot, inner = name.partition(".")
+                if dot:
+                    row[relation] = {inner: cell} if cell else row.get(relation)
+                else:
+                    row[name] = _typed(kinds.get(name, "string"), cell)
+        except ValueError:  # another number of cells than the header, or a number that is none
+            raise Malformed("Salesforce's results of a bulk job have a line that is none.") from None
         yield row
 
 
@@ -151,7 +157,7 @@ def _finished(api: Api, path: str, resolve: Any = verdict) -> Mapping[str, Any]:
         answer = api.request("GET", path, kind="read", resolve=resolve)
         if answer.status >= 400:
             raise JobGone
-        told: Mapping[str, Any] = answer.json
+        told = Answered(answer.json, "Salesforce's word on a bulk job")
         if told.get("state") in ("JobComplete", "Failed", "Aborted"):
             return told
         if waited > _LIMIT:
@@ -193,7 +199,7 @@ def ingest(api: Api, name: str, rows: Sequence[Mapping[str, Any]], key: str, *, 
             done.good[row[key] or row["sf__Id"]] = (row["sf__Id"], row["sf__Created"] == "true")
         for row in _results(api, f"{path}/failedResults"):
             done.bad[row[key]] = (row["sf__Id"], row["sf__Error"])
-    except (Transient, Malformed, JobGone) as problem:
+    except (Transient, Malformed) as problem:
         raise Unknown(f"Salesforce took a bulk job, and what became of it cannot be seen: {problem}") from None
     return done
 
@@ -207,7 +213,8 @@ def _closed(response: Response) -> Verdict | None:
 
 def _results(api: Api, path: str) -> Iterator[dict[str, str]]:
     answer = api.request("GET", path, kind="read", expect="any", headers=_CSV)
-    yield from csv.DictReader(io.StringIO(answer.text, newline=""))
+    for row in csv.DictReader(io.StringIO(answer.text, newline="")):
+        yield Answered(row, "Salesforce's results of a bulk job")
 
 
 def _cell(value: Any) -> str:

@@ -12,7 +12,7 @@ from smarksync.kit.client import Client
 from smarksync.kit.counts import Kind as CallKind
 from smarksync.kit.pages import LinkPages
 from smarksync.kit.resolve import OK, Kind, Verdict, vendor_words
-from smarksync.kit.response import NotJson, Response
+from smarksync.kit.response import Answered, NotJson, Response
 from smarksync.plugin import Malformed, Session
 
 from .ids import is_id
@@ -84,9 +84,9 @@ class Api:
             self.http.counts.budget_left = max(int(usage[2]) - int(usage[1]), 0)
         return response
 
-    def get(self, path: str, *, params: Mapping[str, Any] | None = None, kind: CallKind = "read") -> Any:
-        """The JSON at a path that must be there."""
-        return self.request("GET", path, params=params, kind=kind).json
+    def get(self, path: str, *, params: Mapping[str, Any] | None = None, kind: CallKind = "read") -> Answered:
+        """The object at a path that must be there."""
+        return Answered(self.request("GET", path, params=params, kind=kind).json, f"Salesforce's answer of {path}")
 
     def get_many(self, paths: Sequence[str], *, kind: CallKind = "read") -> list[Any]:
         """The JSON at several paths, at most 25, in one call; None where one was refused.

@@ -61,12 +61,13 @@ class Salesforce:
 
     def check(self) -> CheckReport:
         """Logs in, asks what is left of the day's requests, and whether leads and contacts can be seen."""
-        limits = self._api.get("/limits", kind="schema").get("DailyApiRequests") or {}
-        left, most = limits.get("Remaining"), limits.get("Max")
+        limits = self._api.get("/limits", kind="schema").get("DailyApiRequests")
+        told = [limits.get(one) for one in ("Remaining", "Max")] if isinstance(limits, Mapping) else [None, None]
+        left, most = (one if isinstance(one, int) else None for one in told)
         problems, warnings = [], []
         if left is not None and most and left < most // 10:
             warnings.append(f"{left} of {most} requests of the last 24 hours are left.")
-        shown = self._api.get("/sobjects", kind="schema")["sobjects"]
+        shown = self._api.get("/sobjects", kind="schema").rows("sobjects")
         seen = {one["name"]: one for one in shown if one.get("queryable")}
         for name in ("Lead", "Contact"):
             if name not in seen:

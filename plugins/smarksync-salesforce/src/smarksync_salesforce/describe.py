@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from smarksync.kit.response import Answered
 from smarksync.plugin import Choice, FieldInfo, FieldType
 
 from .client import AT_ONCE, Api
@@ -43,7 +44,7 @@ class Schema:
         with self._lock:
             if name not in self._raw:
                 body = self._api.get(f"/sobjects/{name}/describe", kind="schema")
-                self._raw[name] = {str(one["name"]): one for one in body["fields"]}
+                self._raw[name] = _by_name(name, body)
             return self._raw[name]
 
     def together(self, names: Sequence[str]) -> dict[str, Sequence[FieldInfo]]:
@@ -55,7 +56,7 @@ class Schema:
                 bodies = self._api.get_many([f"/sobjects/{name}/describe" for name in part], kind="schema")
                 for name, body in zip(part, bodies, strict=True):
                     if body is not None:
-                        self._raw[name] = {str(one["name"]): one for one in body["fields"]}
+                        self._raw[name] = _by_name(name, body)
             known = [name for name in names if name in self._raw]
         return {name: self.fields(name) for name in known}
 
@@ -73,6 +74,11 @@ class Schema:
         own = [_info(name, one) for one in raw.values()]
         own += [replace(_info(name, raw[theirs]), name=ours) for ours, theirs in self.called(name).items()]
         return [*own, *(p.info for p in PSEUDO.get(name, {}).values() if all(need in raw for need in p.must))]
+
+
+def _by_name(name: str, body: Any) -> dict[str, Mapping[str, Any]]:
+    """The fields of a describe by their names. Raises Malformed."""
+    return {str(one["name"]): one for one in Answered(body, f"Salesforce's describe of {name}").rows("fields")}
 
 
 def _info(name: str, one: Mapping[str, Any]) -> FieldInfo:

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from smarksync.kit.pages import position
+from smarksync.kit.response import Answered
 from smarksync.plugin import Cursor, Gone, GoneKind, GonePages
 
 from .client import Api, Row
@@ -91,6 +92,7 @@ def _without_persons(api: Api, schema: Schema, rows: list[Row]) -> list[Row]:
 
 
 def _gone(name: str, row: Row) -> Gone:
+    row = Answered(row, f"Salesforce's answer of which {name} rows left")
     rid, at = str(row["Id"]), instant(row["SystemModstamp"])
     if row.get("MasterRecordId"):
         return Gone(rid, GoneKind.MERGED, str(row["MasterRecordId"]), name, at)

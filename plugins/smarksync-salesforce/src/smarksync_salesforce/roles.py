@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from smarksync.kit.response import Answered
 from smarksync.plugin import Receipt, SystemFailure, Write, WriteResult
 
 from .client import Api
@@ -57,5 +58,6 @@ def _roles(api: Api, deals: Sequence[str]) -> dict[str, dict[str, str]]:
     found: dict[str, dict[str, str]] = {deal: {} for deal in deals}
     for condition in one_of("OpportunityId", deals):
         for row in api.rows(select(("Id", "OpportunityId", "ContactId"), "OpportunityContactRole", [condition])):
-            found[str(row["OpportunityId"])][str(row["ContactId"])] = str(row["Id"])
+            role = Answered(row, "Salesforce's answer of contact roles")
+            found[str(role["OpportunityId"])][str(role["ContactId"])] = str(role["Id"])
     return found

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from smarksync.plugin import Choice, FieldInfo, FieldType
+from smarksync.plugin import Choice, FieldInfo, FieldType, Malformed
 
 from .ids import kind_of
 
@@ -28,8 +28,11 @@ class Pseudo(NamedTuple):
 
 
 def instant(text: Any) -> datetime | None:
-    """A datetime of the API (``2021-12-02T18:23:39.000+0000``), aware."""
-    return datetime.fromisoformat(text) if text else None
+    """A datetime of the API (``2021-12-02T18:23:39.000+0000``), aware. Raises Malformed."""
+    try:
+        return datetime.fromisoformat(text) if text else None
+    except (TypeError, ValueError):
+        raise Malformed("Salesforce shows a time in a form that this connector does not know.") from None
 
 
 def _choice(name: str, *words: str, writable: bool = False) -> FieldInfo:

@@ -72,8 +72,9 @@ def one_refresh_then_auth_error(stage: Stage, stream: StreamSpec) -> None:
 def _all_say_so(stage: Stage, stream: StreamSpec) -> None:
     """Refused credentials are said by every call, and by `check` before any."""
     report = stage.connector.check()
-    if not report.ok:
-        raise Failed(f"check finds fault with a system that is as it should be: {few(report.problems)}.")
+    if not report.ok or stream.name in report.unreadable:
+        faults = (*report.problems, *report.unreadable.values())
+        raise Failed(f"check finds fault with a system that is as it should be: {few(faults)}.")
     stage.tap.plan("answer", answer=stage.expired, times=None)
     reports: list[CheckReport] = []
     mark = stage.tap.mark()
@@ -197,7 +198,10 @@ def _live_through(
 
     def check() -> None:
         report = stage.connector.check()
-        said.extend(("a report of check", told) for told in (report.account, *report.problems, *report.warnings))
+        said.extend(
+            ("a report of check", told)
+            for told in (report.account, *report.problems, *report.warnings, *report.unreadable.values())
+        )
 
     keep(lambda: stage.pages(stream.name), "a read")
     keep(check, "a check")

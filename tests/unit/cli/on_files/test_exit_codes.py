@@ -12,7 +12,7 @@ import pytest
 from smarksync.ledger import lease
 from smarksync.ledger.db import Ledger
 
-from .conftest import ADA, ADA_LEAD, BOB, Workspace
+from .conftest import ADA, ADA_LEAD, BOB, CARL_LEAD, Workspace
 
 HTTP = """
 version: 1
@@ -256,3 +256,24 @@ def test_5_check_tells_a_broken_file_once_and_says_whose_it_is(workspace: Worksp
     (told,) = [f for one in found["connections"] for f in one["findings"]]
     assert found["exit_code"] == 5 and "`encoding` to what it is (utf-16?)" in told["say"] + told["do"]
     assert "the files that they name" in told["whose"]
+
+
+def test_0_a_broken_file_that_nothing_maps_is_a_warning_because_runs_do_without_it(workspace: Workspace) -> None:
+    (workspace.folder / "sales" / "export of May.csv").write_text("id,name\n1\n")
+    found = workspace.run("check", "--json").json
+    (one,) = [f for side in found["connections"] for f in side["findings"] if "export of May.csv" in f["say"]]
+    assert (found["ok"], found["exit_code"], one["level"]) == (True, 0, "warning")
+    assert "line 2: 1 cells, but the header names 2 columns" in one["say"] and "Nothing maps it" in one["do"]
+    said = workspace.run("check")
+    assert "sales: ready" in said.out and "It can run, with 1 warning above." in said.out
+    assert workspace.run("run").code == 0
+
+
+def test_5_a_broken_file_that_is_mapped_is_a_failure_for_check_as_for_run(workspace: Workspace) -> None:
+    """An id that stands there twice: its columns can be told, its rows cannot be read."""
+    workspace.leads.write_text(workspace.leads.read_text() + CARL_LEAD)
+    found = workspace.run("check", "--json").json
+    (one,) = [f for side in found["connections"] for f in side["findings"] if f["level"] == "failure"]
+    assert found["exit_code"] == 5 and "the id already stands in line" in one["say"]
+    assert "the files that they name" in one["whose"]
+    assert workspace.run("run").code == 5

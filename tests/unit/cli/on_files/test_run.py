@@ -27,10 +27,27 @@ def test_only_one_person_even_in_the_first_run(workspace: Workspace) -> None:
     assert "King" in workspace.contacts.read_text(), "the rest was not forgotten"
 
 
-def test_only_nobody(workspace: Workspace) -> None:
+def test_only_nobody_ends_with_2_wherever_the_run_is_told(workspace: Workspace) -> None:
+    before = {name: data for name, data in workspace.files().items() if name.endswith(".csv")}
     said = workspace.run("run", "--only", "nobody@example.com")
-    assert said.code == 2
-    assert workspace.run("plan").code == 0
+    assert said.code == 2 and "names nobody that these jobs have read; nothing was written" in said.err
+    assert '"exit_code": 0' not in said.err and "exit code 0" not in said.err
+    assert {name: data for name, data in workspace.files().items() if name.endswith(".csv")} == before
+    (told,) = workspace.run("runs", "--json").json["runs"]
+    assert told["exit_code"] == 2
+    (ended,) = workspace.run("status", "--json").json["ended"]
+    assert ended["exit_code"] == 2 and "names nobody" in str(ended["why"])
+    assert "nobody@example.com" not in str(ended), "the history holds no addresses"
+    assert workspace.run("plan", "--only", "nobody@example.com").code == 2
+    assert workspace.run("run").code == 0
+    assert "carl" in workspace.contacts.read_text(), "what was read for nobody was not forgotten"
+
+
+def test_only_somebody_of_a_system_that_is_down_is_not_called_nobody(workspace: Workspace) -> None:
+    workspace.leads.unlink()
+    said = workspace.run("run", "--only", "carl@example.com")
+    assert said.code == 5
+    assert "sales" in said.err and "names nobody" not in said.err
 
 
 def test_limit_defers_the_rest(workspace: Workspace) -> None:
