@@ -83,3 +83,24 @@ def test_a_time_that_is_none_tells_nobody_gone(hub: Account, odd: Any) -> None:
     with pytest.raises(Malformed):
         hub.gone("contacts", cursor)
     assert rid in [one.id for one in hub.gone("contacts", cursor)[0]]
+
+
+@pytest.mark.parametrize("odd", ["-1", "abc", "1.5", "١", -1], ids=repr)
+@pytest.mark.parametrize("what", ["upsert", "update"])
+def test_a_written_row_with_an_id_that_is_no_number_is_looked_at(hub: Account, what: str, odd: Any) -> None:
+    """Believed, the person would be linked to a record that nobody has, and every later write would fail.
+
+    Every recorded id of an object is a number (crm.md, HubSpot: the recorded create and the traps); no page was looked up for it.
+    """
+    rid = hub.sim.create(email="one@odd.example")
+    key = "0190b6e0-0000-7000-8000-000000000001"
+    result = {**ROW, "id": odd, "new": True, "properties": {"email": "two@odd.example", "smarksync_id": key}}
+    hub.sim.faults.garble(
+        {"status": "COMPLETE", "results": [{**result, "objectWriteTraceId": "r1"}]}, path=f"*/batch/{what}"
+    )
+    if what == "upsert":
+        (receipt,) = hub.create("contacts", {"email": "two@odd.example", "smarksync_id": key})
+    else:
+        (receipt,) = hub.update("contacts", {"id": rid, "email": "two@odd.example"})
+    assert receipt.result is WriteResult.UNKNOWN
+    assert receipt.id != str(odd)

@@ -231,3 +231,8 @@ def is_id(found: object) -> bool:
     if isinstance(found, str):
         return found != "" and not any(one.isspace() for one in found)
     return isinstance(found, int) and not isinstance(found, bool)
+
+
+def is_number(found: object) -> bool:
+    """Whether that can name an object of the CRM: those have whole numbers, as text or not (recorded: crm.md)."""
+    return is_id(found) and str(found).isascii() and str(found).isdigit()

@@ -8,7 +8,7 @@ from typing import Any
 
 from smarksync.plugin import Malformed, Past, Record
 
-from .client import Json
+from .client import Json, is_number
 from .properties import Schema
 from .streams import KINDS, Link
 
@@ -58,7 +58,7 @@ class Shape:
         try:
             properties = row["properties"]
             rid = str(row["id"])
-            if not (rid.isascii() and rid.isdigit()):  # objects of the CRM have numbers
+            if not is_number(row["id"]):
                 raise ValueError(rid)
             if (
                 properties.get(self._stamp) is None

@@ -13,7 +13,7 @@ from smarksync.kit.batch import pack
 from smarksync.kit.response import Response
 from smarksync.plugin import Invalid, Op, Receipt, SystemFailure, Unknown, Write, WriteResult
 
-from .client import Api, Json, body_of, is_id, objects_of
+from .client import Api, Json, body_of, is_number, objects_of
 from .consent import Consent
 from .links import Links
 from .listing import batch as read_batch
@@ -201,7 +201,7 @@ class _Batch:
         names = _Names(rows)
         for result in objects_of(body.get("results")):
             row = names.of(result)
-            if row is not None and is_id(result.get("id")):  # else nothing is known of the row: it is looked up
+            if row is not None and is_number(result.get("id")):  # else nothing is known of the row: it is looked up
                 created = what == "create" or (what == "upsert" and result.get("new") is not False)
                 self._done[row.ref] = self._written(row, result, created)
         errors = objects_of(body.get("errors"))
