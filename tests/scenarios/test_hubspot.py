@@ -218,6 +218,26 @@ def test_opt_outs_reach_the_other_side_and_are_never_taken_back(pair: Pair) -> N
     pair.settled()
 
 
+def test_an_opt_out_outlives_every_change_of_address(pair: Pair) -> None:
+    begun(pair)
+    one = somebody(pair)
+    pair.sim.opt_out(one)
+    pair.clock.move(10)
+    pair.run()
+    pair.edit(one, Email="moved@acme.example")  # by sales: it goes along with the new address, at once
+    pair.run()
+    assert pair.sim.contact("moved@acme.example").properties["hs_email_optout"] == "true"
+    pair.settled()
+    contact = pair.sim.contact("moved@acme.example")
+    pair.sim.edit("contacts", contact.id, email="again@acme.example")  # by marketing: HubSpot forgets it, we do not
+    assert contact.properties["hs_email_optout"] is None
+    pair.clock.move(10)
+    pair.run()
+    assert contact.properties["hs_email_optout"] == "true"
+    assert pair.lead("again@acme.example")["OptOut"] is True
+    pair.settled()
+
+
 def test_a_stage_that_sales_takes_back_goes_back(pair: Pair) -> None:
     begun(pair)
     one = somebody(pair)

@@ -168,6 +168,26 @@ def test_an_address_that_somebody_else_has_asks_who_is_who_and_the_rest_goes_on(
     assert entity_of(w.reading, "countess@example.com") == w.eid(ada)
 
 
+def test_an_address_that_the_persons_other_record_has_asks_nobody_who_is_who(world: Any) -> None:
+    w = world(infos={"sales": {"email": {"unique": True}}}, create={"sales": "always", "marketing": "never"})
+    ada, bob = w.person("Ada Lovelace", "marketing sales"), w.person("Bob Noyce", "marketing sales")
+    w.run()
+    held = w.place(bob, "sales")
+    w.systems["marketing"].merge("people", w.place(ada, "marketing")[1], w.place(bob, "marketing")[1])
+    w.run()  # sales has two records of one person now
+    w.edit(ada, "marketing", email="bob.noyce@example.com", company="Engines")
+    assert w.run().exit_code == 3
+    assert w.conflicts() == []
+    (entry,) = w.quarantine()
+    assert f"has it already: sales:people:{held[1]}, the same person's; merge them there" in entry.message
+    assert w.shows(ada, "sales", email="ada.lovelace@example.com", company="Engines")
+    w.quiet()
+    w.systems["sales"].merge("people", w.place(ada, "sales")[1], held[1])
+    assert w.run().exit_code == 0
+    assert w.shows(ada, "sales", email="bob.noyce@example.com") and w.quarantine() == []
+    w.quiet()
+
+
 def test_people_who_look_at_the_entry_see_what_each_record_shows(world: Any) -> None:
     from smarksync.config import load
     from smarksync.engine.queues import values_of

@@ -134,3 +134,39 @@ def test_a_lost_answer_about_many_is_said_again_one_by_one(account: Make, after:
     hub.sim.faults.drop(after=after, path="*/batch/unsubscribe-all", times=None)
     assert {receipt.result for receipt in hub.update("contacts", *rows)} == {WriteResult.UPDATED}
     assert opted_out(hub, *emails)
+
+
+@both
+def test_another_address_takes_the_opt_out_along(account: Make, on: bool) -> None:
+    hub = account_with(account, opt_out_of_address=on)
+    out, plain, told = (hub.sim.create(email=f"{name}@one.example") for name in ("out", "plain", "told"))
+    for name in ("out", "told"):
+        hub.sim.opt_out(f"{name}@one.example")
+    receipts = hub.update(
+        "contacts", {"id": out, "email": "out@two.example"}, {"id": plain, "email": "plain@two.example"},
+        {"id": told, "email": "Told@one.example"},
+    )  # fmt: skip
+    assert {receipt.result for receipt in receipts} == {WriteResult.UPDATED}
+    shown = [hub.sim.rows()[rid].properties["hs_email_optout"] for rid in (out, plain, told)]
+    assert shown == ["true", None, "true"]
+    assert hub.calls("/unsubscribe-all") == 1  # nobody was asked about who said nothing, or keeps an address
+
+
+def test_an_address_that_was_not_taken_opts_nobody_out(account: Make) -> None:
+    hub = account_with(account)
+    rid = hub.sim.create(email="a@one.example")
+    hub.sim.opt_out("a@one.example")
+    hub.sim.create(email="b@one.example")
+    (receipt,) = hub.update("contacts", {"id": rid, "email": "b@one.example"})
+    assert receipt.result is WriteResult.REJECTED and hub.calls("/unsubscribe-all") == 0
+    assert hub.sim.contact("b@one.example").properties["hs_email_optout"] is None
+
+
+def test_an_opt_out_that_could_not_follow_shows_in_the_next_read(account: Make) -> None:
+    hub = account_with(account)
+    rid = hub.sim.create(email="a@one.example")
+    hub.sim.opt_out("a@one.example")
+    hub.sim.faults.answer(400, {"status": "error", "message": "no"}, path="*/unsubscribe-all")
+    (receipt,) = hub.update("contacts", {"id": rid, "email": "a@two.example"})
+    assert receipt.result is WriteResult.UPDATED and "hs_email_optout" not in (receipt.stored or {})
+    assert hub.sim.rows()[rid].properties["hs_email_optout"] is None

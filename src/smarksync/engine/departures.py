@@ -155,7 +155,9 @@ def _take(run: Run, lane: Lane, gone: Gone) -> None:
     if was_live:
         streams.add_live(ledger, lane.sid, -1)
     if link.eid is not None:
-        former_keys(run, entities.survivor(ledger, link.eid))
+        person = entities.survivor(ledger, link.eid)
+        former_keys(run, person)
+        quarantine.unbar(ledger, person, lane.sid)
         states.changed(ledger, [(link.eid, lane.sid, gone.id, run.run_id)])
 
 

@@ -50,7 +50,8 @@ def _refused(run: Run, job: JobRun, lane: Lane, row: PlanRow, receipt: Receipt) 
     codec = _at_fault(run, job, lane, row, receipt, code) if fact is None else None
     if codec is None and receipt.field is None and reassign.hands_on(row.body.get("case")):
         codec = lane.mapping.fields.get("owner")  # without it nothing would have been written just now
-    if code == "SMK-DUPLICATE" and row.op == "update" and not _told_apart(run, lane, row, receipt.duplicate_of):
+    holders = _holders(run, lane, receipt.duplicate_of) if code == "SMK-DUPLICATE" and row.op == "update" else set()
+    if code == "SMK-DUPLICATE" and row.op == "update" and not _known_who(run, row, holders):
         held = ", ".join(f"{lane.name}:{i}" for i in receipt.duplicate_of) or "another record there"
         body = {"question": f"{name} cannot get this value: {held} has it. Are they one person?", "values": {},
                 "records": [name, *(f"{lane.name}:{i}" for i in receipt.duplicate_of)]}  # fmt: skip
@@ -65,6 +66,9 @@ def _refused(run: Run, job: JobRun, lane: Lane, row: PlanRow, receipt: Receipt) 
         states.set_due(run.ledger, job.name, [(row.eid, "the record is no longer there")], run.stamp())
         return
     after, why = row.after, receipt.message or "no reason given"
+    if holders == {row.eid}:
+        others = ", ".join(f"{lane.name}:{i}" for i in receipt.duplicate_of)
+        why += f" (has it already: {others}, the same person's; merge them there)"
     where = name if codec is None else f"{name}, field {codec.vendor}"
     if row.consent:
         where += f", consent ({', '.join(after)})"
@@ -123,12 +127,16 @@ def _at_fault(run: Run, job: JobRun, lane: Lane, row: PlanRow, receipt: Receipt,
     return codec
 
 
-def _told_apart(run: Run, lane: Lane, row: PlanRow, ids: Sequence[str]) -> bool:
-    """Whether a person has said already that everybody with that value is somebody else."""
+def _holders(run: Run, lane: Lane, ids: Sequence[str]) -> set[int | None]:
+    """Whose records those are; None for one that is nobody's yet."""
     known = links.of_records(run.ledger, lane.sid, list(ids))
-    return bool(ids) and all(
-        (link := known.get(i)) is not None and link.eid is not None and entities.apart(run.ledger, row.eid, link.eid)
-        for i in ids
+    return {known[i].eid if i in known else None for i in ids}
+
+
+def _known_who(run: Run, row: PlanRow, holders: set[int | None]) -> bool:
+    """Whether nobody need be asked who holds the value: the same person's other records, or people told apart."""
+    return bool(holders) and all(
+        eid is not None and (eid == row.eid or entities.apart(run.ledger, row.eid, eid)) for eid in holders
     )
 
 

@@ -64,6 +64,13 @@ def clear(ledger: Ledger, eid: int, kinds: Sequence[str], sid: int | None = None
     ledger.run(f"DELETE FROM quarantine WHERE {where} AND kind IN ({marks})", (*params, *extra))
 
 
+def unbar(ledger: Ledger, eid: int, sid: int) -> None:
+    """A record of the person's left there: what was refused as a duplicate may go now."""
+    ledger.run(
+        "DELETE FROM quarantine WHERE eid = ? AND sid = ? AND kind = 'refused' AND code = 'SMK-DUPLICATE'", (eid, sid)
+    )
+
+
 def taken(ledger: Ledger, job: str, records: Sequence[tuple[int, int]]) -> None:
     """(eid, sid): the system has taken the record now, so its earlier refusals are over; those of one field are not."""
     if not records or ledger.one("SELECT 1 FROM quarantine WHERE kind = 'refused' LIMIT 1") is None:

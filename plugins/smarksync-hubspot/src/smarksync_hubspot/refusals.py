@@ -11,8 +11,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from smarksync.kit.resolve import modest
+from smarksync.plugin import Write
 
 from .client import Json
+from .streams import OUR_ID
 
 DUPLICATE = "SMK-DUPLICATE"
 REFUSED = "SMK-REFUSED"
@@ -101,3 +103,25 @@ def rows_meant(error: Json) -> tuple[Sequence[str], Sequence[str]]:
     traces = context.get("objectWriteTraceId") or ()
     ids = context.get("ids") or context.get("id") or ()
     return [str(one) for one in traces], [str(one) for one in ids]
+
+
+class Names:
+    """The names under which an answer may speak of a row."""
+
+    def __init__(self, rows: Sequence[tuple[Write, dict[str, Any]]]) -> None:
+        self._by_ref = {row.ref: row for row, _ in rows}
+        self.by_id = {str(one["id"]): row for row, one in rows if one.get("id")}
+        self._by_ours = {str(one["id"]): row for row, one in rows if one.get("idProperty")}
+        self._by_email = {
+            one["properties"]["email"].lower(): row for row, one in rows if one["properties"].get("email")
+        }
+
+    def of(self, result: Json) -> Write | None:
+        """The row that a result is about."""
+        shown = result.get("properties") or {}
+        return (
+            self._by_ref.get(str(result.get("objectWriteTraceId")))
+            or self.by_id.get(str(result.get("id")))
+            or self._by_ours.get(str(shown.get(OUR_ID)))
+            or self._by_email.get(str(shown.get("email") or "").lower())
+        )

@@ -18,7 +18,7 @@ from .consent import Consent
 from .links import Links
 from .listing import batch as read_batch
 from .properties import Schema
-from .refusals import DUPLICATE, GONE, REFUSED, Refusal, refusal, rows_meant
+from .refusals import DUPLICATE, GONE, REFUSED, Names, Refusal, refusal, rows_meant
 from .rows import instant, sent
 from .streams import KINDS, OPT_OUT, OUR_ID
 
@@ -73,6 +73,7 @@ class _Batch:
             for row in self._rows:
                 self._refuse(row, Refusal(REFUSED, f"{op} is nothing that HubSpot can do with {self._kind}"))
             return
+        follows = self._follows() if self._kind == "contacts" and op is Op.UPDATE else {}
         self._upsert() if op is Op.CREATE else self._update()
         later = {*KINDS[self._kind].links, OPT_OUT, STAGE}
         self._owed = {row.ref: later & row.fields.keys() for row in self._rows}
@@ -81,6 +82,9 @@ class _Batch:
         self._associate()
         if self._kind == "contacts":
             self._opt_out()
+            moved = [(follows[row.id], True) for row in self._rows if row.id in follows and self._ok(row)]
+            for _ in self._consent.say_all(moved):
+                pass  # what stood in the way shows when the contact is read again
 
     def receipts(self, failure: SystemFailure | None) -> Iterator[Receipt]:
         """One for each row: unsent ones may be sent again, those whose answer is missing must be looked at."""
@@ -198,7 +202,7 @@ class _Batch:
 
     def _take(self, what: str, rows: list[tuple[Write, dict[str, Any]]], body: Json) -> None:
         """Pairs results and errors with rows: by trace id, by id, by our own id or address; never by place."""
-        names = _Names(rows)
+        names = Names(rows)
         for result in objects_of(body.get("results")):
             row = names.of(result)
             if row is not None and is_number(result.get("id")):  # else nothing is known of the row: it is looked up
@@ -347,6 +351,23 @@ class _Batch:
             else:
                 self._refuse(row, problem._replace(field=OPT_OUT))
 
+    def _follows(self) -> dict[str | None, str]:
+        """Contacts who are out, and get another address in this batch: id → that address, which must be out, too. Where
+        the opt-out is among what is written, it says so itself."""
+        moving = {
+            row.id: str(row.fields["email"])
+            for row in self._rows
+            if row.fields.get("email") and OPT_OUT not in row.fields
+        }
+        found = read_batch(self._api, "contacts", [rid for rid in moving if rid], ("email", OPT_OUT)) if moving else ()
+        return {
+            rid: moving[rid]
+            for one in found
+            if (rid := str(one["id"])) in moving
+            and _true(one["properties"].get(OPT_OUT))
+            and str(one["properties"].get("email")).lower() != moving[rid].lower()
+        }
+
     def _archive(self) -> None:
         """One call without an answer for all of them; gone ones are gone already."""
         for part in pack(self._rows, count=_BATCH):
@@ -370,28 +391,6 @@ class _Batch:
     def _ok(self, row: Write) -> Receipt | None:
         receipt = self._done.get(row.ref)
         return receipt if receipt and receipt.result in (WriteResult.CREATED, WriteResult.UPDATED) else None
-
-
-class _Names:
-    """The names under which an answer may speak of a row."""
-
-    def __init__(self, rows: Sequence[tuple[Write, dict[str, Any]]]) -> None:
-        self._by_ref = {row.ref: row for row, _ in rows}
-        self.by_id = {str(one["id"]): row for row, one in rows if one.get("id")}
-        self._by_ours = {str(one["id"]): row for row, one in rows if one.get("idProperty")}
-        self._by_email = {
-            one["properties"]["email"].lower(): row for row, one in rows if one["properties"].get("email")
-        }
-
-    def of(self, result: Json) -> Write | None:
-        """The row that a result is about."""
-        shown = result.get("properties") or {}
-        return (
-            self._by_ref.get(str(result.get("objectWriteTraceId")))
-            or self.by_id.get(str(result.get("id")))
-            or self._by_ours.get(str(shown.get(OUR_ID)))
-            or self._by_email.get(str(shown.get("email") or "").lower())
-        )
 
 
 def _true(value: Any) -> bool:

@@ -242,8 +242,9 @@ class Account(Lists):
         }
 
     def _opted(self, address: str, out: bool) -> None:
+        self.store.opted[address] = "true" if out else "false"
         row = self.store.holder("contacts", "email", address)
-        if row is not None:
+        if row is not None and address == str(row.properties.get("email") or "").lower():
             self.store.change("contacts", row, {"hs_email_optout": "true" if out else "false"}, "EMAIL", "preferences")
 
     # ---- what people did

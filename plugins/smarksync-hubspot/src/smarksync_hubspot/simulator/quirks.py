@@ -42,6 +42,9 @@ class Quirks:
     merge_makes_new_id: bool = True
     #: a new contact joins the company of its address's domain (crm.md 2.10 trap 3; a setting of the account)
     associates_by_domain: bool = False
+    #: an opt-out is tied to the address, not to the record: another address shows what that address said (HubSpot's
+    #: knowledge base, "Resubscribe contacts to your marketing emails")
+    opt_out_of_address: bool = True
     #: those that were merged away stand in the archive like deleted ones (nowhere documented, so both are borne)
     archives_merged: bool = True
     #: an id that is no number fails the whole batch read of it (crm.md 2.5: the words that a token of another call gets; memory)

@@ -237,6 +237,8 @@ class Records(Shared):
         changes["hs_merged_object_ids"] = ";".join(ids)
         if kind == "contacts":
             changes["email"] = winner.properties.get("email") or loser.properties.get("email")
+            if self.quirks.opt_out_of_address:
+                changes["hs_email_optout"] = store.said(changes["email"])
             changes["hs_additional_emails"] = ";".join(e for e in emails if e != changes["email"]) or None
             changes["hs_calculated_merged_vids"] = ";".join(f"{rid}:{ticks}" for rid in ids)
         store.change(kind, made, changes, "CRM_UI", "userId:1")

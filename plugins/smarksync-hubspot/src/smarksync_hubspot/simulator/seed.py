@@ -67,7 +67,7 @@ def fill(sim: HubSpotSimulator) -> None:
             store.links.setdefault(("companies", known[person.company_number], "contacts"), {})[row.id] = {280, 2}
             row.properties["associatedcompanyid"] = known[person.company_number]
         if person.opted_out:
-            row.properties["hs_email_optout"] = "true"
+            row.properties["hs_email_optout"] = sim.store.opted[person.email.lower()] = "true"
     for deal in deals(sim.seed, persons):
         stage = _STAGE_OF.get(deal.kind, "qualifiedtobuy")
         row = store.add(

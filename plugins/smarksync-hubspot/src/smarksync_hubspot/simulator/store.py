@@ -52,6 +52,8 @@ class Store:
         self.emails: dict[str, str] = {}
         self.unique: dict[tuple[str, str], dict[str, str]] = {}
         self.merged: dict[tuple[str, str], str] = {}
+        #: address → what the opt-out of contacts with it shows
+        self.opted: dict[str, str] = {}
         self._late: dict[tuple[str, str], Row] = {}
         self._by_stamp: dict[str, ByStamp] = {}
         self._next = 0
@@ -84,7 +86,7 @@ class Store:
         }  # fmt: skip
         if kind == "contacts":
             row.properties.update(hs_all_contact_vids=row.id, hs_is_contact="true")
-            row.properties.setdefault("hs_email_optout", None)
+            row.properties.setdefault("hs_email_optout", self.said(row.properties.get("email")))
         self.rows[kind][row.id] = row
         self._by_stamp.pop(kind, None)
         insort(self.order[kind], int(row.id))
@@ -100,6 +102,8 @@ class Store:
     ) -> bool:
         """Sets properties; the stamp moves when one of them does. True when it did."""
         differing = {name: value for name, value in changes.items() if row.properties.get(name) != value}
+        if kind == "contacts" and "email" in differing and self.quirks.opt_out_of_address:
+            differing["hs_email_optout"] = self.said(differing["email"])
         if not differing and self.quirks.keeps_stamp_of_no_op:
             return False
         before = dict(row.properties)
@@ -156,6 +160,10 @@ class Store:
         rid = self.merged.get((kind, rid), rid)
         row = self.rows[kind].get(rid)
         return row if row is not None and row.archived is None else None
+
+    def said(self, address: str | None) -> str | None:
+        """What ``hs_email_optout`` shows of a contact with that address."""
+        return self.opted.get((address or "").strip().lower())
 
     def holder(self, kind: str, name: str, value: str) -> Row | None:
         """Who holds a unique value (an address in any of its places)."""

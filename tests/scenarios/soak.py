@@ -1,0 +1,393 @@
+"""Random histories between simulated vendors, over HTTP, with the real connectors and the example configs.
+
+People at both systems add, edit, opt out, merge, convert, delete and take back, while SmarkSync runs between, dies at
+any point of its ledger, loses answers and meets limits, outages and web pages. In the end there must be peace: a run
+that writes nothing, both sides in agreement, nobody twice, and everybody who said no left alone.
+
+Hands do nothing that nobody could answer for: no two persons get one address, except where sales enters somebody whom
+marketing has already (and the other way round).
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import random
+import shlex
+import shutil
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, redirect_stdout
+from pathlib import Path
+from typing import Any
+
+import pytest
+import smarksync_hubspot
+import smarksync_marketo
+import smarksync_salesforce
+import typer
+from smarksync_hubspot.simulator import HubSpotSimulator
+from smarksync_hubspot.simulator import Quirks as HubSpotQuirks
+from smarksync_marketo.simulator import MarketoSimulator
+from smarksync_marketo.simulator import Quirks as MarketoQuirks
+from smarksync_salesforce.simulator import SalesforceSimulator
+
+from smarksync.cli.globals import Globals
+from smarksync.cli.main import app
+from smarksync.config import load
+from smarksync.engine.registry import Registry
+from smarksync.engine.run import Options, Result, execute
+from smarksync.kit.clock import ManualClock
+from smarksync.kit.session import OpenSession
+from smarksync.testing.faults import Crash, FaultPlan
+
+from .soak_desks import AtHubSpot, AtMarketo, AtSalesforce, Card, Ref
+from .world import Mortal, disown
+
+CONFIGS = Path(__file__).parents[2] / "configs"
+#: guards that random hands would stop at
+ALLOW = frozenset({"first_run", "adoption", "creates", "updates", "share", "deletes", "opt_outs", "flips", "quota"})
+NAMES = ("Ames", "Bohr", "Curie", "Dirac", "Euler", "Fermi", "Gauss", "Hertz", "Ising", "Joule")
+#: runs that a history gets to find its peace
+PATIENCE = 8
+
+
+class Persons:
+    """Whose records are whose, as the hands know it: addresses of one person, and who said no."""
+
+    def __init__(self) -> None:
+        self._of: dict[str, str] = {}
+        self._out: set[str] = set()
+
+    def who(self, address: str) -> str:
+        """The person with that address; somebody new when nobody has it."""
+        person = self._of.setdefault(address, address)
+        while person != self._of[person]:
+            person = self._of[person]
+        return person
+
+    def one(self, left: str, right: str) -> None:
+        """Two addresses are one person's."""
+        a, b = self.who(left), self.who(right)
+        self._of[b] = a
+        if b in self._out:
+            self._out.add(a)
+
+    def says_no(self, address: str) -> None:
+        self._out.add(self.who(address))
+
+    def said_no(self, address: str) -> bool:
+        return self.who(address) in self._out
+
+    def forget_no(self, address: str) -> None:
+        self._out.discard(self.who(address))
+
+
+class History:
+    """One history of a pair of systems. ``told``: what happened, a line each, for whoever debugs it."""
+
+    def __init__(
+        self, seed: int, config: str, marketing: Any, sales: AtSalesforce, clock: ManualClock, root: Path
+    ) -> None:
+        self.draw = random.Random(seed)
+        self.marketing, self.sales, self.clock, self.root = marketing, sales, clock, root
+        self.file = root / config
+        shutil.copy(CONFIGS / config, self.file)
+        self.registry = Registry([smarksync_hubspot, smarksync_marketo, smarksync_salesforce])
+        self.faults = FaultPlan(keep_trail=False)
+        self.persons = Persons()
+        self.told: list[str] = []
+        self.gone: list[Ref] = []
+        #: opt-outs that no run has had a chance to read: a record that is deleted takes its own with it
+        self._unread: dict[Ref, str] = {}
+        self._people = 0
+        self._answered: list[list[str]] = []
+
+    @property
+    def desks(self) -> tuple[Any, AtSalesforce]:
+        return self.marketing, self.sales
+
+    # ---- what hands do
+
+    def live(self, steps: int) -> None:
+        """So many things happen."""
+        acts = [self.add] * 4 + [self.edit] * 6 + [self.address] * 2 + [self.opt_out] * 2 + [self.remove] * 2
+        acts += [self.restore, self.merge, self.merge, self.convert] + [self.run] * 5 + [self.trouble] * 4
+        for _ in range(steps):
+            self.draw.choice(acts)()
+            self.clock.move(self.draw.choice([0, 1, 5, 60, 600, 7200]))
+
+    def add(self) -> None:
+        """Somebody new, or somebody whom only the other side has."""
+        desk = self.draw.choice(self.desks)
+        mine = {self.persons.who(card.email) for card in desk.living().values()}
+        others = self.marketing if desk is self.sales else self.sales
+        known = sorted(
+            card for card in others.living().values() if card.email and self.persons.who(card.email) not in mine
+        )
+        if known and self.draw.random() < 0.4:
+            email, last = (found := self.draw.choice(known)).email, found.last_name
+        else:
+            email, last = self._fresh(), self.draw.choice(NAMES)
+        ref = desk.add(self.draw.choice(desk.kinds), Card(email, last, "", "Bonn", out=False))
+        self.tell("add", ref, email)
+
+    def edit(self) -> None:
+        found = self.pick()
+        if found:
+            desk, ref, _ = found
+            word = self.draw.choice(["last_name", "job_title", "city"])
+            value = f"{self.draw.choice(NAMES)} {self.draw.randrange(1000)}"
+            desk.edit(ref, **{word: value})
+            self.tell("edit", ref, word, value)
+
+    def address(self) -> None:
+        found = self.pick()
+        if found:
+            desk, ref, card = found
+            email = self._fresh()
+            self.persons.one(card.email, email)
+            desk.edit(ref, email=email)
+            if desk is self.marketing and desk.forgets and ref in self._unread:
+                self.persons.forget_no(self._unread.pop(ref))
+            self.tell("address", ref, card.email, email)
+
+    def opt_out(self) -> None:
+        found = self.pick()
+        if found:
+            desk, ref, card = found
+            desk.opt_out(ref)
+            if not self.persons.said_no(card.email):
+                self.persons.says_no(card.email)
+                self._unread[ref] = card.email
+            self.tell("opt-out", ref, card.email)
+
+    def remove(self) -> None:
+        found = self.pick()
+        if found:
+            desk, ref, card = found
+            desk.remove(ref)
+            self.gone.append(ref)
+            if ref in self._unread:  # nobody can read it any more
+                self.persons.forget_no(self._unread.pop(ref))
+            self.tell("remove", ref, card.email)
+
+    def restore(self) -> None:
+        if self.gone:
+            ref = self.gone.pop(self.draw.randrange(len(self.gone)))
+            desk = self.sales if ref.system == "sales" else self.marketing
+            if desk.restore(ref):
+                self.tell("restore", ref)
+
+    def merge(self) -> None:
+        desk = self.draw.choice(self.desks)
+        kind = self.draw.choice(desk.kinds)
+        there = {ref: card for ref, card in desk.living().items() if ref.kind == kind and card.email}
+        if len(there) < 2:
+            return
+        winner, loser = self.draw.sample(sorted(there), 2)
+        self.persons.one(there[winner].email, there[loser].email)
+        stays = desk.merge(winner, loser)
+        for ref in (winner, loser):
+            if ref in self._unread:
+                self._unread[stays] = self._unread.pop(ref)
+        self.tell("merge", winner, loser, stays)
+
+    def convert(self) -> None:
+        there = self.sales.living()
+        leads = sorted(ref for ref, card in there.items() if ref.kind == "Lead" and card.email)
+        if not leads:
+            return
+        lead = self.draw.choice(leads)
+        same = [r for r, card in there.items() if r.kind == "Contact" and card.email == there[lead].email]
+        contact = self.sales.convert(lead, same[0] if same else None)
+        if same and there[lead].out and not there[same[0]].out and lead in self._unread:
+            self._unread[contact] = self._unread.pop(lead)
+        self.tell("convert", lead, contact)
+
+    def pick(self) -> tuple[Any, Ref, Card] | None:
+        """A living record with an address, of either desk."""
+        desk = self.draw.choice(self.desks)
+        there = {ref: card for ref, card in desk.living().items() if card.email}
+        if not there:
+            return None
+        ref = self.draw.choice(sorted(there))
+        return desk, ref, there[ref]
+
+    def _fresh(self) -> str:
+        self._people += 1
+        return f"p{self._people}@firm{self._people}.example"
+
+    # ---- what SmarkSync does
+
+    def run(self) -> Result | None:
+        """One run; None when it died."""
+        self.clock.move(300)
+        config = load(self.file)
+        ledger = Mortal(config.ledger_url, root=str(self.root))
+        ledger.faults, ledger.io = self.faults, self.faults.point
+        try:
+            result = execute(
+                config, Options(allow=ALLOW, threads=False), registry=self.registry,
+                now=self.clock.now, ledger=ledger,
+                make_session=lambda name, _settings: OpenSession(name, root=str(self.root), clock=self.clock),
+            )  # fmt: skip
+        except Crash as death:
+            self.tell("died", death.number, death.name)
+            return None
+        finally:
+            ledger.close()
+        if result.exit_code in (0, 3):
+            self._unread.clear()
+        self.tell("run", result.exit_code, written(result), *result.sentences)
+        return result
+
+    def trouble(self) -> None:
+        """A run in which something goes wrong."""
+        desk = self.draw.choice(self.desks)
+        faults = desk.server.faults
+        skip, times = self.draw.randrange(8), self.draw.choice([1, 1, 2, 9])
+        match self.draw.randrange(7):
+            case 0 | 1:
+                self.faults.crash_in(self.draw.randrange(1, 60))
+                what = "death"
+            case 2:
+                faults.drop(after=True, skip=skip, times=times)
+                what = "drop after"
+            case 3:
+                faults.drop(after=False, skip=skip, times=times)
+                what = "drop"
+            case 4:
+                faults.answer(self.draw.choice([429, 503]), {"message": "no"}, skip=skip, times=times)
+                what = "refusal"
+            case 5:
+                faults.garble(skip=skip, times=times)
+                what = "garble"
+            case _:
+                faults.cut(skip=skip, times=times)
+                what = "cut"
+        self.tell("trouble", desk.name, what, skip, times)
+        self.run()
+        faults.clear()
+        if self.faults.dead:
+            ledger = Mortal(load(self.file).ledger_url, root=str(self.root))
+            self.faults.revive()
+            ledger.faults = self.faults
+            disown(ledger)
+            ledger.close()
+        self.faults.revive()
+
+    # ---- the end
+
+    def close(self) -> list[str]:
+        """All is well again, and runs follow until one writes nothing; somebody answers what is asked meanwhile. What is
+        wrong then, a line each."""
+        for _ in range(PATIENCE):
+            self.clock.move(900)
+            result = self.run()
+            assert result is not None
+            if not written(result) and (result.exit_code == 0 or (result.exit_code == 3 and not self._answer())):
+                return [*self._twice(), *self._disagreement(), *self._lost_opt_outs(), *self._problems()]
+        return [
+            f"no peace after {PATIENCE} runs: exit {result.exit_code}, {written(result)} written",
+            *result.sentences,
+        ]
+
+    def _answer(self) -> int:
+        """Answers every question by the first command that stands with it; how many there were. What a system refuses
+        is tried again once."""
+        asked = 0
+        for queue in ("conflicts", "quarantine"):
+            for one in self.say(queue, "list", "--json")[queue]:
+                command = shlex.split(one["release"][0])[1:]
+                if command in self._answered:
+                    continue
+                self._answered.append(command)
+                self.tell("asked", one.get("question") or one.get("message"), *command)
+                self.say(*command, "--json")
+                if "--join" in command:
+                    records = [*one.get("new_from", ()), one.get("record"), *one.get("records", ())]
+                    records += [
+                        record for candidate in one.get("candidates", ())[:1] for record in candidate["records"]
+                    ]
+                    addresses = [card.email for record in records if record and (card := self._card(record))]
+                    for address in addresses[1:]:
+                        self.persons.one(addresses[0], address)
+                asked += 1
+        return asked
+
+    def _card(self, record: str) -> Card | None:
+        system, _, rid = record.split(":")
+        desk = self.sales if system == "sales" else self.marketing
+        return next((card for ref, card in desk.living().items() if ref.id == rid and card.email), None)
+
+    def say(self, *words: str) -> Any:
+        """A command as somebody types it; its JSON."""
+        settings, told = Globals(), io.StringIO()
+        settings.registry, settings.json = self.registry, True
+        with redirect_stdout(told):
+            command = typer.main.get_command(app)
+            command.main(
+                ["--config", str(self.file), *words], prog_name="smarksync", standalone_mode=False, obj=settings
+            )
+        return json.loads(told.getvalue())
+
+    def _twice(self) -> Iterator[str]:
+        for desk in self.desks:
+            made = Counter(card.email for card in desk.living().values() if card.email and card.ours)
+            all_ = Counter(card.email for card in desk.living().values() if card.email)
+            for email, many in made.items():
+                if many > 1 or (desk is self.marketing and all_[email] > 1):
+                    yield f"{email} stands {all_[email]} times in {desk.name}, {many} of them ours"
+
+    def _disagreement(self) -> Iterator[str]:
+        """Whoever stands on both sides stands there alike: by one record of each at least, when there are several (one
+        speaks for a person, the others only learn of opt-outs)."""
+        marketing, sales = (self._by_person(desk) for desk in self.desks)
+        for person in marketing.keys() & sales.keys():
+            if not marketing[person] & sales[person]:
+                yield f"{person}: marketing has {sorted(marketing[person])}, sales has {sorted(sales[person])}"
+
+    def _by_person(self, desk: Any) -> dict[str, set[tuple[Any, ...]]]:
+        found: dict[str, set[tuple[Any, ...]]] = {}
+        for card in desk.living().values():
+            if card.email:
+                found.setdefault(self.persons.who(card.email), set()).add(card[:5])
+        return found
+
+    def _lost_opt_outs(self) -> Iterator[str]:
+        for desk in self.desks:
+            for ref, card in desk.living().items():
+                if card.email and self.persons.said_no(card.email) and not card.out:
+                    yield f"{card.email} said no, and {ref} may be mailed"
+
+    def _problems(self) -> Iterator[str]:
+        for desk in self.desks:
+            yield from (f"{desk.name}: {problem}" for problem in desk.server.problems)
+
+    def tell(self, *what: object) -> None:
+        self.told.append(f"{self.clock.now():%d %H:%M:%S} " + " ".join(map(str, what)))
+
+
+def written(result: Result) -> int:
+    """Field values that a run wrote."""
+    return sum(f["written"] for job in result.report["jobs"] for side in job["sides"].values() for f in side.values())
+
+
+@contextmanager
+def history(pair: str, seed: int, root: Path) -> Iterator[History]:
+    """``pair``: "hubspot" or "marketo", with Salesforce beside it; both accounts begin empty."""
+    clock = ManualClock()
+    with ExitStack() as stack:
+        crm = stack.enter_context(SalesforceSimulator(now=clock.now, people=0))
+        marketing: Any
+        if pair == "hubspot":
+            quirks = HubSpotQuirks(index_lag=random.Random(seed).choice([0, 2, 20]), has_our_properties=True)
+            marketing = AtHubSpot(stack.enter_context(HubSpotSimulator(now=clock.now, people=0, quirks=quirks)))
+        else:
+            server = MarketoSimulator(now=clock.now, people=0, quirks=MarketoQuirks(own_fields=True))
+            marketing = AtMarketo(stack.enter_context(server))
+        environment = stack.enter_context(pytest.MonkeyPatch.context())
+        for name, value in {**marketing.server.environment, **crm.environment}.items():
+            environment.setenv(name, value)
+        yield History(seed, f"{pair}-salesforce.yaml", marketing, AtSalesforce(crm), clock, root)
