@@ -104,7 +104,7 @@ MUTANTS = (
     Mutant("servers' clocks taken as ours", (("engine/context.py", " - self.ahead)", ")"),)),
     Mutant("the breaker never trips", (("engine/decide.py", "if count >= FLIPS:", "if False:"),)),
     Mutant("union keeps one side", (("plan/reconcile.py", "sorted({item for v in voices for item in (v.observed or ())})", "sorted({item for v in voices[:1] for item in (v.observed or ())})"),)),
-    Mutant("nothing is looked for before a create", (("engine/refusals.py", "    keys_there = lookup_keys(lane)\n", "    keys_there = []\n"),)),
+    Mutant("nothing is looked for before a create", (("engine/rivals.py", "    keys_there = lookup_keys(lane)\n", "    keys_there = []\n"),)),
     Mutant("rejected fills settled beside a create", (("engine/settle.py", "            if losers:  # still owed", "            if False:  # still owed"),)),
     Mutant("what a record was never sent taken for emptied when another one is made", (
         ("engine/settle.py", "            apart = side.memo.get(\"b\") or {}\n", "            apart = {}\n"),), tests=(QUICK,)),
@@ -136,7 +136,7 @@ MUTANTS = (
     Mutant("old deletions acted on once deletes are turned on", (("engine/removals.py", "        side.memo[\"d\"] = 1\n", "        pass\n"),), tests=(CHANGED,)),
     Mutant("a wider `where` lets nobody in", (("engine/intake.py", "    links.look_again_outside(run.ledger, lane.sid)\n", ""),), tests=(CHANGED,)),
     Mutant("a new record's address looked for in what its row moves", (
-        ("engine/refusals.py", "        self._known = entities.load(run.ledger, {row.eid for row in rows if row.source is None})\n", "        self._known: dict[int, Any] = {}\n"),), tests=(FOUND,)),
+        ("engine/rivals.py", "        self._known = entities.load(run.ledger, {row.eid for row in rows if row.source is None})\n", "        self._known: dict[int, Any] = {}\n"),), tests=(FOUND,)),
     Mutant("our own write lets nobody out of `where`", (("engine/settle.py", "    tell_where(run, (row for row, _ in done))\n", ""),), tests=(FOUND,)),
     Mutant("a lost answer leaves a record outside `where` to nobody", (
         ("engine/matching.py", " and not _among(run, lane, values, ours)", ""),), tests=(FOUND,)),
@@ -150,7 +150,7 @@ MUTANTS = (
     Mutant("a table passed by for a word that is spelt in another way", (
         ("mapping/choices.py", "if not closed and spelled in loose:", "if False:"),), tests=(CHANGED,)),
     Mutant("answers lost with the name of their job", (("engine/decide.py", "            _take_over_answers(run, job)\n", "            pass\n"),), tests=(CHANGED,)),
-    Mutant("two behind one desk taken for one", (("engine/refusals.py", "(desk or entities.apart(run.ledger, row.eid, eid))", "entities.apart(run.ledger, row.eid, eid)"),), tests=(FOUND,)),
+    Mutant("two behind one desk taken for one", (("engine/rivals.py", "(desk or entities.apart(run.ledger, row.eid, eid))", "entities.apart(run.ledger, row.eid, eid)"),), tests=(FOUND,)),
     Mutant("a converted lead's place taken by whichever record has the lowest id", (
         ("engine/conversions.py", "link[:2] != heir, ", ""),), tests=(SPEAKS,)),
     Mutant("what a record said forgotten when it leaves", (("plan/build.py", "            since=since(gone, name, person.agreed),\n", ""),), tests=(SPEAKS,)),

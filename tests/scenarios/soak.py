@@ -13,6 +13,7 @@ from __future__ import annotations
 import io
 import json
 import random
+import re
 import shlex
 import shutil
 from collections import Counter
@@ -100,8 +101,10 @@ class History:
         self.gone: list[Ref] = []
         #: opt-outs that no run has had a chance to read: a record that is deleted takes its own with it
         self._unread: dict[Ref, str] = {}
+        #: records that a run has read
+        self._seen: set[Ref] = set()
         self._people = 0
-        self._answered: list[list[str]] = []
+        self._answered: set[str] = set()
 
     @property
     def desks(self) -> tuple[Any, AtSalesforce]:
@@ -146,10 +149,13 @@ class History:
         if found:
             desk, ref, card = found
             email = self._fresh()
-            self.persons.one(card.email, email)
+            if ref in self._seen:
+                self.persons.one(card.email, email)
+            elif card.out:
+                self.persons.says_no(email)
+            if ref in self._unread:
+                self._move_no(ref, ref, readable=not desk.forgets)
             desk.edit(ref, email=email)
-            if desk is self.marketing and desk.forgets and ref in self._unread:
-                self.persons.forget_no(self._unread.pop(ref))
             self.tell("address", ref, card.email, email)
 
     def opt_out(self) -> None:
@@ -168,8 +174,7 @@ class History:
             desk, ref, card = found
             desk.remove(ref)
             self.gone.append(ref)
-            if ref in self._unread:  # nobody can read it any more
-                self.persons.forget_no(self._unread.pop(ref))
+            self._move_no(ref, ref, readable=False)
             self.tell("remove", ref, card.email)
 
     def restore(self) -> None:
@@ -186,12 +191,24 @@ class History:
         if len(there) < 2:
             return
         winner, loser = self.draw.sample(sorted(there), 2)
-        self.persons.one(there[winner].email, there[loser].email)
+        if loser in self._seen:
+            self.persons.one(there[winner].email, there[loser].email)
+        elif there[loser].out and desk is self.sales:  # the bin shows it
+            self.persons.says_no(there[winner].email)
         stays = desk.merge(winner, loser)
-        for ref in (winner, loser):
-            if ref in self._unread:
-                self._unread[stays] = self._unread.pop(ref)
+        self._move_no(winner, stays, readable=True)
+        self._move_no(loser, stays, readable=desk is self.sales)
+        if winner in self._seen:
+            self._seen.add(stays)
         self.tell("merge", winner, loser, stays)
+
+    def _move_no(self, old: Ref, new: Ref, *, readable: bool) -> None:
+        """An opt-out that nobody has read yet is where a record went, or nowhere any more."""
+        address = self._unread.pop(old, None)
+        if address is not None and readable:
+            self._unread[new] = address
+        elif address is not None:
+            self.persons.forget_no(address)
 
     def convert(self) -> None:
         there = self.sales.living()
@@ -239,6 +256,7 @@ class History:
             ledger.close()
         if result.exit_code in (0, 3):
             self._unread.clear()
+            self._seen.update(ref for desk in self.desks for ref in desk.living())
         self.tell("run", result.exit_code, written(result), *result.sentences)
         return result
 
@@ -293,17 +311,22 @@ class History:
             *result.sentences,
         ]
 
-    def _answer(self) -> int:
-        """Answers every question by the first command that stands with it; how many there were. What a system refuses
-        is tried again once."""
-        asked = 0
+    def _answer(self) -> bool:
+        """Does what the first open question asks for, by the command that stands with it; whether there was one. What a
+        system refused is tried again once."""
         for queue in ("conflicts", "quarantine"):
             for one in self.say(queue, "list", "--json")[queue]:
+                said = one.get("question") or one["message"]
                 command = shlex.split(one["release"][0])[1:]
-                if command in self._answered:
+                if said in self._answered:
                     continue
-                self._answered.append(command)
-                self.tell("asked", one.get("question") or one.get("message"), *command)
+                self._answered.add(said)
+                self.tell("asked", said, *command)
+                twins = re.findall(r"sales:(Contact|Lead):(\w+)", said) if "merge them there" in said else []
+                if len(twins) == 2 and twins[0][0] == twins[1][0]:
+                    stays, goes = (Ref("sales", *twin) for twin in twins)
+                    self.sales.merge(stays, goes)
+                    return True
                 self.say(*command, "--json")
                 if "--join" in command:
                     records = [*one.get("new_from", ()), one.get("record"), *one.get("records", ())]
@@ -313,8 +336,8 @@ class History:
                     addresses = [card.email for record in records if record and (card := self._card(record))]
                     for address in addresses[1:]:
                         self.persons.one(addresses[0], address)
-                asked += 1
-        return asked
+                return True
+        return False
 
     def _card(self, record: str) -> Card | None:
         system, _, rid = record.split(":")

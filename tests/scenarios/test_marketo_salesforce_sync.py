@@ -188,6 +188,32 @@ def test_merge_in_marketo_and_conversion_in_salesforce_make_nobody_twice(office:
     assert [contact["Title"] for contact in contacts] == ["After the conversion"]
 
 
+def test_our_id_that_a_converted_lead_keeps_bars_nothing_from_the_persons_other_record(office: Office) -> None:
+    office.run()
+    office.settle()
+    one, other = [row for row in office.salesforce.rows("Lead") if row["Email"] and not row["IsConverted"]][:2]
+    numbers = [
+        next(n for n, lead in office.marketo.world.leads.items() if str(lead["email"]).lower() == row["Email"].lower())
+        for row in (one, other)
+    ]
+    office.marketo.world.merge(numbers[0], [numbers[1]])
+    office.settle()
+    contact, _, _ = office.salesforce.convert(one["Id"])
+    office.settle()
+    office.salesforce.delete("Contact", contact)
+    office.run()
+    office.marketo.world.edit(numbers[0], title="Speaks for both")
+    office.run()
+    left = office.record(other)
+    assert left["Title"] == "Speaks for both"
+    # the unique id stands on the converted lead for ever, which nobody may write to
+    assert (
+        left["SmarkSync_Id__c"]
+        and left["SmarkSync_Id__c"] != office.salesforce.get("Lead", one["Id"])["SmarkSync_Id__c"]
+    )
+    office.settle()
+
+
 def test_deletes_are_reported_and_nobody_comes_back(office: Office) -> None:
     office.run()
     office.settle()

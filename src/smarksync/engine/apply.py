@@ -17,7 +17,7 @@ from smarksync.ledger import entities, plans
 from smarksync.ledger.plans import PlanRow
 from smarksync.plugin import Op, Receipt, Write, WriteResult, Writes
 
-from . import filled, freshness, refusals
+from . import filled, freshness, refusals, rivals
 from .context import BEAT, JobRun, Lane, Run
 from .hands import Hands
 from .raw import echoed
@@ -263,7 +263,7 @@ def _receive(
     for start in range(0, len(pairs), SETTLED):
         with run.ledger.tx():
             take_receipts(run, job, lane, pairs[start : start + SETTLED])
-    refusals.look_up_duplicates(run, job, lane, pairs)
+    rivals.look_up_duplicates(run, job, lane, pairs)
     refusals.look_again(run, job, lane, pairs)
     return pairs
 

@@ -25,7 +25,7 @@ from smarksync.ledger.plans import PlanRow
 from smarksync.model import ValueProblem, blank
 from smarksync.plugin import Can, Op, Record
 
-from . import facts, refusals
+from . import facts, refusals, rivals
 from .context import JobRun, Lane, Run, instant
 from .observe import observe_again
 
@@ -33,7 +33,7 @@ from .observe import observe_again
 def still_wanted(run: Run, job: JobRun, lane: Lane, op: Op, rows: list[PlanRow]) -> list[PlanRow]:
     """The rows that still hold."""
     if op is Op.CREATE:
-        return refusals.before_creates(run, job, lane, rows)
+        return rivals.before_creates(run, job, lane, rows)
     if facts.are(lane) or op is Op.ASSOCIATE:
         return rows
     if Can.FETCH not in lane.spec.can:

@@ -50,7 +50,9 @@ _ABOUT: Mapping[str, str] = {"INACTIVE_OWNER_OR_USER": "OwnerId"}
 LOCKED = "UNABLE_TO_LOCK_ROW"
 DUPLICATE = "SMK-DUPLICATE"
 _NAMED = re.compile(r"\[([A-Za-z]\w*)\]")
-_FIELD_IN_WORDS = re.compile(r"^([A-Za-z]\w*): (?:bad value|invalid email|id value|more than one)")
+_FIELD_IN_WORDS = re.compile(
+    r"^(?:duplicate value found: )?([A-Za-z]\w*)(?:: (?:bad value|invalid email|id value|more than one)| duplicates value on)"
+)
 
 
 class Refusal(NamedTuple):
