@@ -47,6 +47,7 @@ HUBSPOT = (
     Removal("old archived rows told again and again", "departures.py", "            and (mark is None or at >= mark - _OVERLAP)\n            and (until", "            and (until", ("reading_facts", "answers")),
     Removal("merges of a run that was killed are lost", "departures.py", "_merges(api, schema, kind, mark, until, lag) if known is None else known", "known or []", ("reading_facts", "answers")),
     Removal("merged rows in the archive told as deleted", "departures.py", "            left = _followed(api, schema, kind, left)\n", "            pass\n", ("leaving_facts",)),
+    Removal("a merge whose winner was deleted at once taken for deletions", "departures.py", "            merged = [one for row, _ in new if str(row[\"id\"]) in deleted for one in _merged_into(row)]\n", "            merged = list[Gone]()\n", ("leaving_facts",)),
     Removal("who left told by every look for ten minutes", "departures.py", "            lately[one.id] = one.at if", "            lately[\"\"] = one.at if", ("leaving_facts",)),
     Removal("restored and deleted again goes unnoticed", "departures.py", " and known[str(row[\"id\"])] >= at for known", " for known", ("leaving_facts",)),
     Removal("an id that is no number spoils its batch", "connector.py", "[rid for rid in wanted if rid.isdigit()]", "list(wanted)", ("leaving_facts",)),

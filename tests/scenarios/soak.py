@@ -151,10 +151,11 @@ class History:
             email = self._fresh()
             if ref in self._seen:
                 self.persons.one(card.email, email)
-            elif card.out:
-                self.persons.says_no(email)
-            if ref in self._unread:
                 self._move_no(ref, ref, readable=not desk.forgets)
+            else:  # nobody can know that the two addresses are one person's
+                self._move_no(ref, ref, readable=False)
+                if card.out and not desk.forgets:
+                    self._says_no(ref, email)
             desk.edit(ref, email=email)
             self.tell("address", ref, card.email, email)
 
@@ -163,10 +164,13 @@ class History:
         if found:
             desk, ref, card = found
             desk.opt_out(ref)
-            if not self.persons.said_no(card.email):
-                self.persons.says_no(card.email)
-                self._unread[ref] = card.email
+            self._says_no(ref, card.email)
             self.tell("opt-out", ref, card.email)
+
+    def _says_no(self, ref: Ref, address: str) -> None:
+        if not self.persons.said_no(address):
+            self.persons.says_no(address)
+            self._unread[ref] = address
 
     def remove(self) -> None:
         found = self.pick()

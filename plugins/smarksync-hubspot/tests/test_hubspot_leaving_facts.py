@@ -101,6 +101,22 @@ def test_who_was_merged_twice_is_followed_to_the_last(account: Make) -> None:
 
 
 @both
+def test_who_was_merged_into_somebody_who_was_deleted_at_once_is_told_as_merged(account: Make, on: bool) -> None:
+    hub = account_with(account, archives_merged=on)
+    ada, same = two(hub)
+    hub.wait(600)
+    _, left = hub.gone("contacts")
+    remains = hub.sim.merge("contacts", ada, same)
+    hub.sim.archive("contacts", remains)
+    hub.wait(60)
+    told, left = hub.gone("contacts", left)
+    assert {one.id: one.into for one in told} == {ada: remains, same: remains, remains: None}
+    assert len(told) == 3
+    hub.wait(60)
+    assert hub.gone("contacts", left)[0] == []
+
+
+@both
 def test_an_id_that_is_none_does_not_spoil_the_others(account: Make, on: bool) -> None:
     hub = account_with(account, ids_are_numbers=on)
     rid = hub.sim.create(email="ada@one.example")

@@ -26,6 +26,9 @@ from .rows import Shape, instant, ticks
 from .streams import KINDS
 
 _MERGED = "hs_merged_object_ids"
+_VIDS = "hs_calculated_merged_vids"
+#: what is read of archived rows
+_TOLD = f"hs_object_id,{_MERGED},{_VIDS}"
 _PAGE = 100
 #: how far a look at the archive goes back behind the last one
 _OVERLAP = timedelta(minutes=10)
@@ -79,16 +82,22 @@ def gone(
         _remember(lately, found, high)
         yield tuple(found), keep
     for group in _archived(api, kind):
-        left = [
-            Gone(str(row["id"]), at=at)
+        new = [
+            (row, at)
             for row in group
             if (at := instant(row.get("archivedAt"))) is not None
             and (mark is None or at >= mark - _OVERLAP)
             and (until is None or at <= until)
             and not any(str(row["id"]) in known and known[str(row["id"])] >= at for known in (lately, told))
         ]
+        left = [Gone(str(row["id"]), at=at) for row, at in new]
         if left and KINDS[kind].merges:
             left = _followed(api, schema, kind, left)
+            # somebody who remained of a merge, and was deleted before anybody looked, names here alone what went into them
+            deleted = {one.id for one in left if one.into is None}
+            merged = [one for row, _ in new if str(row["id"]) in deleted for one in _merged_into(row)]
+            went = {one.id: one for one in merged if one.id not in told and one.id not in lately}
+            left = [*went.values(), *(one for one in left if one.id not in went)]
         _remember(lately, left, high)
         yield tuple(left), keep
     remembered = {rid: at.isoformat() for rid, at in lately.items()}
@@ -113,7 +122,7 @@ def _followed(api: Api, schema: Schema, kind: str, left: Sequence[Gone]) -> list
 def _archived(api: Api, kind: str) -> Iterator[list[Json]]:
     turn = TokenPages("after")
     while turn.more:
-        params = {"limit": _PAGE, "archived": "true", "properties": "hs_object_id", **turn.params}
+        params = {"limit": _PAGE, "archived": "true", "properties": _TOLD, **turn.params}
         answer = api.get(api.at("objects", f"/{kind}"), params)
         turn.turn(after_of(answer))
         yield results_of(answer)
@@ -136,7 +145,7 @@ def _merged_into(row: Json) -> Iterator[Gone]:
     if not told:
         return
     times: dict[str, datetime] = {}
-    for part in str(properties.get("hs_calculated_merged_vids") or "").split(";"):
+    for part in str(properties.get(_VIDS) or "").split(";"):
         rid, _, at = part.strip().partition(":")
         if at.isdigit():
             times[rid] = datetime.fromtimestamp(int(at) / 1000, UTC)
