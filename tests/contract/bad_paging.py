@@ -114,6 +114,17 @@ class GoneCursorAhead(Bad):
             yield rows, pages[-1][1]
 
 
+class BeginsToTellWhenAsked(Bad):
+    """Asked for the first time, it tells nothing, whatever another session has read before."""
+
+    breaks = "merges_and_conversions_mapped"
+    says_so = "Without a cursor, gone does not name a row"
+
+    def gone(self, stream: str, *, cursor: Cursor | None, until: datetime | None) -> GonePages:
+        pages = list(super().gone(stream, cursor=cursor, until=until))
+        yield from [((), pages[-1][1])] if cursor is None else pages
+
+
 class TellsTheLivingGone(Bad):
     """It names whoever changed."""
 

@@ -222,8 +222,7 @@ class History:
         lead = self.draw.choice(leads)
         same = [r for r, card in there.items() if r.kind == "Contact" and card.email == there[lead].email]
         contact = self.sales.convert(lead, same[0] if same else None)
-        if same and there[lead].out and not there[same[0]].out and lead in self._unread:
-            self._unread[contact] = self._unread.pop(lead)
+        self._move_no(lead, contact, readable=True)
         self.tell("convert", lead, contact)
 
     def pick(self) -> tuple[Any, Ref, Card] | None:

@@ -286,6 +286,21 @@ def test_merges_missed_by_a_broken_run_are_told_by_the_next(marketo: Make) -> No
     assert [(g.id, g.into) for g in told] == [(str(loser), str(winner))]
 
 
+def test_first_look_after_a_run_that_died_tells_what_left_since_it_read(marketo: Make) -> None:
+    m = marketo(people=50)
+    winner, loser, deleted = sorted(m.world.leads)[:3]
+    _, cursor = m.read()  # and the run died before it asked what left
+    m.world.merge(winner, [loser])
+    m.world.remove(deleted)
+    m.clock.move(3600)
+    m.again()
+    m.read(cursor)
+    told, gone = m.gone()
+    assert {(g.id, g.into) for g in told} == {(str(loser), str(winner)), (str(deleted), None)}
+    m.clock.move(86_400)
+    assert m.gone(gone)[0] == []
+
+
 # --- looking up -------------------------------------------------------------------------------------------
 
 

@@ -9,10 +9,27 @@ from salesforce_org import NAMES, Org
 from smarksync.plugin import Cursor, GoneKind
 
 
-def test_first_look_at_what_left_tells_nothing(org: Org) -> None:
+def test_first_look_of_a_session_that_read_from_the_beginning_tells_nothing(org: Org) -> None:
     rid = org.lead()
     org.sim.delete("Lead", rid)
+    org.now()
     assert org.gone("Lead", None)[0] == []
+
+
+def test_first_look_after_a_run_that_died_tells_what_left_since_it_read(org: Org) -> None:
+    old, deleted, converted = (org.lead() for _ in range(3))
+    org.sim.delete("Lead", old)
+    org.clock.move(8 * 86_400)
+    cursor = org.now()  # and the run died before it asked what left
+    org.sim.delete("Lead", deleted)
+    contact, _, _ = org.sim.convert(converted)
+    org.clock.move(86_400)
+    org.open()
+    org.pages(cursor=cursor)
+    told, left = org.gone("Lead", None)
+    assert {g.id: g.into for g in told} == {deleted: None, converted: contact}
+    org.clock.move(3600)
+    assert org.gone("Lead", left)[0] == []
 
 
 def test_deletes_merges_and_conversions_are_told_apart(org: Org) -> None:

@@ -90,7 +90,8 @@ class TellsGone(Protocol):
     """Can tell which rows left."""
 
     def gone(self, stream: str, *, cursor: Cursor | None, until: datetime | None) -> GonePages:
-        """Rows deleted, merged or converted since ``cursor``."""
+        """Rows deleted, merged or converted since ``cursor``; without one, in the last days, unless this session's read
+        began without a cursor, too."""
         ...
 
 

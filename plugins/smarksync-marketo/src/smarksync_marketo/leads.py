@@ -124,9 +124,11 @@ class Leads:
         end = until or self._api.now()
         place = position(cursor, V)
         if "deleted" not in place:
-            marks = self._fresh or first_marks(self._api, end - self._look_back)
-            yield (), {"v": V, "deleted": marks, "merged": marks}
-            return
+            marks = self._fresh or first_marks(self._api, end - _FIRST_LOOK)
+            place = {"v": V, "deleted": marks, "merged": marks}
+            if self._fresh is not None:  # nobody knows yet what was there before
+                yield (), place
+                return
         merged_marks, deleted_marks = place["merged"], place["deleted"]
         followed: set[str] = set()  # the deleted ones may be told as merged, too
         began = start(merged_marks, end, self._look_back)
@@ -150,4 +152,6 @@ class Leads:
         yield (), {"v": V, "merged": merged_marks, "deleted": moved(deleted_marks, end, self._look_back, token)}
 
 
+#: how far the first look goes back where an earlier run may have read leads, and died before it asked what left
+_FIRST_LOOK = timedelta(days=7)
 _LONG_AGO = "1970-01-01T00:00:00+00:00"

@@ -41,6 +41,7 @@ class Salesforce:
         self._schema = Schema(self._api, loss_reason=settings.loss_reason_field)
         self._settings = settings
         self._now = session.now
+        self._fresh: set[str] = set()  # streams that are read from the beginning on
         self._seen: dict[str, Seen] = {}  # what left, by stream, as the last reading came across it
         self._writer = Writer(
             self._api,
@@ -95,13 +96,15 @@ class Salesforce:
         """Rows changed since the cursor, in the order of their stamps; a large first reading by bulk job."""
         shape = self._shape(stream, fields)
         self._seen.pop(stream, None)
+        if not cursor:
+            self._fresh.add(stream)
         reader = Reader(self._api, shape, self.server_time(), until, self._settings.bulk_read_above, self._seen)
         return reader.pages(cursor)
 
     def gone(self, stream: str, *, cursor: Cursor | None, until: datetime | None) -> GonePages:
         """Deleted, merged and converted rows since the cursor."""
         seen = self._seen.pop(stream, None)
-        return gone(self._api, self._schema, stream, cursor, self.server_time(), until, seen)
+        return gone(self._api, self._schema, stream, cursor, self.server_time(), until, seen, stream in self._fresh)
 
     def whereabouts(self, stream: str, ids: Sequence[str]) -> GonePages:
         """What became of rows that a reading no longer shows."""

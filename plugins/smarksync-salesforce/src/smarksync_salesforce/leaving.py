@@ -7,7 +7,7 @@ is left for when no reading of the same span came before.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from smarksync.kit.pages import position
@@ -23,6 +23,8 @@ from .streams import LOOK_BACK
 from .worked_out import instant
 
 _VERSION = 1
+#: how far a first look goes back
+_FIRST_LOOK = timedelta(days=7)
 _CONVERTED = ("IsConverted", "ConvertedContactId", "ConvertedAccountId", "ConvertedOpportunityId")
 
 
@@ -36,15 +38,17 @@ class Seen(NamedTuple):
 
 
 def gone(
-    api: Api, schema: Schema, name: str, cursor: Cursor | None, now: datetime, asked: datetime | None, seen: Seen | None
-) -> GonePages:
-    """What left since the cursor. Without one nothing is told: nobody knows yet what was there."""
+    api: Api, schema: Schema, name: str, cursor: Cursor | None, now: datetime, asked: datetime | None, seen: Seen | None,
+    fresh: bool,
+) -> GonePages:  # fmt: skip
+    """What left since the cursor. Without one nothing is told when the reading is ``fresh``, from the beginning on: nobody
+    knows yet what was there. Otherwise a run before may have read rows, and died before it asked."""
     start = position(cursor, _VERSION)
     until = min(asked, now) if asked is not None else now
-    if "at" not in start:
+    if "at" not in start and fresh:
         yield (), {"v": _VERSION, "at": until.isoformat()}
         return
-    since = datetime.fromisoformat(start["at"]) - LOOK_BACK
+    since = datetime.fromisoformat(start["at"]) - LOOK_BACK if "at" in start else until - _FIRST_LOOK
     if asked is not None and seen is not None and seen.asked == asked and seen.since <= since:
         rows, until = seen.rows, seen.until
     else:

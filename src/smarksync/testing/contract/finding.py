@@ -68,7 +68,7 @@ def case_and_space_of_keys(stage: Stage, stream: StreamSpec) -> None:
 def merges_and_conversions_mapped(stage: Stage, stream: StreamSpec) -> None:
     """A merged row is not a deleted one: its person lives on under another id."""
     tested = 0
-    for happen in (_deleted, _merged, _converted):
+    for happen in (_deleted, _never_asked, _merged, _converted):
         with stage.without():
             happen(stage, stream)
             tested += 1
@@ -108,6 +108,20 @@ def _deleted(stage: Stage, stream: StreamSpec) -> None:
             )
     for what, call in looks(stage, stream, ids[0], only=frozenset({Can.GONE})):
         must_fail(stage, what, call)
+
+
+def _never_asked(stage: Stage, stream: StreamSpec) -> None:
+    """A run may read rows and die before it asks for the first time what left."""
+    (id,) = stage.seeded(stream.name, 1)
+    stage.ids(stream.name)
+    stage.delete(stream.name, id)
+    stage.age(stream.name)
+    stage.connector = stage.contained()
+    if not any(gone.id == id for rows, _ in gone_pages(stage, stream, None) for gone in rows):
+        raise Failed(
+            f"Without a cursor, gone does not name a row of {stream.name} that left a moment ago. A run that read it may have "
+            "died before it asked: in a session that did not begin to read at the beginning, tell what left in the last days."
+        )
 
 
 def _merged(stage: Stage, stream: StreamSpec) -> None:
