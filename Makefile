@@ -9,7 +9,7 @@ EXTRAS := keyring,record,quality,web,test,dev
 EDITABLE := -e '.[$(EXTRAS)]' $(foreach p,$(PLUGINS),-e ./$(p))
 PIP := $(BIN)/python -m pip
 
-.PHONY: help install demo test lint types docs wheel bench bench-vendors bench-marketo browser live machine mutants mutants-vendors clean
+.PHONY: help install demo test lint types docs wheel bench bench-vendors bench-marketo browser live machine soak mutants mutants-vendors clean
 help:
 	@echo 'make demo      install into .venv and keep two simulated systems in agreement'
 	@echo 'make test      install into .venv and run the tests'
@@ -22,6 +22,7 @@ help:
 	@echo 'make wheel     build the wheels, install them in an empty place, use them there'
 	@echo 'make browser   the dashboard in a real Chromium'
 	@echo 'make live      tests against real servers on this machine'
+	@echo 'make soak      random histories between the simulated HubSpot, Marketo and Salesforce'
 	@echo 'make clean     remove .venv and what tools left behind'
 
 install: $(VENV)/.installed
@@ -87,6 +88,11 @@ live: install
 HISTORIES ?= 300
 machine: install
 	SMARKSYNC_HISTORIES=$(HISTORIES) $(BIN)/python -m pytest tests/machine
+
+# random histories between the simulated vendors; `make soak HISTORIES=1000 SEED=5000`
+SEED ?= 1
+soak: install
+	SMARKSYNC_HISTORIES=$(HISTORIES) SMARKSYNC_SEED=$(SEED) $(BIN)/python -m pytest tests/scenarios/test_soak.py
 
 # seeded bugs that the machine must kill
 mutants: install

@@ -326,9 +326,9 @@ class History:
                 self._answered.add(said)
                 self.tell("asked", said, *command)
                 twins = re.findall(r"sales:(Contact|Lead):(\w+)", said) if "merge them there" in said else []
-                if len(twins) == 2 and twins[0][0] == twins[1][0]:
-                    stays, goes = (Ref("sales", *twin) for twin in twins)
-                    self.sales.merge(stays, goes)
+                if twins:
+                    for twin in twins[1:]:
+                        self.sales.merge(Ref("sales", *twins[0]), Ref("sales", *twin))
                     return True
                 self.say(*command, "--json")
                 if "--join" in command:
@@ -403,16 +403,28 @@ def written(result: Result) -> int:
 @contextmanager
 def history(pair: str, seed: int, root: Path) -> Iterator[History]:
     """``pair``: "hubspot" or "marketo", with Salesforce beside it; both accounts begin empty."""
-    clock = ManualClock()
+    clock, draw = ManualClock(), random.Random(f"quirks of {seed}")
+
+    def either(*names: str) -> dict[str, Any]:
+        """What may be so or otherwise: connectors bear both."""
+        return {name: draw.random() < 0.5 for name in names}
+
     with ExitStack() as stack:
         crm = stack.enter_context(SalesforceSimulator(now=clock.now, people=0))
         marketing: Any
         if pair == "hubspot":
-            quirks = HubSpotQuirks(index_lag=random.Random(seed).choice([0, 2, 20]), has_our_properties=True)
-            marketing = AtHubSpot(stack.enter_context(HubSpotSimulator(now=clock.now, people=0, quirks=quirks)))
+            kind = HubSpotQuirks(
+                has_our_properties=True, index_lag=draw.choice([0, 2, 20]), throttle_body=draw.choice(["gateway", "crm"]),
+                **either("archives_merged", "merge_makes_new_id", "opts_out_together", "opt_out_of_address", "multi_status"),
+            )  # fmt: skip
+            marketing = AtHubSpot(stack.enter_context(HubSpotSimulator(now=clock.now, people=0, quirks=kind)))
         else:
-            server = MarketoSimulator(now=clock.now, people=0, quirks=MarketoQuirks(own_fields=True))
-            marketing = AtMarketo(stack.enter_context(server))
+            ways = MarketoQuirks(
+                own_fields=True,
+                late=draw.choice([0.0, 20.0]),
+                **either("merge_deletes", "merge_is_silent", "scores_apart"),
+            )
+            marketing = AtMarketo(stack.enter_context(MarketoSimulator(now=clock.now, people=0, quirks=ways)))
         environment = stack.enter_context(pytest.MonkeyPatch.context())
         for name, value in {**marketing.server.environment, **crm.environment}.items():
             environment.setenv(name, value)

@@ -121,7 +121,7 @@ class AtHubSpot:
             Ref(self.name, "contacts", rid): Card(
                 str(row.properties.get("email") or "").lower(),
                 *(str(row.properties.get(self.words[one]) or "") for one in _WORDS),
-                self.server.contract_opted_out("contacts", rid) is True, rid not in self._made,
+                row.properties.get("hs_email_optout") == "true", rid not in self._made,
             )
             for rid, row in self.server.rows().items()
         }  # fmt: skip

@@ -103,7 +103,8 @@ def held_entry(ledger: Ledger, one: Held) -> dict[str, Any]:
     """One entry: what is held and why, who could be meant, and the commands that release it."""
     ref, _, agreed = entities.load(ledger, [one.eid]).get(one.eid, ("?", "", {}))
     group = links.of_entities(ledger, [one.eid]).get(one.eid, [])
-    rid = next((link.rid for link in group if link.sid == one.sid), None)
+    there = sorted((link.state != links.LIVE, link.rank, link.rid) for link in group if link.sid == one.sid)
+    rid = there[0][2] if there else None
     candidates = [_candidate(ledger, c) for c in one.facts.get("candidates", [])]
     return {
         "id": one.id, "kind": one.kind, "code": one.code, "job": one.job or None, "state": one.state, "entity": ref,
