@@ -111,7 +111,13 @@ MUTANTS = (
     Mutant("a record made by one job settles what another job merges", (
         ("plan/creates.py", " or held or apart)", " or held)"),), tests=(QUICK,)),
     Mutant("the address of a record that left stays a key", (
-        ("engine/departures.py", "        former_keys(run, entities.survivor(ledger, link.eid))\n", ""),), tests=(PEOPLE,)),
+        ("engine/departures.py", "        former_keys(run, person)\n", ""),), tests=(PEOPLE,)),
+    Mutant("our id on the person's other record bars this one", (
+        ("engine/refusals.py", "    if holders == {row.eid} and codec is not None and", "    if row is None and codec is not None and"),), tests=("tests/scenarios/test_marketo_salesforce_sync.py",)),
+    Mutant("somebody is asked whether they are themselves", (
+        ("engine/refusals.py", "(eid == row.eid or entities.apart(run.ledger, row.eid, eid))", "entities.apart(run.ledger, row.eid, eid)"),), tests=("tests/scenarios/test_refused_fields.py",)),
+    Mutant("a duplicate that left bars for ever", (
+        ("engine/departures.py", "        quarantine.unbar(ledger, person, lane.sid)\n", ""),), tests=("tests/scenarios/test_refused_fields.py",)),
     Mutant("a merge dates an opt-out anew", (
         ("engine/lookup.py", "    out = [name for name in CHANNELS.values() if _opted_out(side, name, before)]\n", "    out: list[str] = []\n"),),
         tests=("tests/machine/test_who_speaks.py",)),
