@@ -104,6 +104,9 @@ class History:
         #: records that a run has read
         self._seen: set[Ref] = set()
         self._people = 0
+        #: records that SmarkSync made, and those of them that it should not have
+        self._ours: set[Ref] = set()
+        self._twice: list[str] = []
         self._answered: set[str] = set()
 
     @property
@@ -257,6 +260,7 @@ class History:
             return None
         finally:
             ledger.close()
+            self._watch()
         if result.exit_code in (0, 3):
             self._unread.clear()
             self._seen.update(ref for desk in self.desks for ref in desk.living())
@@ -308,7 +312,7 @@ class History:
             result = self.run()
             assert result is not None
             if not written(result) and (result.exit_code == 0 or (result.exit_code == 3 and not self._answer())):
-                return [*self._twice(), *self._disagreement(), *self._lost_opt_outs(), *self._problems()]
+                return [*self._twice, *self._disagreement(), *self._lost_opt_outs(), *self._problems()]
         return [
             f"no peace after {PATIENCE} runs: exit {result.exit_code}, {written(result)} written",
             *result.sentences,
@@ -358,13 +362,15 @@ class History:
             )
         return json.loads(told.getvalue())
 
-    def _twice(self) -> Iterator[str]:
+    def _watch(self) -> None:
+        """Whoever a run made must be the only one of their address there."""
         for desk in self.desks:
-            made = Counter(card.email for card in desk.living().values() if card.email and card.ours)
-            all_ = Counter(card.email for card in desk.living().values() if card.email)
-            for email, many in made.items():
-                if many > 1 or (desk is self.marketing and all_[email] > 1):
-                    yield f"{email} stands {all_[email]} times in {desk.name}, {many} of them ours"
+            there = desk.living()
+            many = Counter(card.email for card in there.values())
+            for ref in [ref for ref, card in there.items() if card.ours and ref not in self._ours]:
+                self._ours.add(ref)
+                if there[ref].email and many[there[ref].email] > 1:
+                    self._twice.append(f"{there[ref].email} was there, and {ref} was made")
 
     def _disagreement(self) -> Iterator[str]:
         """Whoever stands on both sides stands there alike: by one record of each at least, when there are several (one

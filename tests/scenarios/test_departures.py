@@ -298,3 +298,20 @@ def test_a_lead_beside_a_contact_is_a_secondary_link_that_receives_consent_only(
     sales.edit(*secondary, phone="+442079460000")
     w.run()
     assert w.shows(ada, "marketing", phone=None)
+
+
+@pytest.mark.parametrize("how", ["delete", "merge"])
+def test_an_opt_out_that_was_read_and_not_taken_outlives_its_record(world: Any, how: str) -> None:
+    w = world()
+    ada, bob = w.person("Ada Lovelace", "marketing sales"), w.person("Bob Noyce", "marketing sales")
+    w.run()
+    w.edit(ada, "sales", email_opt_out=True)
+    w.killed("ledger.committed", nth=4)  # the page is stored, and nothing was decided yet
+    if how == "delete":
+        w.delete(ada, "sales")
+    else:
+        w.systems["sales"].merge("people", w.place(bob, "sales")[1], w.place(ada, "sales")[1], email_opt_out=False)
+    assert w.run().exit_code == 0
+    assert w.shows(ada, "marketing", email_opt_out=True)
+    assert how == "delete" or w.shows(bob, "sales", email_opt_out=True)
+    w.quiet()

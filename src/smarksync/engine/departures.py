@@ -13,7 +13,7 @@ from smarksync.ledger import departed, entities, keys, links, quarantine, states
 from smarksync.ledger.departed import Departed
 from smarksync.plugin import Can, Explains, Fetches, Gone, GoneKind, Sweeps, TellsGone
 
-from . import facts
+from . import facts, last_words
 from .context import Lane, Run
 from .conversions import bring_along, expect, lane_of, note, promote, want
 from .lookup import former_keys, unite
@@ -50,7 +50,7 @@ def _deal_with(run: Run) -> None:
     while rows := departed.earliest(run.ledger, run.lanes, BATCH):
         with run.ledger.tx():
             for row in rows:
-                gone = Gone(row.rid, GoneKind(row.kind), row.into, row.into_stream, also=row.also)
+                gone = Gone(row.rid, GoneKind(row.kind), row.into, row.into_stream, also=row.also, shows=row.shows)
                 _take(run, run.lanes[row.sid], gone)
             departed.drop(run.ledger, rows)
 
@@ -61,7 +61,7 @@ def _hear(run: Run, lane: Lane, left: Iterable[Gone]) -> None:
         run.ledger,
         [
             Departed(lane.sid, gone.id, lane.ours(gone.at) or lane.moment or run.stamp(), str(gone.kind), gone.into,
-                     gone.into_stream, dict(gone.also) if gone.also else None)
+                     gone.into_stream, dict(gone.also) if gone.also else None, dict(gone.shows) if gone.shows else None)
             for gone in left
         ],
     )  # fmt: skip
@@ -134,17 +134,21 @@ def _take(run: Run, lane: Lane, gone: Gone) -> None:
     ledger = run.ledger
     run.ledger.run("DELETE FROM inbox WHERE sid = ? AND rid = ?", (lane.sid, gone.id))
     link = links.of_records(ledger, lane.sid, [gone.id]).get(gone.id)
+    if link is None and gone.into is not None and gone.shows:
+        _stranger(run, lane, gone)
     if link is None or (link.state == links.GONE and gone.into is None):
         return  # of a record that left as deleted, and was taken back or told about twice, a merge is still news
     was_live = link.state == links.LIVE
     if gone.into is None or link.eid is None:
         links.set_state(ledger, lane.sid, gone.id, links.GONE)
         if link.eid is not None:
+            last_words.heed(run, lane, entities.survivor(ledger, link.eid), link, gone.shows)
             _let_doubts_rest(run, link.eid)
     elif _followed(run, lane, gone, link):  # told again, as windows that overlap do: only what is missing is asked for
         bring_along(run, lane, gone, entities.survivor(ledger, link.eid))
         return
     else:
+        last_words.heed(run, lane, entities.survivor(ledger, link.eid), link, gone.shows)
         _follow(run, lane, gone, link.eid)
         note(run, lane, gone, link.eid)
         bring_along(run, lane, gone, entities.survivor(ledger, link.eid))
@@ -159,6 +163,16 @@ def _take(run: Run, lane: Lane, gone: Gone) -> None:
         former_keys(run, person)
         quarantine.unbar(ledger, person, lane.sid)
         states.changed(ledger, [(link.eid, lane.sid, gone.id, run.run_id)])
+
+
+def _stranger(run: Run, lane: Lane, gone: Gone) -> None:
+    """A row that nobody had read went into one that is known: what it said of consent is that person's word."""
+    target = lane_of(run, lane, gone.into_stream)
+    into = (
+        links.of_records(run.ledger, target.sid, [str(gone.into)]).get(str(gone.into)) if target is not None else None
+    )
+    if into is not None and into.eid is not None:
+        last_words.heed(run, lane, entities.survivor(run.ledger, into.eid), None, gone.shows)
 
 
 def _followed(run: Run, lane: Lane, gone: Gone, link: links.Link) -> bool:

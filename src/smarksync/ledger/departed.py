@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from .db import Ledger, dumps, loads
 
 
 class Departed(NamedTuple):
-    """One row that left. ``at``: when, an instant as text in our clock; ``kind``, ``into``, ``into_stream`` and ``also`` as
-    the connector told them (plugin/records.py, Gone)."""
+    """One row that left. ``at``: when, an instant as text in our clock; ``kind``, ``into``, ``into_stream`` and ``also`` and
+    ``shows`` as the connector told them (plugin/records.py, Gone)."""
 
     sid: int
     rid: str
@@ -19,6 +19,7 @@ class Departed(NamedTuple):
     into: str | None = None
     into_stream: str | None = None
     also: dict[str, str] | None = None
+    shows: dict[str, Any] | None = None
     seq: int = 0  # its place in the table, from the moment it is stored
 
 
@@ -26,7 +27,7 @@ def put(ledger: Ledger, rows: Iterable[Departed]) -> None:
     """Stores what was told of."""
     ledger.many(
         "INSERT INTO departed (sid, rid, at, body) VALUES (?, ?, ?, ?)",
-        ((row.sid, row.rid, row.at, dumps(row[3:7])) for row in rows),
+        ((row.sid, row.rid, row.at, dumps(row[3:8])) for row in rows),
     )
 
 

@@ -55,7 +55,7 @@ def settle_consent(
         if not placed and not inherited.get(channel):
             continue
         concerned = True
-        claims = [c for s in placed if (c := _claim(s, name, agreed, now, outcome.standing.get(channel))) is not None]
+        claims = [c for s in placed if (c := claim_of(s, name, agreed, now, outcome.standing.get(channel))) is not None]
         before = outcome.standing.get(channel)
         joined = join(before, [*claims, *inherited.get(channel, ())])
         if joined.standing is not None and joined.standing != before:
@@ -126,7 +126,7 @@ def _blank_claim(codec: Any, shown: Mapping[str, Any]) -> bool:
         return False
 
 
-def _claim(side: Side, name: str, agreed: Mapping[str, Any], now: str, standing: Claim | None) -> Claim | None:
+def claim_of(side: Side, name: str, agreed: Mapping[str, Any], now: str, standing: Claim | None) -> Claim | None:
     """What a side says anew. What it has said before and we have taken is no news."""
     codec = side.codec(name)
     if codec is None or not codec.read:

@@ -134,6 +134,7 @@ class Gone(NamedTuple):
 
     ``into_stream`` is the stream of ``into`` when it is another one (a lead became a contact).
     ``also`` names further rows that the conversion made, by stream (account, opportunity).
+    ``shows``: what the row showed in the end, where the system tells it still; of consent at least, by vendor names.
     """
 
     id: str
@@ -142,6 +143,7 @@ class Gone(NamedTuple):
     into_stream: str | None = None
     at: datetime | None = None
     also: Mapping[str, str] | None = None
+    shows: Mapping[str, Any] | None = None
 
 
 GonePages = Iterator[tuple[tuple[Gone, ...], Cursor]]

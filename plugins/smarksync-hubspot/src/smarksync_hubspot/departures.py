@@ -23,12 +23,12 @@ from . import changes, listing
 from .client import Api, Json, after_of, results_of
 from .properties import Schema
 from .rows import Shape, instant, ticks
-from .streams import KINDS
+from .streams import KINDS, OPT_OUT
 
 _MERGED = "hs_merged_object_ids"
 _VIDS = "hs_calculated_merged_vids"
 #: what is read of archived rows
-_TOLD = f"hs_object_id,{_MERGED},{_VIDS}"
+_TOLD = f"hs_object_id,{_MERGED},{_VIDS},{OPT_OUT}"
 _PAGE = 100
 #: how far a look at the archive goes back behind the last one
 _OVERLAP = timedelta(minutes=10)
@@ -90,7 +90,7 @@ def gone(
             and (until is None or at <= until)
             and not any(str(row["id"]) in known and known[str(row["id"])] >= at for known in (lately, told))
         ]
-        left = [Gone(str(row["id"]), at=at) for row, at in new]
+        left = [Gone(str(row["id"]), at=at, shows=_said_no(row)) for row, at in new]
         if left and KINDS[kind].merges:
             left = _followed(api, schema, kind, left)
             # somebody who remained of a merge, and was deleted before anybody looked, names here alone what went into them
@@ -116,7 +116,13 @@ def _followed(api: Api, schema: Schema, kind: str, left: Sequence[Gone]) -> list
     """The same, those that were merged away with who remains."""
     rows = listing.batch(api, kind, [one.id for one in left], Shape(kind, (), schema).properties)
     into = {one.id: one.into for row in rows for one in _merged_into(row)}
-    return [Gone(one.id, GoneKind.MERGED, into[one.id], at=one.at) if one.id in into else one for one in left]
+    return [one._replace(kind=GoneKind.MERGED, into=into[one.id]) if one.id in into else one for one in left]
+
+
+def _said_no(row: Json) -> dict[str, str] | None:
+    """What the archive still says of consent, when that is no."""
+    properties = row.get("properties") or {}
+    return {OPT_OUT: "true"} if properties.get(OPT_OUT) == "true" else None
 
 
 def _archived(api: Api, kind: str) -> Iterator[list[Json]]:

@@ -25,6 +25,8 @@ from .worked_out import instant
 _VERSION = 1
 #: how far a first look goes back
 _FIRST_LOOK = timedelta(days=7)
+#: what a row in the bin says of consent still
+_OPT_OUTS = ("HasOptedOutOfEmail", "DoNotCall")
 _CONVERTED = ("IsConverted", "ConvertedContactId", "ConvertedAccountId", "ConvertedOpportunityId")
 
 
@@ -86,6 +88,7 @@ def columns(schema: Schema, name: str) -> Iterator[str]:
         yield "MasterRecordId"
     if name == "Lead":
         yield from (one for one in _CONVERTED if schema.has(name, one))
+    yield from (one for one in _OPT_OUTS if schema.has(name, one))
 
 
 def _without_persons(api: Api, schema: Schema, rows: list[Row]) -> list[Row]:
@@ -98,8 +101,9 @@ def _without_persons(api: Api, schema: Schema, rows: list[Row]) -> list[Row]:
 def _gone(name: str, row: Row) -> Gone:
     row = Answered(row, f"Salesforce's answer of which {name} rows left")
     rid, at = str(row["Id"]), instant(row["SystemModstamp"])
+    shows = {one: True for one in _OPT_OUTS if row.get(one) is True} or None
     if row.get("MasterRecordId"):
-        return Gone(rid, GoneKind.MERGED, str(row["MasterRecordId"]), name, at)
+        return Gone(rid, GoneKind.MERGED, str(row["MasterRecordId"]), name, at, shows=shows)
     if row.get("IsConverted"):
         also: dict[str, Any] = {
             stream: str(row[field])
@@ -107,5 +111,6 @@ def _gone(name: str, row: Row) -> Gone:
             if row.get(field)
         }
         into = row.get("ConvertedContactId")
-        return Gone(rid, GoneKind.CONVERTED, str(into) if into else None, "Contact" if into else None, at, also or None)
-    return Gone(rid, GoneKind.DELETED, at=at)
+        stream = "Contact" if into else None
+        return Gone(rid, GoneKind.CONVERTED, str(into) if into else None, stream, at, also or None, shows)
+    return Gone(rid, GoneKind.DELETED, at=at, shows=shows)
