@@ -112,6 +112,10 @@ MUTANTS = (
         ("plan/creates.py", " or held or apart)", " or held)"),), tests=(QUICK,)),
     Mutant("the address of a record that left stays a key", (
         ("engine/departures.py", "        former_keys(run, person)\n", ""),), tests=(PEOPLE,)),
+    Mutant("what was said of consent goes with the record", (
+        ("engine/last_words.py", "    said = _opt_outs(run, lane, left, shows, entities.load(ledger, [eid])[eid][2])\n", "    said: dict[str, Claim] = {}\n"),), tests=("tests/scenarios/test_departures.py",)),
+    Mutant("the last words of who was never read are nobody's", (
+        ("engine/departures.py", "        _stranger(run, lane, gone)\n", "        pass\n"),), tests=("tests/scenarios/test_marketo_salesforce_sync.py",)),
     Mutant("our id on the person's other record bars this one", (
         ("engine/refusals.py", "    if holders == {row.eid} and codec is not None and", "    if row is None and codec is not None and"),), tests=("tests/scenarios/test_marketo_salesforce_sync.py",)),
     Mutant("somebody is asked whether they are themselves", (

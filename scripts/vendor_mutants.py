@@ -47,6 +47,7 @@ HUBSPOT = (
     Removal("old archived rows told again and again", "departures.py", "            and (mark is None or at >= mark - _OVERLAP)\n            and (until", "            and (until", ("reading_facts", "answers")),
     Removal("merges of a run that was killed are lost", "departures.py", "_merges(api, schema, kind, mark, until, lag) if known is None else known", "known or []", ("reading_facts", "answers")),
     Removal("merged rows in the archive told as deleted", "departures.py", "            left = _followed(api, schema, kind, left)\n", "            pass\n", ("leaving_facts",)),
+    Removal("the archive asked nothing of consent", "departures.py", "return {OPT_OUT: \"true\"} if properties.get(OPT_OUT) == \"true\" else None", "return None", ("leaving_facts",)),
     Removal("a merge whose winner was deleted at once taken for deletions", "departures.py", "            merged = [one for row, _ in new if str(row[\"id\"]) in deleted for one in _merged_into(row)]\n", "            merged = list[Gone]()\n", ("leaving_facts",)),
     Removal("who left told by every look for ten minutes", "departures.py", "            lately[one.id] = one.at if", "            lately[\"\"] = one.at if", ("leaving_facts",)),
     Removal("restored and deleted again goes unnoticed", "departures.py", " and known[str(row[\"id\"])] >= at for known", " for known", ("leaving_facts",)),
@@ -85,6 +86,9 @@ HUBSPOT = (
 )  # fmt: skip
 
 SALESFORCE = (
+    Removal("what an opted-out row said goes with it", "leaving.py", "    shows = {one: True for one in _OPT_OUTS if row.get(one) is True} or None\n", "    shows = None\n", ("leaving",)),
+    Removal("a first look tells nothing, whoever read before", "leaving.py", "    if \"at\" not in start and fresh:\n", "    if \"at\" not in start:\n", ("leaving",)),
+    Removal("a refused unique value names no field", "refusals.py", "| duplicates value on)", "| none such)", ("writing",)),
     Removal("assignment rules take the lead away", "client.py", "    \"Sforce-Auto-Assign\": \"FALSE\",\n", "", ("writing", "switches")),
     Removal("403 REQUEST_LIMIT_EXCEEDED taken for a missing right", "client.py", "    if code in (\"REQUEST_LIMIT_EXCEEDED\", \"LIMIT_EXCEEDED\"):\n", "    if False:\n", ("writing", "reading", "switches", "login")),
     Removal("too many at once waits an hour", "client.py", "False, _BUSY if busy else _USED_UP)", "False, _USED_UP)", ("writing", "reading")),

@@ -103,6 +103,8 @@ class History:
         self._unread: dict[Ref, str] = {}
         #: records that a run has read
         self._seen: set[Ref] = set()
+        #: records with the address that the last run read of them
+        self._read: set[tuple[Ref, str]] = set()
         self._people = 0
         #: records that SmarkSync made, and those of them that it should not have
         self._ours: set[Ref] = set()
@@ -128,8 +130,11 @@ class History:
         desk = self.draw.choice(self.desks)
         mine = {self.persons.who(card.email) for card in desk.living().values()}
         others = self.marketing if desk is self.sales else self.sales
+        # of an address that no run has read yet, it depends on the order of the reading who gets it
         known = sorted(
-            card for card in others.living().values() if card.email and self.persons.who(card.email) not in mine
+            card
+            for ref, card in others.living().items()
+            if (ref, card.email) in self._read and self.persons.who(card.email) not in mine
         )
         if known and self.draw.random() < 0.4:
             email, last = (found := self.draw.choice(known)).email, found.last_name
@@ -263,7 +268,9 @@ class History:
             self._watch()
         if result.exit_code in (0, 3):
             self._unread.clear()
-            self._seen.update(ref for desk in self.desks for ref in desk.living())
+            there = [(ref, card.email) for desk in self.desks for ref, card in desk.living().items() if card.email]
+            self._seen.update(ref for ref, _ in there)
+            self._read = set(there)
         self.tell("run", result.exit_code, written(result), *result.sentences)
         return result
 

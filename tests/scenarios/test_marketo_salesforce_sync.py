@@ -188,6 +188,27 @@ def test_merge_in_marketo_and_conversion_in_salesforce_make_nobody_twice(office:
     assert [contact["Title"] for contact in contacts] == ["After the conversion"]
 
 
+@pytest.mark.parametrize("how", ["merged", "deleted", "stranger"])
+def test_an_opt_out_that_only_the_bin_shows_any_more_counts(office: Office, how: str) -> None:
+    office.run()
+    office.settle()
+    number, row = office.both("Contact")
+    other = office.salesforce.add("Contact", Email="twin@example.com", LastName=row["LastName"])
+    if how == "merged":
+        office.settle()
+    out, stays = (other, row["Id"]) if how != "deleted" else (row["Id"], other)
+    office.salesforce.edit("Contact", out, HasOptedOutOfEmail=True)
+    if how == "deleted":
+        office.salesforce.delete("Contact", out)
+    else:
+        office.salesforce.merge("Contact", stays, out)
+    office.run()
+    assert office.lead(number)["unsubscribed"] is True
+    if how != "deleted":
+        assert office.record(row, "Contact")["HasOptedOutOfEmail"] is True
+    office.settle()
+
+
 def test_our_id_that_a_converted_lead_keeps_bars_nothing_from_the_persons_other_record(office: Office) -> None:
     office.run()
     office.settle()

@@ -116,6 +116,19 @@ def test_who_was_merged_into_somebody_who_was_deleted_at_once_is_told_as_merged(
     assert hub.gone("contacts", left)[0] == []
 
 
+def test_what_stands_in_the_archive_says_whether_it_was_opted_out(account: Make) -> None:
+    hub = account_with(account)
+    ada, same = two(hub)
+    hub.wait(600)
+    _, left = hub.gone("contacts")
+    hub.sim.opt_out(str(hub.sim.rows()[ada].properties["email"]))
+    hub.sim.archive("contacts", ada)
+    hub.sim.archive("contacts", same)
+    hub.wait(60)
+    told, _ = hub.gone("contacts", left)
+    assert {one.id: one.shows for one in told} == {ada: {"hs_email_optout": "true"}, same: None}
+
+
 @both
 def test_an_id_that_is_none_does_not_spoil_the_others(account: Make, on: bool) -> None:
     hub = account_with(account, ids_are_numbers=on)

@@ -32,6 +32,25 @@ def test_first_look_after_a_run_that_died_tells_what_left_since_it_read(org: Org
     assert org.gone("Lead", left)[0] == []
 
 
+def test_what_left_says_whether_it_was_opted_out(org: Org) -> None:
+    deleted, winner, loser, converted, plain = (org.lead() for _ in range(5))
+    cursor, (_, left) = org.now(), org.gone("Lead", None)
+    org.clock.move(60)
+    for rid in (deleted, loser, converted):
+        org.sim.edit("Lead", rid, HasOptedOutOfEmail=True)
+    org.sim.edit("Lead", deleted, DoNotCall=True)
+    org.sim.delete("Lead", deleted)
+    org.sim.delete("Lead", plain)
+    org.sim.merge("Lead", winner, loser)
+    org.sim.convert(converted)
+    both = {"HasOptedOutOfEmail": True, "DoNotCall": True}
+    said = {deleted: both, loser: {"HasOptedOutOfEmail": True}, converted: {"HasOptedOutOfEmail": True}, plain: None}
+    alone, _ = org.gone("Lead", left)
+    assert {g.id: g.shows for g in alone} == said
+    org.pages(cursor=cursor)  # what left comes with what changed, and says the same
+    assert {g.id: g.shows for g in org.gone("Lead", left)[0]} == said
+
+
 def test_deletes_merges_and_conversions_are_told_apart(org: Org) -> None:
     # 1.6: IsDeleted, MasterRecordId; 1.10: IsConverted with what it became
     deleted, winner, loser, converted = (org.lead() for _ in range(4))

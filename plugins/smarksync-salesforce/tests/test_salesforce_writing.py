@@ -129,6 +129,15 @@ def test_update_that_makes_a_duplicate_names_the_other_and_not_itself(org: Org) 
     assert org.update(other, Email="Ada@example.com").duplicate_of == (rid,)
 
 
+def test_unique_value_that_another_row_has_names_its_field_and_that_row(org: Org) -> None:
+    # 1.9: DUPLICATE_VALUE names the field in its words alone; a converted lead keeps its values (1.10)
+    converted, other = org.lead(SmarkSync_Id__c="abc"), org.lead()
+    org.sim.convert(converted)
+    refused = org.update(other, SmarkSync_Id__c="abc", Title="CTO")
+    assert (refused.result, refused.code, refused.field) == (WriteResult.REJECTED, "SMK-DUPLICATE", "SmarkSync_Id__c")
+    assert refused.duplicate_of == (converted,)
+
+
 def test_duplicate_in_another_object_is_no_candidate_here(org: Org) -> None:
     org.contact(Email="ada@example.com")
     receipt = org.create(Email="ada@example.com")
