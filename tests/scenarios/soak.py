@@ -10,15 +10,11 @@ marketing has already (and the other way round).
 
 from __future__ import annotations
 
-import io
-import json
 import random
-import re
-import shlex
 import shutil
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, redirect_stdout
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -26,15 +22,12 @@ import pytest
 import smarksync_hubspot
 import smarksync_marketo
 import smarksync_salesforce
-import typer
 from smarksync_hubspot.simulator import HubSpotSimulator
 from smarksync_hubspot.simulator import Quirks as HubSpotQuirks
 from smarksync_marketo.simulator import MarketoSimulator
 from smarksync_marketo.simulator import Quirks as MarketoQuirks
 from smarksync_salesforce.simulator import SalesforceSimulator
 
-from smarksync.cli.globals import Globals
-from smarksync.cli.main import app
 from smarksync.config import load
 from smarksync.engine.registry import Registry
 from smarksync.engine.run import Options, Result, execute
@@ -42,7 +35,8 @@ from smarksync.kit.clock import ManualClock
 from smarksync.kit.session import OpenSession
 from smarksync.testing.faults import Crash, FaultPlan
 
-from .soak_desks import AtHubSpot, AtMarketo, AtSalesforce, Card, Ref
+from .soak_desks import AtHubSpot, AtMarketo, AtSalesforce, Card, Persons, Ref
+from .soak_operator import Operator
 from .world import Mortal, disown
 
 CONFIGS = Path(__file__).parents[2] / "configs"
@@ -51,37 +45,6 @@ ALLOW = frozenset({"first_run", "adoption", "creates", "updates", "share", "dele
 NAMES = ("Ames", "Bohr", "Curie", "Dirac", "Euler", "Fermi", "Gauss", "Hertz", "Ising", "Joule")
 #: runs that a history gets to find its peace
 PATIENCE = 8
-
-
-class Persons:
-    """Whose records are whose, as the hands know it: addresses of one person, and who said no."""
-
-    def __init__(self) -> None:
-        self._of: dict[str, str] = {}
-        self._out: set[str] = set()
-
-    def who(self, address: str) -> str:
-        """The person with that address; somebody new when nobody has it."""
-        person = self._of.setdefault(address, address)
-        while person != self._of[person]:
-            person = self._of[person]
-        return person
-
-    def one(self, left: str, right: str) -> None:
-        """Two addresses are one person's."""
-        a, b = self.who(left), self.who(right)
-        self._of[b] = a
-        if b in self._out:
-            self._out.add(a)
-
-    def says_no(self, address: str) -> None:
-        self._out.add(self.who(address))
-
-    def said_no(self, address: str) -> bool:
-        return self.who(address) in self._out
-
-    def forget_no(self, address: str) -> None:
-        self._out.discard(self.who(address))
 
 
 class History:
@@ -109,7 +72,7 @@ class History:
         #: records that SmarkSync made, and those of them that it should not have
         self._ours: set[Ref] = set()
         self._twice: list[str] = []
-        self._answered: set[str] = set()
+        self.operator = Operator(self.file, self.registry, marketing, sales, self.persons, self.tell)
 
     @property
     def desks(self) -> tuple[Any, AtSalesforce]:
@@ -318,56 +281,14 @@ class History:
             self.clock.move(900)
             result = self.run()
             assert result is not None
-            if not written(result) and (result.exit_code == 0 or (result.exit_code == 3 and not self._answer())):
+            if not written(result) and (
+                result.exit_code == 0 or (result.exit_code == 3 and not self.operator.answer())
+            ):
                 return [*self._twice, *self._disagreement(), *self._lost_opt_outs(), *self._problems()]
         return [
             f"no peace after {PATIENCE} runs: exit {result.exit_code}, {written(result)} written",
             *result.sentences,
         ]
-
-    def _answer(self) -> bool:
-        """Does what the first open question asks for, by the command that stands with it; whether there was one. What a
-        system refused is tried again once."""
-        for queue in ("conflicts", "quarantine"):
-            for one in self.say(queue, "list", "--json")[queue]:
-                said = one.get("question") or one["message"]
-                command = shlex.split(one["release"][0])[1:]
-                if said in self._answered:
-                    continue
-                self._answered.add(said)
-                self.tell("asked", said, *command)
-                twins = re.findall(r"sales:(Contact|Lead):(\w+)", said) if "merge them there" in said else []
-                if twins:
-                    for twin in twins[1:]:
-                        self.sales.merge(Ref("sales", *twins[0]), Ref("sales", *twin))
-                    return True
-                self.say(*command, "--json")
-                if "--join" in command:
-                    records = [*one.get("new_from", ()), one.get("record"), *one.get("records", ())]
-                    records += [
-                        record for candidate in one.get("candidates", ())[:1] for record in candidate["records"]
-                    ]
-                    addresses = [card.email for record in records if record and (card := self._card(record))]
-                    for address in addresses[1:]:
-                        self.persons.one(addresses[0], address)
-                return True
-        return False
-
-    def _card(self, record: str) -> Card | None:
-        system, _, rid = record.split(":")
-        desk = self.sales if system == "sales" else self.marketing
-        return next((card for ref, card in desk.living().items() if ref.id == rid and card.email), None)
-
-    def say(self, *words: str) -> Any:
-        """A command as somebody types it; its JSON."""
-        settings, told = Globals(), io.StringIO()
-        settings.registry, settings.json = self.registry, True
-        with redirect_stdout(told):
-            command = typer.main.get_command(app)
-            command.main(
-                ["--config", str(self.file), *words], prog_name="smarksync", standalone_mode=False, obj=settings
-            )
-        return json.loads(told.getvalue())
 
     def _watch(self) -> None:
         """Whoever a run made must be the only one of their address there."""

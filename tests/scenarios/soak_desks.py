@@ -28,6 +28,37 @@ class Card(NamedTuple):
     ours: bool = False
 
 
+class Persons:
+    """Whose records are whose, as the hands know it: addresses of one person, and who said no."""
+
+    def __init__(self) -> None:
+        self._of: dict[str, str] = {}
+        self._out: set[str] = set()
+
+    def who(self, address: str) -> str:
+        """The person with that address; somebody new when nobody has it."""
+        person = self._of.setdefault(address, address)
+        while person != self._of[person]:
+            person = self._of[person]
+        return person
+
+    def one(self, left: str, right: str) -> None:
+        """Two addresses are one person's."""
+        a, b = self.who(left), self.who(right)
+        self._of[b] = a
+        if b in self._out:
+            self._out.add(a)
+
+    def says_no(self, address: str) -> None:
+        self._out.add(self.who(address))
+
+    def said_no(self, address: str) -> bool:
+        return self.who(address) in self._out
+
+    def forget_no(self, address: str) -> None:
+        self._out.discard(self.who(address))
+
+
 class Desk(Protocol):
     """Somebody's hands at one system."""
 

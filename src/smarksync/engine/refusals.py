@@ -170,15 +170,22 @@ def defer(run: Run, job: JobRun, row: PlanRow, why: str) -> None:
     states.set_due(run.ledger, job.name, [(row.eid, why)], run.stamp())
 
 
+def as_they_are(run: Run, lane: Lane, ids: Sequence[str]) -> list[Record] | None:
+    """Records read by id; None when there is nothing to ask, or nobody who could answer."""
+    if not ids or Can.FETCH not in lane.spec.can or run.connections[lane.stream.connection].failed is not None:
+        return None
+    try:
+        return list(lane.fetch(ids))
+    except SystemFailure as error:
+        run.connections[lane.stream.connection].fail(error)
+        return None
+
+
 def look_again(run: Run, job: JobRun, lane: Lane, pairs: Sequence[tuple[PlanRow, Receipt]]) -> None:
     """Records that changed under our hands are read, and decided anew in this run; so is all that was planned for them."""
     ids = sorted({row.rid for row, r in pairs if r.result is WriteResult.CONFLICT and r.code != "SMK-GONE" and row.rid})
-    if not ids or Can.FETCH not in lane.spec.can or run.connections[lane.stream.connection].failed is not None:
-        return
-    try:
-        found = list(lane.fetch(ids))
-    except SystemFailure as error:
-        run.connections[lane.stream.connection].fail(error)
+    found = as_they_are(run, lane, ids)
+    if found is None:
         return
     with run.ledger.tx():
         observe_again(run, lane, found)

@@ -13,24 +13,20 @@ from smarksync.ledger import conflicts, entities, keys, links, plans, quarantine
 from smarksync.ledger.plans import PlanRow
 from smarksync.model.roles import is_role_address
 from smarksync.plan.match import parts_of
-from smarksync.plugin import Can, Receipt, Record, WriteResult
+from smarksync.plugin import Receipt, Record, WriteResult
 
 from . import outside
 from .context import JobRun, Lane, Run
 from .outside import lookup_keys
-from .refusals import arrive, stale
+from .refusals import arrive, as_they_are, stale
 from .shared import wanted_of
 
 
 def look_up_duplicates(run: Run, job: JobRun, lane: Lane, pairs: Sequence[tuple[PlanRow, Receipt]]) -> None:
     """A create that the vendor calls a duplicate: the rows it names are read and matched like any other."""
     ids = [i for row, r in pairs if r.result is WriteResult.REJECTED and row.op == "create" for i in r.duplicate_of]
-    if not ids or Can.FETCH not in lane.spec.can:
-        return
-    try:
-        found = list(lane.fetch(ids))
-    except SystemFailure as error:
-        run.connections[lane.stream.connection].fail(error)
+    found = as_they_are(run, lane, ids)
+    if found is None:
         return
     known = links.of_records(run.ledger, lane.sid, [r.id for r in found])
     with run.ledger.tx():
