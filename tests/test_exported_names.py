@@ -68,7 +68,7 @@ RECORDS = {
         "ref", "result", "id", "version", "stored", "changed_at", "code", "message", "field", "duplicate_of",
         "retry_after",
     ),
-    "Gone": ("id", "kind", "into", "into_stream", "at", "also"),
+    "Gone": ("id", "kind", "into", "into_stream", "at", "also", "shows"),
 }  # fmt: skip
 
 SPECS = {
