@@ -65,7 +65,7 @@ MUTANTS = (
         ("plan/consent.py", "act = evidence >= OWN_ACT and at is not None", "act = at is not None"),
         ("plan/consent.py", "basis, evidence) if act else None", "basis, max(evidence, 2)) if act else None"))),
     Mutant("a value that waits in quarantine counts as settled", (
-        ("plan/build.py", "problem, verdict.value))\n            outcome.held.add(name)\n", "problem, verdict.value))\n"),)),
+        ("plan/build.py", "problem, verdict.value))\n            outcome.held.add(name)\n", "problem, verdict.value))\n"),), tests=("tests/scenarios/test_values.py",)),
     Mutant("a new record is not told since when somebody has opted out", (
         ("engine/consents.py", "frozenset(name for name in EVIDENCE_FIELDS if", "frozenset(name for name in () if"),), tests=(PEOPLE,)),
     Mutant("deletion inferred from an incomplete scan", (

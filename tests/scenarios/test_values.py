@@ -283,3 +283,20 @@ def test_a_new_record_without_the_name_that_its_system_cannot_take_is_not_made(w
     assert w.run().exit_code == 3
     assert [held.code for held in w.quarantine()] == ["SMK-TOO-LONG"]
     assert not any(store.rows for store in w.systems["sales"].stores.values())
+
+
+def test_a_value_that_waits_is_not_settled_and_asks_when_the_other_side_edits_too(world: Any) -> None:
+    w = world(
+        infos={"sales": {"company": {"max_length": 12}}}, fields={"company": {"direction": "both", "merge": "ask"}}
+    )
+    ada = w.person("Ada Lovelace", "marketing sales", company="Engines")
+    w.run()
+    w.edit(ada, "marketing", company="Analytical Engines of London")
+    assert w.run().exit_code == 3
+    assert [entry.code for entry in w.quarantine()] == ["SMK-TOO-LONG"]
+    w.edit(ada, "sales", company="Looms")
+    assert w.run().exit_code == 3
+    (question,) = w.conflicts()
+    assert question.field == "company"
+    assert w.shows(ada, "marketing", company="Analytical Engines of London") and w.shows(ada, "sales", company="Looms")
+    w.quiet()
