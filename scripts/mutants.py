@@ -113,7 +113,13 @@ MUTANTS = (
     Mutant("the address of a record that left stays a key", (
         ("engine/departures.py", "        former_keys(run, person)\n", ""),), tests=(PEOPLE,)),
     Mutant("what was said of consent goes with the record", (
-        ("engine/last_words.py", "    said = _opt_outs(run, lane, left, shows, entities.load(ledger, [eid])[eid][2])\n", "    said: dict[str, Claim] = {}\n"),), tests=("tests/scenarios/test_departures.py",)),
+        ("engine/last_words.py", "    if said:\n        _take(run, eid, said)\n", ""),), tests=("tests/scenarios/test_departures.py",)),
+    Mutant("last words are dated when they are heard", (
+        ("engine/last_words.py", "_opt_outs(side, agreed, min(at, run.stamp()))", "_opt_outs(side, agreed, run.stamp())"),), tests=("tests/scenarios/test_last_words.py",)),
+    Mutant("nobody remembers that last words were taken", (
+        ("engine/last_words.py", "    if said and left is not None:\n", "    if not said and left is not None:\n"),), tests=("tests/scenarios/test_last_words.py",)),
+    Mutant("what a doubtful record said in the end is forgotten with it", (
+        ("engine/departures.py", "        last_words.spread(run, eid, said)\n", ""),), tests=("tests/scenarios/test_last_words.py",)),
     Mutant("the last words of who was never read are nobody's", (
         ("engine/departures.py", "        _stranger(run, lane, gone)\n", "        pass\n"),), tests=("tests/scenarios/test_marketo_salesforce_sync.py",)),
     Mutant("our id on the person's other record bars this one", (

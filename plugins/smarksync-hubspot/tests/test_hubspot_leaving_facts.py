@@ -116,6 +116,37 @@ def test_who_was_merged_into_somebody_who_was_deleted_at_once_is_told_as_merged(
     assert hub.gone("contacts", left)[0] == []
 
 
+def test_a_merge_is_followed_on_whichever_pages_of_the_archive_its_rows_stand(account: Make) -> None:
+    hub = account_with(account, archives_merged=True)
+    ada, same = two(hub)
+    others = [hub.sim.create(email=f"p{n}@one.example") for n in range(150)]
+    hub.wait(600)
+    _, left = hub.gone("contacts")
+    for rid in others:
+        hub.sim.archive("contacts", rid)
+    hub.sim.opt_out(str(hub.sim.rows()[same].properties["email"]))
+    remains = hub.sim.merge("contacts", ada, same)
+    hub.sim.archive("contacts", remains)
+    hub.wait(60)
+    told, _ = hub.gone("contacts", left)
+    merged = {one.id: one for one in told if one.kind is GoneKind.MERGED}
+    assert {rid: one.into for rid, one in merged.items()} == {ada: remains, same: remains}
+    assert merged[same].shows == {"hs_email_optout": "true"} and merged[ada].shows is None
+
+
+def test_a_merge_that_says_no_time_came_before_the_end_of_who_remained(account: Make) -> None:
+    hub = account_with(account)
+    one, other = (hub.sim.create("companies", name=name) for name in ("One", "Other"))
+    hub.wait(600)
+    _, left = hub.gone("companies")
+    remains = hub.sim.merge("companies", one, other)
+    hub.sim.archive("companies", remains)
+    hub.wait(60)
+    told, _ = hub.gone("companies", left)
+    times = {gone.id: gone.at for gone in told}
+    assert times[other] and times[remains] and times[other] < times[remains]
+
+
 def test_what_stands_in_the_archive_says_whether_it_was_opted_out(account: Make) -> None:
     hub = account_with(account)
     ada, same = two(hub)

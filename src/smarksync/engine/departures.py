@@ -6,11 +6,12 @@ same people in two systems the later one says who goes on, whichever system was 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from smarksync.errors import SystemFailure
 from smarksync.ledger import departed, entities, keys, links, quarantine, states, streams
 from smarksync.ledger.departed import Departed
+from smarksync.model.consent import Claim
 from smarksync.plugin import Can, Explains, Fetches, Gone, GoneKind, Sweeps, TellsGone
 
 from . import facts, last_words
@@ -51,7 +52,7 @@ def _deal_with(run: Run) -> None:
         with run.ledger.tx():
             for row in rows:
                 gone = Gone(row.rid, GoneKind(row.kind), row.into, row.into_stream, also=row.also, shows=row.shows)
-                _take(run, run.lanes[row.sid], gone)
+                _take(run, run.lanes[row.sid], gone, row.at)
             departed.drop(run.ledger, rows)
 
 
@@ -129,26 +130,26 @@ def _confirm(run: Run, lane: Lane, ids: list[str]) -> None:
         _hear(run, lane, map(Gone, left))
 
 
-def _take(run: Run, lane: Lane, gone: Gone) -> None:
-    """One row that left: deleted, merged into another, or converted into one of another stream."""
+def _take(run: Run, lane: Lane, gone: Gone, at: str) -> None:
+    """One row that left at some time: deleted, merged into another, or converted into one of another stream."""
     ledger = run.ledger
     run.ledger.run("DELETE FROM inbox WHERE sid = ? AND rid = ?", (lane.sid, gone.id))
     link = links.of_records(ledger, lane.sid, [gone.id]).get(gone.id)
-    if link is None and gone.into is not None and gone.shows:
-        _stranger(run, lane, gone)
+    if (link is None or link.eid is None) and gone.into is not None and gone.shows:
+        _stranger(run, lane, gone, at)
     if link is None or (link.state == links.GONE and gone.into is None):
         return  # of a record that left as deleted, and was taken back or told about twice, a merge is still news
     was_live = link.state == links.LIVE
     if gone.into is None or link.eid is None:
         links.set_state(ledger, lane.sid, gone.id, links.GONE)
         if link.eid is not None:
-            last_words.heed(run, lane, entities.survivor(ledger, link.eid), link, gone.shows)
-            _let_doubts_rest(run, link.eid)
+            said = last_words.heed(run, lane, entities.survivor(ledger, link.eid), link, gone.shows, at)
+            _let_doubts_rest(run, link.eid, said)
     elif _followed(run, lane, gone, link):  # told again, as windows that overlap do: only what is missing is asked for
         bring_along(run, lane, gone, entities.survivor(ledger, link.eid))
         return
     else:
-        last_words.heed(run, lane, entities.survivor(ledger, link.eid), link, gone.shows)
+        last_words.heed(run, lane, entities.survivor(ledger, link.eid), link, gone.shows, at)
         _follow(run, lane, gone, link.eid)
         note(run, lane, gone, link.eid)
         bring_along(run, lane, gone, entities.survivor(ledger, link.eid))
@@ -165,14 +166,15 @@ def _take(run: Run, lane: Lane, gone: Gone) -> None:
         states.changed(ledger, [(link.eid, lane.sid, gone.id, run.run_id)])
 
 
-def _stranger(run: Run, lane: Lane, gone: Gone) -> None:
-    """A row that nobody had read went into one that is known: what it said of consent is that person's word."""
+def _stranger(run: Run, lane: Lane, gone: Gone, at: str) -> None:
+    """A row that nobody had read, or that took no part, went into one that is known: what it said of consent is that
+    person's word."""
     target = lane_of(run, lane, gone.into_stream)
     into = (
         links.of_records(run.ledger, target.sid, [str(gone.into)]).get(str(gone.into)) if target is not None else None
     )
     if into is not None and into.eid is not None:
-        last_words.heed(run, lane, entities.survivor(run.ledger, into.eid), None, gone.shows)
+        last_words.heed(run, lane, entities.survivor(run.ledger, into.eid), None, gone.shows, at)
 
 
 def _followed(run: Run, lane: Lane, gone: Gone, link: links.Link) -> bool:
@@ -188,9 +190,11 @@ def _followed(run: Run, lane: Lane, gone: Gone, link: links.Link) -> bool:
     return entities.survivor(run.ledger, there.eid) == entities.survivor(run.ledger, link.eid)
 
 
-def _let_doubts_rest(run: Run, eid: int) -> None:
-    """A doubtful row that left is nobody's rival any more, and asks nothing of anybody."""
+def _let_doubts_rest(run: Run, eid: int, said: Mapping[str, Claim]) -> None:
+    """A doubtful row that left is nobody's rival any more, and asks nothing of anybody. What it ``said`` of consent just now
+    is heard by everybody with its address."""
     if _doubtful(run, eid):
+        last_words.spread(run, eid, said)
         quarantine.clear(run.ledger, eid, kinds=("duplicate", "ambiguous"))
         keys.forget(run.ledger, eid)
 

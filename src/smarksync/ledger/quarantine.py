@@ -67,7 +67,9 @@ def clear(ledger: Ledger, eid: int, kinds: Sequence[str], sid: int | None = None
 def unbar(ledger: Ledger, eid: int, sid: int) -> None:
     """A record of the person's left there: what was refused as a duplicate may go now."""
     ledger.run(
-        "DELETE FROM quarantine WHERE eid = ? AND sid = ? AND kind = 'refused' AND code = 'SMK-DUPLICATE'", (eid, sid)
+        "DELETE FROM quarantine WHERE eid = ? AND sid = ? AND kind = 'refused' AND code = 'SMK-DUPLICATE' "
+        "AND state = 'open'",
+        (eid, sid),
     )
 
 

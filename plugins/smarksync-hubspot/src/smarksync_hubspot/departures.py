@@ -69,19 +69,21 @@ class Merges:
 def gone(
     api: Api, schema: Schema, merges: Merges, kind: str, cursor: Cursor | None, until: datetime | None, lag: timedelta
 ) -> GonePages:
-    """Merges first, then archived rows, page by page; the cursor moves when all was seen."""
+    """Archived rows page by page, then merges; the cursor moves when all was seen."""
     mark, told = _mark(cursor), _told(cursor)
     high = until or api.http.server_time() or datetime.now(UTC)
     keep: Cursor = {**cursor} if cursor and mark else {"v": 1}
     lately = {rid: at for rid, at in told.items() if at >= high - _OVERLAP}
+    merged: dict[str, Gone] = {}
     if KINDS[kind].merges:
         known = merges.since(kind, mark)
         found = _merges(api, schema, kind, mark, until, lag) if known is None else known
         found = [one for one in found if mark is None or one.at is None or one.at >= mark - _OVERLAP]
-        found = [one for one in found if one.id not in told]
-        _remember(lately, found, high)
-        yield tuple(found), keep
+        merged = {one.id: one for one in found if one.id not in told}
+        _remember(lately, merged.values(), high)
+    said: dict[str, dict[str, str]] = {}  # what the archive shows of consent, by id
     for group in _archived(api, kind):
+        said.update((str(row["id"]), no) for row in group if (no := _said_no(row)))
         new = [
             (row, at)
             for row in group
@@ -90,16 +92,18 @@ def gone(
             and (until is None or at <= until)
             and not any(str(row["id"]) in known and known[str(row["id"])] >= at for known in (lately, told))
         ]
-        left = [Gone(str(row["id"]), at=at, shows=_said_no(row)) for row, at in new]
+        left = [Gone(str(row["id"]), at=at, shows=said.get(str(row["id"]))) for row, at in new]
         if left and KINDS[kind].merges:
             left = _followed(api, schema, kind, left)
             # somebody who remained of a merge, and was deleted before anybody looked, names here alone what went into them
             deleted = {one.id for one in left if one.into is None}
-            merged = [one for row, _ in new if str(row["id"]) in deleted for one in _merged_into(row)]
-            went = {one.id: one for one in merged if one.id not in told and one.id not in lately}
-            left = [*went.values(), *(one for one in left if one.id not in went)]
+            names = [(one, at) for row, at in new if str(row["id"]) in deleted for one in _merged_into(row)]
+            for one, at in names:
+                merged.setdefault(one.id, one._replace(at=one.at or at - timedelta(milliseconds=1)))
         _remember(lately, left, high)
-        yield tuple(left), keep
+        yield tuple(one for one in left if one.id not in merged), keep
+    _remember(lately, merged.values(), high)
+    yield tuple(one._replace(shows=said.get(one.id)) for one in merged.values()), keep
     remembered = {rid: at.isoformat() for rid, at in lately.items()}
     yield (), {"v": 1, "at": high.isoformat(), **({"told": remembered} if remembered else {})}
 

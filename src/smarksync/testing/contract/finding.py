@@ -116,6 +116,7 @@ def _never_asked(stage: Stage, stream: StreamSpec) -> None:
     stage.ids(stream.name)
     stage.delete(stream.name, id)
     stage.age(stream.name)
+    stage.pass_time(1)
     stage.connector = stage.contained()
     if not any(gone.id == id for rows, _ in gone_pages(stage, stream, None) for gone in rows):
         raise Failed(
