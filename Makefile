@@ -43,7 +43,7 @@ demo: install
 	$(BIN)/smarksync demo
 
 test: install
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist worksteal
 
 lint: install
 	$(BIN)/ruff check src plugins tests scripts

@@ -194,3 +194,26 @@ def test_the_shipped_connectors_conform_by_command_too(name: str, tmp_path: Path
     )  # fmt: skip
     told = json.loads(done.stdout)
     assert done.returncode == 0, [one for one in told["clauses"] if one["outcome"] == "failed"]
+
+
+@pytest.mark.parametrize("how", [(), ("-n", "2")], ids=["one process", "two"])
+def test_pytest_prints_the_score_whatever_process_ran_the_clauses(
+    installed: dict[str, str], tmp_path: Path, how: tuple[str, ...]
+) -> None:
+    tmp_path.joinpath("test_contract.py").write_text(
+        "from smarksync.testing import ConnectorContract\n"
+        "from smarksync_rolodex import SPEC\n\n\n"
+        "class TestRolodex(ConnectorContract):\n"
+        "    spec = SPEC\n"
+        "    page_rows = 5\n"
+        "    known_deviations = {'values_untouched': 'says so without need'}\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *how, "test_contract.py"],
+        cwd=tmp_path, env=installed, capture_output=True, text=True, check=False, timeout=120,
+    )  # fmt: skip
+    _, _, score = done.stdout.partition(" conformance =")
+    assert done.returncode == 1, done.stdout
+    assert "test_contract.py::TestRolodex: spec 5/5, read 9/9" in score, done.stdout
+    assert "  6 empty page with more continues: not tested: no hook `empty_pages`" in score
+    assert "1 failed" in score

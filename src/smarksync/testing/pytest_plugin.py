@@ -1,58 +1,45 @@
 """What pytest prints behind a run of conformance suites: a score for each, and what was left out and why.
 
-Found by the entry point ``pytest11``; it does nothing in a run without a suite.
+Found by the entry point ``pytest11``; it does nothing in a run without a suite. It reads the reports, which come here
+from whatever process ran the clause (pytest-xdist).
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pytest
 
-    from .contract import ConnectorContract
 
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Remembers the suites of this run."""
-    suites: dict[str, type[ConnectorContract]] = {}
-    for item in items:
-        kind = getattr(item, "cls", None)
-        if kind is not None and hasattr(kind, "known_deviations") and hasattr(kind, "verdicts"):
-            suites[item.nodeid.rsplit("::", 1)[0]] = kind
-    config.stash[_suites()] = suites
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """A line per suite, and one per clause that was not simply kept."""
-    suites = config.stash.get(_suites(), {})
-    if not any(suite.verdicts for suite in suites.values()):
+    told = _told(terminalreporter)
+    if not told:
         return
-    from .contract import score
+    from .contract.score import from_property, score
 
     terminalreporter.section("conformance")
-    for place, suite in suites.items():
-        if not suite.verdicts:
-            continue
-        verdicts = list(suite.verdicts.values())
-        lines = score(verdicts)
-        told = ", ".join(f"{line.ability} {line.share}" for line in lines if line.tested)
-        terminalreporter.write_line(f"{place}: {told}")
+    for place, properties in sorted(told.items()):
+        verdicts = sorted(filter(None, map(from_property, properties)), key=lambda one: one.clause.number)
+        share = ", ".join(f"{line.ability} {line.share}" for line in score(verdicts) if line.tested)
+        terminalreporter.write_line(f"{place}: {share}")
         for verdict in verdicts:
             word = {"deviates": "known deviation: ", "skipped": "not tested: ", "passed": ""}.get(verdict.outcome)
             if word is not None and verdict.said and verdict.lack != "ability":
                 terminalreporter.write_line(f"  {verdict.clause}: {word}{verdict.said}")
-        if behind := getattr(suite, "left_behind", ()):
-            terminalreporter.write_line(f"  left behind in the system: {', '.join(' '.join(one) for one in behind)}")
+        if behind := [" ".join(row) for one in properties for row in one["left_behind"]]:
+            terminalreporter.write_line(f"  left behind in the system: {', '.join(behind)}")
 
 
-def _suites() -> pytest.StashKey[dict[str, type[ConnectorContract]]]:
-    global _key
-    if _key is None:
-        import pytest
-
-        _key = pytest.StashKey()
-    return _key
-
-
-_key: pytest.StashKey[dict[str, type[ConnectorContract]]] | None = None
+def _told(terminalreporter: pytest.TerminalReporter) -> dict[str, list[dict[str, Any]]]:
+    """{suite: the verdicts that the reports of its tests bring}."""
+    told: dict[str, list[dict[str, Any]]] = {}
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            if getattr(report, "when", None) == "call":
+                place = report.nodeid.rsplit("::", 1)[0]
+                # the name is score.PROPERTY; runs without a suite need not load the kit
+                found = [value for name, value in report.user_properties if name == "smarksync.verdict"]
+                told.setdefault(place, []).extend(found)
+    return {place: verdicts for place, verdicts in told.items() if verdicts}

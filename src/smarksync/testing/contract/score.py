@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from smarksync.errors import SmarkSyncError
 from smarksync.mapping.lint import nearest
@@ -12,6 +12,9 @@ from smarksync.plugin import StreamSpec
 
 from .clause import CLAUSES, Clause, Failed, Lack, NotTested, SimulatorBroken, named, slug
 from .stage import Stage
+
+#: the property of a report of pytest that holds a verdict
+PROPERTY = "smarksync.verdict"
 
 Outcome = Literal["passed", "failed", "deviates", "unused", "skipped"]
 
@@ -99,8 +102,23 @@ def _run(make: type[Stage], clause: Clause) -> Verdict:
         except SmarkSyncError as problem:
             return Verdict(clause, "failed", f"{name}: {type(problem).__name__}: {problem}")
     if not tested and lacking is not None:
+        if lacking.lack == "ability" and (able := _able(make, clause, streams)):
+            return Verdict(clause, "failed", f"{lacking}: left out, though {', '.join(able)} can be asked.")
         return Verdict(clause, "skipped", str(lacking), lacking.lack)
     return Verdict(clause, "passed", f"left out: {'; '.join(left_out)}" if left_out else "")
+
+
+def _able(make: type[Stage], clause: Clause, streams: Sequence[StreamSpec]) -> list[str]:
+    """The streams that declare what a clause needs: what is left out is exactly what no stream declares."""
+    if clause.http and not make().speaks_http:
+        return []
+    return [
+        one.name
+        for one in streams
+        if clause.concerns(one)
+        and not (clause.name == "until_respected" and one.full_scan)
+        and not (clause.name == "mixed_results_stay_mixed" and one.max_batch < 2)
+    ]
 
 
 def _streams(make: type[Stage]) -> Sequence[StreamSpec]:
@@ -112,6 +130,20 @@ def _streams(make: type[Stage]) -> Sequence[StreamSpec]:
             found = tuple(stage.asked_streams())
         make._asked_streams = found  # type: ignore[attr-defined]  # a memory of this class alone
     return found
+
+
+def as_property(verdict: Verdict, left_behind: Iterable[tuple[str, str]]) -> dict[str, Any]:
+    """A verdict in plain values, for a report that another process reads; ``left_behind``: (stream, id) of rows."""
+    return {
+        "clause": verdict.clause.name, "outcome": verdict.outcome, "said": verdict.said, "lack": verdict.lack,
+        "left_behind": [list(one) for one in left_behind],
+    }  # fmt: skip
+
+
+def from_property(told: Mapping[str, Any]) -> Verdict | None:
+    """The verdict that :func:`as_property` told; None for a clause that this kit does not know."""
+    clause = named(told["clause"])
+    return None if clause is None else Verdict(clause, told["outcome"], told["said"], told["lack"])
 
 
 @dataclass(frozen=True)
