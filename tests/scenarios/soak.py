@@ -275,18 +275,21 @@ class History:
     # ---- the end
 
     def close(self) -> list[str]:
-        """All is well again, and runs follow until one writes nothing; somebody answers what is asked meanwhile. What is
-        wrong then, a line each."""
-        for _ in range(PATIENCE):
+        """All is well again, and runs follow until one writes nothing; somebody answers what is asked meanwhile, one
+        question at a time. What is wrong then, a line each."""
+        left = PATIENCE
+        while left:
+            left -= 1
             self.clock.move(900)
             result = self.run()
             assert result is not None
-            if not written(result) and (
-                result.exit_code == 0 or (result.exit_code == 3 and not self.operator.answer())
-            ):
+            if written(result) or result.exit_code not in (0, 3):
+                continue
+            if result.exit_code == 0 or not self.operator.answer():
                 return [*self._twice, *self._disagreement(), *self._lost_opt_outs(), *self._problems()]
+            left = PATIENCE
         return [
-            f"no peace after {PATIENCE} runs: exit {result.exit_code}, {written(result)} written",
+            f"no peace after {PATIENCE} more runs: exit {result.exit_code}, {written(result)} written",
             *result.sentences,
         ]
 
