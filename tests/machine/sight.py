@@ -166,6 +166,8 @@ class Sight:
         self._told |= {(name, stream, n) for _, n, name, stream, _ in left}
         for _, _, name, stream, gone in left:
             key = (name, stream, gone.id)
+            if gone.into is None and key in visible:
+                continue  # somebody took it out of the bin before anybody heard that it left
             doubtful = self.doubts.pop(key, None)
             found = self.seat_of(key)
             if found is None and gone.into is not None:
