@@ -103,7 +103,9 @@ def _history(world: World, oracle: Oracle, foreseen: Foreseen) -> None:
     now = world.standing()
     for eid, before in oracle.stood.items():
         after = now.get(joined.get(eid, eid), "no_claim")
-        acts = [body["fields"]["email"] for e, body in news if e in (eid, joined.get(eid)) and body["op"] == "consent"
+        # whoever became another takes on what was named there, be it long ago
+        rows = world.audit(0) if eid in joined else news
+        acts = [body["fields"]["email"] for e, body in rows if e in (eid, joined.get(eid)) and body["op"] == "consent"
                 and "email" in body["fields"]]  # fmt: skip
         if _DOWN[after] < _DOWN[before] and not any(act.get("evidence", 0) >= 2 and act.get("at") for act in acts):
             raise Wrong(f"consent: entity {eid} went from {before} to {after} by no act that the audit names: {acts}")

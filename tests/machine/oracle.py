@@ -48,6 +48,7 @@ class Oracle(Opting):
             self._look(human, human.seats[key], *visible[key])
         for name in self.read():
             self.mapped[name], self.worded[name] = set(self.kinds[name].fields()), self.kinds[name].words
+            self.silent[name] = self.kinds[name].unmapped
         self.look_at(now)
         out = Foreseen(at=now)
         self._work(out, now, allowed)

@@ -21,6 +21,7 @@ class Sight:
         self.match = self._matched = "email"
         self.absent: set[str] = set()  # systems that the config does not name
         self.mapped: dict[str, set[str]] = {}  # what was read of each system when it was last looked at
+        self.silent: dict[str, frozenset[str]] = {}  # and what was not
         self.worded: dict[str, tuple[tuple[str, str], ...]] = {}  # with which table of titles
         self.jobs = list(jobs)
         self.systems = systems
@@ -110,6 +111,8 @@ class Sight:
     def _look(self, human: Human, seat: Seat, raw: dict[str, Any], at: datetime, by: str | None, history: Any) -> None:
         kind = self.kinds[seat.system]
         added = {f for f in raw if f not in self.mapped.get(seat.system, raw)} - {CONSENT}
+        if CONSENT in self.silent.get(seat.system, ()) and raw.get(CONSENT) and human.out == "out":
+            seat.base[CONSENT] = True  # nobody knows since when it says what stands already
         moved = [f for f in raw if seat.raw.get(f) != raw[f] and f not in added]
         if not (seat.raw.get(CONSENT) or raw.get(CONSENT)):
             moved = [f for f in moved if f != CONSENT]  # of a bare flag, nothing and no are one thing
@@ -335,7 +338,6 @@ class Sight:
     def _join(self, human: Human | None, rows: list[Key], visible: Mapping[Key, Any], was: Mapping[Key, Human]) -> None:
         if not rows:
             return
-        alone = human is None
         if human is None:
             self._number += 1
             human = Human(self._number)
@@ -350,11 +352,8 @@ class Sight:
             seat = Seat(key, raw=dict(raw), at=at, primary=self._first_here(human, key))
             human.seats[key] = seat
             human.places.add(key[0])
-            if (
-                key in was
-            ):  # what a doubtful record said of consent goes with it; news only for somebody who is there already
-                if alone:
-                    seat.base = _heard_of_consent(was[key].seats[key])
+            if key in was:  # what a doubtful record said of consent goes with it, and is no news
+                seat.base = _heard_of_consent(was[key].seats[key])
                 human.said_again = human.said_again or (len(rows) > 1 and was[key].out == "out")
                 human.say(was[key].out, was[key].out_at, was[key].basis)
             for value in was[key].former() if key in was else ():
