@@ -21,6 +21,7 @@ FOUND = "tests/machine/test_found.py"
 CHANGED = "tests/machine/test_config_changes.py"
 FORESEEN = "tests/scenarios/test_foresight.py"
 SPEAKS = "tests/machine/test_who_speaks.py"
+GAPS = "tests/machine/test_gaps.py"
 
 
 class Mutant(NamedTuple):
@@ -98,7 +99,13 @@ MUTANTS = (
     Mutant("deleted records created again", ((
         "engine/lookup.py", "for link in group if link.sid in run.connection_of)", "for link in group if link.sid in run.connection_of and link.state == 'live')"),)),
     Mutant("a guard holds opt-outs back", (("engine/release.py", "WHERE job = ? AND status = 'planned' AND consent = 1", "WHERE job = ? AND status = 'planned' AND consent = 2"),)),
-    Mutant("a corrected duplicate keeps its old key", (("engine/observe.py", "                keys.forget(ledger, link.eid)", "                pass"),)),
+    Mutant("a corrected duplicate keeps its old key", (("engine/observe.py", "                keys.forget_strong(ledger, [link.eid])", "                pass"),)),
+    Mutant("a doubtful record that was merged forgets its address", (
+        ("engine/observe.py", "keys.forget_strong(ledger, [link.eid])", "keys.forget(ledger, link.eid)"),), tests=(GAPS,)),
+    Mutant("what was edited outside `where` taken for the only edit", (
+        ("plan/build.py", "if \"o\" in side.memo:", "if False:"),), tests=(GAPS,)),
+    Mutant("what is agreed while a record is outside `where` not noted with a write", (
+        ("engine/settle.py", "if side.key in body.get(\"outside\", ()):", "if False:"),), tests=(RANDOM,)),
     Mutant("former addresses link", (("ledger/keys.py", "UPDATE keys SET weak = 1 WHERE", "UPDATE keys SET weak = 0 WHERE"),)),
     Mutant("doubtful records miss opt-outs", (("engine/decide.py", "    people += doubtful\n", ""),)),
     Mutant("servers' clocks taken as ours", (("engine/context.py", " - self.ahead)", ")"),)),

@@ -69,6 +69,10 @@ def draw(
             step = ("edit", dice.choice(names), dice.randrange(3), {"job_title": title})
             place = dice.randrange(2, len(steps) + 1)
             steps[place:place] = [step, ("run",)][: dice.choice((1, 2, 2))]
+    if extras.where:
+        for _ in range(1 if extras.deletes else 3):
+            place = dice.randrange(2, len(steps) + 1)
+            steps[place:place] = _gap(dice, dice.choice(sorted(extras.where)), names)
     if faults:
         steps = [_fault(dice) if step == ("run",) and dice.random() < 0.8 else step for step in steps]
         steps.append(_fault(dice))
@@ -98,6 +102,19 @@ def draw(
         steps[place:place] = [change, ("run",)][: dice.choice((1, 2))]
     adopt = names[0] if seed % 3 == 0 else ""
     return History(seed, kinds, jobs, steps, adopt=adopt, extras=extras)
+
+
+def _gap(dice: random.Random, system: str, names: Sequence[str]) -> list[Step]:
+    """A record leaves `where` and comes back; meanwhile it is edited there, the person elsewhere, or both."""
+    name = dice.choice(("company", "last_name", "tags"))
+    there: list[Step] = [("edit", system, dice.randrange(2), {name: dice.choice(VALUES[name])})]
+    other = dice.choice([one for one in names if one != system])
+    elsewhere: list[Step] = [("edit", other, dice.randrange(2), {name: dice.choice(VALUES[name])})]
+    row = dice.randrange(2)
+    return [
+        ("edit", system, row, {"score": 9}), ("run",), *dice.choice((there, [])), *elsewhere, ("run",),
+        *dice.choice((there, [])), ("edit", system, row, {"score": 0}), ("run",),
+    ]  # fmt: skip
 
 
 def _fault(dice: random.Random) -> Step:

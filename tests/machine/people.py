@@ -41,6 +41,7 @@ class Seat:
     kept: dict[str, tuple[Any, Any]] = field(default_factory=dict)  # field: (sent, stored in its place)
     silent: dict[str, Any] = field(default_factory=dict)  # sent, and no echo came: a folding of it is no edit
     passed: set[str] = field(default_factory=set)  # agreed anew while the config did not name its system
+    missed: set[str] = field(default_factory=set)  # agreed anew while the record was outside `where`
     primary: bool = True
 
     @property

@@ -115,7 +115,7 @@ def test_random_histories_with_faults(name: str, place: Path) -> None:
 
 #: what the histories of a world must have had
 SEEN = {
-    "guarded": ("stopped",), "partial": ("writes",), "crossing": ("writes",), "one-way": ("writes",), "acting": ("came back", "opted in", "put back"), "closed": ("withheld", "released"), "shut": ("withheld", "released"), "strict": ("stopped", "deletes archive"),
+    "guarded": ("stopped",), "partial": ("met anew",), "crossing": ("met anew",), "one-way": ("writes",), "acting": ("came back", "opted in", "put back"), "closed": ("withheld", "released"), "shut": ("withheld", "released"), "strict": ("stopped", "deletes archive"),
     "removing": ("deletes delete", "deletes archive", "deletes unlink"),
 }  # fmt: skip
 

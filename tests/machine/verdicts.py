@@ -29,6 +29,12 @@ class Verdicts(Sight):
             if not alive:
                 self.questions = {q for q in self.questions if q[0] != human.number}
             return
+        for seat in seats:  # what was changed on both sides of the gap is met anew
+            for name in seat.missed & job.laws.keys():
+                if seat.base.get(name, UNSETTLED) != self.observed(seat, name):
+                    seat.base.pop(name, None)
+                    self.done["met anew"] += 1
+            seat.missed -= job.laws.keys()
         asked: set[str] = set()
         spoke = False
         named = self._named(human)
@@ -52,7 +58,11 @@ class Verdicts(Sight):
                     self.answers[(human.number, name)] = answer
                 continue
             if held is not None or not self._waits(job, human, name, here, value, left):
+                before = human.agreed.get(name)
                 self._settle(human, name, here, value, left, out, now)
+                if value != before and not (blank(value) and blank(before)):
+                    for seat in alive:
+                        seat.missed |= {name} if seat not in seats else set()
         if self._named(human) != named:
             self._rekey(human)
         self._removals(job, human, alive, spoke or bool(asked), out, held is not None)
@@ -175,8 +185,10 @@ class Verdicts(Sight):
         return {self._key(seat.system, seat.raw) for seat in human.seats.values()}
 
     def _rekey(self, human: Human) -> None:
-        """A former address proposes, and never links, be it that people changed it or that we wrote over it."""
-        current = self._keys_shown(human) | {key_of(human.agreed, self.match)}
+        """A former address proposes, and never links, be it that people changed it or that we wrote over it. What a
+        record shows in a system that nobody reads holds none."""
+        read = [seat for seat in human.seats.values() if seat.system not in self.absent]
+        current = {self._key(seat.system, seat.raw) for seat in read} | {key_of(human.agreed, self.match)}
         for key in [k for k, strong in human.keys.items() if strong and k not in current]:
             human.keys[key] = False
             if any(key in self._keys_shown(doubtful) for doubtful in self.doubts.values()):

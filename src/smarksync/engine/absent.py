@@ -14,7 +14,7 @@ from typing import Any
 from smarksync.ledger import inbox, links, streams
 from smarksync.ledger.db import loads
 from smarksync.ledger.streams import Stream
-from smarksync.model import ValueProblem
+from smarksync.plan.gap import changed, met_again
 from smarksync.plan.side import Side
 
 from .context import Run
@@ -67,16 +67,5 @@ def _keep(run: Run, sid: int, rid: str, memo: dict[str, Any]) -> None:
 
 def come_back(side: Side, agreed: Mapping[str, Any]) -> bool:
     """The record is read again: what moved on both sides of the gap has no base. Whether the record moved at all."""
-    apart = {name for name in side.memo.get("q", ()) if _edited(side, name, agreed)}
-    moved = bool(apart) or any(_edited(side, name, agreed) for name in side.dirty())
-    side._put("b", {name: value for name, value in (side.memo.get("b") or {}).items() if name not in apart})
-    side._put("a", sorted({*(side.memo.get("a") or ()), *apart}))
-    side._put("q", None)
-    return moved
-
-
-def _edited(side: Side, name: str, agreed: Mapping[str, Any]) -> bool:
-    try:
-        return bool(side.observed(name, agreed) != side.base(name, agreed))
-    except ValueProblem:
-        return True
+    apart = met_again(side, "q", agreed)
+    return bool(apart) or any(changed(side, name, agreed) for name in side.dirty())

@@ -316,7 +316,7 @@ def settle_local(run: Run, job: JobRun, settled: list[tuple[Person, Outcome]]) -
             person.sides[0].settle_whole(person.agreed)
             notes.append((person.eid, {"op": "agreed", "fields": outcome.local_why}))
             continue
-        settle_locally(run, person, outcome.local_values, outcome.local_taken)
+        settle_locally(run, person, outcome.local_values, outcome.local_taken, outcome.outside)
         if outcome.local_why:
             fields = {
                 f: {"before": before[f], "after": outcome.local_values[f], **why}

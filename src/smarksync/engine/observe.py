@@ -91,7 +91,8 @@ def observe(
         if moved:
             news.append((link.eid, lane.sid, record.id, run.run_id))
             if known == entities.PROVISIONAL:
-                keys.forget(ledger, link.eid)  # nothing was ever agreed: a key it no longer shows holds nobody up
+                # nothing was ever agreed: a key that it no longer shows holds nobody up
+                keys.forget_strong(ledger, [link.eid])
             if known == entities.PROVISIONAL or not parts.isdisjoint(side.dirty()):
                 new_keys += _keys(run, lane, side, values, link.eid, parts)
         elif not own:

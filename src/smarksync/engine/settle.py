@@ -12,6 +12,7 @@ from smarksync.model import ABSENT, ValueProblem, blank
 from smarksync.plan.build import own_values
 from smarksync.plan.consent import CONSENT_FIELDS
 from smarksync.plan.evidence import seconds
+from smarksync.plan.gap import missed
 from smarksync.plan.job import Person
 from smarksync.plan.match import keys_of, parts_of
 from smarksync.plan.reasons import wanted_hash
@@ -44,13 +45,19 @@ _AS_WANTED = (WriteResult.CREATED, WriteResult.UPDATED, WriteResult.UNCHANGED)
 _OWN_WAYS = frozenset({"owner", *PER_SIDE, *CONSENT_FIELDS})
 
 
-def settle_locally(run: Run, person: Person, values: Mapping[str, Any], taken: Mapping[str, Mapping[str, Any]]) -> None:
-    """Agreed moves without a write: in memory; the caller stores the entity and its memos."""
+def settle_locally(
+    run: Run, person: Person, values: Mapping[str, Any], taken: Mapping[str, Mapping[str, Any]],
+    outside: Collection[int] = (),
+) -> None:  # fmt: skip
+    """Agreed moves without a write: in memory; the caller stores the entity and its memos. ``outside``: the streams whose
+    record is outside `where`."""
     before = person.agreed
     after = {**before, **values}
     fields = set(values) | {f for t in taken.values() for f in t}
     for side in person.sides:
         side.rebase(before, after, fields, taken.get(side.key, {}))
+        if side.sid in outside and side.rank == 0:
+            missed(side, before, values)
     person.agreed = after
 
 
@@ -173,6 +180,8 @@ def _settle_write(
             # somebody who was linked since a plain create was planned shows what it showed, whatever is agreed now
             names = fields or sorted(values) if whole else fields
             side.rebase(before, after, names, {**{f: after.get(f) for f in moved}, **losers})
+        if side.key in body.get("outside", ()):
+            missed(side, before, values)
     if target is None:
         target = Side(row.sid, rid, row.eid, lane.mapping, {}, rank=_create_rank(lane, sides))
         if not whole:

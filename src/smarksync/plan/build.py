@@ -11,6 +11,7 @@ from smarksync.model.names import split_full_name
 from .again import meets_again, standing
 from .creates import ESSENTIAL, add_creates
 from .evidence import LEFT_US, Evidence, since
+from .gap import met_again
 from .job import LEFT, WAITS, JobRules, Person
 from .mute import hear_others, say_left_out
 from .reasons import explain, hash_of, join_of
@@ -67,6 +68,9 @@ def build(person: Person, job: JobRules) -> Outcome:
     if not any(blocked.get(name) for name in ESSENTIAL):  # else they may be somebody whom that side has already
         add_creates(person, job, sides, verdicts, views, merged, outcome)
     _settle_rest(person, sides, decided, views, outcome)
+    if outcome.outside:
+        for row in outcome.rows:
+            row.outside = [side.key for side in person.sides if side.sid in outcome.outside and side.rank == 0]
     return outcome
 
 
@@ -118,6 +122,8 @@ def _participants(person: Person, job: JobRules, sides: list[Side], outcome: Out
             outcome.filtered = True
             outcome.outside.add(side.sid)
             continue
+        if "o" in side.memo:
+            met_again(side, "o", person.agreed, job.rules)
         taking_part.append(side)
     if taking_part:
         outcome.filtered = False

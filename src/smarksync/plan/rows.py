@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 PUT_BACK = "put_back"
 
 
-_REST = ("before", "fields", "taken", "won", "why", "reason", "whole", "case", "task")
+_REST = ("before", "fields", "taken", "won", "why", "reason", "whole", "case", "task", "outside")
 _rest_of = attrgetter(*_REST)
 
 
@@ -56,6 +56,7 @@ class Row:
     marks: list[tuple[str, str]]
     case: dict[str, Any]  # what a hand-off case is told when it is settled (engine/casebook.py)
     task: dict[str, Any]  # it is the task of a case, with these canonical values
+    outside: list[str]  # keys of the entity's sides that are outside `where`, and do not hear of it
 
     def __init__(
         self, op: str, sid: int, rid: str | None, after: dict[str, Any], before: dict[str, Any] | None = None,
@@ -64,6 +65,7 @@ class Row:
         why: dict[str, dict[str, Any]] | None = None, reason: str = "", whole: bool = False, alone: Alone | None = None,
         note: dict[str, Any] | None = None, consent: bool = False, adopts: bool = False, stamp: bool = False,
         marks: list[tuple[str, str]] | None = None, case: dict[str, Any] | None = None, task: dict[str, Any] | None = None,
+        outside: list[str] | None = None,
     ) -> None:  # fmt: skip
         # written out, as Outcome's is
         self.op, self.sid, self.rid, self.after = op, sid, rid, after
@@ -78,6 +80,7 @@ class Row:
         self.consent, self.adopts, self.stamp = consent, adopts, stamp
         self.case = {} if case is None else case
         self.task = {} if task is None else task
+        self.outside = [] if outside is None else outside
 
     def body(self) -> dict[str, Any]:
         """The JSON part of the stored row; empty parts left out. ``values`` are kept beside it, ready to be agreed."""

@@ -14,6 +14,7 @@ x    [shown] our own id is not on the record yet, which shows this in its place
 p    {vendor field: [sent, stored]} what it keeps instead of what we sent
 w    [vendor field] written, and no echo seen yet
 q    [canonical] agreed anew while the config did not name the system (``b`` has what was agreed before)
+o    [canonical] the same while the record was outside `where`
 e    {vendor field: [after, until or None, by or None]} when the shown value was edited, by evidence
 ==== ==========================================================================================
 
@@ -273,6 +274,7 @@ class Side:
                 base[field] = value
         self._put("b", base)
         self._put("a", sorted(absent))
+        self._put("o", [f for f in memo.get("o") or () if f not in taken])
         seen = dict(memo.get("s") or {})
         for vendor, codec in codecs.items():
             raw = raws[vendor]
@@ -285,7 +287,7 @@ class Side:
     def settle_whole(self, after: Mapping[str, Any]) -> None:
         """Every mapped field was taken as agreed now stands: what remains is what looks different."""
         memo = self.memo
-        for key in ("n", "b", "a"):
+        for key in ("n", "b", "a", "o"):
             memo.pop(key, None)
         seen = memo.get("s")
         if seen is not None:
