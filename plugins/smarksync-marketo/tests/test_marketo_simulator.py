@@ -228,3 +228,19 @@ def test_an_independent_client_gets_along(caller: Caller) -> None:
     changes = client.execute(method="get_lead_changes", fields=["lastName"], sinceDatetime="2026-11-01")
     assert made[0]["id"] in {change["leadId"] for change in changes}
     assert client.execute(method="describe_company")[0]["idField"] == "id"
+
+
+def test_custom_activities_stand_where_they_are_dated_and_say_nothing_unknown(caller: Caller) -> None:
+    lead = min(caller.m.sim.world.leads)
+    row = {
+        "leadId": lead, "activityDate": "2026-11-20T08:00:00Z", "activityTypeId": 100001,
+        "primaryAttributeValue": "x", "attributes": [],
+    }  # fmt: skip
+    odd = [{**row, "nonsense": 1}, {**row, "activityDate": "not a date"}, {**row, "activityDate": "2026-11-20"}]
+    answer = caller.post("/rest/v1/activities/external.json", {"input": [*odd, row]})
+    assert [one["status"] for one in answer["result"]] == ["skipped", "skipped", "skipped", "added"]
+    assert [one["errors"][0]["code"] for one in answer["result"][:3]] == ["1006", "1003", "1003"]
+    since = caller.get("/rest/v1/activities/pagingtoken.json", sinceDatetime="2026-11-20T07:59:00Z")["nextPageToken"]
+    found = caller.get("/rest/v1/activities.json", nextPageToken=since, activityTypeIds="100001")
+    (shown,) = [one for one in found["result"] if one["leadId"] == lead]
+    assert shown["activityDate"] == "2026-11-20T08:00:00Z"

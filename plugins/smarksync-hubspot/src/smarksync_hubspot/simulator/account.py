@@ -9,10 +9,23 @@ from smarksync.simulator import Answer, Request, route
 
 from .lists import Lists
 from .schema import PIPELINE, STAGES
+from .shared import ROWS, body_of, names_in
 from .store import iso
 from .values import error, paged
 
 _SHAPES = {"string", "number", "date", "datetime", "bool", "enumeration", "phone_number"}
+#: what a new property may say of itself (HubSpot's OpenAPI description, PropertyCreate)
+_DEFINED = (
+    "name", "label", "type", "fieldType", "groupName", "description", "displayOrder", "formField", "hasUniqueValue",
+    "hidden", "options", "externalOptions", "calculationFormula", "referencedObjectType", "dataSensitivity",
+)  # fmt: skip
+#: one subscription of an address, and why it may be changed (addendum of marketing.md)
+_STATUS = ("channel", "statusState", "subscriptionId", "legalBasis", "legalBasisExplanation")
+_LEGAL_BASES = (
+    "CONSENT_WITH_NOTICE", "LEGITIMATE_INTEREST_CLIENT", "LEGITIMATE_INTEREST_OTHER", "LEGITIMATE_INTEREST_PQL",
+    "NON_GDPR", "PERFORMANCE_OF_CONTRACT", "PROCESS_AND_STORE",
+)  # fmt: skip
+_FORMS = ("all", "blog_comment", "captured", "flow", "hubspot")
 
 
 class Account(Lists):
@@ -94,7 +107,7 @@ class Account(Lists):
     @route("POST", "/crm/v3/properties/{kind}/groups", query=())
     def create_group(self, request: Request) -> Answer:
         """A group that properties are shown in."""
-        kind, body = self.kind(request), request.json()
+        kind, body = self.kind(request), body_of(request, ("name", "label", "displayOrder"))
         if body.get("name") in self.store.groups[kind]:
             return error(409, f"A property group named '{body.get('name')}' already exists.", "OBJECT_ALREADY_EXISTS")
         self.store.groups[kind].add(str(body["name"]))
@@ -103,7 +116,7 @@ class Account(Lists):
     @route("POST", "/crm/v3/properties/{kind}", query=())
     def create_property(self, request: Request) -> Answer:
         """A property of the account's own."""
-        kind, body = self.kind(request), request.json()
+        kind, body = self.kind(request), body_of(request, _DEFINED)
         lacking = [name for name in ("groupName", "name", "label", "type", "fieldType") if not body.get(name)]
         if lacking:
             message = (
@@ -183,7 +196,9 @@ class Account(Lists):
     @route("POST", "/communication-preferences/v4/statuses/{email}", query=("viaSubscriptionCenter",))
     def set_status(self, request: Request) -> Answer:
         """One subscription of an address; coming back lifts the opt-out from everything (addendum of marketing.md)."""
-        address, body = request.params["email"].lower(), request.json()
+        address, body = request.params["email"].lower(), body_of(request, _STATUS)
+        if body.get("channel") != "EMAIL" or body.get("legalBasis") not in (None, *_LEGAL_BASES):
+            return error(400, "channel must be EMAIL, and legalBasis one of those that there are")
         one, state = int(body.get("subscriptionId") or 0), body.get("statusState")
         if one not in self.subscriptions or state not in ("SUBSCRIBED", "UNSUBSCRIBED", "NOT_SPECIFIED"):
             return error(400, "subscriptionId and statusState must be given")
@@ -203,7 +218,7 @@ class Account(Lists):
         """Many at once out of everything; one that is no address fails the call (HubSpot's OpenAPI description, v4)."""
         if not self.quirks.opts_out_together:
             return error(403, "This account may not change subscriptions in batches.", "MISSING_SCOPES")
-        addresses = [str(one).lower() for one in request.json().get("inputs") or ()]
+        addresses = [str(one).lower() for one in body_of(request, ROWS).get("inputs") or ()]
         if not 0 < len(addresses) <= 100 or request.query.get("channel") != "EMAIL":
             return error(400, "channel must be EMAIL, and inputs 1 to 100 addresses")
         if any("@" not in address for address in addresses):
@@ -252,6 +267,8 @@ class Account(Lists):
     @route("GET", "/marketing/v3/forms", query=("limit", "after", "archived", "formTypes"))
     def list_forms(self, request: Request) -> Answer:
         """Forms."""
+        if strange := {one for one in names_in(request.query.get("formTypes")) if one not in _FORMS}:
+            return error(400, f"{sorted(strange)} are no types of forms")
         rows = [{"id": one, "name": name, "formType": "hubspot", "archived": False} for one, name in self.forms.items()]
         return Answer(200, paged(rows, request, 500))
 

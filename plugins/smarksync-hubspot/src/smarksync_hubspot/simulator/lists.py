@@ -8,8 +8,12 @@ from typing import Any
 from smarksync.simulator import Answer, Request, route
 
 from .relations import Relations
+from .shared import body_of
 from .store import iso
 from .values import error, paged
+
+#: what a search may ask for (HubSpot's reference of `POST /crm/v3/lists/search`)
+_SEARCHED = ("query", "count", "offset", "listIds", "objectTypeId", "processingTypes", "additionalProperties", "sort")
 
 
 class Lists(Relations):
@@ -23,7 +27,7 @@ class Lists(Relations):
     @route("POST", "/crm/v3/lists/search", query=(), write=False)
     def search_lists(self, request: Request) -> Answer:
         """Lists, 20 a page unless more are asked for (marketing.md 4.5), with their counts."""
-        body = request.json()
+        body = body_of(request, _SEARCHED)
         start, count = int(body.get("offset") or 0), int(body.get("count") or 20)
         if not 1 <= count <= 500:
             return error(400, "count must be between 1 and 500")

@@ -9,7 +9,7 @@ from typing import Any
 from smarksync.simulator import Answer, Request, route
 
 from .schema import LIFECYCLE, PRIMARY, TYPES, UNLABELED
-from .shared import Shared, body_of, names_in
+from .shared import ROWS, WRITTEN, Shared, body_of, names_in
 from .store import Row
 from .values import BadValue, RowRefused, error, invalid, refuse, taken
 
@@ -80,7 +80,7 @@ class Records(Shared):
     @route("POST", "/crm/v3/objects/{kind}", query=())
     def create_record(self, request: Request) -> Answer:
         """One new record."""
-        kind, body = self.kind(request), body_of(request)
+        kind, body = self.kind(request), body_of(request, ("properties", "associations", "objectWriteTraceId"))
         try:
             row = self._create(kind, body)
         except RowRefused as no:
@@ -90,7 +90,7 @@ class Records(Shared):
     @route("PATCH", "/crm/v3/objects/{kind}/{id}", query=("idProperty",))
     def update_record(self, request: Request) -> Answer:
         """Some properties of one record."""
-        kind, body = self.kind(request), body_of(request)
+        kind, body = self.kind(request), body_of(request, ("properties", "objectWriteTraceId"))
         row = self._find(kind, request.params["id"], request.query.get("idProperty"))
         if row is None:
             return self.missing()
@@ -114,9 +114,10 @@ class Records(Shared):
     @route("POST", "/crm/v3/objects/{kind}/batch/read", query=("archived",), write=False)
     def read_batch(self, request: Request) -> Answer:
         """Up to 100 records by id or unique property; missing ones make it a 207."""
-        kind, body = self.kind(request), body_of(request)
+        asked = (*ROWS, "properties", "propertiesWithHistory", "idProperty")
+        kind, body = self.kind(request), body_of(request, asked)
         history = list(body.get("propertiesWithHistory") or ())
-        inputs = self._inputs(body, 50 if history else 100)
+        inputs = self._inputs(body, 50 if history else 100, ("id",))
         wanted = self._wanted(kind, body.get("properties") or ())
         odd = [one for one in (str(one.get("id")) for one in inputs) if not one.isdigit()]
         if odd and not body.get("idProperty") and self.quirks.ids_are_numbers:
@@ -139,14 +140,14 @@ class Records(Shared):
         """New records, all or none unless each input has a trace id (crm.md 2.7)."""
         kind = self.kind(request)
         return self._batch(
-            kind, body_of(request), 201, lambda one: (self._create(kind, one), None), self.quirks.multi_status
+            kind, body_of(request, ROWS), 201, lambda one: (self._create(kind, one), None), self.quirks.multi_status
         )
 
     @route("POST", "/crm/v3/objects/{kind}/batch/update", query=())
     def update_batch(self, request: Request) -> Answer:
         """Updates by id; unknown ids are told by a 207 that names them (recorded)."""
-        kind, body = self.kind(request), body_of(request)
-        inputs = self._inputs(body, 100)
+        kind, body = self.kind(request), body_of(request, ROWS)
+        inputs = self._inputs(body, 100, WRITTEN)
         ids = [str(one.get("id")) for one in inputs]
         twice = sorted({rid for rid in ids if ids.count(rid) > 1})
         if twice:
@@ -183,7 +184,9 @@ class Records(Shared):
             fresh.add(made.id)
             return made, None
 
-        answer = self._batch(kind, body_of(request), 200, write, self.quirks.multi_status_updates)
+        body = body_of(request, ROWS)
+        self._inputs(body, 100, WRITTEN)
+        answer = self._batch(kind, body, 200, write, self.quirks.multi_status_updates)
         if answer.status < 300:
             for result in answer.body["results"]:
                 result["new"] = result["id"] in fresh
@@ -193,7 +196,7 @@ class Records(Shared):
     def archive_batch(self, request: Request) -> Answer:
         """Into the bin, all of them; no word about those that are not there."""
         kind = self.kind(request)
-        for one in self._inputs(body_of(request), 100):
+        for one in self._inputs(body_of(request, ROWS), 100, ("id",)):
             row = self.store.rows[kind].get(str(one.get("id")))
             if row is not None and row.archived is None:
                 self.store.archive(kind, row)
@@ -202,7 +205,7 @@ class Records(Shared):
     @route("POST", "/crm/v3/objects/{kind}/merge", query=())
     def merge_records(self, request: Request) -> Answer:
         """Two records become one (crm.md 2.6)."""
-        kind, body = self.kind(request), body_of(request)
+        kind, body = self.kind(request), body_of(request, ("primaryObjectId", "objectIdToMerge"))
         winner = self._find(kind, str(body.get("primaryObjectId")), None)
         loser = self._find(kind, str(body.get("objectIdToMerge")), None)
         if winner is None or loser is None or winner is loser:

@@ -9,7 +9,7 @@ from smarksync.simulator import Answer, Request, route
 
 from .schema import CHILD, PARENT, PRIMARY, TYPES, UNLABELED
 from .search import Search
-from .shared import body_of
+from .shared import ROWS, body_of
 from .values import error, refuse
 
 #: associations of one row in one answer of a batch read
@@ -24,7 +24,7 @@ class Relations(Search):
         """Associated ids of up to 1,000 rows."""
         kind, to = self._ends(request)
         results, errors = [], []
-        for one in self._inputs(body_of(request), 1000):
+        for one in self._inputs(body_of(request, ROWS), 1000, ("id", "after")):
             rid, after = str(one.get("id")), str(one.get("after") or "0")
             found = list(self.store.linked(kind, rid, to).items())
             if not found:
@@ -65,7 +65,7 @@ class Relations(Search):
         known |= {PARENT, CHILD} if kind == to == "companies" else set()
         results: list[Any] = []
         errors: list[Any] = []
-        for one in self._inputs(body_of(request), 2000):
+        for one in self._inputs(body_of(request, ROWS), 2000, ("from", "to", "types")):
             types = [int(spec.get("associationTypeId", 0)) for spec in one.get("types") or ()]
             if not types or not known.issuperset(types):
                 return error(400, f"types {types} are no associations from {kind} to {to}")
@@ -79,14 +79,16 @@ class Relations(Search):
         """Associations without a label."""
         kind, to = self._ends(request)
         results: list[Any] = []
-        problems = [self._join(kind, to, one, [], results) for one in self._inputs(body_of(request), 2000)]
+        problems = [
+            self._join(kind, to, one, [], results) for one in self._inputs(body_of(request, ROWS), 2000, ("from", "to"))
+        ]
         return self._batch_answer(200, results, [problem for problem in problems if problem])
 
     @route("POST", "/crm/v4/associations/{kind}/{to}/batch/archive", query=())
     def archive_links(self, request: Request) -> Answer:
         """Takes associations away; those that are not there are gone already."""
         kind, to = self._ends(request)
-        for one in self._inputs(body_of(request), 2000):
+        for one in self._inputs(body_of(request, ROWS), 2000, ("from", "to")):
             for other in one.get("to") or ():
                 self.store.unlink(kind, str(one["from"]["id"]), to, str(other["id"]))
         return Answer(204)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from smarksync.simulator import Answer, Request, Simulator
@@ -17,6 +17,12 @@ _HTML = (
     "<html><head><title>Error 404 Not Found</title></head><body><h2>HTTP ERROR 404</h2>"
     "<p>Problem accessing the page. Reason: <pre>Resource not found</pre></p></body></html>"
 )
+
+
+#: what the body of a batch has
+ROWS = ("inputs",)
+#: what a record has that is written
+WRITTEN = ("id", "idProperty", "objectWriteTraceId", "properties")
 
 
 class Shared(Simulator):
@@ -53,7 +59,8 @@ class Shared(Simulator):
             body.update(numErrors=len(errors), errors=list(errors))
         return Answer(207 if errors else status, body)
 
-    def _inputs(self, body: Mapping[str, Any], most: int) -> list[Mapping[str, Any]]:
+    def _inputs(self, body: Mapping[str, Any], most: int, known: Collection[str] = ()) -> list[Mapping[str, Any]]:
+        """The rows of a batch, which have these members; () leaves that to whoever reads them."""
         inputs = body.get("inputs")
         if not isinstance(inputs, list):
             raise refuse(
@@ -61,6 +68,8 @@ class Shared(Simulator):
             )
         if len(inputs) > most:
             raise refuse(error(400, f"The maximum number of inputs is {most}, {len(inputs)} were given"))
+        for one in inputs if known else ():
+            _only(one, known)
         return inputs
 
     def _checked(self, kind: str, properties: Mapping[str, Any], row: Row | None) -> dict[str, str | None]:
@@ -172,9 +181,15 @@ def names_in(text: str) -> list[str]:
     return [name for name in text.split(",") if name]
 
 
-def body_of(request: Request) -> Mapping[str, Any]:
-    """The body, which must be an object."""
-    body = request.json()
+def body_of(request: Request, known: Collection[str]) -> Mapping[str, Any]:
+    """The body, which must be an object of known members."""
+    body: Mapping[str, Any] = request.json()
+    _only(body, known)
+    return body
+
+
+def _only(body: object, known: Collection[str]) -> None:
     if not isinstance(body, dict):
         raise refuse(error(400, "Invalid input JSON on line 1, column 1: an object is expected"))
-    return body
+    if strange := sorted(body.keys() - known):
+        raise refuse(error(400, f"Invalid input JSON: unknown fields {strange}"))

@@ -13,6 +13,8 @@ from .base import Base, stamp
 from .world import Activity
 
 _FEED = ("nextPageToken", "listId", "leadIds", "batchSize")
+#: a custom activity; ``apiName`` and ``status`` may be there besides
+_ROW = ("leadId", "activityDate", "activityTypeId", "primaryAttributeValue", "attributes")
 
 
 class ActivitiesApi(Base):
@@ -75,14 +77,15 @@ class ActivitiesApi(Base):
         answers: list[dict[str, Any]] = []
         for row in self.rows(self.members(request, ("input",))):
             kind = schema.TYPES.get(int(row.get("activityTypeId") or 0))
-            missing = [
-                name
-                for name in ("leadId", "activityDate", "activityTypeId", "primaryAttributeValue", "attributes")
-                if row.get(name) is None
-            ]
+            missing = [name for name in _ROW if row.get(name) is None]
+            strange = sorted(row.keys() - {*_ROW, "apiName", "status"})
             told = {str(a.get("name") or a.get("apiName")): a.get("value") for a in row.get("attributes") or ()}
             if missing:
                 answers.append(_skipped("1002", f"Missing value for required parameter '{missing[0]}'"))
+            elif strange:
+                answers.append(_skipped("1006", f"Field '{strange[0]}' not found"))
+            elif (at := _moment(row["activityDate"])) is None:
+                answers.append(_skipped("1003", "Value for field 'activityDate' is no date and time"))
             elif kind is None or int(row["activityTypeId"]) < 100_000:
                 answers.append(_skipped("1003", "Invalid activity type"))
             elif set(told) - set(kind[2]):
@@ -90,8 +93,8 @@ class ActivitiesApi(Base):
             elif int(row["leadId"]) not in self.world.leads:
                 answers.append(_skipped("1004", "Lead not found"))
             else:
-                made = self.world.log(
-                    int(row["leadId"]), int(row["activityTypeId"]), None, str(row["primaryAttributeValue"]), told
+                made = self.world.log_of(
+                    at, int(row["leadId"]), int(row["activityTypeId"]), str(row["primaryAttributeValue"]), told
                 )
                 answers.append({"id": made.number, "marketoGUID": str(made.number), "status": "added"})
         return self.good(answers)
@@ -168,3 +171,12 @@ def _shown(activity: Activity, changes: bool) -> dict[str, Any]:
 
 def _skipped(code: str, message: str) -> dict[str, Any]:
     return {"status": "skipped", "errors": [{"code": code, "message": message}]}
+
+
+def _moment(text: Any) -> datetime | None:
+    """A date with its time, read in UTC where it names no zone; None where it is none."""
+    try:
+        at = datetime.fromisoformat(text) if isinstance(text, str) and "T" in text else None
+    except ValueError:
+        return None
+    return at if at is None or at.tzinfo else at.replace(tzinfo=UTC)

@@ -281,8 +281,14 @@ class World:
         attributes: Mapping[str, Any] | None = None, fields: Sequence[Mapping[str, Any]] = (),
     ) -> Activity:  # fmt: skip
         """An activity now; seen as late as the quirk says."""
-        made = self._made(self.now(), lead, kind, primary_id, primary, attributes, fields)
-        made.seen_from = made.at + timedelta(seconds=self.quirks.late)
+        return self._logged(self._made(self.now(), lead, kind, primary_id, primary, attributes, fields))
+
+    def log_of(self, at: datetime, lead: int, kind: int, primary: str, attributes: Mapping[str, Any]) -> Activity:
+        """A custom activity that somebody dates ``at``: the feed has it in that place."""
+        return self._logged(self._made(at, lead, kind, None, primary, attributes))
+
+    def _logged(self, made: Activity) -> Activity:
+        made.seen_from = self.now() + timedelta(seconds=self.quirks.late)
         bisect.insort(self.activities, made)
         return made
 
