@@ -49,6 +49,8 @@ def _patterns(told: Any, value: Any, schema: Any) -> bool:
 
 
 ONE: dict[str, Any] = {
+    "if": lambda told, value, schema: not fits(told, value) or fits(schema["then"], value),
+    "then": lambda _, __, ___: True,  # read with "if"
     "patternProperties": _patterns,
     "type": lambda told, value, _: _is(told, value),
     "enum": lambda told, value, _: value in told,
@@ -73,14 +75,15 @@ ONE: dict[str, Any] = {
 }
 
 
-def _alone(name: str) -> Any:
+def alone(name: str) -> Any:
+    """An example as it stands in its file, as an editor sees it."""
     path = CONFIGS / f"{name}.yaml"
     return read_yaml(path.read_text(), str(path))[0]
 
 
 def example(name: str) -> Any:
-    """An example with the files that it includes: a part of a job alone is for the loader to join."""
-    found = _alone(name)
+    """An example with the files that it includes."""
+    found = alone(name)
     for part in found.pop("include", ()):
         found = _joined(found, example(part.removesuffix(".yaml")))
     return found
@@ -92,8 +95,30 @@ def _joined(one: Any, more: Any) -> Any:
 
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in CONFIGS.glob("*.yaml")))
-def test_every_example_fits_an_included_part_as_well(name: str) -> None:
-    assert fits(SCHEMA, example(name))
+@pytest.mark.parametrize("read", [alone, example])
+def test_every_example_fits_alone_and_with_what_it_includes(name: str, read: Any) -> None:
+    assert fits(SCHEMA, read(name))
+
+
+@pytest.mark.parametrize(
+    ("path", "left_out"),
+    [
+        ("connections.marketing", "connector"),
+        ("jobs.people", "between"),
+        ("jobs.handoff", "to"),
+        ("definitions.mql", "when"),
+    ],
+)
+def test_what_an_entry_needs_may_stand_in_another_file(path: str, left_out: str) -> None:
+    config = {**example("hubspot-salesforce"), **example("agreement")}
+    config["definitions"] = {"mql": {"when": "lead.score > 5"}}
+    kind, name = path.split(".")
+    entry = copy.deepcopy(config[kind][name])
+    del entry[left_out]
+    parts: list[Any] = [{kind: {name: entry}}, {**config, "include": ["more.yaml"], kind: {name: entry}}]
+    assert all(fits(SCHEMA, part) for part in parts)
+    assert not fits(SCHEMA, {**config, kind: {name: entry}})
+    assert not fits(SCHEMA, {kind: {name: {**entry, "nonsense": 1}}})
 
 
 def _wrong() -> Iterator[tuple[str, Any]]:
