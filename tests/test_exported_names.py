@@ -82,7 +82,7 @@ SPECS = {
         "one_write_per_record", "blank_is_null", "full_scan", "subscribes_on_create", "external_id", "email_field",
         "events", "statuses",
     ),
-    "FieldInfo": ("name", "type", "writable", "required", "choices", "max_length", "unique", "label", "custom"),
+    "FieldInfo": ("name", "type", "writable", "required", "choices", "max_length", "unique", "label", "custom", "inferred"),
     "Choice": ("value", "label", "active"),
     "CheckReport": ("ok", "account", "problems", "warnings", "budget_left", "unreadable"),
     "Transform": ("name", "inward", "outward", "accepts", "doc"),

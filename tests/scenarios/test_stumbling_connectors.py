@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from typing import Any
 
 import pytest
 
+from smarksync.kit.session import OpenSession
+from smarksync.simulator import Answer, Request, Simulator, route
 from smarksync.testing.memory_connector import MemoryConnector
 
 SECRET = "ada.lovelace@example.com"
@@ -97,3 +100,29 @@ def test_writes_whose_receipts_were_lost_that_way_are_looked_up_before_they_are_
     w.run()
     assert w.count("sales") == 1 and w.shows(ada, "sales", first_name="Ada")
     w.quiet()
+
+
+class Elsewhere(Simulator):
+    """Something that is not the vendor, and answers all the same."""
+
+    @route("GET", "/people", query=("email",))
+    def people(self, request: Request) -> Answer:
+        """Nothing of what was asked for."""
+        return Answer(200, {})
+
+
+def test_the_call_is_named_whose_answer_it_was(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever reads it must know which address was asked, and that it may be the wrong one."""
+    w = world()
+    w.person("Ada Lovelace", "marketing")
+    with closing(OpenSession("sales")) as session, Elsewhere() as server:
+        client = session.client(server.url)
+
+        def stumbling(found: Iterator[Any]) -> Iterator[Any]:
+            yield client.get("/people", params={"email": SECRET}).json["people"]
+
+        stumble(monkeypatch, "read", "sales", stumbling)
+        ran = w.run()
+    assert ran.exit_code == 5 and SECRET not in ran.text
+    assert "The connector memory did not expect what GET /people answered (read: KeyError at " in ran.text
+    assert "Check that base_url is the vendor's address" in ran.text

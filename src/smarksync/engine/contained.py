@@ -1,9 +1,9 @@
 """A connector whose faults stay its own: an answer that it did not expect fails the call, and nothing else.
 
 Connectors say what is wrong with an answer themselves (``Malformed``). Where one stumbles over it instead — a number that
-is none, a key or a list that is not there — that is told as the malformed answer that it is, with the connector and the
-line, without what the answer held. So is whatever else it raises by itself, such as the errors of a vendor's own library.
-Written records whose receipts were lost that way are looked up before they are sent again.
+is none, a key or a list that is not there — that is told as the malformed answer that it is, with the call, the connector
+and the line, without what the answer held. So is whatever else it raises by itself, such as the errors of a vendor's own
+library. Written records whose receipts were lost that way are looked up before they are sent again.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import pluggy
 
 import smarksync
 from smarksync.errors import SmarkSyncError
+from smarksync.kit import latest
 from smarksync.plugin import Connector, Malformed
 
 #: what Python raises about data that is not as expected
@@ -28,6 +29,8 @@ _STUMBLES = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeE
 _NOT_THEIRS = tuple(
     f"{Path(file).parent}{os.sep}" for file in (smarksync.__file__, pluggy.__file__, importlib.__file__)
 )
+_ELSEWHERE = "Check that base_url is the vendor's address and not something else that answers there."
+_THEIRS = "The vendor has changed its answers, or the connector has a fault: please report it to its authors."
 _ASKED = (
     "check", "count", "create_fields", "define_fields", "describe", "describe_many", "fetch", "find", "gone", "ids",
     "read", "server_time", "whereabouts", "write",
@@ -54,6 +57,7 @@ class _Contained:
 
 def _guarded(name: str, kind: str) -> Callable[..., Any]:
     def asked(self: _Contained, *args: Any, **more: Any) -> Any:
+        latest.note("")
         try:
             found = getattr(self._connector, name)(*args, **more)
         except Exception as error:
@@ -76,11 +80,13 @@ def _said(error: Exception, kind: str, name: str) -> Exception:
     if isinstance(error, (SmarkSyncError, MemoryError, sqlite3.Error)) or _of_this_machine(error):
         return error
     where = f"({name}: {type(error).__name__} at {_place(error)})"
-    what = "did not expect what was answered" if isinstance(error, _STUMBLES) else "failed, and does not say why"
-    return Malformed(
-        f"The connector {kind} {what} {where}.",
-        hint="The vendor has changed its answers, or the connector has a fault: please report it to its authors.",
-    )
+    if not isinstance(error, _STUMBLES):
+        return Malformed(f"The connector {kind} failed, and does not say why {where}.", hint=_THEIRS)
+    if call := latest.call():
+        return Malformed(
+            f"The connector {kind} did not expect what {call} answered {where}.", hint=f"{_ELSEWHERE} {_THEIRS}"
+        )
+    return Malformed(f"The connector {kind} did not expect what was answered {where}.", hint=_THEIRS)
 
 
 def _of_this_machine(error: Exception) -> bool:

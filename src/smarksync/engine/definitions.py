@@ -86,7 +86,7 @@ def changes(before: Iterable[FieldInfo], now: Iterable[FieldInfo], mapped: Colle
             elif is_ is not None:
                 yield f"the field {name} is new there."
             continue
-        if was.type != is_.type:
+        if was.type != is_.type and not (was.inferred or is_.inferred):
             yield f"{name} was {was.type} and is {is_.type}."
         if was.max_length != is_.max_length:
             yield f"{name} held {was.max_length or 'any number of'} characters and holds {is_.max_length or 'any number'}."

@@ -57,11 +57,22 @@ def add(run: Run, job: JobRun, person: Person, outcome: Outcome) -> None:
 
 
 def impossible(config: Config, job: Job, streams: Mapping[str, Sequence[StreamSpec]]) -> list[tuple[Place, str, str]]:
-    """(place, what is wrong, what would be right) of delete policies that a system cannot carry out.
+    """(place, what is wrong, what would be right) of creates and delete policies that a system cannot carry out.
 
     ``streams`` are those of the job's entity, by connection; one that could not be asked is not judged.
     """
     found = []
+    for side, when in job.create.items() if job.kind == "sync" else ():
+        if when.never or not streams.get(side) or any(Can.CREATE in spec.can for spec in streams[side]):
+            continue
+        names = ", ".join(f"{side}:{spec.name}" for spec in streams[side])
+        found.append(
+            (
+                job.place("create", side),
+                f"`create: {'always' if when.always else when.text}`: {names} takes no new records.",
+                f"Write `never` there, or allow the connection {side!r} to write.",
+            )
+        )
     for side, policy in job.deletes.items():
         if policy not in (Can.ARCHIVE, Can.DELETE) or not streams.get(side):
             continue

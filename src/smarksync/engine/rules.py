@@ -15,6 +15,7 @@ from smarksync.model import Entity, Moves, equal
 from smarksync.plan.job import JobRules, Person, Target
 from smarksync.plan.reconcile import Rule, View
 from smarksync.plan.side import NAME_PARTS, PER_SIDE
+from smarksync.plugin import Can
 
 from . import around
 from .context import Lane, Run
@@ -132,7 +133,7 @@ def scope_of(entity: str, values: Mapping[str, Any], now: datetime) -> dict[str,
 def _targets(
     config: Config, job: Job, lanes: list[Lane], presets: Mapping[str, Preset | None], run: Run
 ) -> dict[str, Target]:
-    """Where new records go on each connection: the preset's stream, else the first that is mapped."""
+    """Where new records go on each connection: the preset's stream, else the first that is mapped and takes them."""
     targets: dict[str, Target] = {}
     for name in job.connections:
         mine = [lane for lane in lanes if lane.stream.connection == name]
@@ -140,7 +141,8 @@ def _targets(
             continue
         preset = presets[name]
         wanted = preset.creates.get(job.entity) if preset else None
-        lane = next((one for one in mine if one.stream.object == wanted), mine[0])
+        able = next((one for one in mine if Can.CREATE in one.spec.can), mine[0])
+        lane = next((one for one in mine if one.stream.object == wanted), able)
         expression = job.creates(name)
         policy: Callable[[Mapping[str, Any], Person], Any] | None
         if expression is None or expression.never:

@@ -19,6 +19,7 @@ from smarksync.errors import Invalid, SystemFailure, Throttled, Transient, Unkno
 from smarksync.plugin.session import Log
 from smarksync.redact import redact, shorten, texts_in
 
+from . import latest
 from .budget import Budget
 from .clock import Clock, SystemClock
 from .counts import Counts
@@ -137,6 +138,7 @@ class Client:
         repeatable = kind != "write" if idempotent is None else idempotent
         url = self._wire.trust.url(path, handed=handed)
         trace = Trace(method, url, kind, params, json, form, headers, content)
+        latest.note(trace.name)
         try:
             return self._retrying(self._once, trace, repeatable, accept, resolve, expect)
         except _Failed as failed:

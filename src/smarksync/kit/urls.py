@@ -100,18 +100,18 @@ class Trust:
         if parts is None or parts.username or parts.password:
             raise Malformed(f"{self.host} handed us an address that is not a plain web address.")
         host = parts.hostname or ""
-        if parts.scheme == "http" and not self._http_is_fine(host):
-            raise Malformed(
-                f"{self.host} sends us to {parts.netloc} over plain http.",
-                hint="Check base_url (https?), or set allow_http: true if the network between is yours.",
-            )
+        if not self._base_is_private and self._is_private(host):
+            raise Malformed(f"{self.host} sends us to {parts.netloc}, an address inside a private network.")
         if not self._same_site(parts) and not ({host, parts.netloc.lower()} & self._hosts):
             raise Malformed(
                 f"{self.host} sends us to another site, {parts.netloc}.",
                 hint=f"If that is right, list it: hosts: [{parts.netloc}].",
             )
-        if not self._base_is_private and self._is_private(host):
-            raise Malformed(f"{self.host} sends us to {parts.netloc}, an address inside a private network.")
+        if parts.scheme == "http" and not self._http_is_fine(host):
+            raise Malformed(
+                f"{self.host} sends us to {parts.netloc} over plain http.",
+                hint="Check base_url (https?), or set allow_http: true if the network between is yours.",
+            )
         return url
 
     def _http_is_fine(self, host: str) -> bool:

@@ -65,7 +65,8 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class FieldInfo:
-    """One field of the live schema. ``choices`` None = any text; ``max_length`` in characters."""
+    """One field of the live schema. ``choices`` None = any text; ``max_length`` in characters. ``inferred``: no schema says
+    the type, it is read off the values and may change with them."""
 
     name: str
     type: FieldType = FieldType.TEXT
@@ -76,6 +77,7 @@ class FieldInfo:
     unique: bool = False
     label: str = ""
     custom: bool = False
+    inferred: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -253,6 +253,15 @@ def test_drift_since_the_last_run_is_told(world: Any) -> None:
     assert "Company held any number of characters and holds 20" in said
 
 
+def test_a_type_that_was_read_off_the_values_does_not_drift(world: Any) -> None:
+    """A column without a value is text, one with "yes" in it is boolean: nobody has changed a schema there."""
+    world.b.redefine("leads", FieldInfo("Company", inferred=True))
+    world.a.insert("contacts", email="ada@example.com")
+    world.run()
+    world.b.redefine("leads", FieldInfo("Company", FieldType.BOOL, inferred=True))
+    assert not [w for w in findings(asked(world, ledger=True), "warning") if w["about"] == "drift"]
+
+
 def test_what_no_connection_maps_is_a_warning(world: Any) -> None:
     text = world.file.read_text().replace(
         "jobs:", "definitions:\n  mql: {when: lead.journey == 'decision_late' and lead.company is not None}\njobs:"
@@ -292,6 +301,20 @@ def test_a_delete_policy_that_a_system_cannot_carry_out_is_named_with_what_it_ca
     assert "`deletes: archive`: sales:leads cannot archive records." in finding["say"]
     assert finding["do"] == "Write `delete` or `unlink` or `ignore` there."
     with pytest.raises(ConfigError, match="cannot archive"):
+        world.run()
+
+
+def test_creates_in_a_system_that_takes_none_are_refused_before_anything_is_planned(world: Any) -> None:
+    """Else each run would plan them, and end at the first one."""
+    world.b.streams["leads"].can -= {Can.CREATE}
+    found = asked(world)
+    (finding,) = findings(found)
+    assert found["exit_code"] == 2
+    assert (
+        "smarksync.yaml:" in finding["say"] and "`create: always`: sales:leads takes no new records." in finding["say"]
+    )
+    assert finding["do"] == "Write `never` there, or allow the connection 'sales' to write."
+    with pytest.raises(ConfigError, match="takes no new records"):
         world.run()
 
 

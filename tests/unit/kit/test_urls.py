@@ -96,6 +96,9 @@ def test_redirects_are_followed_on_the_same_site_only(net):
     net.will(httpx.Response(302, headers={"Location": "https://evil.net/"}))
     with pytest.raises(Malformed, match="another site"):
         client.get("/leads")
+    net.will(httpx.Response(302, headers={"Location": "http://evil.net/"}))
+    with pytest.raises(Malformed, match=r"another site, evil\.net"):  # and not that it lacks encryption
+        client.get("/leads")
     net.will(httpx.Response(302, headers={"Location": "/api/leads"}))
     with pytest.raises(Malformed, match="circles"):
         client.get("/leads")

@@ -70,7 +70,11 @@ class CsvTable(Table):
         for name, place in self._places.items():
             kind = FieldType.BOOL if is_boolean(seen[place]) and len(seen[place]) < 8 else FieldType.TEXT
             own = name in (self.id, self.updated_at)
-            fields.append(FieldInfo(name, FieldType.TEXT if own else kind, writable=not own, unique=name == self.id))
+            fields.append(
+                FieldInfo(
+                    name, FieldType.TEXT if own else kind, writable=not own, unique=name == self.id, inferred=not own
+                )
+            )
         return fields
 
     def has(self, column: str) -> bool:
