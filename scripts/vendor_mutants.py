@@ -206,6 +206,8 @@ MARKETO = (
     Removal("past the status taken for a refusal", "sending.py", "    \"1037\": (WriteResult.UNCHANGED, \"\"),", "    \"1037\": (WriteResult.REJECTED, \"SMK-INVALID\"),", ("members", "write_facts")),
     Removal("companies of a native CRM sync are an error", "objects.py", "UNAVAILABLE = (\"603\", \"610\", \"703\", \"1018\", \"616\")", "UNAVAILABLE = ()", ("objects", "facts")),
     Removal("machines' opens count as people's", "activities.py", "        \"smarksync.actor\": \"system\" if bot else meaning.actor,\n", "        \"smarksync.actor\": meaning.actor,\n", ("facts", "objects", "bulk")),
+    Removal("activities that were written in the past are not asked for", "connector.py", "            if own is not None:\n", "            if False:\n", ("write_facts",)),
+    Removal("the subject of a written activity read as another one", "activities.py", "asset if whole(row, \"activityTypeId\") == own else ", "", ("write_facts",)),
 )  # fmt: skip
 
 ALL = {"hubspot": HUBSPOT, "salesforce": SALESFORCE, "marketo": MARKETO}

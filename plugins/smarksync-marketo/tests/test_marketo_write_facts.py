@@ -342,6 +342,28 @@ def test_activities_are_written_as_the_custom_type_of_the_settings(marketo: Make
     assert (made.primary, made.attributes) == ("Called", {"Subject": "Called", "Result": "done"})
 
 
+def test_written_activities_of_a_lead_are_found_although_they_are_dated_before_every_bookmark(marketo: Make) -> None:
+    """The feed goes by the activity's date (docs, rest/paging-tokens): one that is written late is behind it."""
+    m = marketo()
+    lead, other = m.world.add(email="a@example.com"), m.world.add(email="b@example.com")
+    m.again(activity_type="Sales Touch")
+    fields = ("leadId", "activityDate", "smarksync.subject")
+    _, cursor = m.read(stream="activities", fields=fields)
+    rows = [
+        {"leadId": str(one), "activityDate": "2026-11-20T09:00:00Z", "smarksync.subject": f"Called {one}"}
+        for one in (lead, other)
+    ]
+    m.write(Op.CREATE, *rows, stream="activities")
+    later, _ = m.read(cursor, stream="activities", fields=fields, lead_time=900)
+    assert not [one for one in later.values() if "Called" in str(one.fields["smarksync.subject"])]
+    (found,) = m.connector.find("activities", "leadId", [str(lead)], fields=fields)
+    assert found.fields == {
+        "leadId": str(lead),
+        "activityDate": "2026-11-20T09:00:00+00:00",
+        "smarksync.subject": f"Called {lead}",
+    }
+
+
 def test_without_a_custom_type_nothing_is_written(marketo: Make) -> None:
     m = marketo()
     (receipt,) = m.write(Op.CREATE, {"leadId": "1", "activityDate": "2026-11-22T09:00:00Z"}, stream="activities")

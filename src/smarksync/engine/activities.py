@@ -6,11 +6,12 @@ record that we made is remembered as a copy, so it is no activity of its own and
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Container, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from smarksync.config import Config, Job
+from smarksync.errors import SystemFailure
 from smarksync.ledger import activities, entities, plans, states
 from smarksync.ledger.activities import Activity
 from smarksync.ledger.plans import PlanRow
@@ -20,7 +21,7 @@ from smarksync.plan.job import Person
 from smarksync.plan.rows import Row
 from smarksync.plugin import Can, Receipt, WriteResult
 
-from . import around, sweep
+from . import around, facts, sweep
 from .context import JobRun, Lane, Run
 from .refused import RefusedFacts
 from .settle import settle
@@ -102,6 +103,9 @@ class Activities:
             if not rows or lane.failed is not None:
                 continue
             sent = plans.sent_times(run.ledger, [row.seq for row in rows])
+            _ask(run, lane, rows)
+            if lane.failed is not None:
+                continue
             with run.ledger.tx():
                 for row in rows:
                     rid = _found(run, lane, row)
@@ -159,6 +163,22 @@ class Activities:
     def _lane(self, kind: str) -> Lane:
         """Calls among the calls, e-mails among the e-mails; everything else where new activities go."""
         return next((lane for lane in self.lanes if lane.stream.object.lower().rstrip("s") == kind), self.lanes[0])
+
+
+def _ask(run: Run, lane: Lane, rows: Sequence[PlanRow]) -> None:
+    """What these people have there by now, where that can be asked: a reading goes by time, and a copy has the time at which
+    it happened. The ledger gets what comes; a failure fails the connection."""
+    person = lane.mapping.fields.get("lead")
+    if person is None or Can.FIND not in lane.spec.can or person.vendor not in lane.spec.natural_keys:
+        return
+    try:
+        found = list(lane.find(person.vendor, sorted({str(row.after[person.vendor]) for row in rows})))
+    except SystemFailure as error:
+        run.connections[lane.stream.connection].fail(error)
+        lane.fail(error)
+        return
+    with run.ledger.tx():
+        facts.store(run, lane, found)
 
 
 def _found(run: Run, lane: Lane, row: PlanRow) -> str | None:

@@ -138,7 +138,7 @@ def exit_code(run: Run) -> int:
     """The documented code: a state for 3, not news."""
     codes = {0}
     for job in run.jobs:
-        if job.failed is not None or any(lane.failed is not None for lane in job.lanes):
+        if job.failed is not None or any(lane.failed is not None for lane in (*job.lanes, *job.observes)):
             codes.add(5)
         if job.stopped_by is not None:
             codes.add(4)

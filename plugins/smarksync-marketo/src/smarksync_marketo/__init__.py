@@ -84,7 +84,8 @@ SPEC = ConnectorSpec(
         StreamSpec(
             "activities",
             "activity",
-            can=frozenset({Can.CREATE}),
+            can=frozenset({Can.CREATE, Can.FIND}),
+            natural_keys=("leadId",),
             max_batch=_BATCH,
             overlap=timedelta(minutes=10),
             resolution=_SECOND,

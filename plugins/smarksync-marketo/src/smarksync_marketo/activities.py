@@ -98,8 +98,8 @@ def tells(types: Types, row: Row) -> bool:
     return name != "click link" or _DOCUMENT.search(str(row.get("primaryAttributeValue") or "")) is not None
 
 
-def activity(types: Types, row: Row, fields: Sequence[str]) -> Record:
-    """The activity as a record."""
+def activity(types: Types, row: Row, fields: Sequence[str], own: int | None) -> Record:
+    """The activity as a record. ``own``: the type that activities are written as, whose asset is the subject that was sent."""
     at = instant(row.get("activityDate"))
     known = types.by_id().get(whole(row, "activityTypeId"), {})
     name = str(known.get("name", ""))
@@ -118,7 +118,7 @@ def activity(types: Types, row: Row, fields: Sequence[str]) -> Record:
         "smarksync.result": meaning.result,
         # what the person did is no automatism; what a campaign or a machine did is one
         "smarksync.automated": bot or meaning.actor != "lead",
-        "smarksync.subject": _subject(meaning, name, asset, told),
+        "smarksync.subject": asset if whole(row, "activityTypeId") == own else _subject(meaning, name, asset, told),
         "smarksync.asset": str(asset) if asset is not None else None,
         "smarksync.url": next((str(told[url]) for url in _URLS if _is_url(told.get(url))), None),
         "smarksync.campaign": campaign,

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from smarksync.kit.response import whole
 from smarksync.model import Field
 from smarksync.plugin import (
     AuthFailed,
@@ -40,7 +41,7 @@ from .objects import (
     read_companies,
 )
 from .settings import MarketoSettings
-from .timeline import Timeline
+from .timeline import Timeline, written
 from .writes import Writer
 
 _CURSOR: Cursor = {"v": 1}
@@ -140,7 +141,8 @@ class Marketo:
         if stream == "leads":
             yield from self._leads.read(cursor, until, fields)
         elif stream == "activities":
-            yield from Timeline(self._api, self._settings, self._types, cursor, until, fields).pages()
+            own = self._own_number()
+            yield from Timeline(self._api, self._settings, self._types, cursor, until, fields, own).pages()
         elif stream == "memberships":
             yield from read_memberships(self._api, self._settings, self._types, cursor, until, fields)
         elif stream in ASSET_FIELDS:
@@ -159,12 +161,17 @@ class Marketo:
     def find(self, stream: str, key: str, values: Sequence[str], *, fields: Sequence[str]) -> Iterator[Record]:
         """Every row whose ``key`` is one of ``values``; Marketo compares without regard to case.
 
-        Leads by a value with a comma cannot be asked for: the log says so, and ``write`` makes none that could be a
+        Activities by the lead, those of the type that is written. Leads by a value with a comma cannot be asked for: the log says so, and ``write`` makes none that could be a
         second one (see writes.py)."""
         wanted = list(dict.fromkeys(v.strip() for v in values if v and v.strip()))
         if stream in OBJECTS:
             if self._objects(stream):
                 yield from found_objects(self._api, stream, key, wanted, fields)
+            return
+        if stream == "activities":
+            own = self._own_number()
+            if own is not None:
+                yield from written(self._api, self._settings, self._types, own, wanted, fields)
             return
         self._only_leads(stream)
         if unknown := sum(not askable(value) for value in wanted):
@@ -225,6 +232,10 @@ class Marketo:
             if wanted.strip().lower() in (name, str(row["id"]), str(row.get("apiName", "")).lower()):
                 return row
         return None
+
+    def _own_number(self) -> int | None:
+        own = self._own_type()
+        return whole(own, "id") if own is not None else None
 
     @staticmethod
     def _only_leads(stream: str) -> None:

@@ -26,6 +26,8 @@ from .settings import MarketoSettings
 
 #: Type ids per call (docs, rest/activities).
 TYPES_A_CALL = 10
+#: Lead ids per call (docs, rest/activities).
+LEADS_A_CALL = 30
 #: Pages of the feed after which the rest is estimated: fewer may be one campaign's minute.
 _SAMPLE = 10
 _FEED = "/rest/v1/activities.json"
@@ -42,9 +44,9 @@ class Timeline:
 
     def __init__(
         self, api: Api, settings: MarketoSettings, types: Types, cursor: Cursor | None, until: datetime | None,
-        fields: Sequence[str],
+        fields: Sequence[str], own: int | None,
     ) -> None:  # fmt: skip
-        self._api, self._settings, self._types, self._fields = api, settings, types, fields
+        self._api, self._settings, self._types, self._fields, self._own = api, settings, types, fields, own
         self._end = until or api.now()
         self._look_back = timedelta(minutes=settings.look_back_minutes)
         ids = sorted(wanted(types))
@@ -73,7 +75,7 @@ class Timeline:
         return {"v": 1, "marks": list(self._marks)}
 
     def _records(self, rows: Sequence[Row]) -> list[Record]:
-        return [activity(self._types, row, self._fields) for row in rows if tells(self._types, row)]
+        return [activity(self._types, row, self._fields, self._own) for row in rows if tells(self._types, row)]
 
     def _news(self, number: int, group: Sequence[int]) -> Iterator[tuple[list[Row], bool]]:
         """What happened since the bookmark."""
@@ -154,6 +156,19 @@ class Timeline:
             left = {**mark, "bulk": [ask.key[1].isoformat(), mark["bulk"][1]]}
             self._marks[number] = left if more else [mark["then"]]
             yield page, more
+
+
+def written(
+    api: Api, settings: MarketoSettings, types: Types, own: int, leads: Sequence[str], fields: Sequence[str]
+) -> Iterator[Record]:
+    """What these leads have of the type that activities are written as: one that was dated in the past stands behind every
+    bookmark, where no later reading comes by."""
+    since = api.now() - timedelta(days=settings.activity_days)
+    for start_at in range(0, len(leads), LEADS_A_CALL):
+        asked = {**_of([own]), "leadIds": ",".join(leads[start_at : start_at + LEADS_A_CALL])}
+        for page in feed(api, _FEED, asked, token_for(api, since), None):
+            for row in page.rows:
+                yield activity(types, row, fields, own)
 
 
 def _of(group: Sequence[int]) -> Mapping[str, Any]:
