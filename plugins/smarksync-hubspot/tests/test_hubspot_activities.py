@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from hubspot_account import Account
 from smarksync_hubspot.computed import CALL, DEAL, EMAIL, MEETING, NOTE, TASK, Computed
+from smarksync_hubspot.simulator import Quirks
 from smarksync_hubspot.simulator.seed import submission
+
+from smarksync.plugin import WriteResult
 
 KIND = ("smarksync.type", "smarksync.actor", "smarksync.automated", "smarksync.direction", "smarksync.result")
 
@@ -182,3 +185,18 @@ def test_every_stream_can_be_described_and_read(hub: Account) -> None:
         names = [info.name for info in hub.connector.describe(stream.name)]
         records, _ = hub.read(stream.name, names)
         assert all(set(record.fields) == set(names) for record in records)
+
+
+@pytest.mark.parametrize("kind", ["calls", "emails", "meetings", "notes", "tasks"])
+def test_an_activity_whose_answer_is_lost_is_its_persons_all_the_same(
+    account: Callable[..., Account], kind: str
+) -> None:
+    """Without a key of ours it is known again by whose it is, so that goes out with it (crm.md 2.7)."""
+    hub = account(Quirks(index_lag=0, has_our_properties=False))
+    rid, _ = person(hub)
+    before = set(hub.sim.rows(kind))
+    hub.sim.faults.drop(after=True, path="*/batch/create")
+    (receipt,) = hub.create(kind, {"hs_timestamp": "2026-11-21T08:00:00Z", "associations.contact": rid})
+    assert receipt.result is WriteResult.UNKNOWN
+    (made,) = set(hub.sim.rows(kind)) - before
+    assert list(hub.sim.store.linked(kind, made, "contacts")) == [rid]

@@ -17,6 +17,8 @@ from .streams import Link
 _READ, _WRITE = 1000, 1000
 #: what list answers call an association that has no label (recorded)
 _UNLABELED = "_unlabeled"
+#: activity to contact, by type id (HubSpot's page "Associations API", association type ids)
+_TO_CONTACT = {"calls": 194, "emails": 198, "meetings": 200, "notes": 202, "tasks": 204}
 
 
 def read(api: Api, kind: str, link: Link, ids: Iterable[str], *, count_as: CallKind = "read") -> dict[str, list[str]]:
@@ -66,6 +68,15 @@ def inline(api: Api, kind: str, links: Mapping[str, Link], rows: Sequence[Json])
 def _shown(kind: str, link: Link) -> bool:
     # an association is listed once per label: contact_to_company is the primary one, …_unlabeled any (recorded)
     return link.label is None or not kind.endswith(_UNLABELED)
+
+
+def of_new(kind: str, fields: Mapping[str, Any]) -> dict[str, Any]:
+    """What a new activity says at once of its person: made without that, and its answer lost, it would be nobody's."""
+    contact, number = fields.get("associations.contact"), _TO_CONTACT.get(kind)
+    if number is None or contact in (None, ""):
+        return {}
+    types = [{"associationCategory": "HUBSPOT_DEFINED", "associationTypeId": number}]
+    return {"associations": [{"to": {"id": str(contact)}, "types": types}]}
 
 
 class Links:

@@ -15,7 +15,7 @@ from smarksync.plugin import Invalid, Op, Receipt, SystemFailure, Unknown, Write
 
 from .client import Api, Json, body_of, is_number, objects_of
 from .consent import Consent
-from .links import Links
+from .links import Links, of_new
 from .listing import batch as read_batch
 from .properties import Schema
 from .refusals import DUPLICATE, GONE, REFUSED, Names, Refusal, refusal, rows_meant
@@ -139,7 +139,7 @@ class _Batch:
                 # nothing would keep a second one from being made when the answer to the first is lost
                 self._refuse(row, Refusal(REFUSED, f"{self._kind} need the unique property {OUR_ID}: run check --fix"))
             else:
-                creates.append((row, one))
+                creates.append((row, {**one, **of_new(self._kind, row.fields)}))
         self._send("upsert", upserts, idempotent=True)
         self._send("create", creates, idempotent=False)
 
