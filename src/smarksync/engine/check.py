@@ -22,7 +22,7 @@ from smarksync.mapping.lint import NEVER_CUT, nearest
 from smarksync.model import ValueProblem
 from smarksync.plugin import FieldInfo, Fixes, StreamSpec
 
-from . import definitions, named, observed, removals, routed, writers
+from . import abilities, definitions, named, observed, routed, writers
 from .context import Opened
 from .findings import Checked, Finding, by_config, by_connector, by_system, shorter
 from .owners import KIND
@@ -281,7 +281,7 @@ class _Checker:
             if any(c in self.unseen or c not in self.workshop.written for c in job.connections) or job.kind != "sync":
                 continue
             lacking = {m.named.field for m in named.lacking(self.names, self.mappings)}
-            for place, wrong, right in removals.impossible(self.config, job, self._streams(job)):
+            for place, wrong, right in abilities.impossible(job, self._streams(job)):
                 found.append(
                     Finding("failure", "config", f"{place}: job {job.name!r}, {wrong}", right, "the config", 2)
                 )

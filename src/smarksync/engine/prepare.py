@@ -23,7 +23,7 @@ from smarksync.mapping import (
 )
 from smarksync.plugin import DescribesMany, FieldInfo, StreamSpec
 
-from . import absent, agreements, around, named, observed, removals, writers
+from . import abilities, absent, agreements, around, named, observed, writers
 from .contained import contain
 from .context import JobRun, Lane, Opened, Run
 from .owners import KIND, Owners
@@ -243,7 +243,7 @@ def _add_job(run: Run, config: Config, workshop: Workshop, job: Job) -> None:
     used = [lane.mapping for lane in compiled.lanes if lane.failed is None]
     asked = {name: [lane.spec for lane in compiled.lanes if lane.stream.connection == name and lane.stream.object in
                     workshop.specs[name]] for name in job.connections}  # fmt: skip
-    for place, wrong, right in removals.impossible(config, job, asked):
+    for place, wrong, right in abilities.impossible(job, asked):
         run.lanes, run.mappings = before
         run.refused[job.name] = ConfigError(
             f"job {job.name!r}, {wrong}", file=str(place.file), line=place.line, hint=right

@@ -69,12 +69,7 @@ class CsvTable(Table):
         fields = []
         for name, place in self._places.items():
             kind = FieldType.BOOL if is_boolean(seen[place]) and len(seen[place]) < 8 else FieldType.TEXT
-            own = name in (self.id, self.updated_at)
-            fields.append(
-                FieldInfo(
-                    name, FieldType.TEXT if own else kind, writable=not own, unique=name == self.id, inferred=not own
-                )
-            )
+            fields.append(self.column(name, kind))
         return fields
 
     def has(self, column: str) -> bool:

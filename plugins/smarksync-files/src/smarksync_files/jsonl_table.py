@@ -61,12 +61,7 @@ class JsonlTable(Table):
             kind = _common(kinds)
             if kind is FieldType.TEXT and kinds and len(words[key]) < 8 and is_boolean(words[key]):
                 kind = FieldType.BOOL
-            own = key in (self.id, self.updated_at)
-            fields.append(
-                FieldInfo(
-                    key, FieldType.TEXT if own else kind, writable=not own, unique=key == self.id, inferred=not own
-                )
-            )
+            fields.append(self.column(key, kind))
         return fields
 
     def has(self, column: str) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from smarksync.plugin import FieldInfo, Malformed
+from smarksync.plugin import FieldInfo, FieldType, Malformed
 
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8", ("utf-8", "utf-8-sig")),
@@ -131,6 +131,12 @@ class Table(ABC):
     @abstractmethod
     def widened(self, columns: Sequence[str]) -> bytes:
         """The file with these columns more, empty in every row. Raises Malformed when it has no place for their names."""
+
+    def column(self, name: str, kind: FieldType) -> FieldInfo:
+        """A column whose values look like ``kind``; the id and the time are text, and kept by SmarkSync itself."""
+        if name in (self.id, self.updated_at):
+            return FieldInfo(name, FieldType.TEXT, writable=False, unique=name == self.id)
+        return FieldInfo(name, kind, inferred=True)
 
     def unique_rows(self) -> Iterator[Row]:
         """The rows; raises Malformed at an empty id or at one that stands there twice."""

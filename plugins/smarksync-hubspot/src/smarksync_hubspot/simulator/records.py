@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from smarksync.simulator import Answer, Request, route
@@ -184,9 +184,7 @@ class Records(Shared):
             fresh.add(made.id)
             return made, None
 
-        body = body_of(request, ROWS)
-        self._inputs(body, 100, WRITTEN)
-        answer = self._batch(kind, body, 200, write, self.quirks.multi_status_updates)
+        answer = self._batch(kind, body_of(request, ROWS), 200, write, self.quirks.multi_status_updates, known=WRITTEN)
         if answer.status < 300:
             for result in answer.body["results"]:
                 result["new"] = result["id"] in fresh
@@ -261,9 +259,9 @@ class Records(Shared):
 
     def _batch(
         self, kind: str, body: Mapping[str, Any], status: int, write: Callable[[Mapping[str, Any]], tuple[Row, list[str] | None]],
-        multi: bool, more: Sequence[Mapping[str, Any]] = (),
+        multi: bool, more: Sequence[Mapping[str, Any]] = (), known: Collection[str] = (),
     ) -> Answer:  # fmt: skip
-        inputs = self._inputs(body, 100)
+        inputs = self._inputs(body, 100, known)
         traces = [str(one["objectWriteTraceId"]) for one in inputs if one.get("objectWriteTraceId")]
         single = multi and len(set(traces)) == len(inputs)
         if not single:
