@@ -22,6 +22,8 @@ CHANGED = "tests/machine/test_config_changes.py"
 FORESEEN = "tests/scenarios/test_foresight.py"
 SPEAKS = "tests/machine/test_who_speaks.py"
 GAPS = "tests/machine/test_gaps.py"
+ONCE = "tests/machine/test_once.py"
+SHORT = "tests/unit/plan/test_short_ways.py"
 
 
 class Mutant(NamedTuple):
@@ -193,6 +195,15 @@ MUTANTS = (
     Mutant("a plan made ahead outlives a change", (("ledger/foreseen.py", "AND f.eid = c.eid AND c.seq > f.seq", "AND f.eid = c.eid AND 0"),), tests=(FORESEEN,)),
     Mutant("our own write taken for a look at the record", (
         ("ledger/links.py", "SET fp = NULL, own_at", "SET fp = NULL, seen_at = '2999', own_at"),), tests=(FORESEEN,)),
+    Mutant("a create-only field changed in a record that is there", (
+        ("plan/build.py", "        if codec.create_only:\n", "        if False:\n"),), tests=(ONCE,)),
+    Mutant("the same by the short way", (("plan/edited.py", "        if codec.create_only:\n", "        if False:\n"),), tests=(ONCE, SHORT)),
+    Mutant("a create-only field not told when it stays", (
+        ("plan/edited.py", "            if not codec.agrees(shown, value):\n                outcome.left", "            if False:\n                outcome.left"),), tests=(ONCE, SHORT)),
+    Mutant("people asked about what no answer could change, and a lost ledger overwrites", (
+        ("plan/staying.py", "    if codec.create_only:\n        return False\n", ""),), tests=(ONCE,)),
+    Mutant("a create-only field owed to a record that was left alone", (
+        ("plan/side.py", " and not codec.create_only\n", "\n"),), tests=(ONCE,)),
     Mutant("a plan made ahead of no round is kept", (("engine/run.py", "        job.ahead.drop()\n", ""),), tests=(FORESEEN,)),
 )  # fmt: skip
 

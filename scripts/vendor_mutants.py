@@ -195,7 +195,7 @@ MARKETO = (
     Removal("members never estimated", "membership.py", "            if may and self._worth(seen / count if count else 0.0, left):\n", "            if may and self._settings.bulk == \"always\":\n", ("bulk",)),
     Removal("concurrent upserts", "writes.py", "            \"action\": \"createOnly\",\n", "            \"action\": \"createOrUpdate\",\n", ("write_facts", "switches")),
     Removal("one key twice in a call", "sending.py", "            (later if key(write) in seen else now).append(write)\n", "            now.append(write)\n", ("write_facts", "switches")),
-    Removal("company fields sent with an update", "writes.py", "            own = {name: value for name, value in write.fields.items() if name not in COMPANY_FIELDS}\n", "            own = dict(write.fields)\n", ("write_facts", "switches")),
+    Removal("company fields sent with an update", "writes.py", "            if theirs := sorted(COMPANY_FIELDS & write.fields.keys()):\n", "            if theirs := sorted(COMPANY_FIELDS & set[str]()):\n", ("write_facts", "switches")),
     Removal("who holds the key is not looked up", "writes.py", "        if values:\n            for start in range(0, len(values), PAGE):", "        if False:\n            for start in range(0, len(values), PAGE):", ("write_facts", "switches")),
     Removal("a cleared boolean taken for empty", "sending.py", "                yield Receipt(write.ref, _DONE[status], write.id or rid, stored=cleared or None)\n", "                yield Receipt(write.ref, _DONE[status], write.id or rid)\n", ("write_facts", "switches")),
     Removal("bodies beyond a megabyte", "sending.py", "BODY = 900_000", "BODY = 10**9", ("write_facts",)),

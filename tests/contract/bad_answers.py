@@ -11,7 +11,7 @@ from typing import Any
 from bad_connectors import Bad
 from web_memory import PRESET, WebSettings, discover
 
-from smarksync.plugin import Cursor, GonePages, Op, Receipt, Record, StreamSpec, Write, WriteResult
+from smarksync.plugin import Cursor, FieldInfo, GonePages, Op, Receipt, Record, StreamSpec, Write, WriteResult
 
 
 class ReceiptsByPosition(Bad):
@@ -154,6 +154,33 @@ class NumbersAsTheyCome(Bad):
     def _record(self, decl: Any, row: Any, fields: Sequence[str]) -> Record:
         record = super()._record(decl, row, fields)
         return record._replace(fields={k: v // 10 if k == "employees" and v else v for k, v in record.fields.items()})
+
+
+class SettledUnsaid(Bad):
+    """New rows take the number of employees; updates are answered as done, and it stays. No schema says so."""
+
+    breaks = "values_untouched"
+    says_so = "`create_only` says that new rows alone take it"
+
+    def write(self, stream: str, batch: Sequence[Write]) -> Iterator[Receipt]:
+        for write in batch:
+            kept = {k: v for k, v in write.fields.items() if k != "employees" or write.op is not Op.UPDATE}
+            for receipt in super().write(stream, [write._replace(fields=kept)]):
+                yield receipt._replace(stored=None)
+
+
+class SettledAndNotTaken(Bad):
+    """The number of employees is said to be taken with new rows only, and is not."""
+
+    breaks = "values_untouched"
+    says_so = "employees (int) is said to be taken with new records only, and new rows do not show"
+
+    def describe(self, stream: str) -> Sequence[FieldInfo]:
+        return [replace(info, create_only=info.name == "employees") for info in super().describe(stream)]
+
+    def write(self, stream: str, batch: Sequence[Write]) -> Iterator[Receipt]:
+        fewer = [{k: v for k, v in write.fields.items() if k != "employees"} for write in batch]
+        return super().write(stream, [w._replace(fields=f) for w, f in zip(batch, fewer, strict=True)])
 
 
 class FirstOfSeveral(Bad):

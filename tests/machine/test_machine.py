@@ -79,6 +79,8 @@ TIGHT: dict[str, tuple[tuple[Kind, ...], Extras, int]] = {
         (Kind("m", reads=frozenset({"score", "company"})), Kind("s"), Kind("g", reads=frozenset({"first_name", "tags"}))),
         Extras(), 2,
     ),
+    # some fields are taken with a new record only
+    "once": ((Kind("m", once=frozenset({"company", "score"})), Kind("s"), Kind("g", once=frozenset({"first_name", "tags"}))), Extras(), 2),
 }  # fmt: skip
 
 
@@ -86,6 +88,7 @@ TIGHT: dict[str, tuple[tuple[Kind, ...], Extras, int]] = {
 EDITED = {
     "three": ("change connection", "change second"), "four": ("change connection",), "odd": ("change where",),
     "mixed": ("change connection",), "guarded": ("stopped",), "removing": ("change deletes",), "acting": ("came back",),
+    "once": ("change connection",),
 }  # fmt: skip
 
 
@@ -115,7 +118,7 @@ def test_random_histories_with_faults(name: str, place: Path) -> None:
 
 #: what the histories of a world must have had
 SEEN = {
-    "guarded": ("stopped",), "partial": ("met anew",), "crossing": ("met anew",), "one-way": ("writes",), "acting": ("came back", "opted in", "put back"), "closed": ("withheld", "released"), "shut": ("withheld", "released"), "strict": ("stopped", "deletes archive"),
+    "guarded": ("stopped",), "partial": ("met anew",), "crossing": ("met anew",), "one-way": ("writes",), "once": ("writes",), "acting": ("came back", "opted in", "put back"), "closed": ("withheld", "released"), "shut": ("withheld", "released"), "strict": ("stopped", "deletes archive"),
     "removing": ("deletes delete", "deletes archive", "deletes unlink"),
 }  # fmt: skip
 

@@ -81,7 +81,7 @@ class Verdicts(Sight):
     def _owed(self, seat: Seat, name: str, value: Any) -> bool:
         """Whether a record that a rule leaves alone misses what was agreed since it was settled, while nobody could write it."""
         base = seat.base.get(name, value)
-        return base != value and not (blank(base) and blank(value)) and name not in self.kinds[seat.system].reads
+        return base != value and not (blank(base) and blank(value)) and name not in self.kinds[seat.system].fixed
 
     def _address_taken(self, human: Human, system: str) -> bool:
         """Whether somebody else's record there shows the address that a new one would get: a question of its own."""
@@ -149,7 +149,7 @@ class Verdicts(Sight):
         """Whether a record must be told a value."""
         seen = self.observed(seat, name)
         return (
-            name not in self.kinds[seat.system].reads
+            name not in self.kinds[seat.system].fixed
             and seen != value
             and not (blank(seen) and blank(value))
             and not self._looks_like(seat, name, value)
@@ -169,7 +169,7 @@ class Verdicts(Sight):
             if seat.system in left:
                 continue
             seen = self.observed(seat, name)
-            if name in self.kinds[seat.system].reads:
+            if name in self.kinds[seat.system].fixed:
                 seat.base[name] = seen  # what it shows was heard, and it cannot be told
                 continue
             if self._differs(seat, name, value):

@@ -76,6 +76,7 @@ class Kind:
     acts: bool = False  # maps consent_at and consent_basis, so that an opt-in can be an act of the person's own
     lacks: frozenset[str] = frozenset()
     reads: frozenset[str] = frozenset()  # fields that the mapping only reads there
+    once: frozenset[str] = frozenset()  # fields that only a new record takes
     skips: frozenset[str] = frozenset()  # fields that it has and the mapping leaves out
     words: tuple[tuple[str, str], ...] = ()  # (title, the system's own word for it): a table in the mapping
     titles: tuple[str, ...] = ()  # the only ones that it has a word for: its job title is a pick list
@@ -95,6 +96,11 @@ class Kind:
         """The canonical fields that it does not map."""
         return self.lacks | self.skips
 
+    @property
+    def fixed(self) -> frozenset[str]:
+        """The canonical fields that nobody may write into a record that is there."""
+        return self.reads | self.once
+
     def line(self, name: str) -> str:
         """What the mapping says of one field."""
         more = ", direction: read" if name in self.reads else ""
@@ -105,7 +111,7 @@ class Kind:
     def stream(self, name: str) -> MemoryStream:
         """One object of the system."""
         infos = [
-            FieldInfo(self.vendor(f), FIELDS[f], unique=f == "email" and self.unique_email)
+            FieldInfo(self.vendor(f), FIELDS[f], unique=f == "email" and self.unique_email, create_only=f in self.once)
             for f in FIELDS
             if f not in self.lacks and not (f == "job_title" and self.titles)
         ]

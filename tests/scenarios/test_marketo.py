@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ from smarksync_marketo.simulator import MarketoSimulator, Quirks
 
 from smarksync.config import load
 from smarksync.engine.check import check
+from smarksync.engine.explain import explain
+from smarksync.engine.offline import Desk
 from smarksync.engine.registry import Registry
 from smarksync.engine.run import Options, Result, execute
 from smarksync.kit.session import OpenSession
@@ -86,6 +89,11 @@ class Pair:
         result.run.ledger.close()
         assert self.sim.problems == []
         return result
+
+    def explain(self, email: str) -> dict[str, Any]:
+        config = load(self.path)
+        with closing(Ledger(config.ledger_url, root=str(self.root))) as ledger:
+            return explain(Desk(config, self.registry, ledger, self.clock), email)
 
     def lead(self, number: int) -> dict[str, Any]:
         return self.sim.world.shown(number)
@@ -222,17 +230,42 @@ def test_opt_out_goes_both_ways_and_a_bare_flag_does_not_take_it_back(pair: Call
     assert wrote(p.run()) == 0
 
 
-def test_company_of_a_known_lead_stays_and_is_not_written_again_and_again(pair: Callable[..., Pair]) -> None:
+def test_company_of_a_known_lead_stays_which_is_told_and_not_called_a_write(pair: Callable[..., Pair]) -> None:
     p = pair(people=20, own_fields=True)
     p.run()
-    number = min(p.sim.world.leads)
-    was, email = p.lead(number)["company"], p.lead(number)["email"]
+    number = min(n for n, row in p.sim.world.leads.items() if not row.get("externalCompanyId"))
+    was, email, name = (p.lead(number)[key] for key in ("company", "email", "lastName"))
     p.crm.edit("people", p.person_id(email), company="Somewhere Else", last="Married")
-    p.run()
+    said = "people: company of 1 record in marketing stays as it is: marketing takes company with a new record only."
+    assert said in p.run(dry_run=True).sentences
+    run = p.run()
+    assert said in run.sentences and run.exit_code == 0
+    (known,) = p.explain(email)["people"]
+    (company,) = [one for one in known["fields"] if one["field"] == "company"]
+    assert (company["differ"], company["because"]) == (
+        [record := f"marketing:leads:{number}"], [f"{record}: left as it is: marketing takes company with a new record only"]
+    )  # fmt: skip
+    assert [one["what"] for one in known["timeline"]][:2] == [
+        f"updated {record}: lastName: '{name}' → 'Married' (last_name: edited (sales))",
+        "agreed without a write: company = 'Somewhere Else' (edited, sales)",
+    ]
     assert (p.lead(number)["company"], p.lead(number)["lastName"]) == (was, "Married")
     person = p.person(email)
     assert person is not None and person["company"] == "Somewhere Else"
-    assert wrote(p.run()) == 0 and wrote(p.run()) == 0
+    again = p.run()
+    assert wrote(again) == 0 and said not in again.sentences
+    p.sim.world.edit(number, company="Elsewhere Still")  # by people, in Marketo
+    p.run()
+    person = p.person(email)
+    assert person is not None and person["company"] == "Elsewhere Still"
+    assert wrote(p.run()) == 0
+
+
+def test_check_names_what_marketo_takes_with_a_new_lead_only(pair: Callable[..., Pair]) -> None:
+    report = pair(people=3, own_fields=True).check()
+    (note,) = [f for f in report["findings"] if "new record only" in f["say"]]
+    said = "marketing.leads: marketing takes company with a new record only: a later change elsewhere is not written there."
+    assert (note["level"], note["say"]) == ("note", said)  # of website and industry the CRM has no place
 
 
 def test_merge_in_marketo_is_followed_and_nobody_is_created_again(pair: Callable[..., Pair]) -> None:

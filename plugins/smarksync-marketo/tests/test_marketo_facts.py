@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, timedelta
 
 import pytest
+from smarksync_marketo.fields import COMPANY_FIELDS
 
 from smarksync.plugin import OWN_USER, FieldType, GoneKind, Invalid, Malformed, Op
 
@@ -33,6 +34,13 @@ def test_describe_tells_types_lengths_and_what_may_be_written(marketo: Make) -> 
     assert infos["leadScore"].type is FieldType.INT and infos["unsubscribed"].type is FieldType.BOOL
     assert infos["address"].max_length == 30_000
     assert not infos["createdAt"].writable and not infos["originalSourceInfo"].writable
+    once = {name for name, info in infos.items() if info.create_only}
+    assert once == COMPANY_FIELDS & infos.keys() and once >= {"company", "website", "industry", "annualRevenue"}
+    assert infos["company"].writable
+
+
+def test_fields_of_companies_can_be_changed_in_a_company(marketo: Make) -> None:
+    assert not any(info.create_only for info in marketo().connector.describe("companies"))
 
 
 def test_lookup_field_is_required_for_new_leads(marketo: Make) -> None:
@@ -52,6 +60,7 @@ def test_describe_falls_back_on_the_older_call_where_the_newer_is_not_allowed(ma
     m.sim.faults.answer(200, body, times=None, path="/rest/v1/leads/describe2.json")
     infos = {info.name: info for info in m.connector.describe("leads")}
     assert infos["email"].type is FieldType.EMAIL and not infos["createdAt"].writable
+    assert infos["company"].create_only and not infos["address"].create_only
 
 
 def test_fields_of_ours_are_made_in_one_call_and_only_those_that_are_missing(marketo: Make) -> None:

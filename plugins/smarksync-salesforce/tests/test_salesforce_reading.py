@@ -134,6 +134,16 @@ def test_describe_tells_types_lengths_and_what_is_required(org: Org) -> None:
     assert {c.value for c in infos["Status"].choices or ()} >= {"Open - Not Contacted", "Closed - Converted"}
 
 
+def test_what_is_createable_and_not_updateable_is_taken_with_new_records_only(org: Org) -> None:
+    # 1.4: CampaignMember's campaign and person, a task's kind
+    once = {
+        name: {i.name for i in org.connector.describe(name) if i.create_only}
+        for name in ("CampaignMember", "Task", "Lead")
+    }
+    assert once["CampaignMember"] >= {"CampaignId", "LeadId", "ContactId"} and "Status" not in once["CampaignMember"]
+    assert once["Task"] == {"TaskSubtype", "smarksync.type"} and not once["Lead"]
+
+
 def test_unrestricted_pick_list_takes_any_text(org: Org) -> None:
     # 1.10, trap 8
     infos = {info.name: info for info in org.connector.describe("Lead")}

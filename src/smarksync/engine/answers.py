@@ -119,6 +119,11 @@ def _not_taken(desk: Desk, one: Conflict, wire: Any) -> list[str]:
         codec = lane.mapping.fields.get(one.field) if lane is not None else None
         if lane is None or codec is None or not codec.write or link.state != links.LIVE or wire is None:
             continue
+        if codec.create_only:
+            shown = one.body.get("values", {}).get(lane.stream.connection, {"value": None})
+            if shown["value"] != wire:
+                told.append(f"{lane.name} takes it with a new record only, and stays as it is")
+            continue
         try:
             codec.outward(wire)
         except ValueProblem as problem:

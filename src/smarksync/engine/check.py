@@ -24,7 +24,7 @@ from smarksync.plugin import FieldInfo, Fixes, StreamSpec
 
 from . import abilities, definitions, named, observed, routed, writers
 from .context import Opened
-from .findings import Checked, Finding, by_config, by_connector, by_system, shorter
+from .findings import Checked, Finding, by_config, by_connector, by_system, shorter, with_new_records
 from .owners import KIND
 from .prepare import Workshop
 from .registry import Registry
@@ -280,6 +280,8 @@ class _Checker:
             }
             if any(c in self.unseen or c not in self.workshop.written for c in job.connections) or job.kind != "sync":
                 continue
+            kept = [m for m in self.mappings if m.entity == job.entity and m.connection in job.connections]
+            found += with_new_records(kept)
             lacking = {m.named.field for m in named.lacking(self.names, self.mappings)}
             for place, wrong, right in abilities.impossible(job, self._streams(job)):
                 found.append(

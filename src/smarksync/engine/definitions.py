@@ -92,6 +92,8 @@ def changes(before: Iterable[FieldInfo], now: Iterable[FieldInfo], mapped: Colle
             yield f"{name} held {was.max_length or 'any number of'} characters and holds {is_.max_length or 'any number'}."
         if was.writable != is_.writable:
             yield f"{name} is {'writable' if is_.writable else 'read only'} now."
+        if was.create_only != is_.create_only:
+            yield f"{name} {'is taken with new records only' if is_.create_only else 'can be changed'} now."
         if was.required != is_.required:
             yield f"{name} is {'required' if is_.required else 'no longer required'} now."
         yield from _choices(name, was, is_)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from smarksync.errors import AuthFailed, ConfigError, PermissionDenied, SystemFailure, Throttled
+from smarksync.mapping import CompiledMapping
 from smarksync.mapping.lint import NEVER_CUT
 from smarksync.plugin import CheckReport
 
@@ -76,6 +77,21 @@ def shorter(one: Checked, obj: str, warnings: Sequence[str]) -> None:
     ]
     if told:
         one.findings.append(Finding("note", "mapping", f"{one.name}.{obj}: {'; '.join(told)}: {NEVER_CUT}."))
+
+
+def with_new_records(mappings: Sequence[CompiledMapping]) -> list[Finding]:
+    """Fields that only a new record takes, where somebody could wait for a later change from another connection in vain.
+
+    ``mappings`` are those that one job keeps in agreement; one note for each object.
+    """
+    found = []
+    for one in mappings:
+        elsewhere = {name for m in mappings if m.connection != one.connection for name in m.fields}
+        told = [f.name for f in one.fields.values() if f.write and f.create_only and f.name in elsewhere]
+        if told:
+            said = f"{one.connection} takes {', '.join(told)} with a new record only: a later change elsewhere is not written there."
+            found.append(Finding("note", "mapping", f"{one.connection}.{one.stream}: {said}"))
+    return found
 
 
 def by_config(one: Checked, error: ConfigError) -> None:

@@ -17,9 +17,9 @@ from smarksync.ledger import activities, cases, meta, plans, quarantine, states
 from smarksync.ledger.cases import Case, Move
 from smarksync.model import Moves
 from smarksync.model.moments import micros
-from smarksync.plan.build import AS_IT_IS
 from smarksync.plan.job import Person
 from smarksync.plan.rows import Outcome, Row
+from smarksync.plan.staying import AS_IT_IS
 
 from . import casebook, deals, decide, offers, reassigning, sweep, tasks
 from .context import JobRun, Lane, Run

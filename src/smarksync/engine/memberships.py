@@ -18,9 +18,9 @@ from smarksync.config import Config, Job
 from smarksync.ledger import entities, memberships, meta, plans, states
 from smarksync.ledger.db import dumps
 from smarksync.ledger.memberships import REMOVED, Membership
-from smarksync.plan.build import AS_IT_IS
 from smarksync.plan.job import Person
 from smarksync.plan.rows import Row
+from smarksync.plan.staying import AS_IT_IS
 from smarksync.plugin import Receipt, WriteResult
 
 from . import around, members

@@ -15,9 +15,10 @@ from smarksync.ledger import cases, rotations, states
 from smarksync.ledger.cases import Case, Move
 from smarksync.model import Moves
 from smarksync.model.moments import micros
-from smarksync.plan.build import AS_IT_IS, own_value
+from smarksync.plan.build import own_value
 from smarksync.plan.job import Person
 from smarksync.plan.rows import Outcome
+from smarksync.plan.staying import AS_IT_IS
 
 from . import decide, offers, tasks
 from .context import JobRun, Run

@@ -11,9 +11,9 @@ from smarksync.ledger import activities, cases, entities, plans, quarantine, sta
 from smarksync.ledger import memberships as ledger_memberships
 from smarksync.ledger.cases import Case
 from smarksync.ledger.memberships import Membership
-from smarksync.plan.build import AS_IT_IS
 from smarksync.plan.job import JobRules, Person
 from smarksync.plan.rows import Outcome, Row
+from smarksync.plan.staying import AS_IT_IS
 
 from . import deals, decide, members, memberships, offers
 from .context import JobRun, Lane, Run

@@ -8,9 +8,9 @@ from typing import Any
 
 from smarksync.errors import SmarkSyncError
 from smarksync.ledger import conflicts, quarantine
-from smarksync.plan.build import AS_IT_IS
 from smarksync.plan.creates import LEFT_TO_IT
 from smarksync.plan.mute import NOT_WHOLE
+from smarksync.plan.staying import AS_IT_IS
 from smarksync.redact import redact
 
 from . import recover

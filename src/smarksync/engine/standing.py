@@ -66,7 +66,8 @@ def _shown(side: Side, name: str, agreed: Mapping[str, Any]) -> dict[str, Any]:
         "settled_with": None if base is ABSENT else base, "never_settled": base is ABSENT,
         "agrees": not problem and not unread and observed == agreed.get(name),
         "changed": not unread and base is not ABSENT and observed != base, "problem": problem,
-        "way": "both" if codec.read and codec.write else ("read only there" if codec.read else "only written"),
+        "way": ("both" if codec.read and codec.write else "read only there" if codec.read else "only written")
+        + (", with new records only" if codec.write and codec.create_only else ""),
     }  # fmt: skip
 
 

@@ -174,6 +174,7 @@ def _compile_field(
             reads_phone=canonical.type == "phone" and table is None and not chain and info.type in TEXTUAL,
             kept=compile_kept(mapping, canonical, info, stream, table, chain, convert),
             sends_text=as_it_is and outward is not None and write and not canonical.ref,
+            create_only=any(one.create_only for one in infos),
         ),
         remarks,
     )
@@ -334,5 +335,5 @@ def _version(mapping: ObjectMapping, entity: Entity, fields: Mapping[str, Compil
             choices = None if info.choices is None else sorted((c.value, c.label, c.active) for c in info.choices)
             # a column of a file is boolean once it holds a word for it: that changes no meaning
             kind = FieldType.BOOL if field.field.type == "bool" and info.type is FieldType.TEXT else info.type
-            parts.append([vendor, kind, info.max_length, info.writable, info.required, choices])
+            parts.append([vendor, kind, info.max_length, info.writable, info.create_only, info.required, choices])
     return hashlib.blake2b(orjson.dumps(parts), digest_size=10).hexdigest()

@@ -75,6 +75,8 @@ class CompiledField:
     reads_phone: bool = False
     #: of a set: the words that one side knows and the other has no place for
     kept: KeptWords | None = None
+    #: written into new records alone: the system takes it in no update
+    create_only: bool = False
 
     @property
     def vendors(self) -> tuple[str, ...]:

@@ -1,7 +1,8 @@
 """Records that meet again: they carry our id, and the ledger that linked and settled them is lost.
 
 What differs between them differed when they were settled, where one system has no word for the other's value and the
-mapping says `unknown: keep`; anything but that again would overwrite what nobody has edited.
+mapping says `unknown: keep`, or where it takes the field with new records only; anything but that again would overwrite
+what nobody has edited.
 """
 
 from __future__ import annotations
@@ -9,12 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from smarksync.model import ValueProblem
-
 from .consent import CONSENT_FIELDS
-from .job import LEFT, JobRules, Person
+from .job import JobRules, Person
 from .reconcile import View
 from .side import Side
+from .staying import takes
 
 #: what may be agreed of somebody of whom nothing is settled yet
 _UNSETTLED = frozenset({"external_id", *CONSENT_FIELDS})
@@ -44,14 +44,9 @@ def _stamped(side: Side) -> bool:
 
 
 def _takes(side: Side, name: str, value: Any) -> bool:
-    """Whether the side can be written that value, or would say why not."""
     codec = side.codec(name)
     assert codec is not None  # it has brought a value
-    try:
-        codec.outward(value)
-    except ValueProblem as problem:
-        return problem.code not in LEFT
-    return True
+    return takes(codec, value)
 
 
 __all__ = ["meets_again", "standing"]

@@ -18,9 +18,7 @@ from .reasons import explain, hash_of, join_of
 from .reconcile import Verdict, View, blank, decide
 from .rows import PUT_BACK, Outcome, Problem, Question, Row, stamp_row
 from .side import NAME_PARTS, Side, columns
-
-#: how the reason begins when a side keeps what it has because it cannot hold what is agreed
-AS_IT_IS = "left as it is"
+from .staying import AS_IT_IS, of_new_records, owed, tellable, untellable
 
 
 def build(person: Person, job: JobRules) -> Outcome:
@@ -48,12 +46,9 @@ def build(person: Person, job: JobRules) -> Outcome:
             since=since(gone, name, person.agreed),
         )  # fmt: skip
         verdicts[name] = verdict
-        _owed(verdict, views[name], sides, job, name)
-        if verdict.conflict is not None and not _tellable(sides, views[name], name):
-            verdict = verdicts[name] = Verdict(
-                person.agreed.get(name),
-                left={v.side: f"{AS_IT_IS}: nobody else has a user for its owner" for v in views[name]},
-            )
+        owed(verdict, views[name], sides, job, name)
+        if verdict.conflict is not None and not tellable(sides, views[name], name):
+            verdict = verdicts[name] = untellable(name, person.agreed.get(name), views[name])
         if verdict.conflict is not None:
             outcome.questions.append(_question(name, verdict, views[name]))
         for index, reason in verdict.left.items():
@@ -72,34 +67,6 @@ def build(person: Person, job: JobRules) -> Outcome:
         for row in outcome.rows:
             row.outside = [side.key for side in person.sides if side.sid in outcome.outside and side.rank == 0]
     return outcome
-
-
-def _owed(verdict: Verdict, views: list[View], sides: list[Side], job: JobRules, name: str) -> None:
-    """A side that was left alone gets the news that came since: by another job, or by a write that did not arrive."""
-    for view in views:
-        if view.side not in verdict.left or verdict.conflict is not None or view.base is ABSENT:
-            continue
-        if not job.equal(name, view.base, verdict.value) and sides[view.side].can_write(name):
-            del verdict.left[view.side]
-            verdict.put_back.append(view.side)
-            if not blank(view.observed):
-                verdict.beaten[view.connection] = view.observed
-
-
-def _tellable(sides: list[Side], views: list[View], name: str) -> bool:
-    """Whether the value of any side can be written to another: between owners whom nobody else knows there is no question."""
-    codecs = [side.codec(name) for side in sides]
-    for view in views:
-        for index, codec in enumerate(codecs):
-            if codec is None or index == view.side or view.observed is ABSENT:
-                continue
-            try:
-                codec.outward(view.observed)
-            except ValueProblem as problem:
-                if problem.code in LEFT:
-                    continue
-            return True
-    return False
 
 
 def _names_told_apart(
@@ -290,6 +257,9 @@ def _update(
         assert codec is not None and view is not None
         if codec is side.name_field and any(one.field in NAME_PARTS for one in outcome.questions):
             outcome.held.add(name)  # the text that both parts make waits for the answer about one of them
+            continue
+        if codec.create_only:
+            outcome.left.append((side.sid, name, of_new_records(side.connection, codec)))
             continue
         before = side.shown(codec, person.agreed)
         try:

@@ -243,7 +243,7 @@ def _evidence_fields(
             if name == "consent_at" and isinstance(observed, str) and observed > now:
                 outcome.taken.setdefault(side.key, {})[name] = observed  # it has served (_act_time)
             row = next((r for r in outcome.rows if r.rid == side.rid and r.sid == side.sid), None)
-            if row is not None and codec.write and value is not None:
+            if row is not None and side.can_write(name) and value is not None:
                 row.after[codec.vendor] = raw
                 row.fields.append(name)
                 row.values[name] = value

@@ -15,12 +15,12 @@ from smarksync.model import ABSENT, ValueProblem
 from smarksync.model.phone import is_e164, same_phone
 from smarksync.model.shapes import Shapes
 
-from .build import AS_IT_IS
 from .job import LEFT, JobRules, Person
 from .reasons import reason_of
 from .reconcile import blank
 from .rows import Alone, Outcome, Row
 from .side import Side, Translation
+from .staying import AS_IT_IS, of_new_records
 
 _PLAIN = {"s", "e", "a"}
 #: guards count what is done to it: build names it
@@ -229,6 +229,12 @@ def _lacking(
         if most is None:
             return None
         base = agreed.get(name)
+        plain = base.__class__ is str and 0 < len(base) <= most and vendor not in seen
+        shown = base if plain else side.shown(codec, agreed)
+        if codec.create_only:
+            if not codec.agrees(shown, value):
+                outcome.left.append((side.sid, name, of_new_records(side.connection, codec)))
+            continue
         try:
             raw = value if value.__class__ is str and len(value) <= most else codec.outward(value)
         except ValueProblem as problem:
@@ -236,8 +242,6 @@ def _lacking(
                 return None
             outcome.left.append((side.sid, name, f"{AS_IT_IS}: {problem.message}"))
             continue
-        plain = base.__class__ is str and 0 < len(base) <= most and vendor not in seen
-        shown = base if plain else side.shown(codec, agreed)
         if raw == shown or codec.agrees(shown, value):
             continue
         if (not raw and blank(raw)) or name == "owner":  # guards count owners that change

@@ -55,7 +55,8 @@ class Codec(Protocol):
     def read(self) -> bool: ...
     @property
     def write(self) -> bool: ...
-
+    @property
+    def create_only(self) -> bool: ...
     @property
     def required(self) -> bool: ...
     @property
@@ -134,9 +135,9 @@ class Side:
         return found
 
     def can_write(self, field: str) -> bool:
-        """Whether we may write the field there."""
+        """Whether we may write the field there, in a record that is not new."""
         codec = self.codec(field)
-        return codec is not None and codec.write
+        return codec is not None and codec.write and not codec.create_only
 
     # -- what the side shows ---------------------------------------------------------------------
     def shown(self, codec: Codec, agreed: Mapping[str, Any]) -> Any:

@@ -66,7 +66,8 @@ class Choice:
 @dataclass(frozen=True, slots=True)
 class FieldInfo:
     """One field of the live schema. ``choices`` None = any text; ``max_length`` in characters. ``inferred``: no schema says
-    the type, it is read off the values and may change with them."""
+    the type, it is read off the values and may change with them. ``create_only``, with ``writable``: new records take it,
+    and no update may carry it; the engine sends none that does."""
 
     name: str
     type: FieldType = FieldType.TEXT
@@ -78,6 +79,7 @@ class FieldInfo:
     label: str = ""
     custom: bool = False
     inferred: bool = False
+    create_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -260,7 +260,9 @@ class MemorySystem:
             known = self._by_key(decl, write.key)
             if known is not None:
                 return self._change(decl, write._replace(op=Op.UPDATE, id=known, if_version=None))
-        kept = self._blank(decl) | {name: decl.keep(name, write.fields[name]) for name in decl.may_write(write.fields)}
+        kept = self._blank(decl) | {
+            name: decl.keep(name, write.fields[name]) for name in decl.may_write(write.fields, new=True)
+        }
         if Can.UPSERT_BY_KEY in decl.can and write.key and decl.external_id:
             kept[decl.external_id] = write.key
         for info in decl.fields:
@@ -284,7 +286,7 @@ class MemorySystem:
         if write.op in (Op.DELETE, Op.ARCHIVE):
             self._leave(decl.name, Gone(row.id))
             return Receipt(write.ref, WriteResult.UPDATED, id=row.id, changed_at=self.server_time())
-        changed = {name: decl.keep(name, write.fields[name]) for name in decl.may_write(write.fields)}
+        changed = {name: decl.keep(name, write.fields[name]) for name in decl.may_write(write.fields, new=False)}
         for name, value in changed.items():
             info = decl.info(name)
             if info is not None and info.required and value is None:

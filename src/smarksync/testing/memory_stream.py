@@ -145,8 +145,9 @@ class MemoryStream:
                 raise Refused("The value is not in the pick list.", "SMK-PICKLIST", name)
         return value
 
-    def may_write(self, names: Iterable[str]) -> list[str]:
-        """Those of the names that a write may carry. Raises :class:`Refused` for a read-only one."""
+    def may_write(self, names: Iterable[str], *, new: bool) -> list[str]:
+        """Those of the names that a write may carry. Raises :class:`Refused` for a read-only one, and for a create-only one
+        of a record that is not ``new``."""
         allowed = []
         for name in names:
             info = self.info(name)
@@ -154,6 +155,8 @@ class MemoryStream:
                 if not self.ignores_read_only:
                     raise Refused("The field is read only.", "SMK-READ-ONLY", name)
                 continue
+            if info is not None and info.create_only and not new:
+                raise Refused("Only a new record takes the field.", "SMK-READ-ONLY", name)
             allowed.append(name)
         return allowed
 

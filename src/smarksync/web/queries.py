@@ -216,6 +216,7 @@ def mapping(desk: Desk) -> list[dict[str, Any]]:
             "fields": [
                 {"name": f.name, "vendor": f.vendor + (f" + {f.currency_vendor}" if f.currency_vendor else ""),
                  "type": f.field.type, "way": "both" if f.read and f.write else ("read" if f.read else "write"),
+                 "create_only": f.write and f.create_only,
                  "required": f.required, "most": f.max_length}
                 for f in compiled.fields.values()
             ],

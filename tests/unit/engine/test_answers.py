@@ -344,3 +344,15 @@ def test_an_answer_that_a_side_cannot_take_is_told_at_once(make_world: Any) -> N
     done = world.at_desk(answers.value, entry["id"], "Analytical Engines")
     (said,) = done["not_taken"]
     assert said.startswith("marketing:contacts cannot take it and stays as it is: ") and "10" in said
+
+
+def test_an_answer_for_a_field_that_new_records_alone_take_is_told_at_once(make_world: Any) -> None:
+    once = (FieldInfo("company", create_only=True), *text_fields("email", "first", "last", "phone"))
+    world = make_world(marketing=once)
+    ada, lead, entry = conflict(world)
+    assert "not_taken" not in world.at_desk(answers.take, entry["id"], "marketing")  # it has that already
+    done = world.at_desk(answers.take, entry["id"], "sales")
+    assert done["not_taken"] == ["marketing:contacts takes it with a new record only, and stays as it is"]
+    assert world.run().exit_code == 0
+    assert (world.a.row("contacts", ada)["company"], world.b.row("leads", lead)["Company"]) == ("Engines", "Looms")
+    assert world.quiet()

@@ -23,13 +23,16 @@ NAMES = ("email", "last_name", "job_title", "phone", "score", "country", "descri
 SYSTEMS = ("shop", "crm", "desk")
 
 
-def mapping(connection: str, names: tuple[str, ...], read_only: tuple[str, ...] = ()) -> CompiledMapping:
+def mapping(
+    connection: str, names: tuple[str, ...], read_only: tuple[str, ...] = (), once: tuple[str, ...] = ()
+) -> CompiledMapping:
     """Vendor fields are named as the canonical ones, in capitals; descriptions are short there."""
     live = [
         FieldInfo(
             name.upper(),
             FieldType.TEXT,
             writable=name not in read_only,
+            create_only=name in once,
             max_length=12 if name == "description" else 200,
         )
         for name in names
@@ -42,9 +45,12 @@ def mapping(connection: str, names: tuple[str, ...], read_only: tuple[str, ...] 
 MAPPINGS = (
     mapping("shop", (*NAMES, "external_id")),
     mapping(
-        "crm", (*NAMES[:-2], "external_id", "email_opt_out", "phone_opt_out", "consent_source"), read_only=("score",)
+        "crm",
+        (*NAMES[:-2], "external_id", "email_opt_out", "phone_opt_out", "consent_source"),
+        read_only=("score",),
+        once=("last_name",),
     ),
-    mapping("desk", ("email", "phone", "description", "owner")),
+    mapping("desk", ("email", "phone", "description", "owner"), once=("email", "phone")),
 )
 VALUES: dict[str, st.SearchStrategy[Any]] = {
     "email": st.sampled_from([None, "ada@example.com", "ADA@example.com", "bob@example.com", "nobody"]),

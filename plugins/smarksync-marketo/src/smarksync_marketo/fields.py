@@ -6,7 +6,7 @@ score are whole numbers. A row names no field that is empty: one that was asked 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -59,7 +59,8 @@ OUR_FIELDS: Mapping[str, tuple[str, str]] = {
 }
 
 #: Fields of the company that a lead shows as if they were its own. Sync Leads sets them on a create; updating them
-#: through a lead "is not supported" (docs, rest/leads), and where it works it changes every lead of that company.
+#: through a lead "is not supported" (docs, rest/leads), and where it works it changes every lead of that company
+#: (Adobe knowledge base, ka-28156): they are create-only.
 COMPANY_FIELDS = frozenset(
     (
         "company", "site", "website", "mainPhone", "industry", "sicCode", "annualRevenue", "numberOfEmployees",
@@ -71,7 +72,7 @@ COMPANY_FIELDS = frozenset(
 ALWAYS = ("id", "updatedAt", "createdAt")
 
 
-def field_info(entry: Row) -> FieldInfo:
+def field_info(entry: Row, create_only: Container[str] = ()) -> FieldInfo:
     """A field of ``describe2`` and its like: name, dataType, length, updateable."""
     kind = str(entry.get("dataType", "")).lower()
     length = entry.get("length")
@@ -82,6 +83,7 @@ def field_info(entry: Row) -> FieldInfo:
         max_length=whole(entry, "length") if length else (_TEXT_AREA if kind in ("text", "textarea") else None),
         label=str(entry.get("displayName") or ""),
         custom=bool(entry.get("isCustom", False)),
+        create_only=str(entry["name"]) in create_only,
     )
 
 
@@ -89,11 +91,13 @@ def describe_leads(api: Api) -> list[FieldInfo]:
     """The live fields of leads. An instance whose role may not ask ``describe2`` still answers the older one."""
     body = api.get("/rest/v1/leads/describe2.json", kind="schema", tolerate=("603", "610"))
     if error(body)[0] is None and rows_of(body):
-        infos = [field_info(entry) for entry in rows_of(body)[0]["fields"]]
+        infos = [field_info(entry, COMPANY_FIELDS) for entry in rows_of(body)[0]["fields"]]
     else:
         older = rows_of(api.get("/rest/v1/leads/describe.json", kind="schema"))
         infos = [
-            field_info({**e, "name": e["rest"]["name"], "updateable": not e["rest"].get("readOnly", False)})
+            field_info(
+                {**e, "name": e["rest"]["name"], "updateable": not e["rest"].get("readOnly", False)}, COMPANY_FIELDS
+            )
             for e in older
             if e.get("rest")  # without it, the field is not there for this API
         ]

@@ -6,7 +6,7 @@
 * Nobody can look a lead up by a value with a comma (client.askable). Where that is the lookup field, createOnly itself
   refuses the second lead; where it is another key, the lead is not made: it could be there already.
 * Two rows with one key never travel together, nor does a second call before the first is answered.
-* Fields of the company are not sent with an update (see fields.COMPANY_FIELDS).
+* Fields of the company are create-only (see fields.COMPANY_FIELDS): an update with one is refused here, whole.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from typing import Any
 
 from smarksync.plugin import Op, Receipt, Write, WriteResult
 
-from .client import PAGE, Row, askable
+from .client import PAGE, askable
 from .fields import COMPANY_FIELDS, leads_by
-from .sending import GONE, Sender, by_op, number, rejected, waves, without_nulls
+from .sending import Sender, by_op, number, rejected, waves, without_nulls
 from .settings import LEAD_KEYS
 
 
@@ -83,21 +83,14 @@ class Writer(Sender):
             yield receipt
 
     def _updates(self, rows: Sequence[Write]) -> Iterator[Receipt]:
-        """Fields of the company are not sent (see fields.COMPANY_FIELDS): the receipt says what they stay as."""
-        companies = {w.ref for w in rows if COMPANY_FIELDS & w.fields.keys()}
-        kept = self._companies_of([w for w in rows if w.ref in companies]) if companies else {}
         send = []
         for write in rows:
-            own = {name: value for name, value in write.fields.items() if name not in COMPANY_FIELDS}
-            if write.ref in companies and write.id not in kept:
-                yield Receipt(write.ref, WriteResult.CONFLICT, write.id, code="SMK-GONE", message=GONE)
-            elif own:
-                send.append(write._replace(fields=own))
+            if theirs := sorted(COMPANY_FIELDS & write.fields.keys()):
+                said = f"{theirs[0]} belongs to the company, and a lead that is there does not change it."
+                yield rejected(write, "SMK-READ-ONLY", f"{said} Change the company itself.", field=theirs[0])
             else:
-                yield self._told(Receipt(write.ref, WriteResult.UPDATED, write.id), write, kept)
-        before = {w.ref: w for w in rows}
-        for receipt in self.in_parts(send, self._update_call, lambda w: {"id": number(w.id), **w.fields}):
-            yield self._told(receipt, before[receipt.ref], kept)
+                send.append(write)
+        yield from self.in_parts(send, self._update_call, lambda w: {"id": number(w.id), **w.fields})
 
     def _update_call(self, rows: Sequence[Write]) -> Mapping[str, Any]:
         body = {
@@ -107,25 +100,6 @@ class Writer(Sender):
         }
         # the same values twice make the same lead: a lost answer may be asked for again
         return self._api.call("POST", "/rest/v1/leads.json", json=body, idempotent=True, about_rows=True)
-
-    def _companies_of(self, rows: Sequence[Write]) -> dict[str, Row]:
-        names = sorted({name for w in rows for name in w.fields if name in COMPANY_FIELDS})
-        found: dict[str, Row] = {}
-        for start in range(0, len(rows), PAGE):
-            ids = [w.id or "" for w in rows[start : start + PAGE]]
-            found.update((str(row["id"]), row) for row in leads_by(self._api, "id", ids, names))
-        return found
-
-    def _told(self, receipt: Receipt, write: Write, kept: Mapping[str, Row]) -> Receipt:
-        if (
-            receipt.result not in (WriteResult.UPDATED, WriteResult.UNCHANGED)
-            or write.id is None
-            or write.id not in kept
-        ):
-            return receipt
-        stay = {name: kept[write.id].get(name) for name in write.fields if name in COMPANY_FIELDS}
-        said = "Fields of the company are not changed through a lead: sync companies for that."
-        return receipt._replace(stored={**(receipt.stored or {}), **stay}, message=said)
 
     def _delete_call(self, rows: Sequence[Write]) -> Mapping[str, Any]:
         body = {"input": [{"id": number(w.id)} for w in rows]}

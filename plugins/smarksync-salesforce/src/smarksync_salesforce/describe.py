@@ -100,4 +100,5 @@ def _info(name: str, one: Mapping[str, Any]) -> FieldInfo:
         unique=bool(one.get("unique")),
         label=str(one.get("label") or ""),
         custom=bool(one.get("custom")),
+        create_only=writable and not one["updateable"],
     )

@@ -7,6 +7,7 @@ when a task is made (:func:`task_body`).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -127,7 +128,9 @@ _SHARED = {
 }
 _TASK_TYPE = ("TaskSubtype", "Type")
 _TASK = {
-    "smarksync.type": Pseudo(_choice("smarksync.type", *_TYPES, writable=True), _TASK_TYPE, task_type),
+    "smarksync.type": Pseudo(
+        replace(_choice("smarksync.type", *_TYPES, writable=True), create_only=True), _TASK_TYPE, task_type
+    ),
     "smarksync.at": Pseudo(
         FieldInfo("smarksync.at", _T.INSTANT),
         ("ActivityDate", "CompletedDateTime", "ReminderDateTime", "IsClosed", "CreatedDate"),

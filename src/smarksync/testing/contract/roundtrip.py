@@ -35,7 +35,11 @@ def types_come_back(stage: Stage, stream: StreamSpec) -> None:
     if fields:
         (id,) = stage.seeded(stream.name, 1)
         for info in fields:
-            _comes_back(stage, stream, id, info)
+            if not info.create_only:
+                _comes_back(stage, stream, id, info)
+            elif not _set_on_create(stage, stream, info):
+                said = "is said to be taken with new records only, and new rows do not show what they were made with"
+                raise Failed(f"{stream.name}: {info.name} ({info.type}) {said}.")
 
 
 def same(info: FieldInfo, one: Any, other: Any) -> bool:
@@ -91,8 +95,11 @@ def _comes_back(stage: Stage, stream: StreamSpec, id: str, info: FieldInfo) -> N
         if not same(info, shown[-1], value) and not (info.name in told and same(info, told[info.name], shown[-1])):
             wrong.append(f"written as {value!r}, answered {receipt.result}, and is shown as {shown[-1]!r}")
     stays = all(same(info, seen, at_first) for seen in shown)
-    if wrong and not (stays and _set_on_create(stage, stream, info, values)):
-        raise Failed(f"{stream.name}: {info.name} ({info.type}) was {wrong[0]}.")
+    if wrong:
+        advice = (
+            "; `create_only` says that new rows alone take it" if stays and _set_on_create(stage, stream, info) else ""
+        )
+        raise Failed(f"{stream.name}: {info.name} ({info.type}) was {wrong[0]}{advice}.")
     if all(same(info, seen, value) for seen, value in zip(shown, reversed(values), strict=True)):
         raise Failed(
             f"{stream.name}: {info.name} ({info.type}) is shown as {shown[0]!r} when it was written as {values[0]!r}, and "
@@ -104,8 +111,10 @@ def _shown(stage: Stage, stream: StreamSpec, id: str, info: FieldInfo) -> Any:
     return stage.look(stream.name, [id], (info.name,)).get(id, {}).get(info.name)
 
 
-def _set_on_create(stage: Stage, stream: StreamSpec, info: FieldInfo, values: tuple[Any, Any]) -> bool:
-    """Whether new rows take each of the values: some fields are settled when a row is made (what kind of task it is)."""
+def _set_on_create(stage: Stage, stream: StreamSpec, info: FieldInfo) -> bool:
+    """Whether new rows take each of two values: some fields are settled when a row is made (what kind of task it is)."""
+    values = _values(info)
+    assert values is not None  # such fields alone are tried
     if Can.CREATE not in stream.can:
         return False
     new = [{**row, info.name: value} for row, value in zip(stage.rows(stream.name, 2), values, strict=True)]

@@ -20,6 +20,7 @@ def plain_fields(infos: Sequence[FieldInfo], stream: StreamSpec, preset: str | N
         for info in infos
         if info.type is FieldType.TEXT
         and info.writable
+        and not info.create_only
         and not info.required
         and not info.unique
         and info.choices is None
