@@ -77,9 +77,10 @@ def test_second_refusal_is_an_auth_failure(marketo: Make) -> None:
 def test_wrong_secret_is_401_of_the_identity_service_and_says_nothing_of_it(marketo: Make) -> None:
     m = marketo(people=3)
     m.again(client_secret="not-the-secret")
-    report = m.connector.check()
-    assert not report.ok
-    assert "credentials" in report.problems[0] and "not-the-secret" not in report.problems[0]
+    with pytest.raises(AuthFailed) as refused:
+        m.connector.check()
+    said = str(refused.value)
+    assert m.sim.url.removeprefix("http://") in said and "credentials" in said and "not-the-secret" not in said
 
 
 def test_tokens_come_from_the_identity_service_and_not_from_below_rest(marketo: Make) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from datetime import timedelta
 from typing import Any
 
@@ -61,6 +62,14 @@ def test_credentials_that_are_wrong_are_said_so_without_repeating_them(org: Org)
         connector.check()
     assert "invalid client credentials" in str(caught.value) and "not-the-secret" not in str(caught.value)
     assert caught.value.connection == "sales"
+
+
+def test_login_that_cannot_be_reached_names_its_own_setting(org: Org) -> None:
+    with socket.socket() as bound:  # to a port where nobody listens
+        bound.bind(("127.0.0.1", 0))
+        connector = org.open(login_url=f"http://127.0.0.1:{bound.getsockname()[1]}")
+        with pytest.raises(Transient, match=r"refused the connection .*Check login_url and its port"):
+            connector.check()
 
 
 def test_org_is_where_the_login_says(org: Org) -> None:

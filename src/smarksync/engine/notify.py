@@ -170,11 +170,10 @@ def post(config: Config, channel: str, body: Mapping[str, str], make_session: Op
     hide(url, parts.path.strip("/"), parts.query)  # the path of a webhook is its password
     session = make_session(f"notify {channel}", None)
     try:
-        client = session.client(f"{parts.scheme}://{parts.netloc}", timeout=10.0)
+        client = session.client(f"{parts.scheme}://{parts.netloc}", timeout=10.0, setting="the address")
         client.request("POST", parts.path, params=parse_qsl(parts.query), json=dict(body), expect="any")
-    except ConfigError as wrong:  # the client speaks of the settings of a connection, and a channel has only this one
-        said = wrong.message.replace("base_url", "the address")
-        raise config.wrong(said, "Write `url: https://HOST/PATH`.", at=("notify", channel, "url")) from None
+    except ConfigError as wrong:
+        raise config.wrong(wrong.message, "Write `url: https://HOST/PATH`.", at=("notify", channel, "url")) from None
     except Unknown:
         raise
     except SystemFailure as failure:

@@ -177,7 +177,7 @@ class TokenEndpoint(_Renewed):
 
     def _read(self, answer: httpx.Response) -> Mapping[str, object]:
         response = Response(answer.status_code, answer.headers, answer.content)
-        host = answer.request.url.host
+        host = answer.request.url.netloc.decode("ascii")
         if response.status == 429:
             raise Throttled(f"{host} asks us to slow down with new tokens (429).", retry_after=response.retry_after())
         if response.status >= 500:

@@ -61,6 +61,7 @@ class Client:
         ca_file: str | None = None,
         hosts: Sequence[str] = (),
         allow_http: bool = False,
+        setting: str = "base_url",
         counts: Counts | None = None,
         budget: Budget | None = None,
         clock: Clock | None = None,
@@ -75,7 +76,7 @@ class Client:
         self._clock = clock or SystemClock()
         self._budget = budget or Budget(clock=self._clock)
         self._wire = Wire(
-            Trust(base_url, hosts=hosts, allow_http=allow_http, proxied=proxy is not None),
+            Trust(base_url, hosts=hosts, allow_http=allow_http, proxied=proxy is not None, setting=setting),
             auth=auth,
             headers={"User-Agent": "SmarkSync", "Accept": "application/json", **(headers or {})},
             timeout=timeout,
@@ -172,7 +173,7 @@ class Client:
         except httpx.HTTPError as problem:
             lost = trace.under_way and not known_unsent(problem)
             trace.maybe_applied |= lost and trace.kind == "write"
-            said, hint = sentence(problem, self._wire.proxy is not None, self._wire.timeout)
+            said, hint = sentence(problem, self._wire.proxy is not None, self._wire.timeout, self._wire.trust.setting)
             error = self._error(Transient, f"{said} ({trace.name})", hint)
             raise _Failed(error, again=repeatable or not lost) from None
         except SystemFailure as problem:  # from the token fetch, or a redirect that must not be followed

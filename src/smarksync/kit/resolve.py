@@ -115,7 +115,9 @@ def resolve(
     if status == 403:
         return Verdict(Kind.PERMISSION, "refused the call (403)", words, hint, False)
     if 300 <= status < 400:
-        return Verdict(Kind.MALFORMED, f"sends us elsewhere ({status})", "", "Check base_url.", False, None, False)
+        return Verdict(
+            Kind.MALFORMED, f"sends us elsewhere ({status})", "", "Check the address in the config.", False, None, False
+        )
     return Verdict(Kind.INVALID, f"refused the request as wrong ({status})", words, hint, False)
 
 
@@ -125,7 +127,7 @@ def _body(response: Response, expect: Expect) -> Verdict | None:
     try:
         empty = response.json is None and not response.content.strip()
     except NotJson as problem:
-        hint = "Check base_url." if not problem.cut else ""
+        hint = "Check the address in the config." if not problem.cut else ""
         return Verdict(Kind.MALFORMED, f"answers {response.status} with {problem}", hint=hint, again=problem.cut)
     if empty and expect == "json":
         return Verdict(Kind.MALFORMED, f"answers {response.status} with nothing", again=True)

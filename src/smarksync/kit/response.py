@@ -99,7 +99,7 @@ class Answered(dict[str, Any]):
         """The list of objects under a key. Raises Malformed when it is no such list."""
         found = self.get(key)
         if not isinstance(found, list):
-            raise Malformed(f"{self.where} has no list `{key}`.", hint="Check base_url.")
+            raise Malformed(f"{self.where} has no list `{key}`.", hint="Check the address in the config.")
         return [Answered(one, self.where) for one in found]
 
 
@@ -115,7 +115,7 @@ def whole(row: Mapping[str, Any], key: str) -> int:
         raise Malformed(f"{where} has an object whose `{key}` is no whole number.", hint=_HINT) from None
 
 
-_HINT = "Check base_url; if that is right, the vendor has changed its answers: please report it."
+_HINT = "Check the address in the config; if that is right, the vendor has changed its answers: please report it."
 
 
 def _kind(found: Any) -> str:

@@ -103,6 +103,7 @@ class OpenSession:
         ca_file: str | None = None,
         hosts: tuple[str, ...] = (),
         allow_http: bool = False,
+        setting: str = "base_url",
     ) -> Client:
         """A client with retries, rate budget, redaction and call counting inside."""
         client = Client(
@@ -115,6 +116,7 @@ class OpenSession:
             ca_file=ca_file,
             hosts=hosts,
             allow_http=allow_http,
+            setting=setting,
             counts=self.counts,
             budget=self._budgets.get(self._account, rate_limit, name=self.connection),
             clock=self.clock,

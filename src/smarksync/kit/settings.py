@@ -63,6 +63,7 @@ class HttpSettings(BaseModel):
         auth: httpx.Auth | None = None,
         headers: Mapping[str, str] | None = None,
         base_url: str | None = None,
+        setting: str = "base_url",
     ) -> Client:
         """The session's client with all of these settings; nothing is sent yet."""
         return session.client(
@@ -75,4 +76,5 @@ class HttpSettings(BaseModel):
             ca_file=str(Path(session.root) / self.ca_file) if self.ca_file else None,
             hosts=self.hosts,
             allow_http=self.allow_http,
+            setting=setting,
         )

@@ -23,8 +23,8 @@ def known_unsent(problem: httpx.HTTPError) -> bool:
     return isinstance(problem, _UNSENT)
 
 
-def sentence(problem: httpx.HTTPError, proxied: bool, timeout: float) -> tuple[str, str]:
-    """(what happened, said of the host; what to check)."""
+def sentence(problem: httpx.HTTPError, proxied: bool, timeout: float, setting: str) -> tuple[str, str]:
+    """(what happened, said of the host; what to check). ``setting`` holds the host's address."""
     cause = _root(problem)
     if isinstance(problem, httpx.ProxyError):
         return "cannot be reached through the proxy", "Check the proxy setting."
@@ -36,14 +36,14 @@ def sentence(problem: httpx.HTTPError, proxied: bool, timeout: float) -> tuple[s
                 "Set ca_file if it has its own authority.",
             )
         if isinstance(cause, ssl.SSLError):
-            return "does not speak TLS with us", "Check base_url: https or http, and the port."
+            return "does not speak TLS with us", f"Check {setting}: https or http, and the port."
         if isinstance(cause, socket.gaierror):
-            return "is a host name that nobody knows (DNS)", f"Check base_url and the network.{through}"
+            return "is a host name that nobody knows (DNS)", f"Check {setting} and the network.{through}"
         if isinstance(cause, ConnectionRefusedError):
-            return "refused the connection", f"Check base_url and its port, and that the server is running.{through}"
+            return "refused the connection", f"Check {setting} and its port, and that the server is running.{through}"
         if isinstance(problem, httpx.ConnectTimeout):
-            return "accepted no connection in time", f"Check base_url, the network and any firewall.{through}"
-        return "could not be connected to", f"Check base_url and the network.{through}"
+            return "accepted no connection in time", f"Check {setting}, the network and any firewall.{through}"
+        return "could not be connected to", f"Check {setting} and the network.{through}"
     if isinstance(problem, httpx.PoolTimeout):
         return "had no free connection in time", "Too many calls at once: set rate_limit."
     if isinstance(problem, httpx.TimeoutException):
@@ -51,7 +51,7 @@ def sentence(problem: httpx.HTTPError, proxied: bool, timeout: float) -> tuple[s
     if isinstance(problem, httpx.LocalProtocolError):
         return "cannot be asked that: the request is not valid HTTP", "Check the credentials for stray line breaks."
     if isinstance(problem, httpx.UnsupportedProtocol):
-        return "was to be asked by something else than http or https", "Check base_url."
+        return "was to be asked by something else than http or https", f"Check {setting}."
     if isinstance(problem, httpx.DecodingError):
         return "sent an answer that cannot be unpacked", "Something between us damages answers: a proxy?"
     return "broke off the connection before its answer was complete", "The next run tries again."

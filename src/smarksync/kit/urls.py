@@ -43,6 +43,7 @@ class Trust:
         lookup: Lookup = system_lookup,
         setting: str = "base_url",
     ) -> None:
+        self.setting = setting  # which holds the address
         self._allow_http = allow_http
         self._proxied = proxied
         self._lookup = lookup
@@ -110,7 +111,7 @@ class Trust:
         if parts.scheme == "http" and not self._http_is_fine(host):
             raise Malformed(
                 f"{self.host} sends us to {parts.netloc} over plain http.",
-                hint="Check base_url (https?), or set allow_http: true if the network between is yours.",
+                hint=f"Check {self.setting} (https?), or set allow_http: true if the network between is yours.",
             )
         return url
 

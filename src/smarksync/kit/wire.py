@@ -127,7 +127,9 @@ class Wire:
                 },
                 extensions={"smarksync": trace},
             )
-        raise Malformed(f"{self.trust.host} sends us round in circles (redirects).", hint="Check base_url.")
+        raise Malformed(
+            f"{self.trust.host} sends us round in circles (redirects).", hint=f"Check {self.trust.setting}."
+        )
 
     def _send(self, http: httpx.Client, request: httpx.Request) -> httpx.Response:
         try:

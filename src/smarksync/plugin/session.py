@@ -61,6 +61,8 @@ class Session(Protocol):
         ca_file: str | None = None,
         hosts: tuple[str, ...] = (),
         allow_http: bool = False,
+        setting: str = "base_url",
     ) -> Client:
-        """A client with retries, rate budget, redaction and call counting inside."""
+        """A client with retries, rate budget, redaction and call counting inside. ``setting`` names where the config has the
+        address, for messages."""
         ...

@@ -328,7 +328,7 @@ def test_nobody_listens_there(net):
     session.close()
     said = str(caught.value)
     assert f"audience: 127.0.0.1:{port} refused the connection (POST /leads)." in said
-    assert "that the server is running" in said
+    assert "Check base_url and its port, and that the server is running" in said
 
 
 class Rude(BaseHTTPRequestHandler):

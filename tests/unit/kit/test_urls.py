@@ -107,7 +107,7 @@ def test_redirects_are_followed_on_the_same_site_only(net):
 def test_a_write_is_not_turned_into_a_read_by_a_redirect(net):
     client = net.session.client("http://127.0.0.1:1/api")
     net.will(httpx.Response(301, headers={"Location": "/api/leads/"}))
-    with pytest.raises(Malformed, match="Check base_url"):
+    with pytest.raises(Malformed, match="Check the address in the config"):
         client.request("POST", "/leads", json={"a": 1})
     net.will(httpx.Response(308, headers={"Location": "/api/leads/"}), httpx.Response(200, json={}))
     client.request("POST", "/leads", json={"a": 1})

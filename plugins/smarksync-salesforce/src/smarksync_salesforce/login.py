@@ -44,7 +44,7 @@ class Login(httpx.Auth):
     def __init__(self, settings: SalesforceSettings, session: Session) -> None:
         self._settings = settings
         self._endpoint = _endpoint(settings, session)
-        self.http: Client = settings.connect(session, base_url=settings.login_url)
+        self.http: Client = settings.connect(session, base_url=settings.login_url, setting="login_url")
         self._lock = threading.Lock()
         self._grant: Grant | None = None
 
