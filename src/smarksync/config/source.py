@@ -97,6 +97,9 @@ def parse(text: str, file: str) -> Node:
         earlier = any(words in str(e.problem) for words in _BEGAN_EARLIER)
         mark = (e.context_mark if earlier else None) or e.problem_mark or e.context_mark
         place = Place(file, mark.line + 1, mark.column + 1) if mark else Place(file, 1)
+        if e.problem_mark is not None and e.problem_mark.line + 1 == builder.quote_ends:
+            said = f"the quote that opens here is closed only in line {builder.quote_ends}, by another one."
+            raise stop(builder.quote_opens, said, "Close it where its text ends.") from None
         lines = text.splitlines()
         near = [lines[m.line] for m in (e.problem_mark, e.context_mark) if m is not None and m.line < len(lines)]
         if earlier and any(_BARE_REFERENCE.search(line) for line in near):
@@ -136,6 +139,8 @@ class _Builder:
         self.anchors: dict[str, Node | None] = {}
         self.problems: list[Problem] = []
         self.total = 0
+        # the last quoted text of several lines: where it opens, and the line in which it ends
+        self.quote_opens, self.quote_ends = Place(file, 1), 0
 
     def build(self, events: Iterator[Any]) -> Node | None:
         root: Node | None = None
@@ -162,6 +167,8 @@ class _Builder:
         if event.anchor:
             self.anchors[event.anchor] = None
         if kind == "ScalarEvent":
+            if event.style in ("'", '"') and event.end_mark.line > event.start_mark.line:
+                self.quote_opens, self.quote_ends = place, event.end_mark.line + 1
             node = Node(self.scalar(event, place), place)
         else:
             if event.tag and event.tag not in (f"{_CORE}map", f"{_CORE}seq"):

@@ -189,6 +189,8 @@ def test_added(load_text: Load, more: str, wrong: str, right: str) -> None:
         ("    match: [email]", "    match [email]", "a key without `:`"),
         ("jobs:\n", "<<<<<<< HEAD\njobs:\n", "`<<<<<<<` is a mark of a merge that was not finished"),
         ("definitions:\n", ">>>>>>> theirs\ndefinitions:\n", "`>>>>>>>` is a mark of a merge"),
+        ("workspace: quickstart", 'workspace: "quickstart', "the quote that opens here is closed only in line "),
+        ("workspace: quickstart", "workspace: 'quickstart", "the quote or bracket that opens here is not closed"),
     ],
 )
 def test_syntax_is_told_at_the_line_where_the_problem_stands(load_text: Load, old: str, new: str, said: str) -> None:
