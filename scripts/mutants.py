@@ -130,7 +130,11 @@ MUTANTS = (
     Mutant("what a doubtful record said in the end is forgotten with it", (
         ("engine/departures.py", "        last_words.spread(run, eid, said)\n", ""),), tests=("tests/scenarios/test_last_words.py",)),
     Mutant("the last words of who was never read are nobody's", (
-        ("engine/departures.py", "        _stranger(run, lane, gone, at)\n", "        pass\n"),), tests=("tests/scenarios/test_marketo_salesforce_sync.py",)),
+        ("engine/departures.py", " or _stranger(run, lane, gone, at)\n", " or True\n"),), tests=("tests/scenarios/test_last_words.py",)),
+    Mutant("the last words for who is matched later in the run wait for another run", (
+        ("engine/run.py", "    departures.deal_with(run)\n", ""),), tests=("tests/scenarios/test_last_words.py",)),
+    Mutant("the last words for who could not be read are dropped", (
+        ("engine/departures.py", "target.failed is None and not inbox", "not inbox"),), tests=("tests/scenarios/test_last_words.py",)),
     Mutant("our id on the person's other record bars this one", (
         ("engine/refusals.py", "    if holders == {row.eid} and codec is not None and", "    if row is None and codec is not None and"),), tests=("tests/scenarios/test_marketo_salesforce_sync.py",)),
     Mutant("somebody is asked whether they are themselves", (

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from smarksync.plugin import Gone, GoneKind
+from smarksync.plugin import Gone, GoneKind, Transient
 
 EVIDENCE = ["consent_at", "consent_source", "consent_basis"]
 
@@ -154,3 +154,47 @@ def test_a_record_that_took_no_part_speaks_for_who_it_was_merged_into(world: Any
     shows(w)
     w.run()
     assert w.consent(ada) == "opted_out" and w.shows(ada, "marketing", email_opt_out=True)
+
+
+def both_unread(w: Any) -> Any:
+    """Two records of sales become one before anybody read either; only what left shows the opt-out."""
+    w.run()
+    ada, twin = w.person("Ada Lovelace", "sales"), w.person("Ada Twin", "sales")
+    merged(w, ada, twin)
+    shows(w)
+    return ada
+
+
+def test_a_record_nobody_read_speaks_for_one_that_is_read_in_the_same_run(world: Any) -> None:
+    w = world()
+    ada = both_unread(w)
+    ran = w.run()
+    assert w.consent(ada) == "opted_out"
+    assert w.shows(ada, "marketing", email_opt_out=True) and w.shows(ada, "sales", email_opt_out=True)
+    assert len(ran.sent["marketing"]) == 1  # nobody is made known as one who may be written to
+    w.quiet()
+
+
+@pytest.mark.parametrize("nth", [3, 4, 5, 6])
+def test_a_run_that_dies_between_what_left_and_who_it_went_into_loses_no_word(world: Any, nth: int) -> None:
+    w = world()
+    ada = both_unread(w)
+    w.killed("ledger.committed", nth=nth)
+    w.run()
+    assert w.consent(ada) == "opted_out" and w.shows(ada, "marketing", email_opt_out=True)
+    assert not w.query("SELECT 1 FROM departed")
+
+
+def test_what_a_record_nobody_read_said_waits_for_one_that_cannot_be_read_now(world: Any) -> None:
+    w = world(objects={"sales": ("leads", "contacts")})
+    w.run()
+    ada = w.person("Ada Lovelace", "sales")
+    contact = w.systems["sales"].convert("leads", ada.places.pop("sales")[1], "contacts")
+    ada.places["sales"] = ("contacts", contact)
+    log = w.systems["sales"].left["leads"]
+    log[-1] = log[-1]._replace(gone=log[-1].gone._replace(shows={"email_opt_out": True}, at=w.clock()))
+    w.faults.fail(Transient("503"), system="sales", kind="read", stream="contacts")
+    w.run()
+    w.run()
+    assert w.consent(ada) == "opted_out" and w.shows(ada, "marketing", email_opt_out=True)
+    w.quiet()

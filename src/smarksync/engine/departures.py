@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from smarksync.errors import SystemFailure
-from smarksync.ledger import departed, entities, keys, links, quarantine, states, streams
+from smarksync.ledger import departed, entities, inbox, keys, links, quarantine, states, streams
 from smarksync.ledger.departed import Departed
 from smarksync.model.consent import Claim
 from smarksync.plugin import Can, Explains, Fetches, Gone, GoneKind, Sweeps, TellsGone
@@ -43,17 +43,22 @@ def notice(run: Run) -> None:
                 _swept(run, lane, lane.connector)
         except SystemFailure as error:
             lane.fail(error)
-    _deal_with(run)
+    deal_with(run)
 
 
-def _deal_with(run: Run) -> None:
-    """What follows from the rows that left, the earliest first. What a killed run heard of is still there."""
-    while rows := departed.earliest(run.ledger, run.lanes, BATCH):
+def deal_with(run: Run) -> None:
+    """What follows from the rows that left, the earliest first. What a killed run heard of is still there.
+
+    Again once the inbox is matched: what a row said that went into one which nobody knew either waits until that is known.
+    """
+    later: set[int] = set()
+    while rows := departed.earliest(run.ledger, run.lanes, BATCH, but=later):
         with run.ledger.tx():
             for row in rows:
                 gone = Gone(row.rid, GoneKind(row.kind), row.into, row.into_stream, also=row.also, shows=row.shows)
-                _take(run, run.lanes[row.sid], gone, row.at)
-            departed.drop(run.ledger, rows)
+                if not _take(run, run.lanes[row.sid], gone, row.at):
+                    later.add(row.seq)
+            departed.drop(run.ledger, [row for row in rows if row.seq not in later])
 
 
 def _hear(run: Run, lane: Lane, left: Iterable[Gone]) -> None:
@@ -130,15 +135,16 @@ def _confirm(run: Run, lane: Lane, ids: list[str]) -> None:
         _hear(run, lane, map(Gone, left))
 
 
-def _take(run: Run, lane: Lane, gone: Gone, at: str) -> None:
-    """One row that left at some time: deleted, merged into another, or converted into one of another stream."""
+def _take(run: Run, lane: Lane, gone: Gone, at: str) -> bool:
+    """One row that left at some time: deleted, merged into another, or converted into one of another stream. False: it has
+    said something that is for a record which is not matched yet."""
     ledger = run.ledger
     run.ledger.run("DELETE FROM inbox WHERE sid = ? AND rid = ?", (lane.sid, gone.id))
     link = links.of_records(ledger, lane.sid, [gone.id]).get(gone.id)
-    if (link is None or link.eid is None) and gone.into is not None and gone.shows:
-        _stranger(run, lane, gone, at)
+    known = link is not None and link.eid is not None
+    heard = known or gone.into is None or not gone.shows or _stranger(run, lane, gone, at)
     if link is None or (link.state == links.GONE and gone.into is None):
-        return  # of a record that left as deleted, and was taken back or told about twice, a merge is still news
+        return heard  # of a record that left as deleted, and was taken back or told about twice, a merge is still news
     was_live = link.state == links.LIVE
     if gone.into is None or link.eid is None:
         links.set_state(ledger, lane.sid, gone.id, links.GONE)
@@ -147,7 +153,7 @@ def _take(run: Run, lane: Lane, gone: Gone, at: str) -> None:
             _let_doubts_rest(run, link.eid, said)
     elif _followed(run, lane, gone, link):  # told again, as windows that overlap do: only what is missing is asked for
         bring_along(run, lane, gone, entities.survivor(ledger, link.eid))
-        return
+        return True
     else:
         last_words.heed(run, lane, entities.survivor(ledger, link.eid), link, gone.shows, at)
         _follow(run, lane, gone, link.eid)
@@ -164,17 +170,21 @@ def _take(run: Run, lane: Lane, gone: Gone, at: str) -> None:
         former_keys(run, person)
         quarantine.unbar(ledger, person, lane.sid)
         states.changed(ledger, [(link.eid, lane.sid, gone.id, run.run_id)])
+    return heard
 
 
-def _stranger(run: Run, lane: Lane, gone: Gone, at: str) -> None:
-    """A row that nobody had read, or that took no part, went into one that is known: what it said of consent is that
-    person's word."""
-    target = lane_of(run, lane, gone.into_stream)
-    into = (
-        links.of_records(run.ledger, target.sid, [str(gone.into)]).get(str(gone.into)) if target is not None else None
-    )
-    if into is not None and into.eid is not None:
+def _stranger(run: Run, lane: Lane, gone: Gone, at: str) -> bool:
+    """A row that nobody had read, or that took no part, went into another: what it said of consent is the word of whose that
+    is. False while that one is still to be read or matched."""
+    target, rid = lane_of(run, lane, gone.into_stream), str(gone.into)
+    if target is None:
+        return True
+    into = links.of_records(run.ledger, target.sid, [rid]).get(rid)
+    if into is None:
+        return target.failed is None and not inbox.waits(run.ledger, target.sid, rid)
+    if into.eid is not None:
         last_words.heed(run, lane, entities.survivor(run.ledger, into.eid), None, gone.shows, at)
+    return True
 
 
 def _followed(run: Run, lane: Lane, gone: Gone, link: links.Link) -> bool:
@@ -240,4 +250,4 @@ def fetch_wanted(run: Run) -> None:
     run.wanted.clear()
 
 
-__all__ = ["fetch_wanted", "notice"]
+__all__ = ["deal_with", "fetch_wanted", "notice"]

@@ -135,6 +135,7 @@ def _work(run: Run) -> None:
     departures.notice(run)
     departures.fetch_wanted(run)
     matching.match_inbox(run)
+    departures.deal_with(run)
     run.read_seq = states.top(run.ledger)
     observed.learn(run)
     facts.resolve(run)

@@ -31,13 +31,14 @@ def put(ledger: Ledger, rows: Iterable[Departed]) -> None:
     )
 
 
-def earliest(ledger: Ledger, sids: Iterable[int], limit: int) -> list[Departed]:
-    """Those of some streams that left first; of one moment by name, so that the order of the config decides nothing."""
+def earliest(ledger: Ledger, sids: Iterable[int], limit: int, but: Iterable[int] = ()) -> list[Departed]:
+    """Those of some streams that left first; of one moment by name, so that the order of the config decides nothing.
+    ``but``: places in the table that are left out."""
     sql = (
         "SELECT d.sid, d.rid, d.at, d.body, d.seq FROM departed d JOIN streams s ON s.sid = d.sid "
-        "WHERE d.sid IN (SELECT value FROM json_each(?)) ORDER BY d.at, s.connection, s.object, d.rid, d.seq LIMIT ?"
+        "WHERE d.sid IN (SELECT value FROM json_each(?)) AND d.seq NOT IN (SELECT value FROM json_each(?)) ORDER BY d.at, s.connection, s.object, d.rid, d.seq LIMIT ?"
     )
-    found = ledger.rows(sql, (dumps(list(sids)).decode(), limit))
+    found = ledger.rows(sql, (dumps(list(sids)).decode(), dumps(list(but)).decode(), limit))
     return [Departed(sid, rid, at, *loads(body))._replace(seq=seq) for sid, rid, at, body, seq in found]
 
 

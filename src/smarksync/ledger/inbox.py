@@ -53,6 +53,11 @@ def holds(ledger: Ledger, sids: Iterable[int], count: int) -> bool:
     return int(ledger.value(sql, (dumps(list(sids)).decode(), count))) >= count
 
 
+def waits(ledger: Ledger, sid: int, rid: str) -> bool:
+    """Whether that record is waiting."""
+    return ledger.one("SELECT 1 FROM inbox WHERE sid = ? AND rid = ? LIMIT 1", (sid, rid)) is not None
+
+
 def top(ledger: Ledger) -> int:
     """The highest sequence now in the inbox; 0 when it is empty."""
     return int(ledger.value("SELECT max(seq) FROM inbox") or 0)
