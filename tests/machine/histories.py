@@ -16,7 +16,7 @@ from smarksync.testing import Refused
 from .checks import after_repair, after_run, eids_of, figures, quiet, settled
 from .opting import wire
 from .oracle import Oracle
-from .people import BASIS, CONSENT, Wrong
+from .people import BASIS, CONSENT, Foreseen, Wrong
 from .terms import PLAIN, Extras, Rules, Terms
 from .world import Kind, World
 
@@ -195,8 +195,7 @@ class Player:
         rows = set(self.world.true_rows())
         foreseen = self.oracle.foresee(self.world.clock(), allow)
         seen = self.world.run(allow=allow)
-        if self.oracle.cut or (foreseen.removed and self.oracle.doubts):
-            raise Enough  # the rival of a doubt may have left: it dissolves in this run or in the next, and both are right
+        self._settled(foreseen)
         after_run(self.world, self.oracle, foreseen, seen, rows)
         self.counts["writes"] += len(foreseen.writes)
         self.counts["asked"] += len(foreseen.asked)
@@ -221,13 +220,22 @@ class Player:
             world.clock.advance(7)
             self.oracle.look_at(world.clock())
             seen = world.run(allow=guards)
-        if self.oracle.cut or (foreseen.removed and self.oracle.doubts):
-            raise Enough
+        self._settled(foreseen)
+        if fault == "fail" and any(self.oracle.kinds[system].once for _, system, _ in foreseen.creates):
+            raise Enough  # what one side could not tell yet, the new record is never told
         doubts, addresses = self._known()
         if fault == "fail" and (doubts - known[0] or {**addresses, **known[1]} != addresses):
             raise Enough  # who came in alone, or after an address changed, because one side could not be read, is another
         after_repair(world, self.oracle, foreseen, seen, rows)
         self.counts["repaired"] += 1
+
+    def _settled(self, foreseen: Foreseen) -> None:
+        """Whether one outcome alone is right."""
+        if self.oracle.cut or (foreseen.removed and self.oracle.doubts):
+            raise Enough  # the rival of a doubt may have left: it dissolves in this run or in the next
+        moved = {(key[0], fields["email"]) for key, fields in foreseen.writes.items() if fields.get("email")}
+        if any((system, fields.get("email")) in moved for _, system, fields in foreseen.creates):
+            raise Enough  # the look-up before the create may find the other one, who gets the same address in this run
 
     def _known(self) -> tuple[set[Any], dict[int, Any]]:
         """Who is in doubt, and the addresses of those who are not, as far as they had one."""

@@ -121,7 +121,8 @@ class History:
             desk, ref, card = found
             email = self._fresh()
             if ref in self._seen:
-                self.persons.one(card.email, email)
+                if not self.operator.doubts(ref):  # of whom is asked who they are is asked no more under a new address
+                    self.persons.one(card.email, email)
                 self._move_no(ref, ref, readable=not desk.forgets)
             else:  # nobody can know that the two addresses are one person's
                 self._move_no(ref, ref, readable=False)

@@ -17,7 +17,7 @@ from smarksync.cli.globals import Globals
 from smarksync.cli.main import app
 from smarksync.engine.registry import Registry
 
-from .soak_desks import AtSalesforce, Card, Persons
+from .soak_desks import AtSalesforce, Card, Persons, Ref
 
 
 class Operator:
@@ -47,6 +47,11 @@ class Operator:
                     self._settle(one, said)
                     return True
         return False
+
+    def doubts(self, ref: Ref) -> bool:
+        """Whether it waits for an answer to the question who it is."""
+        waiting = self.say("quarantine", "list", "--json")["quarantine"]
+        return any((one.get("record") or "").endswith(f":{ref.id}") for one in waiting)
 
     def _settle(self, one: dict[str, Any], said: str) -> None:
         command = shlex.split(one["release"][0])[1:]
