@@ -133,8 +133,16 @@ MUTANTS = (
         ("engine/departures.py", " or _stranger(run, lane, gone, at)\n", " or True\n"),), tests=("tests/scenarios/test_last_words.py",)),
     Mutant("the last words for who is matched later in the run wait for another run", (
         ("engine/run.py", "    departures.deal_with(run)\n", ""),), tests=("tests/scenarios/test_last_words.py",)),
+    Mutant("the last words of who was merged twice are lost on the way", (
+        ("engine/departures.py", " or row.rid in leaned_on", ""),), tests=("tests/scenarios/test_last_words.py",)),
+    Mutant("what a record was left with is news once it was merged", (
+        ("engine/lookup.py", "and side.observed(name, before) == base:", "and False:"),), tests=("tests/machine/test_once.py",)),
+    Mutant("what a record was left with is news of the one that it became", (
+        ("engine/conversions.py", "if link is not None and (mapping", "if False and (mapping"),), tests=("tests/machine/test_once.py",)),
+    Mutant("a planned write is sent although the field is of new records now", (
+        ("engine/recover.py", "if any(codec.create_only and", "if any(False and"),), tests=("tests/machine/test_once.py",)),
     Mutant("the last words for who could not be read are dropped", (
-        ("engine/departures.py", "target.failed is None and not inbox", "not inbox"),), tests=("tests/scenarios/test_last_words.py",)),
+        ("engine/departures.py", "if target.failed is not None or inbox", "if inbox"),), tests=("tests/scenarios/test_last_words.py",)),
     Mutant("our id on the person's other record bars this one", (
         ("engine/refusals.py", "    if holders == {row.eid} and codec is not None and", "    if row is None and codec is not None and"),), tests=("tests/scenarios/test_marketo_salesforce_sync.py",)),
     Mutant("somebody is asked whether they are themselves", (

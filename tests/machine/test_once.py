@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from .by_hand import edit, go, insert, row, world
+from smarksync.testing.faults import Crash
+
+from .by_hand import edit, go, insert, meanwhile, row, world
 from .world import Kind, World
 
 COMPANY = frozenset({"company"})
@@ -129,3 +132,69 @@ def test_an_edit_that_a_rule_leaves_alone_is_heard_when_the_rule_goes(place: Pat
     w.reconfigure(replace(w.profile, jobs=(replace(w.profile.jobs[0], rules=(newest,)),)))
     go(w)
     assert row(w, "s")["company"] == "Corp"
+
+
+def _behind(place: Path, **m: Any) -> World:
+    """Ann, whose company m was left with: Acme there, Bolt in s. Two hours ago."""
+    w = world(place, Kind("m", once=COMPANY, **m), Kind("s"))
+    insert(w, "s", email="ann@x.org", company="Acme")
+    go(w)
+    edit(w, "s", "p1", company="Bolt")
+    go(w)
+    w.clock.advance(7200)
+    return w
+
+
+def _no_news(w: World, s: str = "p1") -> None:
+    go(w)
+    assert row(w, "s", s)["company"] == "Bolt"
+    assert not go(w).writes()
+
+
+def test_what_it_was_left_with_is_no_news_of_a_record_that_was_converted(place: Path) -> None:
+    w = _behind(place, streams=("people", "contacts"))
+    contact = w.systems["m"].convert("people", "p1", "contacts")
+    _no_news(w)
+    w.systems["m"].edit("contacts", contact, {"m_company": "Corp"})  # but this is
+    go(w)
+    assert row(w, "s")["company"] == "Corp"
+
+
+@pytest.mark.parametrize("shows", ["Acme", "Corp"])
+def test_what_it_was_left_with_is_no_news_of_a_record_that_it_was_merged_into(place: Path, shows: str) -> None:
+    w = _behind(place)
+    winner = insert(w, "m", email="ann@x.org", company=shows)
+    w.systems["m"].merge("people", winner, "p1")
+    if shows == "Acme":
+        _no_news(w)
+    else:
+        go(w)
+        assert row(w, "s")["company"] == "Corp"
+
+
+def test_what_it_was_left_with_is_no_news_after_a_merge_elsewhere(place: Path) -> None:
+    w = _behind(place)
+    twin = insert(w, "s", email="twin@x.org")
+    go(w)
+    w.systems["m"].delete("people", "p2")
+    go(w)
+    w.systems["s"].merge("people", twin, "p1", s_company="Bolt", s_email="ann@x.org")
+    w.clock.advance(3600)
+    edit(w, "m", "p1", score=3)
+    _no_news(w, twin)
+
+
+def test_what_a_killed_run_had_planned_is_not_sent_once_the_field_is_of_new_records(place: Path) -> None:
+    w = world(place, Kind("m"), Kind("s"))
+    insert(w, "s", email="ann@x.org", company="Acme", job_title="CEO")
+    go(w)
+    edit(w, "s", "p1", company="Bolt", job_title="CTO")
+
+    def dies() -> None:
+        raise Crash(1, "m.people.write")
+
+    assert meanwhile(w, "m.people.write", dies) == [] and go(w).crash is not None
+    m = w.systems["m"]
+    m.redefine("people", replace(m.streams["people"].info("m_company"), create_only=True))
+    assert [fields for *_, fields in go(w).writes()] == [{"m_job_title": "CTO"}]
+    assert row(w, "m")["company"] == "Acme"

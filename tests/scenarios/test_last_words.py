@@ -198,3 +198,23 @@ def test_what_a_record_nobody_read_said_waits_for_one_that_cannot_be_read_now(wo
     w.run()
     assert w.consent(ada) == "opted_out" and w.shows(ada, "marketing", email_opt_out=True)
     w.quiet()
+
+
+@pytest.mark.parametrize("known", [True, False])
+@pytest.mark.parametrize("page", [True, False])
+def test_what_a_record_nobody_read_said_follows_from_merge_to_merge(world: Any, known: bool, page: bool) -> None:
+    w = world()
+    ada = w.person("Ada Lovelace", "marketing sales") if known else None
+    w.run()
+    ada = ada or w.person("Ada Lovelace", "sales")
+    middle, twin = w.person("Ada Middle", "sales"), w.person("Ada Twin", "sales")
+    merged(w, middle, twin)
+    shows(w)
+    w.later(minutes=1)
+    if page:  # the middle one was read, and nothing was decided of it yet
+        w.killed("ledger.committed", nth=4)
+    merged(w, ada, middle)
+    w.run()
+    assert w.consent(ada) == "opted_out" and w.shows(ada, "marketing", email_opt_out=True)
+    assert not w.query("SELECT 1 FROM departed")
+    w.quiet()

@@ -4,11 +4,14 @@ record speaks for a person on a connection that has several of theirs.
 
 from __future__ import annotations
 
+from typing import Any
+
 from smarksync.ledger import audit, entities, links, states, streams
+from smarksync.plan.side import Side
 from smarksync.plugin import Can, Fetches, Gone
 
 from .context import Lane, Run
-from .lookup import rank_of
+from .lookup import left_behind, rank_of, unsettled
 
 
 def lane_of(run: Run, lane: Lane, name: str | None) -> Lane | None:
@@ -45,10 +48,20 @@ def _join_account(run: Run, target: Lane, rid: str, eid: int) -> None:
     states.changed(ledger, [(account, target.sid, rid, run.run_id)])
 
 
-def expect(run: Run, target: Lane, rid: str, eid: int) -> None:
-    """The place is kept: whichever page brings the row finds its link waiting for it."""
+def expect(run: Run, target: Lane, rid: str, eid: int, link: links.Link | None = None) -> None:
+    """The place is kept: whichever page brings the row finds its link waiting for it.
+
+    ``link``: the one of the row that became it; what that one was left with is no news when it is shown again.
+    """
     rank = rank_of(run, target, eid)
-    memo = links.pack({"n": 1})
+    stands: dict[str, Any] = {}
+    if link is not None and (mapping := run.mappings.get(link.sid)) is not None:
+        side = Side(link.sid, link.rid, eid, mapping, link.memory())
+        behind = left_behind(side, entities.load(run.ledger, [eid])[eid][2])
+        stands = {
+            f: v for f, v in behind.items() if f in target.mapping.fields and target.mapping.fields[f].create_only
+        }
+    memo = links.pack(unsettled(Side(target.sid, rid, eid, target.mapping, {}), stands))
     links.put(run.ledger, [links.Link(target.sid, rid, eid, rank, links.LIVE, None, memo, None, None, None, None)])
     streams.add_live(run.ledger, target.sid, 1)
 

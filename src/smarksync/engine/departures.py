@@ -52,12 +52,14 @@ def deal_with(run: Run) -> None:
     Again once the inbox is matched: what a row said that went into one which nobody knew either waits until that is known.
     """
     later: set[int] = set()
+    leaned_on: set[str | None] = set()  # what it went into tells where that went in its turn
     while rows := departed.earliest(run.ledger, run.lanes, BATCH, but=later):
         with run.ledger.tx():
             for row in rows:
                 gone = Gone(row.rid, GoneKind(row.kind), row.into, row.into_stream, also=row.also, shows=row.shows)
-                if not _take(run, run.lanes[row.sid], gone, row.at):
+                if not _take(run, run.lanes[row.sid], gone, row.at) or row.rid in leaned_on:
                     later.add(row.seq)
+                    leaned_on.add(row.into)
             departed.drop(run.ledger, [row for row in rows if row.seq not in later])
 
 
@@ -156,7 +158,7 @@ def _take(run: Run, lane: Lane, gone: Gone, at: str) -> bool:
         return True
     else:
         last_words.heed(run, lane, entities.survivor(ledger, link.eid), link, gone.shows, at)
-        _follow(run, lane, gone, link.eid)
+        _follow(run, lane, gone, link, link.eid)
         note(run, lane, gone, link.eid)
         bring_along(run, lane, gone, entities.survivor(ledger, link.eid))
     if link.eid is not None and link.rank == 0:
@@ -176,14 +178,19 @@ def _take(run: Run, lane: Lane, gone: Gone, at: str) -> bool:
 def _stranger(run: Run, lane: Lane, gone: Gone, at: str) -> bool:
     """A row that nobody had read, or that took no part, went into another: what it said of consent is the word of whose that
     is. False while that one is still to be read or matched."""
-    target, rid = lane_of(run, lane, gone.into_stream), str(gone.into)
-    if target is None:
-        return True
-    into = links.of_records(run.ledger, target.sid, [rid]).get(rid)
-    if into is None:
-        return target.failed is None and not inbox.waits(run.ledger, target.sid, rid)
-    if into.eid is not None:
-        last_words.heed(run, lane, entities.survivor(run.ledger, into.eid), None, gone.shows, at)
+    target, rid = lane_of(run, lane, gone.into_stream), gone.into
+    seen = set()
+    while target is not None and rid is not None and (target.sid, rid) not in seen:
+        seen.add((target.sid, rid))
+        into = links.of_records(run.ledger, target.sid, [rid]).get(rid)
+        if into is not None:
+            if into.eid is not None:
+                last_words.heed(run, lane, entities.survivor(run.ledger, into.eid), None, gone.shows, at)
+            return True
+        if target.failed is not None or inbox.waits(run.ledger, target.sid, rid):
+            return False
+        onward = departed.of_record(run.ledger, target.sid, rid)
+        target, rid = (lane_of(run, target, onward.into_stream), onward.into) if onward is not None else (None, None)
     return True
 
 
@@ -213,7 +220,7 @@ def _doubtful(run: Run, eid: int) -> bool:
     return run.ledger.one("SELECT 1 FROM entities WHERE eid = ? AND state = 'provisional'", (eid,)) is not None
 
 
-def _follow(run: Run, lane: Lane, gone: Gone, eid: int) -> None:
+def _follow(run: Run, lane: Lane, gone: Gone, link: links.Link, eid: int) -> None:
     """The link goes where the row went; `into` may be an id never seen, which the pull will bring."""
     ledger = run.ledger
     target = lane_of(run, lane, gone.into_stream)
@@ -230,7 +237,7 @@ def _follow(run: Run, lane: Lane, gone: Gone, eid: int) -> None:
             unite(run, other, kept)
             states.changed(ledger, [(kept, target.sid, gone.into, run.run_id)])
         return
-    expect(run, target, gone.into, eid)
+    expect(run, target, gone.into, eid, link)
     want(run, target, gone.into)
 
 

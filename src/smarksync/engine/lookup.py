@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
@@ -154,12 +155,13 @@ def readopt(
     mapping: CompiledMapping, link: Link, before: Mapping[str, Any], after: Mapping[str, Any], ledger: Ledger
 ) -> None:
     """The same record beside other agreed values: what it shows stays, every base is unknown again. But an opt-out that
-    was taken from it stands since then: seen as news, it would be dated anew and weigh more than a later opt-in."""
+    was taken from it stands since then: seen as news, it would be dated anew and weigh more than a later opt-in. And what
+    it was left with, since it takes the field with a new record only, is nobody's word against what people said since."""
     was = link.memory()
     side = Side(link.sid, link.rid, link.eid, mapping, was)
     raws = {c.vendor: (c, side.shown(c, before)) for c in mapping.fields.values()}
     out = [name for name in CHANNELS.values() if _opted_out(side, name, before)]
-    memo: dict[str, Any] = {"a": sorted({*side.names()} - {*out}), "b": dict.fromkeys(out, True)} if out else {"n": 1}
+    memo = unsettled(side, {**dict.fromkeys(out, True), **left_behind(side, before)})
     seen: dict[str, Any] = {}
     for codec, raw in raws.values():
         if raw is not ABSENT and not codec.agrees(raw, wire_of(codec, after)):
@@ -176,6 +178,23 @@ def readopt(
         if shown != after.get("external_id"):
             memo["x"] = [shown]  # it carries the id of the other entity, and gets ours
     links.remember(ledger, [(links.pack(memo), link.sid, link.rid)])
+
+
+def unsettled(side: Side, stands: Mapping[str, Any]) -> dict[str, Any]:
+    """The memory of a record of which nothing is settled but that it ``stands`` there."""
+    return {"a": sorted({*side.names()} - {*stands}), "b": dict(stands)} if stands else {"n": 1}
+
+
+def left_behind(side: Side, before: Mapping[str, Any]) -> dict[str, Any]:
+    """What the record shows in create-only fields, as long as nobody edits it there, while something else was agreed."""
+    found: dict[str, Any] = {}
+    for name, codec in side.mapping.fields.items():
+        if codec.create_only and name in side.names():
+            with suppress(ValueProblem):
+                base = side.base(name, before)
+                if base is not ABSENT and base != before.get(name) and side.observed(name, before) == base:
+                    found[name] = base
+    return found
 
 
 def _opted_out(side: Side, name: str, agreed: Mapping[str, Any]) -> bool:

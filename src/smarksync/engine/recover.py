@@ -209,6 +209,8 @@ def _holds(run: Run, lane: Lane, row: PlanRow) -> bool:
     link = links.of_records(run.ledger, lane.sid, [row.rid or ""]).get(row.rid or "")
     if link is None or link.state != links.LIVE or link.eid != row.eid:
         return False
+    if any(codec.create_only and codec.vendor in row.after for codec in lane.mapping.fields.values()):
+        return False  # since it was planned, the system has come to take that with new records only
     seen = link.memory().get("s") or {}
     before = row.body.get("before", {})
     return all(vendor not in seen or seen[vendor] == before.get(vendor) for vendor in row.after)

@@ -42,6 +42,13 @@ def earliest(ledger: Ledger, sids: Iterable[int], limit: int, but: Iterable[int]
     return [Departed(sid, rid, at, *loads(body))._replace(seq=seq) for sid, rid, at, body, seq in found]
 
 
+def of_record(ledger: Ledger, sid: int, rid: str) -> Departed | None:
+    """What was told last of one row, if anything waits."""
+    sql = "SELECT sid, rid, at, body, seq FROM departed WHERE sid = ? AND rid = ? ORDER BY at DESC, seq DESC LIMIT 1"
+    found = ledger.one(sql, (sid, rid))
+    return Departed(*found[:3], *loads(found[3]))._replace(seq=found[4]) if found is not None else None
+
+
 def drop(ledger: Ledger, rows: Iterable[Departed]) -> None:
     """They have been dealt with."""
     ledger.many("DELETE FROM departed WHERE seq = ?", ((row.seq,) for row in rows))
