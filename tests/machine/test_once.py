@@ -198,3 +198,27 @@ def test_what_a_killed_run_had_planned_is_not_sent_once_the_field_is_of_new_reco
     m.redefine("people", replace(m.streams["people"].info("m_company"), create_only=True))
     assert [fields for *_, fields in go(w).writes()] == [{"m_job_title": "CTO"}]
     assert row(w, "m")["company"] == "Acme"
+
+
+def test_an_opt_out_that_it_cannot_be_told_is_said_and_not_sent_in_vain(place: Path) -> None:
+    w = world(place, Kind("m", once=frozenset({"email_opt_out"})), Kind("s"))
+    insert(w, "s", email="ann@x.org")
+    go(w)
+    edit(w, "s", "p1", email_opt_out=True)
+    run = go(w)
+    said = "people: email_opt_out of 1 record in m stays as it is: m takes m_email_opt_out with a new record only."
+    assert not run.writes() and run.exit_code == 0 and said in run.sentences
+    assert not go(w).writes()
+
+
+def test_our_id_is_not_stamped_where_new_records_alone_take_it(place: Path) -> None:
+    w = world(place, Kind("m", external_id=True), Kind("s"))
+    m = w.systems["m"]
+    m.redefine("people", replace(m.streams["people"].info("m_external_id"), create_only=True))
+    insert(w, "m", email="ann@x.org")
+    insert(w, "s", email="bea@x.org")
+    run = go(w)
+    assert [(system, op) for system, _, op, *_ in run.writes()] == [("m", "create"), ("s", "create")]
+    assert row(w, "m", "p2")["external_id"] and run.exit_code == 0
+    again = go(w)
+    assert not again.writes() and again.exit_code == 0

@@ -186,6 +186,7 @@ def _decided(
                 absent.estrange(run, [(person.eid, person.agreed, found.values)])
             for connection, channel, reason in found.refused:
                 job.left[(connection, f"consent {channel}", f"not taken ({reason}): put back")] += 1
+            job.left.update(found.left)
         consent_rows = found.rows if found is not None else []
         settle_locally(run, person, found.values, found.taken) if found and (found.values or found.taken) else None
         if consent_only or person.eid in only_consent:

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from smarksync.errors import AuthFailed, ConfigError, PermissionDenied, SystemFailure, Throttled
 from smarksync.mapping import CompiledMapping
 from smarksync.mapping.lint import NEVER_CUT
+from smarksync.plan.consent import CHANNELS
+from smarksync.plan.side import NAME_PARTS
 from smarksync.plugin import CheckReport
 
 #: what a failure of a whole call is about, and whose problem it is
@@ -86,12 +88,27 @@ def with_new_records(mappings: Sequence[CompiledMapping]) -> list[Finding]:
     """
     found = []
     for one in mappings:
-        elsewhere = {name for m in mappings if m.connection != one.connection for name in m.fields}
-        told = [f.name for f in one.fields.values() if f.write and f.create_only and f.name in elsewhere]
+        place = f"{one.connection}.{one.stream}"
+        elsewhere = {
+            part for m in mappings if m.connection != one.connection for name in m.fields for part in _parts(name)
+        }
+        told = [
+            f.name
+            for f in one.fields.values()
+            if f.write and f.create_only and not elsewhere.isdisjoint(_parts(f.name))
+        ]
         if told:
             said = f"{one.connection} takes {', '.join(told)} with a new record only: a later change elsewhere is not written there."
-            found.append(Finding("note", "mapping", f"{one.connection}.{one.stream}: {said}"))
+            found.append(Finding("note", "mapping", f"{place}: {said}"))
+        if flags := [name for name in told if name in CHANNELS.values()]:
+            said = f"an opt-out that is said elsewhere never reaches a record that is there ({', '.join(flags)})."
+            do = f"Map a field that {one.connection} lets us change, or let nobody be written to from there."
+            found.append(Finding("warning", "mapping", f"{place}: {said}", do))
     return found
+
+
+def _parts(name: str) -> tuple[str, ...]:
+    return {"full_name": NAME_PARTS, "external_id": ()}.get(name, (name,))
 
 
 def by_config(one: Checked, error: ConfigError) -> None:

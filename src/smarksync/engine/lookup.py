@@ -173,7 +173,7 @@ def readopt(
     if "d" in was:
         memo["d"] = 1  # what followed from its deletion has followed
     stamp = mapping.external_id
-    if stamp is not None and stamp.write:
+    if stamp is not None and side.can_write("external_id"):
         shown = was["x"][0] if "x" in was else before.get("external_id")
         if shown != after.get("external_id"):
             memo["x"] = [shown]  # it carries the id of the other entity, and gets ours

@@ -15,14 +15,14 @@ def mark_stamp(side: Side, raw: Mapping[str, Any], ref: str, *, new: bool) -> No
     ``new`` says that the stream's mapping has only just got a place for it.
     """
     codec = side.mapping.fields.get("external_id")
-    if codec is not None and codec.write and codec.vendor in raw and (new or "x" in side.memo):
+    if codec is not None and side.can_write("external_id") and codec.vendor in raw and (new or "x" in side.memo):
         side._put("x", stamp_lacking(side.mapping, raw, ref))
 
 
 def stamp_lacking(mapping: Translation, raw: Mapping[str, Any], ref: str) -> list[Any] | None:
     """What the record shows in place of our id, in a list; None when it has our id, or no place for it."""
     codec = mapping.fields.get("external_id")
-    if codec is None or not codec.write or codec.vendor not in raw:
+    if codec is None or not codec.write or codec.create_only or codec.vendor not in raw:
         return None
     shown = raw[codec.vendor]
     return None if shown == ref else [shown]

@@ -39,8 +39,7 @@ def standing(job: JobRules, sides: Sequence[Side], name: str) -> Callable[[list[
 
 
 def _stamped(side: Side) -> bool:
-    codec = side.mapping.fields.get("external_id")
-    return codec is not None and codec.write and "x" not in side.memo
+    return side.can_write("external_id") and "x" not in side.memo
 
 
 def _takes(side: Side, name: str, value: Any) -> bool:

@@ -323,7 +323,7 @@ def _stamp(person: Person, sides: list[Side], outcome: Outcome) -> None:
     for side in sides:
         codec = side.mapping.fields.get("external_id")
         lacks = side.memo.get("x")
-        if codec is None or not codec.write or lacks is None:
+        if codec is None or not side.can_write("external_id") or lacks is None:
             continue
         if person.refused.get((side.sid, codec.vendor)) == hash_of(person.ref):
             outcome.refused.add((side.sid, codec.vendor))

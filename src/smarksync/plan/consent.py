@@ -16,6 +16,7 @@ from smarksync.model.consent import OWN_ACT, Claim, Status, join, view
 from .reasons import hash_of
 from .rows import Problem, Row
 from .side import Side
+from .staying import of_new_records
 
 CHANNELS = {"email": "email_opt_out", "phone": "phone_opt_out"}
 EVIDENCE_FIELDS = {"consent_at": "at", "consent_source": "source", "consent_basis": "basis"}
@@ -32,6 +33,7 @@ class ConsentOutcome:
     changed: list[str] = field(default_factory=list)  # channels whose standing moved
     raised: list[str] = field(default_factory=list)  # channels that moved up to an opt-out
     refused: list[tuple[str, str, str]] = field(default_factory=list)  # connection, channel, reason
+    left: list[tuple[str, str, str]] = field(default_factory=list)  # connection, field, reason
     rows: list[Row] = field(default_factory=list)
     values: dict[str, Any] = field(default_factory=dict)  # views that become agreed at once
     taken: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -198,6 +200,9 @@ def _views(
         # silence is left as it is; an opt-out is owed everywhere, and an own act of opting in where it stood
         owed = value is True or (value is False and observed is True)
         if not owed or not codec.write or side.state != "live" or side.connection not in reachable:
+            continue
+        if codec.create_only:
+            outcome.left.append((side.connection, name, of_new_records(side.connection, codec)))
             continue
         row = Row("update", side.sid, side.rid, {codec.vendor: raw}, consent=True)
         before = side.shown(codec, agreed)

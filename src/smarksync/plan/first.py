@@ -177,7 +177,7 @@ def _add_consent(job: JobRules, target: Target, merged: Mapping[str, Any], after
 def _stamp(person: Person, side: Side) -> Row | None:
     """Our id for the record that the newcomer is known by: a row of its own, which rests on nothing but the record."""
     codec, lacks = side.mapping.fields.get("external_id"), side.memo.get("x")
-    if lacks is None or codec is None or not codec.write:
+    if lacks is None or codec is None or not side.can_write("external_id"):
         return None
     row = stamp_row(side.sid, side.rid, codec.vendor, person.ref, lacks[0])
     if side.lid is not None:

@@ -262,6 +262,27 @@ def test_a_type_that_was_read_off_the_values_does_not_drift(world: Any) -> None:
     assert not [w for w in findings(asked(world, ledger=True), "warning") if w["about"] == "drift"]
 
 
+def test_what_new_records_alone_take_is_told_by_its_parts_and_an_opt_out_is_a_warning(make_world: Any) -> None:
+    out = FieldInfo("out", FieldType.BOOL)
+    world = make_world(
+        marketing=(*map(FieldInfo, ("email", "first", "last", "phone", "company")), out),
+        sales=(FieldInfo("Name", create_only=True), replace(out, create_only=True), FieldInfo("Email")),
+    )
+    text = world.file.read_text().replace("first_name: FirstName, last_name: LastName", "full_name: Name")
+    text = text.replace("phone: Phone, company: Company", "email_opt_out: out").replace(
+        "company: company}}", "company: company, email_opt_out: out}}"
+    )
+    world.write(text)
+    found = asked(world)
+    (note,) = [f["say"] for f in findings(found, "note") if "new record only" in f["say"]]
+    assert note.startswith("sales.leads: sales takes full_name, email_opt_out with a new record only")
+    (warning,) = [f for f in findings(found, "warning") if "opt-out" in f["say"]]
+    assert (
+        "never reaches a record that is there (email_opt_out)" in warning["say"]
+        and "sales lets us change" in warning["do"]
+    )
+
+
 def test_what_no_connection_maps_is_a_warning(world: Any) -> None:
     text = world.file.read_text().replace(
         "jobs:", "definitions:\n  mql: {when: lead.journey == 'decision_late' and lead.company is not None}\njobs:"
