@@ -63,6 +63,8 @@ class Verdicts(Sight):
                 if value != before and not (blank(value) and blank(before)):
                     for seat in alive:
                         seat.missed |= {name} if seat not in seats else set()
+            elif answer is not None:
+                self.answers[(human.number, name)] = answer  # it stands, and nobody asks again, until it can be told
         if self._named(human) != named:
             self._rekey(human)
         self._removals(job, human, alive, spoke or bool(asked), out, held is not None)
